@@ -1,0 +1,66 @@
+"""What a campaign file may say about its sources. Only the model; reading and mapping live beside it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+LEAD_FIELDS: tuple[str, ...] = (
+    "email", "phone", "first_name", "last_name", "full_name", "company", "job_title", "industry", "company_size",
+    "country", "region", "city", "postcode", "website", "linkedin_url", "budget", "time_zone", "language",
+)  # fmt: skip
+"""Fields a column may be mapped to, beside `custom.<name>` and `source_key`."""
+
+Missing = tuple[str, ...]
+DEFAULT_MISSING: Missing = ("", "select", "unknown", "n/a", "na", "none", "null", "nan", "-", "--", "?")
+"""Words that mean nothing was known; compared in lower case, trimmed."""
+
+
+class DayColumn(BaseModel):
+    """Which column says on which day a record came to be, and how it writes a date."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    column: str
+    format: Literal["iso", "day-first", "month-first", "unix-seconds"] = Field(
+        "iso", description="iso: 2026-05-31 or with a time; day-first: 31-05-2026; month-first: 5/31/2026"
+    )
+    time_zone: str = Field("UTC", description="of dates and times written without one")
+
+
+class OutcomeColumn(BaseModel):
+    """A column that tells how it ended. Never seen by any rule: it is loaded as an outcome, dated after the record."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    column: str
+    won: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    after_days: int = Field(1, ge=1, description="days between the record and its outcome")
+    value_column: str | None = None
+
+
+class SourceRules(BaseModel):
+    """One source of leads: where its files land, which column is which field, and what a missing value looks like."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    kind: Literal["file"] = "file"
+    channel: str = Field("other", description="referral, ads, social, inbound, event, list, ...: what the source factor scores")
+    files: str = Field("*", description="names in the landing folder that belong to this source, e.g. `bank-*.csv.gz`")
+    mapping: dict[str, str] = Field(default_factory=dict, description="field -> column; unmapped columns stay in the record")
+    constants: dict[str, str] = Field(default_factory=dict, description="field -> value for every record")
+    defaults: dict[str, str] = Field(default_factory=dict, description="field -> value where the column is missing")
+    missing: tuple[str, ...] = DEFAULT_MISSING
+    missing_by_field: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="field -> further words that mean missing, e.g. custom.days_since: ['-1']"
+    )
+    day: DayColumn | None = Field(None, description="without it a record belongs to the day it was imported on")
+    outcome: OutcomeColumn | None = None
+    header: Literal["auto", "present", "absent"] = "auto"
+    columns: tuple[str, ...] | None = Field(None, description="column names, where the file has no header")
+    delimiter: str | None = Field(None, max_length=1, description="guessed where it is not given")
+    encoding: str | None = Field(None, description="guessed where it is not given")
+    sheet: str | None = Field(None, description="of an XLSX file; the first where it is not given")

@@ -1,0 +1,64 @@
+"""What a campaign file may say about sequences, their emails and the send window. Only the model."""
+
+from __future__ import annotations
+
+from datetime import time
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+WEEKDAYS: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class EmailStep(BaseModel):
+    """One email of a sequence. Subject, text and HTML are Jinja2 templates over the tokens of a lead."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    delay_days: float = Field(ge=0, description="after the planned time of the step before (the first: after the start)")
+    subject: str = Field(min_length=1)
+    text: str = Field(min_length=1)
+    html: str | None = Field(None, description="made from the text where it is not given")
+
+
+class SequenceEmails(BaseModel):
+    """The emails of one sequence, in order."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    emails: tuple[EmailStep, ...] = Field(min_length=1)
+
+
+class SendWindow(BaseModel):
+    """When an email may leave, in the lead's time zone where it is known, else the campaign's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start: time = time(9, 0)
+    end: time = time(17, 0)
+    weekdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri")
+    use_lead_time_zone: bool = True
+
+    @model_validator(mode="after")
+    def window_is_open_at_some_time(self) -> SendWindow:
+        """Refuses an empty window: no weekday, or a start that equals the end."""
+        if not self.weekdays:
+            raise ValueError("weekdays must name at least one day")
+        if self.start == self.end:
+            raise ValueError("start and end are the same: write 00:00 to 23:59 for the whole day")
+        return self
+
+
+class NurtureRules(BaseModel):
+    """How enrolled leads are written to. A sequence that is not declared has the shipped emails."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sequences: dict[str, SequenceEmails] = Field(default_factory=dict, description="sequence type -> its emails")
+    send_window: SendWindow = SendWindow()
+    stale_after_hours: float = Field(72, gt=0, description="a touch that could not leave in this time is never sent")
+    stop_on: tuple[str, ...] = Field(
+        ("reply", "meeting", "unsubscribe", "bounce", "complaint"), description="behaviours that end a sequence"
+    )
+    stop_on_outcome: bool = Field(True, description="a won or lost lead leaves its sequence")
+    graduate_at_engagement: float | None = Field(None, ge=0, le=100, description="engagement that hands a lead to sales")

@@ -1,0 +1,132 @@
+"""Campaign x day: the partitions of every stage, and the only parser of partition keys.
+
+What belongs here: the partition definition, the meaning of a key, and the metadata of a partition. What does not:
+what a stage does with a partition.
+
+A key is `campaign|day` (Dagster orders the dimensions by name). `(campaign, D)` is computed as of the end of D: facts
+on or after the next midnight UTC do not exist for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+import pandas as pd
+
+from leadflow_pipeline.settings import get_settings
+
+CAMPAIGN_SLUG = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
+"""Anything else in a key (`|`, `/`, `,`) would break partition keys silently."""
+
+CAMPAIGN_PARTITIONS_NAME = "campaign"
+
+campaign_partitions = dg.DynamicPartitionsDefinition(name=CAMPAIGN_PARTITIONS_NAME)
+day_partitions = dg.DailyPartitionsDefinition(start_date=get_settings().first_day.isoformat())
+campaign_day_partitions = dg.MultiPartitionsDefinition({"campaign": campaign_partitions, "day": day_partitions})
+
+
+@dataclass(frozen=True)
+class PartitionRange:
+    """Consecutive days of one campaign, in order: what one run computes."""
+
+    campaign: str
+    days: tuple[date, ...]
+
+    @property
+    def first_day(self) -> date:
+        """The earliest day."""
+        return self.days[0]
+
+    @property
+    def last_day(self) -> date:
+        """The latest day."""
+        return self.days[-1]
+
+    @property
+    def as_of(self) -> datetime:
+        """The first moment that does not exist yet for the last day."""
+        return end_of(self.last_day)
+
+    @property
+    def keys(self) -> list[str]:
+        """The Dagster keys, by day."""
+        return [partition_key(self.campaign, day) for day in self.days]
+
+    @classmethod
+    def of(cls, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> PartitionRange:
+        """The range that a step computes."""
+        return parse_partition_keys(_keys_of(context))
+
+
+def _keys_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Sequence[str]:
+    if isinstance(context, dg.AssetExecutionContext):
+        return context.partition_keys
+    return context.op_execution_context.partition_keys
+
+
+def end_of(day: date) -> datetime:
+    """The midnight (UTC) that ends a day."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+
+
+def days_between(first: date, last: date) -> tuple[date, ...]:
+    """Every day from `first` to `last`, both included."""
+    return tuple(first + timedelta(days=offset) for offset in range((last - first).days + 1))
+
+
+def partition_key(campaign: str, day: date) -> str:
+    """`campaign|day`. Raises ValueError for a campaign that is not a slug."""
+    if not CAMPAIGN_SLUG.fullmatch(campaign):
+        raise ValueError(
+            f"campaign {campaign!r} is not a slug: use lower-case letters, digits, - and _, beginning with a letter or digit"
+        )
+    return f"{campaign}|{day.isoformat()}"
+
+
+def parse_partition_key(key: str) -> tuple[str, date]:
+    """Campaign and day of a key. Raises ValueError for anything else."""
+    campaign, separator, day = key.rpartition("|")
+    if not separator or not CAMPAIGN_SLUG.fullmatch(campaign):
+        raise ValueError(f"partition key {key!r} is not campaign|day, e.g. spring-sale|2026-05-31")
+    return campaign, date.fromisoformat(day)
+
+
+def parse_partition_keys(keys: Sequence[str]) -> PartitionRange:
+    """The range of a run's keys, which Dagster hands over in no order. Raises ValueError for two campaigns."""
+    parsed = [parse_partition_key(key) for key in keys]
+    campaigns = {campaign for campaign, _ in parsed}
+    if len(campaigns) != 1:
+        raise ValueError(f"a run computes days of one campaign, but its keys name {len(campaigns)}: {sorted(campaigns)}")
+    return PartitionRange(campaigns.pop(), tuple(sorted({day for _, day in parsed})))
+
+
+def add_partition_metadata(
+    context: dg.AssetExecutionContext,
+    partitions: PartitionRange,
+    summary: pd.DataFrame,
+    asset_key: str | None = None,
+) -> None:
+    """Stamps each partition of a range with its own row of `summary`.
+
+    `summary` is indexed by day (`datetime64`, as in frames) with a column a metadatum: counts, rates, quantiles,
+    never personal data. A day without a row gets zero for every count.
+
+    A range run would otherwise stamp one dict on all of its partitions.
+    """
+    index = pd.DatetimeIndex(pd.to_datetime(list(partitions.days)).as_unit("us"))
+    rows = summary.reindex(index, fill_value=0).to_dict("records")
+    for day, row in zip(partitions.days, rows, strict=True):
+        metadata = {
+            name: (round(value, 4) if isinstance(value, float) else value)
+            for name, value in row.items()
+            if not pd.isna(value)
+        }
+        context.add_asset_metadata(
+            metadata,
+            asset_key=asset_key,
+            partition_key=partition_key(partitions.campaign, day),
+        )

@@ -1,0 +1,1 @@
+"""Qualify: is this lead worth a salesperson's time, and why."""

@@ -1,0 +1,1 @@
+"""Route: which sequence a qualified lead enters (and, later, which owner it is given)."""

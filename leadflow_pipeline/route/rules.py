@@ -1,0 +1,101 @@
+"""Routing rules and the four sequences a lead can be routed to. Only the model; the decision lives beside it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class ContentSequenceType(StrEnum):
+    """The four sequences, from the most to the least eager."""
+
+    AGGRESSIVE_CLOSE = "aggressive_close"
+    REGULAR_NURTURE = "regular_nurture"
+    LONG_TERM_NURTURE = "long_term_nurture"
+    COLD_OUTREACH = "cold_outreach"
+
+
+class ContentSequence(BaseModel):
+    """What a sequence is for, how long it takes and how many emails it has. Its emails belong to nurture."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    sequence_type: ContentSequenceType
+    duration_days: int = Field(ge=1)
+    email_count: int = Field(ge=1)
+    goal: str
+    description: str = ""
+
+    @classmethod
+    def hot_sequence(cls) -> ContentSequence:
+        """Seven days, three emails, to schedule a demo."""
+        return cls(
+            name="Aggressive Close", sequence_type=ContentSequenceType.AGGRESSIVE_CLOSE,
+            duration_days=7, email_count=3, goal="Schedule demo",
+        )  # fmt: skip
+
+    @classmethod
+    def warm_sequence(cls) -> ContentSequence:
+        """Fourteen days, four emails, to qualify the need."""
+        return cls(
+            name="Regular Nurture", sequence_type=ContentSequenceType.REGULAR_NURTURE,
+            duration_days=14, email_count=4, goal="Qualify need",
+        )  # fmt: skip
+
+    @classmethod
+    def cool_sequence(cls) -> ContentSequence:
+        """Thirty days, six emails, to build a relationship."""
+        return cls(
+            name="Long-Term Nurture", sequence_type=ContentSequenceType.LONG_TERM_NURTURE,
+            duration_days=30, email_count=6, goal="Build relationship",
+        )  # fmt: skip
+
+    @classmethod
+    def cold_sequence(cls) -> ContentSequence:
+        """Sixty days, eight emails, to introduce the product."""
+        return cls(
+            name="Cold Outreach", sequence_type=ContentSequenceType.COLD_OUTREACH,
+            duration_days=60, email_count=8, goal="Introduce product",
+        )  # fmt: skip
+
+
+DEFAULT_INTENT_SIGNALS: dict[str, float] = {
+    "recent_job_change": 0.25,
+    "company_funded_recently": 0.25,
+    "company_hiring": 0.25,
+    "is_decision_maker": 0.5,
+}
+
+
+class RoutingRules(BaseModel):
+    """Tier thresholds (inclusive), the intent boost, and what may be routed at all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enable_auto_routing: bool = True
+    hot_sequence: ContentSequence = Field(default_factory=ContentSequence.hot_sequence)
+    warm_sequence: ContentSequence = Field(default_factory=ContentSequence.warm_sequence)
+    cool_sequence: ContentSequence = Field(default_factory=ContentSequence.cool_sequence)
+    cold_sequence: ContentSequence = Field(default_factory=ContentSequence.cold_sequence)
+    hot_tier_min_score: float = Field(0.85, ge=0, le=1)
+    warm_tier_min_score: float = Field(0.70, ge=0, le=1)
+    cool_tier_min_score: float = Field(0.50, ge=0, le=1)
+    intent_boost_enabled: bool = True
+    intent_score_threshold: float = Field(0.5, ge=0, le=1)
+    intent_boost: float = Field(0.15, ge=0, le=1, description="added to icp_fit, capped at 1")
+    intent_signals: dict[str, float] = Field(default_factory=lambda: dict(DEFAULT_INTENT_SIGNALS))
+    max_leads: int | None = Field(None, ge=1, description="leads routed a day at most; the others wait for the next day")
+    reroute_on_tier_rise: bool = Field(False, description="a lead whose tier rises is routed again, as a new decision")
+    nurture_low_score: bool = Field(False, description="send leads rejected only for a low score to the COLD sequence")
+
+    @model_validator(mode="after")
+    def tiers_are_ordered(self) -> RoutingRules:
+        """Refuses thresholds that would make a tier unreachable."""
+        if not self.hot_tier_min_score > self.warm_tier_min_score > self.cool_tier_min_score:
+            raise ValueError(
+                "tier thresholds must fall from hot to cool, but are "
+                f"hot {self.hot_tier_min_score:g}, warm {self.warm_tier_min_score:g}, cool {self.cool_tier_min_score:g}"
+            )
+        return self
