@@ -1,10 +1,10 @@
 """Campaign x day: the partitions of every stage, and the only parser of partition keys.
 
-What belongs here: the partition definition, the meaning of a key, and the metadata of a partition. What does not:
-what a stage does with a partition.
+What belongs here: the partition definition, the meaning of a key, and the metadata of a partition. What does
+not: what a stage does with a partition.
 
-A key is `campaign|day` (Dagster orders the dimensions by name). `(campaign, D)` is computed as of the end of D: facts
-on or after the next midnight UTC do not exist for it.
+A key is `campaign|day` (Dagster orders the dimensions by name). `(campaign, D)` is computed as of the end of
+D: facts on or after the next midnight UTC do not exist for it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -24,9 +25,14 @@ CAMPAIGN_SLUG = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
 
 CAMPAIGN_PARTITIONS_NAME = "campaign"
 
+CAMPAIGN_TAG = "leadflow/campaign"
+"""On every run we start, because the run of a range carries no tag that names its campaign alone."""
+
 campaign_partitions = dg.DynamicPartitionsDefinition(name=CAMPAIGN_PARTITIONS_NAME)
 day_partitions = dg.DailyPartitionsDefinition(start_date=get_settings().first_day.isoformat())
-campaign_day_partitions = dg.MultiPartitionsDefinition({"campaign": campaign_partitions, "day": day_partitions})
+campaign_day_partitions = dg.MultiPartitionsDefinition(
+    {"campaign": campaign_partitions, "day": day_partitions}
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,15 @@ class PartitionRange:
         """The Dagster keys, by day."""
         return [partition_key(self.campaign, day) for day in self.days]
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """What a run's tags must say so that it computes the whole range."""
+        return {
+            "dagster/asset_partition_range_start": self.keys[0],
+            "dagster/asset_partition_range_end": self.keys[-1],
+            CAMPAIGN_TAG: self.campaign,
+        }
+
     @classmethod
     def of(cls, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> PartitionRange:
         """The range that a step computes."""
@@ -63,14 +78,19 @@ class PartitionRange:
 
 
 def _keys_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Sequence[str]:
-    if isinstance(context, dg.AssetExecutionContext):
-        return context.partition_keys
-    return context.op_execution_context.partition_keys
+    op_context = context if isinstance(context, dg.AssetExecutionContext) else context.op_execution_context
+    keys: Sequence[str] = op_context.partition_keys
+    return keys
 
 
 def end_of(day: date) -> datetime:
     """The midnight (UTC) that ends a day."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+
+
+def last_complete_day(now: datetime) -> date:
+    """The latest day that has ended."""
+    return now.astimezone(UTC).date() - timedelta(days=1)
 
 
 def days_between(first: date, last: date) -> tuple[date, ...]:
@@ -82,7 +102,8 @@ def partition_key(campaign: str, day: date) -> str:
     """`campaign|day`. Raises ValueError for a campaign that is not a slug."""
     if not CAMPAIGN_SLUG.fullmatch(campaign):
         raise ValueError(
-            f"campaign {campaign!r} is not a slug: use lower-case letters, digits, - and _, beginning with a letter or digit"
+            f"campaign {campaign!r} is not a slug: use lower-case letters, digits, - and _, "
+            "beginning with a letter or digit"
         )
     return f"{campaign}|{day.isoformat()}"
 
@@ -96,11 +117,16 @@ def parse_partition_key(key: str) -> tuple[str, date]:
 
 
 def parse_partition_keys(keys: Sequence[str]) -> PartitionRange:
-    """The range of a run's keys, which Dagster hands over in no order. Raises ValueError for two campaigns."""
+    """The range of a run's keys, which Dagster hands over in no order.
+
+    Raises ValueError for two campaigns.
+    """
     parsed = [parse_partition_key(key) for key in keys]
     campaigns = {campaign for campaign, _ in parsed}
     if len(campaigns) != 1:
-        raise ValueError(f"a run computes days of one campaign, but its keys name {len(campaigns)}: {sorted(campaigns)}")
+        raise ValueError(
+            f"a run computes days of one campaign, but its keys name {len(campaigns)}: {sorted(campaigns)}"
+        )
     return PartitionRange(campaigns.pop(), tuple(sorted({day for _, day in parsed})))
 
 
@@ -112,16 +138,16 @@ def add_partition_metadata(
 ) -> None:
     """Stamps each partition of a range with its own row of `summary`.
 
-    `summary` is indexed by day (`datetime64`, as in frames) with a column a metadatum: counts, rates, quantiles,
-    never personal data. A day without a row gets zero for every count.
+    `summary` is indexed by day (`datetime64`, as in frames) with a column a metadatum: counts, rates,
+    quantiles, never personal data. A day without a row gets zero for every count.
 
     A range run would otherwise stamp one dict on all of its partitions.
     """
     index = pd.DatetimeIndex(pd.to_datetime(list(partitions.days)).as_unit("us"))
     rows = summary.reindex(index, fill_value=0).to_dict("records")
     for day, row in zip(partitions.days, rows, strict=True):
-        metadata = {
-            name: (round(value, 4) if isinstance(value, float) else value)
+        metadata: dict[str, Any] = {
+            str(name): (round(value, 4) if isinstance(value, float) else value)
             for name, value in row.items()
             if not pd.isna(value)
         }

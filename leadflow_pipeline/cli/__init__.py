@@ -1,5 +1,37 @@
 """The `leadflow` command: one module a family of commands, composed here.
 
-What belongs here: arguments, output, exit codes. What does not: any rule; a command calls the same functions as the
-assets and the service do.
+What belongs here: arguments, output, exit codes. What does not: any rule; a command calls the same functions
+as the assets and the service do.
 """
+
+from __future__ import annotations
+
+import typer
+from sqlalchemy.exc import OperationalError
+
+from leadflow_pipeline.cli import campaign, database, dispatch, leads, operate
+from leadflow_pipeline.cli.output import fail
+from leadflow_pipeline.errors import LeadflowError
+
+app = typer.Typer(
+    name="leadflow",
+    help="Takes sales leads from first sight to a booked conversation.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+operate.register(app)
+leads.register(app)
+dispatch.register(app)
+app.add_typer(campaign.app, name="campaign")
+app.add_typer(database.app, name="db")
+
+
+def main() -> None:
+    """Runs the command; what a person can act on is said in one sentence, with exit code 1."""
+    try:
+        app()
+    except LeadflowError as error:
+        fail(str(error))
+    except OperationalError as error:
+        fail(f"the database does not answer ({type(error.orig).__name__}): leadflow doctor says more")

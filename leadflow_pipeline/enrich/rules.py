@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SENIORITIES: tuple[str, ...] = ("owner", "c_suite", "vp", "head", "director", "manager", "senior", "entry", "intern")
-"""From most to least senior."""
+SENIORITIES: tuple[str, ...] = (
+    "owner", "c_suite", "vp", "head", "director", "manager", "senior", "staff", "entry", "intern",
+)  # fmt: skip
+"""From most to least senior. `staff` does the work itself, and the title says nothing of rank."""
+
+DEPARTMENTS: tuple[str, ...] = (
+    "executive", "sales", "marketing", "product", "engineering", "it", "operations", "procurement", "customer_success",
+    "finance", "legal", "hr", "administration", "medical", "education", "other",
+)  # fmt: skip
+"""`other` has a title, but one that names none of the rest."""
 
 SIZE_BANDS: tuple[tuple[str, int], ...] = (
     ("1-10", 1), ("11-50", 11), ("51-200", 51), ("201-500", 201), ("501-1000", 501), ("1001-5000", 1001),

@@ -48,16 +48,27 @@ class SourceRules(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     kind: Literal["file"] = "file"
-    channel: str = Field("other", description="referral, ads, social, inbound, event, list, ...: what the source factor scores")
-    files: str = Field("*", description="names in the landing folder that belong to this source, e.g. `bank-*.csv.gz`")
-    mapping: dict[str, str] = Field(default_factory=dict, description="field -> column; unmapped columns stay in the record")
+    channel: str = Field(
+        "other", description="referral, ads, social, inbound, event, list, ...: what the source factor scores"
+    )
+    files: str = Field(
+        "*", description="names in the landing folder that belong to this source, e.g. `bank-*.csv.gz`"
+    )
+    mapping: dict[str, str] = Field(
+        default_factory=dict, description="field -> column; unmapped columns stay in the record"
+    )
     constants: dict[str, str] = Field(default_factory=dict, description="field -> value for every record")
-    defaults: dict[str, str] = Field(default_factory=dict, description="field -> value where the column is missing")
+    defaults: dict[str, str] = Field(
+        default_factory=dict, description="field -> value where the column is missing"
+    )
     missing: tuple[str, ...] = DEFAULT_MISSING
     missing_by_field: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict, description="field -> further words that mean missing, e.g. custom.days_since: ['-1']"
+        default_factory=dict,
+        description="field -> further words that mean missing, e.g. custom.days_since: ['-1']",
     )
-    day: DayColumn | None = Field(None, description="without it a record belongs to the day it was imported on")
+    day: DayColumn | None = Field(
+        None, description="without it a record belongs to the day it was imported on"
+    )
     outcome: OutcomeColumn | None = None
     header: Literal["auto", "present", "absent"] = "auto"
     columns: tuple[str, ...] | None = Field(None, description="column names, where the file has no header")

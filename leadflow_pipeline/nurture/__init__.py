@@ -1,1 +1,1 @@
-"""Nurture: who is enrolled in which sequence, and which touch falls due when. Planning only: nothing here sends."""
+"""Nurture: who is enrolled in which sequence, and which touch falls due when. Nothing here sends."""

@@ -15,7 +15,9 @@ class EmailStep(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    delay_days: float = Field(ge=0, description="after the planned time of the step before (the first: after the start)")
+    delay_days: float = Field(
+        ge=0, description="after the planned time of the step before (the first: after the start)"
+    )
     subject: str = Field(min_length=1)
     text: str = Field(min_length=1)
     html: str | None = Field(None, description="made from the text where it is not given")
@@ -36,7 +38,13 @@ class SendWindow(BaseModel):
 
     start: time = time(9, 0)
     end: time = time(17, 0)
-    weekdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri")
+    weekdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = (
+        "mon",
+        "tue",
+        "wed",
+        "thu",
+        "fri",
+    )
     use_lead_time_zone: bool = True
 
     @model_validator(mode="after")
@@ -54,11 +62,33 @@ class NurtureRules(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    sequences: dict[str, SequenceEmails] = Field(default_factory=dict, description="sequence type -> its emails")
-    send_window: SendWindow = SendWindow()
-    stale_after_hours: float = Field(72, gt=0, description="a touch that could not leave in this time is never sent")
-    stop_on: tuple[str, ...] = Field(
-        ("reply", "meeting", "unsubscribe", "bounce", "complaint"), description="behaviours that end a sequence"
+    sequences: dict[str, SequenceEmails] = Field(
+        default_factory=dict, description="sequence type -> its emails"
     )
-    stop_on_outcome: bool = Field(True, description="a won or lost lead leaves its sequence")
-    graduate_at_engagement: float | None = Field(None, ge=0, le=100, description="engagement that hands a lead to sales")
+    words: dict[str, str] = Field(
+        default_factory=dict,
+        description="token -> text: your own words for the emails. The shipped ones use `product` (what you "
+        "offer: 'Planwell', 'scheduling software') and `benefit` (what it lets a customer do: 'plan a week "
+        "in an hour')",
+    )
+    send_window: SendWindow = SendWindow()
+    stale_after_hours: float = Field(
+        72, gt=0, le=720, description="a touch that could not leave in this time is never sent"
+    )
+    stop_on: tuple[str, ...] = Field(
+        ("reply", "meeting", "unsubscribe", "bounce", "complaint"),
+        description="behaviours that end a sequence",
+    )
+    stop_on_outcome: bool = Field(
+        True, description="a lead that is won, lost or has a meeting leaves its sequence"
+    )
+    graduate_at_engagement: float | None = Field(
+        None, ge=0, le=100, description="engagement that hands a lead to sales"
+    )
+
+    def emails_of(self, sequence: str) -> tuple[EmailStep, ...]:
+        """The emails of a sequence, in order. Raises KeyError for one neither declared nor shipped."""
+        from leadflow_pipeline.nurture.shipped import shipped_sequences
+
+        declared = self.sequences.get(sequence)
+        return (declared or shipped_sequences()[sequence]).emails

@@ -21,8 +21,12 @@ class QualifyRules(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    threshold: float = Field(60.0, ge=0, le=100, description="score from which a lead is qualified (inclusive)")
-    review_band: float = Field(10.0, ge=0, le=100, description="points below the threshold that a person looks at")
+    threshold: float = Field(
+        60.0, ge=0, le=100, description="score from which a lead is qualified (inclusive)"
+    )
+    review_band: float = Field(
+        10.0, ge=0, le=100, description="points below the threshold that a person looks at"
+    )
     required_fields: tuple[str, ...] = Field(("email",), description="PENDING until all are known")
     filters: tuple[QualificationFilter, ...] = ()
     reject_email_statuses: tuple[Literal["risky", "invalid"], ...] = ("invalid",)
@@ -31,5 +35,7 @@ class QualifyRules(BaseModel):
     def band_fits_below_the_threshold(self) -> QualifyRules:
         """Refuses a review band that would reach below zero."""
         if self.review_band > self.threshold:
-            raise ValueError(f"review_band ({self.review_band:g}) must not exceed threshold ({self.threshold:g})")
+            raise ValueError(
+                f"review_band ({self.review_band:g}) must not exceed threshold ({self.threshold:g})"
+            )
         return self

@@ -1,10 +1,20 @@
-"""Routing rules and the four sequences a lead can be routed to. Only the model; the decision lives beside it."""
+"""Routing rules and the four sequences a lead can be routed to. Only the model: the decision is beside it."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class Tier(StrEnum):
+    """How well a lead fits, from the best to the least: it decides the sequence."""
+
+    HOT = "HOT"
+    WARM = "WARM"
+    COOL = "COOL"
+    COLD = "COLD"
 
 
 class ContentSequenceType(StrEnum):
@@ -17,7 +27,10 @@ class ContentSequenceType(StrEnum):
 
 
 class ContentSequence(BaseModel):
-    """What a sequence is for, how long it takes and how many emails it has. Its emails belong to nurture."""
+    """What a sequence is for, how long it takes and how many emails it has.
+
+    Its emails belong to nurture.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -27,6 +40,10 @@ class ContentSequence(BaseModel):
     email_count: int = Field(ge=1)
     goal: str
     description: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain values, fit for JSON."""
+        return self.model_dump(mode="json")
 
     @classmethod
     def hot_sequence(cls) -> ContentSequence:
@@ -69,6 +86,10 @@ DEFAULT_INTENT_SIGNALS: dict[str, float] = {
 }
 
 
+CUSTOM_SIGNAL = "custom."
+"""Beginning of a signal that is a field of the campaign's own."""
+
+
 class RoutingRules(BaseModel):
     """Tier thresholds (inclusive), the intent boost, and what may be routed at all."""
 
@@ -85,10 +106,53 @@ class RoutingRules(BaseModel):
     intent_boost_enabled: bool = True
     intent_score_threshold: float = Field(0.5, ge=0, le=1)
     intent_boost: float = Field(0.15, ge=0, le=1, description="added to icp_fit, capped at 1")
-    intent_signals: dict[str, float] = Field(default_factory=lambda: dict(DEFAULT_INTENT_SIGNALS))
-    max_leads: int | None = Field(None, ge=1, description="leads routed a day at most; the others wait for the next day")
-    reroute_on_tier_rise: bool = Field(False, description="a lead whose tier rises is routed again, as a new decision")
-    nurture_low_score: bool = Field(False, description="send leads rejected only for a low score to the COLD sequence")
+    intent_signals: dict[str, float] = Field(
+        default_factory=lambda: dict(DEFAULT_INTENT_SIGNALS),
+        max_length=32,
+        description="signal -> weight, 0 to 1; where given, it replaces the default signals as a whole. A "
+        "signal is one of those, or custom.<name> for a field of the campaign's own that says true or yes",
+    )
+    max_leads: int | None = Field(
+        None, ge=1, description="leads routed a day at most; the others wait for the next day"
+    )
+    reroute_on_tier_rise: bool = Field(
+        False, description="a lead whose tier rises is routed again, as a new decision"
+    )
+    nurture_low_score: bool = Field(
+        False, description="send leads rejected only for a low score to the COLD sequence"
+    )
+
+    def sequence_of(self, tier: Tier) -> ContentSequence:
+        """The sequence that leads of a tier enter."""
+        match tier:
+            case Tier.HOT:
+                return self.hot_sequence
+            case Tier.WARM:
+                return self.warm_sequence
+            case Tier.COOL:
+                return self.cool_sequence
+            case Tier.COLD:
+                return self.cold_sequence
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain values, fit for JSON; sequences as dictionaries."""
+        return self.model_dump(mode="json")
+
+    @field_validator("intent_signals")
+    @classmethod
+    def signals_are_known(cls, signals: dict[str, float]) -> dict[str, float]:
+        """Refuses a signal that no lead can show, and a weight that is none."""
+        for name, weight in signals.items():
+            if name not in DEFAULT_INTENT_SIGNALS and not name.startswith(CUSTOM_SIGNAL):
+                raise ValueError(
+                    f"no lead shows the intent signal {name}: use {', '.join(DEFAULT_INTENT_SIGNALS)}, "
+                    f"or {CUSTOM_SIGNAL}{name} for a field of the campaign's own"
+                )
+            if not 0 <= weight <= 1:
+                raise ValueError(
+                    f"the weight of the intent signal {name} must lie in 0 to 1, but is {weight:g}"
+                )
+        return signals
 
     @model_validator(mode="after")
     def tiers_are_ordered(self) -> RoutingRules:
@@ -96,6 +160,7 @@ class RoutingRules(BaseModel):
         if not self.hot_tier_min_score > self.warm_tier_min_score > self.cool_tier_min_score:
             raise ValueError(
                 "tier thresholds must fall from hot to cool, but are "
-                f"hot {self.hot_tier_min_score:g}, warm {self.warm_tier_min_score:g}, cool {self.cool_tier_min_score:g}"
+                f"hot {self.hot_tier_min_score:g}, warm {self.warm_tier_min_score:g}, "
+                f"cool {self.cool_tier_min_score:g}"
             )
         return self

@@ -1,0 +1,276 @@
+"""What runs by itself: jobs, schedules and sensors.
+
+What belongs here: when work starts, and that it is not started twice. What does not: what is due
+(`store.due_days`, `delivery`), and what a step does.
+
+Everything is switched on from the start: it reads and writes this database, and email leaves only where a
+transport was configured (by default messages become files in the home folder).
+
+Annotations are not postponed here: Dagster reads them when it decorates.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import dagster as dg
+
+from leadflow_pipeline.delivery.dispatch import count_due, dispatch_due
+from leadflow_pipeline.harvest.importing import import_landed
+from leadflow_pipeline.harvest.landing import landed_files
+from leadflow_pipeline.partitions import (
+    CAMPAIGN_PARTITIONS_NAME,
+    CAMPAIGN_TAG,
+    PartitionRange,
+    campaign_partitions,
+    days_between,
+    last_complete_day,
+)
+from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store.checks import LATEST_DAY_PRESENT
+from leadflow_pipeline.store.due_days import LAST_TABLE, DueDays, due_days, known_campaigns
+from leadflow_pipeline.store.facts import log_activity
+from leadflow_pipeline.store.failures import plain_failures
+from leadflow_pipeline.store.resource import StoreResource
+
+STAGES = ("harvest", "enrich", "score", "qualify", "route", "nurture")
+
+WORK_TAG = "leadflow/work"
+"""On a run that a schedule or sensor started: which piece of work it is an attempt at."""
+
+ATTEMPTS = 3
+"""Runs for the same work before a person must look. Another day or another file is other work."""
+
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+LATEST_DAY_CHECK = dg.AssetSelection.checks(
+    dg.AssetCheckKey(dg.AssetKey(LAST_TABLE.name), LATEST_DAY_PRESENT)
+)
+
+# --- the daily chain
+# ---------------------------------------------------------------------------------------------
+
+daily_pipeline = dg.define_asset_job(
+    "daily_pipeline",
+    selection=dg.AssetSelection.groups(*STAGES) - LATEST_DAY_CHECK,
+    description="Every stage of one campaign, for a day or a range of days, with its checks.",
+)
+
+
+@dg.schedule(
+    job=daily_pipeline,
+    cron_schedule="15 * * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description=(
+        "One run for each active campaign with due days. Looks every hour, because what is due comes from "
+        "the database: a missed night, a late file or a failed run is made good within the hour."
+    ),
+)
+def daily_schedule(
+    context: dg.ScheduleEvaluationContext, store: StoreResource
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Requests the runs of the due days."""
+    with plain_failures():
+        due = due_days(store.engine, get_settings().first_day, last_complete_day(datetime.now(UTC)))
+    requests = [request for days in due if (request := daily_request(context.instance, days)) is not None]
+    yield from requests
+    if not requests:
+        yield dg.SkipReason(f"{len(due)} campaigns have due days, and none needs a new run")
+
+
+def daily_request(instance: dg.DagsterInstance, due: DueDays) -> dg.RunRequest | None:
+    """The run that computes these days, as one range."""
+    partitions = PartitionRange(due.campaign, days_between(due.first, due.last))
+    work = f"{due.campaign}:{due.first.isoformat()}:{due.last.isoformat()}"
+    attempt = next_attempt(instance, due.campaign, work)
+    if attempt is None:
+        return None
+    return dg.RunRequest(run_key=f"{work}:{attempt}", tags={**partitions.tags, WORK_TAG: work})
+
+
+def next_attempt(instance: dg.DagsterInstance, campaign: str, work: str) -> int | None:
+    """Which attempt at this work comes next; None while the campaign has a run, or after the last one.
+
+    A run key is used up by its first run, failed or not, so it must hold this number.
+    """
+    if instance.get_runs_count(dg.RunsFilter(tags={CAMPAIGN_TAG: campaign}, statuses=UNFINISHED)):
+        return None
+    attempts = instance.get_runs_count(dg.RunsFilter(tags={WORK_TAG: work}))
+    return attempts + 1 if attempts < ATTEMPTS else None
+
+
+# --- campaigns and files that appear
+# ------------------------------------------------------------------------------
+
+
+@dg.sensor(
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Makes a partition for every campaign in the database. Removes none: history stays.",
+)
+def register_campaigns(
+    context: dg.SensorEvaluationContext, store: StoreResource
+) -> dg.SensorResult | dg.SkipReason:
+    """Adds the partitions that are missing."""
+    with plain_failures(), store.engine.connect() as connection:
+        campaigns = known_campaigns(connection)
+    missing = sorted(set(campaigns) - set(context.instance.get_dynamic_partitions(CAMPAIGN_PARTITIONS_NAME)))
+    if not missing:
+        return dg.SkipReason("every campaign has its partition")
+    return dg.SensorResult(dynamic_partitions_requests=[campaign_partitions.build_add_request(missing)])
+
+
+class LandingFolder(dg.Config):
+    """Which campaign's landing folder a run imports."""
+
+    campaign: str
+
+
+@dg.op
+def import_files(context: dg.OpExecutionContext, config: LandingFolder, store: StoreResource) -> None:
+    """Imports what has landed; a file that cannot be read is set aside beside the reason."""
+    with plain_failures():
+        files = import_landed(store.engine, config.campaign)
+    reports = [file.report for file in files if file.report is not None]
+    context.add_output_metadata(
+        {
+            "files": len(files),
+            "refused": len(files) - len(reports),
+            **{
+                name: sum(getattr(report, name) for report in reports)
+                for name in ("rows", "new", "repeated", "quarantined", "erased")
+            },
+        }
+    )
+
+
+@dg.job(description="Imports a campaign's landed files as records; the daily schedule finds their days due.")
+def import_landed_files() -> None:
+    """One step."""
+    import_files()
+
+
+@dg.sensor(
+    job=import_landed_files,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Watches a folder for each campaign; a complete file there is imported once.",
+)
+def landing_folders(
+    context: dg.SensorEvaluationContext, store: StoreResource
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Requests a run for each campaign with landed files."""
+    with plain_failures(), store.engine.connect() as connection:
+        landed = {
+            campaign: files
+            for campaign in known_campaigns(connection)
+            if (files := landed_files(get_settings().landing_folder / campaign, datetime.now(UTC)))
+        }
+    requests = [
+        request
+        for campaign, files in landed.items()
+        if (request := import_request(context.instance, campaign, files)) is not None
+    ]
+    yield from requests
+    if not requests:
+        yield dg.SkipReason(f"{len(landed)} campaigns have landed files, and none needs a new run")
+
+
+def import_request(
+    instance: dg.DagsterInstance, campaign: str, files: Sequence[Path]
+) -> dg.RunRequest | None:
+    """The run that imports these files. Its key is a hash: a file's name may tell a person's."""
+    contents = "\n".join(f"{file.name} {file.stat().st_mtime_ns}" for file in files)
+    work = f"{campaign}:{sha256(contents.encode()).hexdigest()[:16]}"
+    attempt = next_attempt(instance, campaign, work)
+    if attempt is None:
+        return None
+    return dg.RunRequest(
+        run_key=f"{work}:{attempt}",
+        run_config=dg.RunConfig(ops={"import_files": LandingFolder(campaign=campaign)}),
+        tags={CAMPAIGN_TAG: campaign, WORK_TAG: work},
+    )
+
+
+# --- what goes out
+# ------------------------------------------------------------------------------------------------
+
+
+@dg.op
+def send_due_messages(context: dg.OpExecutionContext, store: StoreResource) -> None:
+    """Releases touches that are due now into the outbox and sends what is in it."""
+    with plain_failures():
+        report = dispatch_due(store.engine, get_settings(), datetime.now(UTC))
+    context.add_output_metadata(report.to_dict())
+
+
+@dg.job(
+    description="Sends the emails that are due now. A backfill sends nothing: what was due long ago expires."
+)
+def dispatch() -> None:
+    """One step."""
+    send_due_messages()
+
+
+@dg.schedule(
+    job=dispatch,
+    cron_schedule="*/10 * * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every ten minutes, where something is due.",
+)
+def dispatch_schedule(store: StoreResource) -> dg.RunRequest | dg.SkipReason:
+    """Requests a run where there is a message to release or to send."""
+    now = datetime.now(UTC)
+    with plain_failures():
+        due = count_due(store.engine, now)
+    return dg.RunRequest(run_key=now.isoformat()) if due else dg.SkipReason("no message is due")
+
+
+# --- watching
+# ----------------------------------------------------------------------------------------------------
+
+latest_day_watch = dg.define_asset_job(
+    "latest_day_watch",
+    selection=LATEST_DAY_CHECK,
+    description="Checks that every active campaign has been computed up to yesterday.",
+)
+
+latest_day_schedule = dg.ScheduleDefinition(
+    job=latest_day_watch,
+    cron_schedule="0 6,18 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Twice a day, late enough for the night's runs to have ended.",
+)
+
+
+@dg.run_failure_sensor(
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Notes every failed run in the activity log, where people look who do not open this page.",
+)
+def record_failures(context: dg.RunFailureSensorContext, store: StoreResource) -> None:
+    """Writes the run's name, job and failed steps; never a message, which might quote a lead."""
+    run = context.dagster_run
+    with plain_failures():
+        log_activity(
+            store.engine,
+            actor="dagster",
+            action="run_failed",
+            campaign=run.tags.get(CAMPAIGN_TAG),
+            detail={
+                "run_id": run.run_id,
+                "job": run.job_name,
+                "steps": [event.step_key for event in context.get_step_failure_events()],
+            },
+        )
+
+
+JOBS = (daily_pipeline, import_landed_files, dispatch, latest_day_watch)
+SCHEDULES = (daily_schedule, dispatch_schedule, latest_day_schedule)
+SENSORS = (register_campaigns, landing_folders, record_failures)

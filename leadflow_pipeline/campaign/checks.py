@@ -1,0 +1,286 @@
+"""What no single model of a campaign file can judge: words that another section, or the database, defines.
+
+What belongs here: checks across sections, over the plain document, so that one wrong value elsewhere hides
+none of them. What does not: types and ranges (the models), the syntax of templates (`templates`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Any
+from zoneinfo import available_timezones
+
+from leadflow_pipeline.campaign.document import Document
+from leadflow_pipeline.campaign.problems import Path, Problem, nearest, written_path
+from leadflow_pipeline.campaign.templates import CAMPAIGN_TOKENS, LEAD_TOKENS, template_problems
+from leadflow_pipeline.enrich.rules import SENIORITIES
+from leadflow_pipeline.harvest.rules import LEAD_FIELDS
+from leadflow_pipeline.route.rules import (
+    DEFAULT_INTENT_SIGNALS,
+    ContentSequence,
+    ContentSequenceType,
+    RoutingRules,
+)
+from leadflow_pipeline.score.rules import ScoreRules
+from leadflow_pipeline.store.schema import enriched_leads
+
+CUSTOM_FIELD = re.compile(r"custom\.[a-z][a-z0-9_]*")
+
+BOOKKEEPING = {"campaign", "day", "lead_id", "is_new", "received_at", "custom", "campaign_version"}
+ENRICHED_FIELDS: tuple[str, ...] = tuple(
+    column.name for column in enriched_leads.columns if column.name not in BOOKKEEPING
+)
+"""What a condition may ask about, beside the custom fields that a source declares."""
+
+CONDITION_LISTS: tuple[Path, ...] = (
+    ("ideal_customer_profile", "criteria"),
+    ("scoring", "factors"),
+    ("qualification", "filters"),
+)
+FIELD_MAPPINGS = ("mapping", "constants", "defaults")
+TIER_SEQUENCES = ("hot_sequence", "warm_sequence", "cool_sequence", "cold_sequence")
+SHIPPED_SEQUENCES: dict[str, ContentSequence] = {
+    sequence.sequence_type.value: sequence
+    for sequence in (
+        ContentSequence.hot_sequence(),
+        ContentSequence.warm_sequence(),
+        ContentSequence.cool_sequence(),
+        ContentSequence.cold_sequence(),
+    )
+}
+
+
+def check_document(document: Document) -> Iterator[Problem]:
+    """Every problem that needs more than one section to see. Wrong shapes are left to the models."""
+    checks: tuple[Callable[[Document], Iterator[Problem]], ...] = (
+        _check_sources,
+        _check_field_names,
+        _check_known_words,
+        _check_time_zones,
+        _check_sequences,
+        _check_templates,
+    )
+    for check in checks:
+        yield from check(document)
+
+
+def custom_fields(document: Document) -> tuple[str, ...]:
+    """The `custom.<name>` fields that any source declares, in order of their names."""
+    declared = {
+        field
+        for _, source in _items(document, ("sources",))
+        for section in FIELD_MAPPINGS
+        for field in _mapping(source.get(section))
+        if CUSTOM_FIELD.fullmatch(field)
+    }
+    return tuple(sorted(declared))
+
+
+def _check_sources(document: Document) -> Iterator[Problem]:
+    """Fields that a lead does not have, names used twice, and an outcome that a rule could see."""
+    first_with: dict[str, Path] = {}
+    for path, source in _items(document, ("sources",)):
+        yield from _unknown_lead_fields(document, path, source)
+        yield from _visible_outcomes(document, path, source)
+        name = source.get("name")
+        if isinstance(name, str) and first_with.setdefault(name, path) != path:
+            message = f"is the name of {written_path(first_with[name])} too"
+            yield document.problem((*path, "name"), message, "give each source its own")
+
+
+def _unknown_lead_fields(document: Document, path: Path, source: dict[str, Any]) -> Iterator[Problem]:
+    allowed = (*LEAD_FIELDS, "source_key")
+    declared = [(section, field) for section in FIELD_MAPPINGS for field in _mapping(source.get(section))]
+    for section, field in declared:
+        if field not in allowed and not CUSTOM_FIELD.fullmatch(field):
+            own = f"write custom.{_slug(field)} for a field of your own"
+            remedy = " or ".join(filter(None, [nearest(field, allowed, list_few=False), own]))
+            yield document.problem((*path, section, field), "is no field of a lead", remedy)
+    known = [field for _, field in declared]
+    for field in _mapping(source.get("missing_by_field")):
+        if field not in known:
+            message = "names a field this source does not map"
+            yield document.problem((*path, "missing_by_field", field), message, nearest(field, known))
+
+
+def _visible_outcomes(document: Document, path: Path, source: dict[str, Any]) -> Iterator[Problem]:
+    outcome = _mapping(source.get("outcome"))
+    hidden = {column for key in ("column", "value_column") if isinstance(column := outcome.get(key), str)}
+    for field, column in _mapping(source.get("mapping")).items():
+        if isinstance(column, str) and column in hidden:
+            message = "reads the outcome column, so rules would see how it ended"
+            yield document.problem((*path, "mapping", field), message, "remove it from the mapping")
+
+
+def _check_field_names(document: Document) -> Iterator[Problem]:
+    """Conditions, required fields and intent signals on fields that no lead of this campaign has."""
+    custom = custom_fields(document)
+    known = (*ENRICHED_FIELDS, *custom)
+    for section in CONDITION_LISTS:
+        for path, condition in _items(document, section):
+            yield from _unknown_field(document, (*path, "field"), condition.get("field"), known)
+    required = ("qualification", "required_fields")
+    for position, field in enumerate(_sequence(document.value_at(required))):
+        yield from _unknown_field(document, (*required, position), field, known)
+    signals = ("routing", "intent_signals")
+    for signal in _mapping(document.value_at(signals)):
+        if signal not in DEFAULT_INTENT_SIGNALS and signal not in custom:
+            message = "is neither a signal that leads show nor a custom field that a source declares"
+            yield document.problem(
+                (*signals, signal), message, nearest(signal, (*DEFAULT_INTENT_SIGNALS, *custom))
+            )
+
+
+def _unknown_field(document: Document, path: Path, field: object, known: Iterable[str]) -> Iterator[Problem]:
+    if not isinstance(field, str) or field in known:
+        return
+    if CUSTOM_FIELD.fullmatch(field):
+        remedy = nearest(field, [name for name in known if name.startswith("custom.")])
+        yield document.problem(
+            path, f"no source declares {field}", remedy or "declare it in the mapping of a source"
+        )
+    else:
+        yield document.problem(path, f"leads have no field {field}", nearest(field, known))
+
+
+def _check_known_words(document: Document) -> Iterator[Problem]:
+    """Keys of points, caps and sequences, and words of lists, that nothing would ever read."""
+    shipped = ScoreRules()
+    vocabularies: tuple[tuple[Path, Iterable[str], str], ...] = (
+        (("scoring", "points"), shipped.points, "is no scoring factor"),
+        (("scoring", "caps"), shipped.caps, "is no group of scoring factors"),
+        (("nurture", "sequences"), SHIPPED_SEQUENCES, "is no sequence"),
+    )
+    for section, words, message in vocabularies:
+        for word in _mapping(document.value_at(section)):
+            if word not in words:
+                yield document.problem((*section, word), message, nearest(word, words))
+    section = ("enrichment", "decision_makers")
+    for position, word in enumerate(_sequence(document.value_at(section))):
+        if isinstance(word, str) and word not in SENIORITIES:
+            yield document.problem(
+                (*section, position), f"{word} is no seniority", nearest(word, SENIORITIES)
+            )
+
+
+def _check_time_zones(document: Document) -> Iterator[Problem]:
+    """Time zones that the IANA database does not know."""
+    places: list[Path] = [("time_zone",)]
+    places += [(*path, "day", "time_zone") for path, _ in _items(document, ("sources",))]
+    for path in places:
+        zone = document.value_at(path)
+        if isinstance(zone, str) and zone not in _time_zones():
+            remedy = nearest(zone, sorted(_time_zones())) or "use an IANA name such as Europe/Lisbon"
+            yield document.problem(path, "is no time zone", remedy)
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _check_sequences(document: Document) -> Iterator[Problem]:
+    """Sequences whose emails are not as many, or take longer, than routing says."""
+    used: dict[ContentSequenceType, str] = {}
+    for key, rules in _routed_sequences(document):
+        kind = rules.sequence_type
+        if kind in used:
+            message = f"routes to {kind}, as {used[kind]} does"
+            yield document.problem(
+                ("routing", key, "sequence_type"), message, "give each tier its own sequence"
+            )
+        used.setdefault(kind, key)
+        place = ("nurture", "sequences", kind.value)
+        emails = document.value_at((*place, "emails"))
+        if isinstance(emails, list):
+            yield from _own_emails_fit(document, (*place, "emails"), emails, rules)
+        elif document.value_at(place) is None:
+            yield from _shipped_emails_fit(document, ("routing", key), rules)
+
+
+def _routed_sequences(document: Document) -> Iterator[tuple[str, ContentSequence]]:
+    """The sequence of each tier, where the document's words for it are valid."""
+    shipped = RoutingRules()
+    for key in TIER_SEQUENCES:
+        given = document.value_at(("routing", key))
+        if given is None:
+            yield key, getattr(shipped, key)
+            continue
+        try:
+            yield key, ContentSequence.model_validate(given)
+        except ValueError:  # reported in full by the model of the whole file
+            continue
+
+
+def _own_emails_fit(
+    document: Document, path: Path, emails: list[Any], rules: ContentSequence
+) -> Iterator[Problem]:
+    if len(emails) != rules.email_count:
+        message = f"has {len(emails)} emails, but in routing its email_count is {rules.email_count}"
+        yield document.problem(path, message, "make the two agree")
+    after = 0.0
+    for position, email in enumerate(emails):
+        delay = _mapping(email).get("delay_days")
+        after += delay if isinstance(delay, int | float) else 0
+        if after > rules.duration_days:
+            message = f"falls on day {after:g} of a sequence that lasts {rules.duration_days} days"
+            remedy = "shorten the delays or raise duration_days in routing"
+            yield document.problem((*path, position, "delay_days"), message, remedy)
+            return
+
+
+def _shipped_emails_fit(document: Document, path: Path, rules: ContentSequence) -> Iterator[Problem]:
+    shipped = SHIPPED_SEQUENCES[rules.sequence_type.value]
+    remedy = f"write the emails in nurture.sequences.{rules.sequence_type}"
+    if rules.email_count != shipped.email_count:
+        message = (
+            f"is {rules.email_count}, but {rules.sequence_type} is shipped with {shipped.email_count} emails"
+        )
+        yield document.problem((*path, "email_count"), message, remedy)
+    if rules.duration_days < shipped.duration_days:
+        message = f"is {rules.duration_days}, but the shipped emails take up to {shipped.duration_days} days"
+        yield document.problem((*path, "duration_days"), message, remedy)
+
+
+def _check_templates(document: Document) -> Iterator[Problem]:
+    """Emails whose templates would fail, or leave a hole, when they are sent."""
+    custom = custom_fields(document)
+    words = ("nurture", "words")
+    own_words = _mapping(document.value_at(words))
+    tokens = (*LEAD_TOKENS, *CAMPAIGN_TOKENS, *own_words)
+    for word in own_words:
+        if not word.isidentifier():
+            yield document.problem((*words, word), "cannot be a token", "use letters, digits and _")
+    for sequence in _mapping(document.value_at(("nurture", "sequences"))):
+        for path, email in _items(document, ("nurture", "sequences", sequence, "emails")):
+            for part in ("subject", "text", "html"):
+                template = email.get(part)
+                if not isinstance(template, str):
+                    continue
+                if part == "subject" and len(template.splitlines()) > 1:
+                    yield document.problem((*path, part), "has several lines", "a subject is one line")
+                for problem in template_problems(template, tokens, custom):
+                    yield document.problem(
+                        (*path, part), problem.message, problem.remedy, text_line=problem.line
+                    )
+
+
+def _items(document: Document, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Path and content of each mapping in the list at a path."""
+    for position, item in enumerate(_sequence(document.value_at(path))):
+        if isinstance(item, dict):
+            yield (*path, position), item
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _sequence(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _slug(word: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", word.lower().removeprefix("custom.")).strip("_") or "name"

@@ -1,0 +1,45 @@
+"""The JSON Schema of a campaign file, for editors that complete and check while one types.
+
+What belongs here: the models' own schema, and the vocabularies that a type cannot say. What does not: checks;
+an editor's word is never the last.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leadflow_pipeline.campaign.checks import ENRICHED_FIELDS, SHIPPED_SEQUENCES
+from leadflow_pipeline.campaign.model import Campaign
+from leadflow_pipeline.harvest.rules import LEAD_FIELDS
+from leadflow_pipeline.route.rules import DEFAULT_INTENT_SIGNALS
+from leadflow_pipeline.score.rules import ScoreRules
+
+CUSTOM = {"pattern": r"^custom\.[a-z][a-z0-9_]*$"}
+
+
+def campaign_json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a campaign file."""
+    schema = Campaign.model_json_schema()
+    definitions = schema["$defs"]
+    source = definitions["SourceRules"]["properties"]
+    for section in ("mapping", "constants", "defaults"):
+        source[section]["propertyNames"] = _words_or_custom((*LEAD_FIELDS, "source_key"))
+    source["missing_by_field"]["propertyNames"] = _words_or_custom(LEAD_FIELDS)
+    scoring = definitions["ScoreRules"]["properties"]
+    scoring["points"]["propertyNames"] = {"enum": list(ScoreRules().points)}
+    scoring["caps"]["propertyNames"] = {"enum": list(ScoreRules().caps)}
+    signals = definitions["RoutingRules"]["properties"]["intent_signals"]
+    signals["propertyNames"] = _words_or_custom(tuple(DEFAULT_INTENT_SIGNALS))
+    sequences = definitions["NurtureRules"]["properties"]["sequences"]
+    sequences["propertyNames"] = {"enum": list(SHIPPED_SEQUENCES)}
+    for condition in ("FitCriterion", "ScoringFactor", "QualificationFilter"):
+        definitions[condition]["properties"]["field"] |= _words_or_custom(ENRICHED_FIELDS)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "leadflow campaign",
+    }
+
+
+def _words_or_custom(words: tuple[str, ...]) -> dict[str, Any]:
+    return {"anyOf": [{"enum": list(words)}, CUSTOM]}

@@ -1,0 +1,87 @@
+"""The campaign file as a typed model: what a campaign is, and the rules that each stage declares for itself.
+
+What belongs here: identity, goal, sender, and the composition of the stages' models. What does not: anything
+that only one stage reads (its `rules.py`), and what needs two sections to judge (`checks`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from leadflow_pipeline.enrich.rules import EnrichRules
+from leadflow_pipeline.harvest.rules import SourceRules
+from leadflow_pipeline.nurture.rules import NurtureRules
+from leadflow_pipeline.qualify.rules import QualifyRules
+from leadflow_pipeline.route.rules import RoutingRules
+from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
+
+Milestone = Literal["leads", "qualified", "routed", "meeting", "won"]
+"""What a goal may count, in the order of a lead's life."""
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+"""As in partition keys: `|`, `/` or `,` would break them silently."""
+
+SingleLine = Annotated[str, Field(pattern=r"^[^\r\n]*\S[^\r\n]*$", max_length=200)]
+
+
+def _address(value: str) -> str:
+    """Refuses what no mail server would take. Nothing is asked of the network."""
+    try:
+        validate_email(value, check_deliverability=False)
+    except EmailNotValidError as error:
+        raise ValueError(f"must be an email address: {error}") from None
+    return value
+
+
+Address = Annotated[str, AfterValidator(_address), Field(json_schema_extra={"format": "email"})]
+
+
+class Goal(BaseModel):
+    """What the campaign is for, in words and in counts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: str = ""
+    targets: dict[Milestone, Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict, description="milestone -> how many leads should reach it"
+    )
+
+
+class Sender(BaseModel):
+    """Who the emails come from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: SingleLine
+    email: Address
+    reply_to: Address | None = Field(None, description="the sender's own address where it is not given")
+
+
+class Campaign(BaseModel):
+    """A whole campaign file. Everything but identity, sender, time zone and sources has a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    campaign: Slug = Field(description="slug that names the campaign everywhere; it never changes")
+    name: SingleLine
+    status: Literal["active", "paused", "archived"] = Field(
+        "active",
+        description="applied when this line changes; between changes pause, resume and archive decide",
+    )
+    goal: Goal = Goal()
+    sender: Sender
+    postal_address: str = Field(
+        pattern=r"\S", description="stands in every email: anti-spam laws ask for it in most countries"
+    )
+    time_zone: str = Field(description="IANA name, e.g. Europe/Lisbon")
+    currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="ISO 4217, of budgets and values")
+    ideal_customer_profile: IdealCustomerProfile = IdealCustomerProfile()
+    sources: tuple[SourceRules, ...] = Field(min_length=1)
+    enrichment: EnrichRules = Field(default_factory=EnrichRules)
+    scoring: ScoreRules = Field(default_factory=ScoreRules)
+    qualification: QualifyRules = Field(default_factory=QualifyRules)
+    routing: RoutingRules = Field(default_factory=RoutingRules)
+    nurture: NurtureRules = Field(default_factory=NurtureRules)

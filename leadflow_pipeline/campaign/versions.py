@@ -1,0 +1,210 @@
+"""Campaigns in the database: every change of a file is a new version, and old ones stay readable.
+
+What belongs here: registering, loading, listing, and the present status. What does not: what the rules mean,
+and Dagster's partitions.
+
+Two things decide a campaign's status: its file and the commands pause, resume and archive. The later word
+wins: a file decides when its `status` differs from that of the version before, so registering a file again
+for another reason does not wake a paused campaign.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
+
+from leadflow_pipeline.campaign.document import read_document
+from leadflow_pipeline.campaign.model import Campaign
+from leadflow_pipeline.campaign.parse import parse_campaign, parse_document
+from leadflow_pipeline.campaign.problems import one_of
+from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.store.schema import CAMPAIGN_STATUSES, activity_log, campaign_versions, campaigns
+
+if (
+    TYPE_CHECKING
+):  # Dagster takes seconds to import, which `leadflow campaign list` should not have to wait for
+    from dagster import AssetCheckExecutionContext, AssetExecutionContext
+
+VERSION_TAG = "leadflow/campaign_version"
+"""Run tag by which a run names a version other than the latest."""
+
+
+@dataclass(frozen=True)
+class CampaignVersion:
+    """One version of a campaign, and its rules."""
+
+    campaign: str
+    version: int
+    rules: Campaign
+    is_new: bool = False
+    """Whether registering made it."""
+
+
+@dataclass(frozen=True)
+class CampaignSummary:
+    """A campaign as it is now."""
+
+    campaign: str
+    name: str
+    status: str
+    version: int
+    updated_at: datetime
+
+
+def register(engine: Engine, text: str, name: str, *, actor: str = "campaign file") -> CampaignVersion:
+    """Makes a new version of the campaign in a YAML text, unless the text says what the current version says.
+
+    `name` is the file's, for messages. Two registrations at once give consecutive versions.
+    Raises CampaignError.
+    """
+    document = read_document(text, name)
+    rules = parse_document(document, name)
+    slug, content_key = rules.campaign, document.content_key
+    with engine.begin() as connection:
+        first = insert_or_ignore(campaigns).values(campaign=slug, status=rules.status, current_version=1)
+        made = connection.execute(first.on_conflict_do_nothing().returning(campaigns.c.campaign))
+        is_first = made.first() is not None
+        held = select(campaigns).where(campaigns.c.campaign == slug).with_for_update()
+        present = connection.execute(held).one()
+        version = 1
+        if not is_first:
+            current = _version_row(connection, slug, present.current_version)
+            if current.content_key == content_key:
+                return CampaignVersion(slug, present.current_version, rules)
+            version = present.current_version + 1
+            if _status_in(current.source_text) != rules.status:
+                _set_status(connection, slug, rules.status, actor)
+        values = {"campaign": slug, "version": version, "source_text": text, "content_key": content_key}
+        connection.execute(insert(campaign_versions).values(values))
+        changed = {"current_version": version, "updated_at": func.now()}
+        connection.execute(update(campaigns).where(campaigns.c.campaign == slug).values(changed))
+        _log(connection, actor, "campaign.register", slug, {"version": version, "file": name})
+    return CampaignVersion(slug, version, rules, is_new=True)
+
+
+def load(engine: Engine, slug: str, version: int | None = None) -> CampaignVersion:
+    """A version of a campaign; the current one where none is named.
+
+    Raises PermanentError for a campaign or version that does not exist.
+    """
+    with engine.connect() as connection:
+        number = version if version is not None else _present(connection, slug).current_version
+        row = _version_row(connection, slug, number)
+    return CampaignVersion(slug, number, _rules(slug, number, row.source_text))
+
+
+def source_text(engine: Engine, slug: str, version: int | None = None) -> str:
+    """The file of a version as it was given, comments included. Raises PermanentError as `load` does."""
+    with engine.connect() as connection:
+        number = version if version is not None else _present(connection, slug).current_version
+        text: str = _version_row(connection, slug, number).source_text
+    return text
+
+
+def version_named_by(context: AssetExecutionContext | AssetCheckExecutionContext) -> int | None:
+    """The version that a run names in its tag; None for the latest. Raises PermanentError for no number."""
+    named = context.run.tags.get(VERSION_TAG)
+    if named is None:
+        return None
+    if not named.isdecimal() or int(named) < 1:
+        raise PermanentError(
+            f"the run's tag {VERSION_TAG} is {named!r}; give it the number of a version, such as 3"
+        )
+    return int(named)
+
+
+def active_campaigns(engine: Engine) -> tuple[str, ...]:
+    """Slugs of the campaigns that are worked on, in alphabetical order."""
+    query = select(campaigns.c.campaign).where(campaigns.c.status == "active").order_by(campaigns.c.campaign)
+    with engine.connect() as connection:
+        return tuple(connection.execute(query).scalars())
+
+
+def campaign_status(engine: Engine, slug: str) -> str:
+    """active, paused or archived. Raises PermanentError for an unknown campaign."""
+    with engine.connect() as connection:
+        status: str = _present(connection, slug).status
+    return status
+
+
+def list_campaigns(engine: Engine) -> tuple[CampaignSummary, ...]:
+    """Every campaign as it is now, in alphabetical order."""
+    is_current = (campaign_versions.c.campaign == campaigns.c.campaign) & (
+        campaign_versions.c.version == campaigns.c.current_version
+    )
+    query = select(campaigns, campaign_versions.c.source_text).join(campaign_versions, is_current)
+    with engine.connect() as connection:
+        rows = connection.execute(query.order_by(campaigns.c.campaign)).all()
+    return tuple(
+        CampaignSummary(
+            row.campaign, _name_in(row.source_text), row.status, row.current_version, row.updated_at
+        )
+        for row in rows
+    )
+
+
+def set_status(engine: Engine, slug: str, status: str, *, actor: str) -> bool:
+    """Pauses, resumes or archives a campaign; False where nothing changed. The activity log says who did it.
+
+    Raises PermanentError for an unknown campaign or status.
+    """
+    if status not in CAMPAIGN_STATUSES:
+        raise PermanentError(f"{status!r} is no status of a campaign; {one_of(CAMPAIGN_STATUSES)}")
+    with engine.begin() as connection:
+        _present(connection, slug)
+        return _set_status(connection, slug, status, actor)
+
+
+def _set_status(connection: Connection, slug: str, status: str, actor: str) -> bool:
+    change = update(campaigns).where(campaigns.c.campaign == slug, campaigns.c.status != status)
+    changed = connection.execute(change.values(status=status, updated_at=func.now())).rowcount == 1
+    if changed:
+        _log(connection, actor, f"campaign.{status}", slug, {"status": status})
+    return changed
+
+
+def _log(connection: Connection, actor: str, action: str, slug: str, detail: dict[str, Any]) -> None:
+    values = {"actor": actor, "action": action, "campaign": slug, "detail": detail}
+    connection.execute(insert(activity_log).values(values))
+
+
+def _present(connection: Connection, slug: str) -> Any:
+    row = connection.execute(select(campaigns).where(campaigns.c.campaign == slug)).one_or_none()
+    if row is None:
+        known = (
+            connection.execute(select(campaigns.c.campaign).order_by(campaigns.c.campaign)).scalars().all()
+        )
+        near = difflib.get_close_matches(slug, known, n=1)
+        remedy = f"did you mean {near[0]}?" if near else "register its file with `leadflow campaign add FILE`"
+        raise PermanentError(f"there is no campaign {slug!r}; {remedy}")
+    return row
+
+
+def _version_row(connection: Connection, slug: str, version: int) -> Any:
+    wanted = (campaign_versions.c.campaign == slug) & (campaign_versions.c.version == version)
+    row = connection.execute(select(campaign_versions).where(wanted)).one_or_none()
+    if row is None:
+        latest = _present(connection, slug).current_version
+        raise PermanentError(f"campaign {slug!r} has no version {version}; it has versions 1 to {latest}")
+    return row
+
+
+@lru_cache(maxsize=64)
+def _rules(slug: str, version: int, text: str) -> Campaign:
+    """The rules of a version. Part of the key is the text, so that databases in one process do not mix."""
+    return parse_campaign(text, f"{slug} version {version}")
+
+
+def _status_in(text: str) -> str:
+    """The status that an earlier file gave, even if today's rules would refuse the file."""
+    return str(read_document(text, "earlier version").content.get("status", "active"))
+
+
+def _name_in(text: str) -> str:
+    return str(read_document(text, "current version").content.get("name", ""))

@@ -1,0 +1,241 @@
+"""`leadflow demo`: the whole journey on shipped data, from two files to planned emails, without a question.
+
+What belongs here: the order of the steps and what a newcomer is shown after each. What does not: any rule; every step
+is what the other commands do (`campaign add`, `import`, `materialize`, `dispatch`). Safe to repeat: records are known
+by their content, days by their lineage and messages by their enrolment and step, so a second run finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import typer
+from sqlalchemy import Engine, func, select
+
+from leadflow_pipeline import samples
+from leadflow_pipeline.cli.output import console, error_console, table_of
+from leadflow_pipeline.errors import LeadflowError
+from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store.schema import nurtured_leads, source_records
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from leadflow_pipeline.harvest.importing import ImportReport
+
+NEXT_EMAILS = 5
+SHARES = ("share", "conversion")
+
+
+@dataclass
+class Changes:
+    """What this run of the demo has added to the database and the world."""
+
+    records: int = 0
+    days: int = 0
+    messages: int = 0
+
+    def sentence(self) -> str:
+        """For the end of the demo."""
+        if self == Changes():
+            return "Nothing changed: every record was known, every day computed, and no email was due."
+        return f"Added {self.records:,} records, computed {self.days:,} days, sent {self.messages:,} emails."
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to `leadflow`."""
+    app.command()(demo)
+
+
+def demo() -> None:
+    """Take 45,211 real leads and 100 invented ones from files to planned emails, and show what became of them."""
+    from leadflow_pipeline.cli.instance import dagster_instance
+    from leadflow_pipeline.store.engine import get_engine
+
+    changes = Changes()
+    with dagster_instance() as instance:
+        engine = get_engine()
+        bank, b2b = add_campaigns(engine)
+        with step("reading 45,211 contacts of a bank's phone campaigns, 2008 to 2010"):
+            import_bank(engine, bank, changes)
+        with step("reading 100 invented B2B leads of five sources, and what they did"):
+            import_b2b(engine, b2b, changes)
+        compute(instance, engine, bank, last_record_day(engine, bank), changes)
+        compute(instance, engine, b2b, None, changes)
+        with step("sending the emails that are due now"):
+            send_due(engine, changes)
+        for campaign in (bank, b2b):
+            show_campaign(engine, campaign)
+    show_where_to_look(changes, b2b)
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """Says what is being done while it is done, and how long it took."""
+    started = datetime.now(UTC)
+    with error_console.status(what):
+        yield
+    error_console.print(f"[green]done[/]  {what}  [dim]{(datetime.now(UTC) - started).total_seconds():.1f} s[/]")
+
+
+def add_campaigns(engine: Engine) -> tuple[str, str]:
+    """Registers the two shipped campaign files; their slugs."""
+    from leadflow_pipeline.campaign import register as register_campaign
+
+    slugs = [
+        register_campaign(engine, path.read_text(encoding="utf-8"), path.name).campaign
+        for path in (samples.BANK_CAMPAIGN, samples.B2B_CAMPAIGN)
+    ]
+    return slugs[0], slugs[1]
+
+
+def import_bank(engine: Engine, campaign: str, changes: Changes) -> None:
+    """Imports the bank's contacts; their outcomes go where no rule can see them."""
+    from leadflow_pipeline.harvest.importing import import_file
+
+    count(import_file(engine, campaign, samples.BANK_LEADS), changes)
+
+
+def import_b2b(engine: Engine, campaign: str, changes: Changes) -> None:
+    """Imports the invented leads and their events, their days counted back from the day of the first run."""
+    from leadflow_pipeline.harvest.importing import Contents, import_file
+
+    # The youngest lead came one day before the first run, whenever the demo is run again.
+    last_day = last_record_day(engine, campaign)
+    first_run = last_day + timedelta(days=1) if last_day else datetime.now(UTC).date()
+    with tempfile.TemporaryDirectory() as folder:
+        for source in samples.B2B_SOURCES:
+            path = Path(folder) / samples.b2b_leads(source).name
+            dated_leads(samples.b2b_leads(source), first_run).to_csv(path, index=False)
+            count(import_file(engine, campaign, path, source=source), changes)
+        path = Path(folder) / samples.B2B_EVENTS.name
+        dated_events(samples.B2B_EVENTS, first_run).to_csv(path, index=False)
+        count(import_file(engine, campaign, path, contents=Contents.EVENTS), changes)
+
+
+def dated_leads(path: Path, first_run: date) -> pd.DataFrame:
+    """The leads of a shipped file with `received_on` in the place of `received_days_ago`."""
+    leads = pd.read_csv(path, dtype="str", keep_default_na=False)
+    days_ago = pd.to_timedelta(leads.pop("received_days_ago").astype("int64"), unit="D")
+    return leads.assign(received_on=(pd.Timestamp(first_run) - days_ago).dt.strftime("%Y-%m-%d"))
+
+
+def dated_events(path: Path, first_run: date) -> pd.DataFrame:
+    """The events of the shipped file with `occurred_at`, at noon, in the place of `days_ago`."""
+    events = pd.read_csv(path, dtype="str", keep_default_na=False)
+    days_ago = pd.to_timedelta(events.pop("days_ago").astype("int64"), unit="D")
+    noon = pd.Timestamp(first_run) - days_ago + pd.Timedelta(hours=12)
+    return events.assign(occurred_at=noon.dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def count(report: ImportReport, changes: Changes) -> None:
+    """Adds an import to the changes."""
+    changes.records += report.new + report.quarantined
+
+
+def last_record_day(engine: Engine, campaign: str) -> date | None:
+    """The day of a campaign's latest record."""
+    query = select(func.max(source_records.c.day)).where(source_records.c.campaign == campaign)
+    with engine.connect() as connection:
+        return connection.scalar(query)
+
+
+def compute(
+    instance: dg.DagsterInstance, engine: Engine, campaign: str, last: date | None, changes: Changes
+) -> None:
+    """Computes every due day of a campaign, up to `last` or yesterday, and draws its report."""
+    from leadflow_pipeline.cli.runs import choose_days, run_days
+
+    due = choose_days(engine, campaign, None, last)
+    if due is None:
+        error_console.print(f"[green]done[/]  {campaign}: every day up to {last or 'yesterday'} was computed before")
+        return
+    with step(f"{campaign}: harvest, enrich, score, qualify, route, nurture for {len(due.days):,} days"):
+        report = run_days(instance, engine, due)
+    if not report.is_success:
+        raise LeadflowError(f"run {report.run_id} of {campaign} failed: {'; '.join(report.failures)}")
+    changes.days += len(due.days)
+    with step(f"{campaign}: drawing its report"):
+        draw_report(instance, campaign)
+
+
+def draw_report(instance: dg.DagsterInstance, campaign: str) -> None:
+    """Materializes the campaign's report, so that the UI shows it."""
+    import dagster as dg
+
+    from leadflow_pipeline.cli.runs import QUIET
+    from leadflow_pipeline.definitions import defs
+    from leadflow_pipeline.insight.assets import campaign_report
+
+    dg.materialize(
+        [campaign_report], instance=instance, resources=defs.resources, partition_key=campaign, run_config=QUIET
+    )
+
+
+def send_due(engine: Engine, changes: Changes) -> None:
+    """Releases and sends what is due now; by default into a folder of `.eml` files."""
+    from leadflow_pipeline.delivery.dispatch import dispatch_due
+
+    changes.messages = dispatch_due(engine, get_settings(), datetime.now(UTC)).sent
+
+
+def show_campaign(engine: Engine, campaign: str) -> None:
+    """Prints a campaign's tables: the funnel, tiers and deciles against what became of the leads, and next emails."""
+    from leadflow_pipeline.insight.assets import make_report
+
+    report = make_report(engine, campaign)
+    console.print(f"\n[bold]{report.title}[/]")
+    for title, frame in report.tables.items():
+        console.print(table_of(title, readable(frame)))
+    console.print(table_of("Next emails", next_emails(engine, campaign)))
+
+
+def readable(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows with shares in percent."""
+    percent = {name: frame[name].map("{:.1%}".format) for name in SHARES if name in frame.columns}
+    return frame.assign(**percent).to_dict("records")
+
+
+def next_emails(engine: Engine, campaign: str) -> Sequence[dict[str, Any]]:
+    """The next moments at which emails fall due, with their sequence, step and number."""
+    latest = (
+        select(nurtured_leads)
+        .where(nurtured_leads.c.campaign == campaign)
+        .distinct(nurtured_leads.c.lead_id)
+        .order_by(nurtured_leads.c.lead_id, nurtured_leads.c.day.desc())
+        .subquery()
+    )
+    query = (
+        select(
+            func.to_char(latest.c.next_touch_at, "YYYY-MM-DD HH24:MI").label("due (UTC)"),
+            latest.c.sequence,
+            (latest.c.steps_planned + 1).label("email"),
+            latest.c.steps_total.label("of"),
+            func.count().label("leads"),
+        )
+        .where(latest.c.next_touch_at.is_not(None))
+        .group_by(latest.c.next_touch_at, latest.c.sequence, latest.c.steps_planned, latest.c.steps_total)
+        .order_by(latest.c.next_touch_at, latest.c.sequence, latest.c.steps_planned)
+        .limit(NEXT_EMAILS)
+    )
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def show_where_to_look(changes: Changes, campaign: str) -> None:
+    """Ends the demo."""
+    from leadflow_pipeline.cli.operate import where_emails_go
+
+    reports = get_settings().home.resolve() / "reports"
+    console.print(f"\n[bold]{changes.sentence()}[/]\n\nWhere to look")
+    console.print("  the Dagster UI    leadflow up, then http://127.0.0.1:3000")
+    console.print(f"  the reports       {reports}", soft_wrap=True)
+    console.print(f"  the emails        {where_emails_go()}", soft_wrap=True)
+    console.print(f"  one campaign      leadflow campaign show {campaign}")

@@ -1,0 +1,185 @@
+"""What is broken now, and how to mend it.
+
+What belongs here: looking, at everything that `leadflow` needs, without changing it. What does not: printing,
+and judging yesterday: a failure that a later run made good is no finding.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import dagster as dg
+from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from leadflow_pipeline.cli.instance import dagster_environment
+from leadflow_pipeline.errors import LeadflowError
+from leadflow_pipeline.partitions import CAMPAIGN_TAG, last_complete_day
+from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store import migrate
+from leadflow_pipeline.store.due_days import active_campaigns, due_days, known_campaigns
+from leadflow_pipeline.store.engine import get_engine
+from leadflow_pipeline.store.failures import describe
+from leadflow_pipeline.store.schema import messages, quarantined_records
+
+GIBIBYTE = 2**30
+ENOUGH_DISK = 2 * GIBIBYTE
+STALE_HEARTBEAT = timedelta(minutes=5)
+LATE_MESSAGE = timedelta(hours=1)
+
+
+class State(StrEnum):
+    """How it is with one thing."""
+
+    WELL = "well"
+    LOOK = "look"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `remedy` says what to do, where there is something to do."""
+
+    subject: str
+    state: State
+    sentence: str
+    remedy: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def diagnose() -> list[Finding]:
+    """Looks at everything. What cannot be looked at, because something beneath it is broken, is left out."""
+    findings = [look_at_disk()]
+    try:
+        engine = get_engine()
+        migrate.check(engine)
+    except (LeadflowError, SQLAlchemyError) as error:
+        remedy = (
+            "" if isinstance(error, LeadflowError) else "start the server that LEADFLOW_DATABASE_URL names"
+        )
+        return [*findings, Finding("database", State.BROKEN, describe(error), remedy)]
+    findings.append(Finding("database", State.WELL, "answers, and its tables are up to date"))
+    for look in (look_at_days, look_at_messages, look_at_quarantine, look_at_dagster):
+        findings.extend(look(engine))
+    return findings
+
+
+def look_at_disk() -> Finding:
+    """Whether the home folder has room."""
+    home = get_settings().home
+    folder = next(path for path in (home, *home.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    sentence = f"{free / GIBIBYTE:,.1f} GiB free for {home}"
+    if free >= ENOUGH_DISK:
+        return Finding("disk", State.WELL, sentence)
+    return Finding("disk", State.BROKEN, sentence, "free some space, or set LEADFLOW_HOME to a larger disk")
+
+
+def look_at_days(engine: Engine) -> Iterator[Finding]:
+    """Whether each active campaign has been computed up to yesterday."""
+    with engine.connect() as connection:
+        active = active_campaigns(connection)
+    late = {
+        due.campaign: due
+        for due in due_days(engine, get_settings().first_day, last_complete_day(datetime.now(UTC)))
+    }
+    if not active:
+        yield Finding("campaigns", State.LOOK, "none is active", "leadflow campaign add FILE")
+    for campaign in active:
+        if campaign in late:
+            sentence = f"due since {late[campaign].first}"
+            yield Finding(f"campaign {campaign}", State.BROKEN, sentence, f"leadflow materialize {campaign}")
+        else:
+            yield Finding(f"campaign {campaign}", State.WELL, "no day is due")
+
+
+def look_at_messages(engine: Engine) -> Iterator[Finding]:
+    """Messages whose fate is unknown, and messages that should have left."""
+    now = datetime.now(UTC)
+    with engine.connect() as connection:
+        unknown = connection.scalar(select(func.count()).where(messages.c.state == "unknown")) or 0
+        waiting, oldest = connection.execute(
+            select(func.count(), func.min(messages.c.next_attempt_at)).where(
+                messages.c.state == "planned", messages.c.next_attempt_at < now
+            )
+        ).one()
+    if unknown:
+        yield Finding(
+            "messages",
+            State.BROKEN,
+            f"of {unknown:,} it is unknown whether they arrived, so they are never sent again by themselves",
+            "ask the mail server's log for their Message-ID",
+        )
+    if oldest is not None and now - oldest > LATE_MESSAGE:
+        hours = (now - oldest).total_seconds() / 3600
+        sentence = f"{waiting:,} should have left, the oldest {hours:,.1f} hours ago"
+        yield Finding("outbox", State.BROKEN, sentence, "leadflow dispatch, and look at what it says")
+    else:
+        yield Finding("outbox", State.WELL, f"{waiting:,} messages wait to be sent")
+
+
+def look_at_quarantine(engine: Engine) -> Iterator[Finding]:
+    """Records that could not become a lead."""
+    table = quarantined_records
+    with engine.connect() as connection:
+        counts = connection.execute(
+            select(table.c.campaign, func.count()).group_by(table.c.campaign).order_by(table.c.campaign)
+        ).all()
+    for campaign, count in counts:
+        yield Finding(
+            f"quarantine of {campaign}",
+            State.LOOK,
+            f"{count:,} records could not become a lead",
+            f"leadflow export quarantined_records --campaign {campaign}, mend and import them",
+        )
+
+
+def look_at_dagster(engine: Engine) -> Iterator[Finding]:
+    """Dagster's storage, its daemon, and the latest run of each campaign."""
+    os.environ.update(dagster_environment())
+    try:
+        with dg.DagsterInstance.get() as instance:
+            yield Finding("Dagster storage", State.WELL, "answers")
+            yield look_at_daemon(instance)
+            with engine.connect() as connection:
+                campaigns = known_campaigns(connection)
+            yield from look_at_runs(instance, campaigns)
+    except (SQLAlchemyError, dg.DagsterError) as error:
+        sentence = f"does not answer ({type(error).__name__})"
+        yield Finding("Dagster storage", State.BROKEN, sentence, "leadflow up, and look at its logs")
+
+
+def look_at_daemon(instance: dg.DagsterInstance) -> Finding:
+    """Whether schedules and sensors are being looked at."""
+    beats = [status.timestamp for status in instance.get_daemon_heartbeats().values()]
+    if not beats:
+        return Finding(
+            "Dagster daemon", State.LOOK, "has never run: nothing happens by itself", "leadflow up"
+        )
+    age = datetime.now(UTC) - datetime.fromtimestamp(max(beats), UTC)
+    if age > STALE_HEARTBEAT:
+        sentence = f"gave its last sign of life {age.total_seconds() / 3600:,.1f} hours ago"
+        return Finding("Dagster daemon", State.BROKEN, sentence, "leadflow up")
+    return Finding("Dagster daemon", State.WELL, "is alive")
+
+
+def look_at_runs(instance: dg.DagsterInstance, campaigns: list[str]) -> Iterator[Finding]:
+    """Campaigns whose latest run failed."""
+    for campaign in campaigns:
+        for run in instance.get_runs(dg.RunsFilter(tags={CAMPAIGN_TAG: campaign}), limit=1):
+            if run.status is dg.DagsterRunStatus.FAILURE:
+                yield Finding(
+                    f"campaign {campaign}",
+                    State.BROKEN,
+                    f"its latest run {run.run_id} ({run.job_name}) failed",
+                    "look at the run in the UI, mend the cause, then leadflow materialize " + campaign,
+                )

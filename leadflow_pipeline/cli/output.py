@@ -1,0 +1,62 @@
+"""How every command speaks: results on stdout, progress and errors on stderr, JSON for scripts.
+
+What belongs here: consoles, error and JSON printing. What does not: what is said.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+console = Console()
+"""For results. Colour and width adapt; piped output is plain."""
+
+error_console = Console(stderr=True)
+"""For progress and errors, so that stdout stays what a script may read."""
+
+
+def fail(message: str, exit_code: int = 1) -> NoReturn:
+    """Says what went wrong in one sentence and ends the command."""
+    typer.echo(f"error: {message}", err=True)
+    raise SystemExit(exit_code)
+
+
+def print_json(value: Any) -> None:
+    """Prints a value for scripts; days and paths become text."""
+    typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def table_of(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """A table with a column for each key of the first row; numbers to the right, thousands separated."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for name, value in (rows[0] if rows else {}).items():
+        table.add_column(name, justify="right" if isinstance(value, int | float) else "left")
+    for row in rows:
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
+    return table
+
+
+def progress() -> Progress:
+    """A progress bar on stderr, which leaves nothing behind."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=error_console,
+        transient=True,
+    )

@@ -1,0 +1,40 @@
+"""The whole code location on one page: every asset, check, job, schedule, sensor and resource.
+
+What belongs here: what there is. What does not: what any of it does. Loading it starts no server and opens no
+connection.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from leadflow_pipeline import automation
+from leadflow_pipeline.enrich.assets import enriched_leads
+from leadflow_pipeline.harvest.assets import harvest
+from leadflow_pipeline.insight.assets import campaign_report
+from leadflow_pipeline.nurture.assets import nurture
+from leadflow_pipeline.qualify.assets import qualified_leads
+from leadflow_pipeline.route.assets import routed_leads
+from leadflow_pipeline.score.assets import scored_leads
+from leadflow_pipeline.store.checks import latest_day_check, stage_checks
+from leadflow_pipeline.store.resource import PartitionIOManager, StoreResource
+
+STAGE_ASSETS = (harvest, enriched_leads, scored_leads, qualified_leads, routed_leads, nurture)
+"""In the order of a lead's life."""
+
+
+def build_defs() -> dg.Definitions:
+    """Everything that Dagster may know of this project."""
+    return dg.Definitions(
+        assets=[*STAGE_ASSETS, campaign_report],
+        asset_checks=[*(stage_checks(assets) for assets in STAGE_ASSETS), latest_day_check()],
+        jobs=automation.JOBS,
+        schedules=automation.SCHEDULES,
+        sensors=automation.SENSORS,
+        resources={"store": StoreResource(), "io_manager": PartitionIOManager()},
+        # One process a run: another for each step would cost more than the step. Runs are the unit of scale.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

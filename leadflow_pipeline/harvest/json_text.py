@@ -1,0 +1,110 @@
+"""JSON objects as text, built by column.
+
+What belongs here: writing a table of text cells as one JSON object a row, and reading such objects back. What does
+not: what the members mean. Calling a JSON library for every row would be ten times slower.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pa_json
+
+TEXT = pa.large_string()
+
+PLAIN_NUMBER = r"^-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,12})?$"
+"""Written so that a database gives it back digit by digit: no leading zero, no exponent."""
+_NEGATIVE_ZERO = r"^-0(?:\.0*)?$"
+
+_ESCAPES: tuple[tuple[str, str], ...] = (
+    ("\\", "\\\\"),
+    ('"', '\\"'),
+    ("\n", "\\n"),
+    ("\r", "\\r"),
+    ("\t", "\\t"),
+)
+_OTHER_CONTROLS = [chr(code) for code in range(1, 0x20) if chr(code) not in "\n\r\t"]
+
+
+def json_objects(cells: pa.Table, *, numbers: bool = False) -> pa.ChunkedArray:
+    """One JSON object a row, members in the order of their names, empty cells (null or "") left out.
+
+    With `numbers`, a cell that is a plain number is written as a JSON number, anything else as a string.
+    """
+    if cells.num_rows == 0:
+        return pa.chunked_array([], type=TEXT)
+    members = [_members(name, cells.column(name), numbers) for name in sorted(cells.column_names)]
+    if not members:
+        return pa.chunked_array([pa.repeat(pa.scalar("{}", TEXT), cells.num_rows)])
+    joined = pc.binary_join_element_wise(*members, pa.scalar(",", TEXT), null_handling="skip")
+    joined = pc.fill_null(joined, "")
+    empty, opening, closing = (pa.scalar(text, TEXT) for text in ("", "{", "}"))
+    result = pc.binary_join_element_wise(opening, joined, closing, empty)
+    return result if isinstance(result, pa.ChunkedArray) else pa.chunked_array([result])
+
+
+def _members(name: str, column: pa.ChunkedArray, numbers: bool) -> pa.ChunkedArray:
+    column = column.cast(TEXT)
+    values = pc.if_else(pc.equal(column, ""), pa.scalar(None, TEXT), column)
+    empty, quote = pa.scalar("", TEXT), pa.scalar('"', TEXT)
+    key = pa.scalar(json.dumps(name, ensure_ascii=False) + ":", TEXT)
+    texts = pc.binary_join_element_wise(key, quote, _escaped(values), quote, empty)
+    if not numbers:
+        return texts
+    plain = pc.and_(
+        pc.match_substring_regex(values, PLAIN_NUMBER),
+        pc.invert(pc.match_substring_regex(values, _NEGATIVE_ZERO)),
+    )
+    return pc.if_else(plain, pc.binary_join_element_wise(key, values, empty), texts)
+
+
+def _escaped(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    present = _bytes_present(column)
+    for character, escape in _ESCAPES:
+        if present[ord(character)]:
+            column = pc.replace_substring(column, character, escape)
+    for character in _OTHER_CONTROLS:
+        if present[ord(character)]:
+            column = pc.replace_substring(column, character, f"\\u{ord(character):04x}")
+    return column
+
+
+def _bytes_present(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """For each byte value, whether it occurs in a column: looking is far cheaper than replacing in vain."""
+    present = np.zeros(256, dtype=bool)
+    for chunk in column.chunks:
+        data = chunk.buffers()[2]
+        if data is not None:
+            present |= np.bincount(np.frombuffer(data, dtype=np.uint8), minlength=256) > 0
+    return present
+
+
+def read_members(objects: pd.Series, names: Sequence[str]) -> pa.Table:
+    """The members `names` of JSON objects whose members are all strings; null where an object lacks one."""
+    schema = pa.schema([(name, pa.string()) for name in names])
+    if objects.empty or not names:
+        nulls = [pa.nulls(len(objects), TEXT) for _ in names]
+        return pa.table(nulls, names=list(names))
+    longest = int(objects.str.len().max()) * 4
+    lines = "\n".join(objects.tolist()).encode()
+    table = pa_json.read_json(
+        pa.BufferReader(lines),
+        read_options=pa_json.ReadOptions(block_size=max(1 << 24, 2 * longest)),
+        # Told the types, the parser does not take a text that looks like a time for one.
+        parse_options=pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+    )
+    return table.select(list(names)).cast(pa.schema([(name, TEXT) for name in names]))
+
+
+def read_flat_objects(objects: pd.Series, names: Iterable[str]) -> dict[str, list[str | None]]:
+    """The members `names` of JSON objects as text, numbers digit by digit; None where an object lacks one."""
+    parsed: list[Mapping[str, str | None]] = json.loads(
+        "[" + ",".join(objects.tolist()) + "]", parse_float=str, parse_int=str
+    )
+    return {name: [members.get(name) for members in parsed] for name in names}

@@ -1,0 +1,144 @@
+"""The campaign report in Dagster: one page a campaign, made again after its daily tables changed.
+
+What belongs here: reading each lead's latest rows, and keeping the page. What does not: counting
+(`summaries`), drawing (`plots`), laying out (`pages`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import dagster as dg
+import pandas as pd
+from sqlalchemy import Engine, Integer, Table, cast, func, select
+
+from leadflow_pipeline.campaign import load
+from leadflow_pipeline.insight import pages, plots, summaries
+from leadflow_pipeline.partitions import campaign_partitions, end_of
+from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.copy import read
+from leadflow_pipeline.store.due_days import LAST_TABLE, latest_day
+from leadflow_pipeline.store.facts import read_outcomes
+from leadflow_pipeline.store.failures import with_plain_failures
+from leadflow_pipeline.store.partitions import latest_before
+from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.stage_asset import OWNERS
+
+SHOWN_TABLES = (
+    schema.enriched_leads,
+    schema.scored_leads,
+    schema.qualified_leads,
+    schema.routed_leads,
+    schema.nurtured_leads,
+    schema.nurture_touches,
+)
+
+AFTER_THE_DAILY_RUN = (
+    dg.AutomationCondition.any_deps_updated()
+    & ~dg.AutomationCondition.any_deps_in_progress()
+    & ~dg.AutomationCondition.in_progress()
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a campaign's page shows."""
+
+    title: str
+    last_day: date | None
+    tables: dict[str, pd.DataFrame]
+    plots: dict[str, bytes]
+
+
+@dg.asset(
+    partitions_def=campaign_partitions,
+    deps=[
+        dg.AssetDep(table.name, partition_mapping=dg.MultiToSingleDimensionPartitionMapping("campaign"))
+        for table in SHOWN_TABLES
+    ],
+    group_name="insight",
+    owners=list(OWNERS),
+    kinds={"python", "markdown"},
+    automation_condition=AFTER_THE_DAILY_RUN,
+    description="A page to look at: how far leads came, their scores and tiers, and what each day brought.",
+)
+@with_plain_failures
+def campaign_report(
+    context: dg.AssetExecutionContext, store: StoreResource
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Draws the report and keeps it as one HTML file; the Dagster UI shows it too."""
+    campaign = context.partition_key
+    report = make_report(store.engine, campaign)
+    path = get_settings().home.resolve() / "reports" / f"{campaign}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(pages.html_page(report.title, report.tables, report.plots), encoding="utf-8")
+    funnel = report.tables["Funnel"].set_index("step")["leads"]
+    yield dg.MaterializeResult(
+        metadata={
+            "report": dg.MetadataValue.md(pages.markdown_page(report.title, report.tables, report.plots)),
+            "page": dg.MetadataValue.path(path),
+            "as_of_day": str(report.last_day),
+            **{str(step): int(leads) for step, leads in funnel.items()},
+        }
+    )
+
+
+def make_report(engine: Engine, campaign: str) -> Report:
+    """Counts and draws a campaign as of its latest complete day; without one, an empty report."""
+    rules = load(engine, campaign).rules
+    with engine.connect() as connection:
+        last_day = latest_day(connection, LAST_TABLE, campaign)
+    after = (last_day or get_settings().first_day) + timedelta(days=1)
+
+    def latest(table: Table, *columns: str) -> pd.DataFrame:
+        return latest_before(engine, table, campaign, after, columns=["lead_id", *columns])
+
+    scored, routed = latest(schema.scored_leads, "score"), latest(schema.routed_leads, "status", "tier")
+    # Outcomes are shown as known today, not as of the last day: they ripen long after a lead was routed.
+    outcomes = read_outcomes(engine, campaign, before=end_of(date.max - timedelta(days=1)))
+    tables = {
+        "Funnel": summaries.funnel(
+            latest(schema.enriched_leads, "email_status"),
+            latest(schema.qualified_leads, "status"),
+            routed,
+            latest(schema.nurtured_leads),
+            outcomes,
+        ),
+        "Tiers": summaries.tier_table(routed, outcomes),
+        "Conversion by score decile": summaries.conversion_by_decile(scored, outcomes),
+    }
+    volume = summaries.daily_volume(*rows_by_day(engine, campaign))
+    threshold = rules.qualification.threshold
+    return Report(
+        title=f"{rules.name}, up to {last_day or 'no day yet'}",
+        last_day=last_day,
+        tables=tables,
+        plots={
+            "Funnel": plots.plot_funnel(tables["Funnel"]),
+            "Scores": plots.plot_score_distribution(summaries.score_distribution(scored), threshold),
+            "Daily volume": plots.plot_daily_volume(volume),
+            "Tiers": plots.plot_tiers(tables["Tiers"]),
+            "Conversion": plots.plot_conversion_by_decile(tables["Conversion by score decile"]),
+        },
+    )
+
+
+def rows_by_day(engine: Engine, campaign: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """New leads, and touches, of each day: `day`, `rows`."""
+    leads, lineage = schema.harvested_leads, schema.partition_lineage
+    new_leads = (
+        select(leads.c.day, cast(func.count(), Integer).label("rows"))
+        .where(leads.c.campaign == campaign, leads.c.is_new)
+        .group_by(leads.c.day)
+        .order_by(leads.c.day)
+    )
+    touches = (
+        select(lineage.c.day, lineage.c.rows)
+        .where(lineage.c.campaign == campaign, lineage.c.table_name == schema.nurture_touches.name)
+        .order_by(lineage.c.day)
+    )
+    with engine.connect() as connection:
+        return read(connection, new_leads), read(connection, touches)

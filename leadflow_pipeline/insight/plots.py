@@ -1,0 +1,173 @@
+"""Summaries drawn so that a person sees the point at once.
+
+What belongs here: figures, as PNG. What does not: counting (`summaries`), and where a picture is kept. Pure:
+a frame in, bytes out. matplotlib is imported when something is drawn, because it takes longer to load than
+the rest of us.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, MUTED, PAPER = "#1f2933", "#7b8794", "#ffffff"
+BLUE, ORANGE = "#2f6f9f", "#d9822b"
+TIER_COLOURS = {"HOT": "#c0392b", "WARM": "#d9822b", "COOL": "#2f6f9f", "COLD": "#7b8794"}
+WIDTH, HEIGHT, DOTS_PER_INCH = 8.0, 3.4, 110
+
+
+def plot_funnel(table: pd.DataFrame) -> bytes:
+    """Bars from all leads to won leads, with counts and shares. Takes what `summaries.funnel` gives."""
+    figure, axes = _canvas("How far leads came", "leads")
+    if not table["leads"].sum():
+        return _nothing(figure, axes, "no leads yet")
+    names, counts = table["step"][::-1], table["leads"][::-1]
+    axes.barh(names, counts, color=BLUE, height=0.65)
+    labels = [f"{leads:,}  ({share:.0%})" for leads, share in zip(counts, table["share"][::-1], strict=True)]
+    _label_bars(axes, labels, counts)
+    axes.set_xlim(0, counts.max() * 1.2)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    return _png(figure)
+
+
+def plot_score_distribution(table: pd.DataFrame, threshold: float | None = None) -> bytes:
+    """Leads by score, and the score that qualifies. Takes what `summaries.score_distribution` gives."""
+    figure, axes = _canvas("Scores of leads", "score, points of 100")
+    if not table["leads"].sum():
+        return _nothing(figure, axes, "no scored leads yet")
+    axes.bar(
+        table["score_from"],
+        table["leads"],
+        width=table["score_to"] - table["score_from"],
+        align="edge",
+        color=BLUE,
+        edgecolor=PAPER,
+    )
+    if threshold is not None:
+        axes.axvline(threshold, color=ORANGE, linewidth=1.6)
+        axes.annotate(
+            f" qualifies from {threshold:g}",
+            (threshold, 0.93),
+            xycoords=("data", "axes fraction"),
+            color=ORANGE,
+            fontsize=9,
+        )
+    axes.set_xlim(0, 100)
+    axes.set_ylabel("leads", color=MUTED)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    return _png(figure)
+
+
+def plot_daily_volume(table: pd.DataFrame) -> bytes:
+    """New leads and planned emails over time. Takes what `summaries.daily_volume` gives."""
+    figure, axes = _canvas("Daily volume", "day (UTC)")
+    if table.empty:
+        return _nothing(figure, axes, "no day computed yet")
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    axes.plot(table["day"], table["new_leads"], color=BLUE, linewidth=1.4, label="new leads")
+    axes.plot(table["day"], table["touches"], color=ORANGE, linewidth=1.4, label="emails planned")
+    axes.fill_between(table["day"], table["new_leads"], color=BLUE, alpha=0.12)
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("a day", color=MUTED)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.legend(frameon=False, loc="upper left", ncols=2, fontsize=9)
+    return _png(figure)
+
+
+def plot_tiers(table: pd.DataFrame) -> bytes:
+    """Leads in each tier. Takes what `summaries.tier_table` gives."""
+    figure, axes = _canvas("Routed leads by tier", "")
+    if not table["leads"].sum():
+        return _nothing(figure, axes, "no routed leads yet")
+    bars = axes.bar(
+        table["tier"], table["leads"], color=[TIER_COLOURS[tier] for tier in table["tier"]], width=0.6
+    )
+    labels = [
+        f"{leads:,}  ({share:.1%})" for leads, share in zip(table["leads"], table["share"], strict=True)
+    ]
+    axes.bar_label(bars, labels, padding=3, fontsize=9, color=INK)
+    axes.set_ylim(0, table["leads"].max() * 1.15)
+    axes.set_ylabel("leads", color=MUTED)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    return _png(figure)
+
+
+def plot_conversion_by_decile(table: pd.DataFrame) -> bytes:
+    """Whether a higher score means more won leads. Takes what `summaries.conversion_by_decile` gives."""
+    figure, axes = _canvas("Conversion by score decile", "decile of score, the highest scores first")
+    if not table["won"].sum():
+        return _nothing(figure, axes, "no won leads known yet")
+    bars = axes.bar(table["decile"].astype(str), table["conversion"] * 100, color=BLUE, width=0.7)
+    axes.bar_label(bars, [f"{rate:.1%}" for rate in table["conversion"]], padding=3, fontsize=9, color=INK)
+    average = table["won"].sum() / table["leads"].sum() * 100
+    axes.axhline(average, color=ORANGE, linewidth=1.4)
+    axes.annotate(
+        f"average {average:.1f} %",
+        (1.0, average),
+        xycoords=("axes fraction", "data"),
+        xytext=(-4, 4),
+        textcoords="offset points",
+        ha="right",
+        color=ORANGE,
+        fontsize=9,
+    )
+    axes.set_ylabel("won, % of leads", color=MUTED)
+    return _png(figure)
+
+
+def _canvas(title: str, x_label: str) -> tuple[Figure, Axes]:
+    # A figure without pyplot: nothing global, no window system, safe in any thread.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DOTS_PER_INCH, facecolor=PAPER, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK)
+    axes.set_xlabel(x_label, color=MUTED)
+    axes.tick_params(colors=MUTED, labelcolor=INK, labelsize=9)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color("#cbd2d9")
+    return figure, axes
+
+
+def _label_bars(axes: Axes, labels: list[str], counts: pd.Series) -> None:
+    for position, (label, count) in enumerate(zip(labels, counts, strict=True)):
+        axes.annotate(
+            label,
+            (count, position),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            color=INK,
+        )
+
+
+def _nothing(figure: Figure, axes: Axes, sentence: str) -> bytes:
+    axes.set_axis_off()
+    axes.text(
+        0.5, 0.5, sentence, ha="center", va="center", color=MUTED, fontsize=11, transform=axes.transAxes
+    )
+    return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = BytesIO()
+    # No software or date in the file: the same figures give the same bytes.
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,120 @@
+"""What became of a campaign's leads, as small tables.
+
+What belongs here: counting. What does not: drawing (`plots`), reading the database (`assets`), and any rule.
+Pure: frames in, frames out; no row of a summary is about one person.
+
+The frames hold each lead's latest row as of the day of the report, with the columns named in each function.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+TIERS = ("HOT", "WARM", "COOL", "COLD")
+DECILES = 10
+BIN_WIDTH = 5
+"""Points of the score (0-100) in one bar."""
+
+
+def funnel(
+    harvested: pd.DataFrame,
+    qualified: pd.DataFrame,
+    routed: pd.DataFrame,
+    nurtured: pd.DataFrame,
+    outcomes: pd.DataFrame,
+) -> pd.DataFrame:
+    """How many leads came how far: `step`, `leads`, `share` of all leads.
+
+    Takes `lead_id` of each, `email_status` of harvested (as enriched), `status` of qualified and routed, and
+    `outcome`. Each step counts leads, so a lead that was enrolled twice counts once.
+    """
+    steps = {
+        "Leads": harvested["lead_id"].nunique(),
+        "With a usable address": int(harvested["email_status"].isin(["valid", "risky"]).sum()),
+        "Qualified": int((qualified["status"] == "QUALIFIED").sum()),
+        "Routed to a sequence": int(routed["status"].isin(["ROUTED", "ALREADY_ROUTED"]).sum()),
+        "Enrolled": nurtured["lead_id"].nunique(),
+        "Won": outcomes.loc[outcomes["outcome"] == "won", "lead_id"].nunique(),
+    }
+    table = pd.DataFrame({"step": list(steps), "leads": list(steps.values())})
+    return table.assign(share=share_of(table["leads"], steps["Leads"]))
+
+
+def score_distribution(scored: pd.DataFrame) -> pd.DataFrame:
+    """Leads in each bar of the score: `score_from` (inclusive), `score_to` (exclusive but for 100), `leads`."""
+    edges = np.arange(0, 100 + BIN_WIDTH, BIN_WIDTH)
+    leads, _ = np.histogram(scored["score"].to_numpy(dtype="float64"), bins=edges)
+    return pd.DataFrame({"score_from": edges[:-1], "score_to": edges[1:], "leads": leads})
+
+
+def daily_volume(new_leads: pd.DataFrame, touches: pd.DataFrame) -> pd.DataFrame:
+    """New leads and planned emails a day: `day`, `new_leads`, `touches`, without a gap between the first and
+    last day.
+
+    Takes `day` and `rows` of each.
+    """
+    counts = pd.DataFrame(
+        {
+            "new_leads": new_leads.groupby("day")["rows"].sum(),
+            "touches": touches.groupby("day")["rows"].sum(),
+        }
+    )
+    if counts.empty:
+        return pd.DataFrame({"day": pd.to_datetime([]), "new_leads": [], "touches": []})
+    days = pd.date_range(counts.index.min(), counts.index.max(), freq="D", name="day")
+    return counts.reindex(days).fillna(0).astype("int64").reset_index()
+
+
+def tier_table(routed: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Each tier: `tier`, `leads`, `won`, `share` of the routed, `conversion`.
+
+    Takes `lead_id` and `tier` of routed, `lead_id` and `outcome` of outcomes.
+    """
+    in_tier = routed[routed["tier"].notna()]
+    won = is_won(in_tier["lead_id"], outcomes)
+    grouped = pd.DataFrame({"tier": in_tier["tier"], "won": won}).groupby("tier")["won"]
+    table = (
+        pd.DataFrame({"leads": grouped.size(), "won": grouped.sum()})
+        .reindex(list(TIERS), fill_value=0)
+        .astype("int64")
+        .rename_axis("tier")
+        .reset_index()
+    )
+    return table.assign(
+        share=share_of(table["leads"], len(in_tier)), conversion=share_of(table["won"], table["leads"])
+    )
+
+
+def conversion_by_decile(scored: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Ten equal groups by score, the highest first: `decile`, `score_from`, `score_to`, `leads`, `won`,
+    `conversion`.
+
+    Takes `lead_id` and `score`; `outcome`. Equal scores are parted by lead id, so that groups are equal and
+    stable.
+    """
+    ordered = scored.sort_values(["score", "lead_id"], ascending=[False, True], kind="stable")
+    decile = np.arange(len(ordered)) * DECILES // max(len(ordered), 1) + 1
+    grouped = pd.DataFrame(
+        {"decile": decile, "score": ordered["score"], "won": is_won(ordered["lead_id"], outcomes)}
+    ).groupby("decile")
+    table = pd.DataFrame(
+        {
+            "score_from": grouped["score"].min(),
+            "score_to": grouped["score"].max(),
+            "leads": grouped.size(),
+            "won": grouped["won"].sum().astype("int64"),
+        }
+    ).reset_index()
+    return table.assign(conversion=share_of(table["won"], table["leads"]))
+
+
+def is_won(lead_ids: pd.Series, outcomes: pd.DataFrame) -> pd.Series:
+    """Whether each lead was won."""
+    return lead_ids.isin(outcomes.loc[outcomes["outcome"] == "won", "lead_id"])
+
+
+def share_of(part: pd.Series, whole: pd.Series | int) -> pd.Series:
+    """Part of a whole, 0-1; 0 where there is no whole."""
+    divisor = pd.Series(whole, index=part.index, dtype="float64")
+    return (part / divisor.where(divisor > 0)).fillna(0.0)

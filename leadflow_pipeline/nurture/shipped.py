@@ -1,0 +1,31 @@
+"""The four shipped sequences and their emails, one YAML file each in `templates/`.
+
+What belongs here: reading them. What does not: their words (in the files), and turning them into a message.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import files
+
+from ruamel.yaml import YAML
+
+from leadflow_pipeline.nurture.rules import SequenceEmails
+
+SHIPPED_SEQUENCES: tuple[str, ...] = (
+    "aggressive_close",
+    "regular_nurture",
+    "long_term_nurture",
+    "cold_outreach",
+)
+
+
+@lru_cache(maxsize=1)
+def shipped_sequences() -> dict[str, SequenceEmails]:
+    """Sequence type -> its shipped emails."""
+    folder = files("leadflow_pipeline.nurture") / "templates"
+    yaml = YAML(typ="safe")
+    return {
+        name: SequenceEmails.model_validate(yaml.load((folder / f"{name}.yaml").read_text(encoding="utf-8")))
+        for name in SHIPPED_SEQUENCES
+    }

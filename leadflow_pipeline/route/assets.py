@@ -1,0 +1,86 @@
+"""Routing in Dagster: the qualified leads of a range of days enter their sequences.
+
+What belongs here: reading what the plan needs, calling it, and counts for people. What does not: any rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pandas as pd
+from sqlalchemy import Engine
+
+from leadflow_pipeline.campaign import load, version_named_by
+from leadflow_pipeline.lead_fields import columns_holding
+from leadflow_pipeline.partitions import PartitionRange, add_partition_metadata
+from leadflow_pipeline.route.metrics import summarise
+from leadflow_pipeline.route.plan import is_waiting, plan_routed
+from leadflow_pipeline.route.rules import RoutingRules
+from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.facts import read_outcomes, read_overrides
+from leadflow_pipeline.store.frames import conform
+from leadflow_pipeline.store.locks import stage_lock
+from leadflow_pipeline.store.partitions import as_of, latest_before
+from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.stage_asset import stage_asset
+
+PREVIOUS_COLUMNS = ["day", "lead_id", "status", "tier", "sequence", "routing_number"]
+
+
+@stage_asset(schema.routed_leads, stage="route", upstream=[schema.qualified_leads])
+def routed_leads(
+    context: dg.AssetExecutionContext, qualified_leads: pd.DataFrame, store: StoreResource
+) -> Iterator[dg.Output[pd.DataFrame]]:
+    """Routes the qualified leads of each day, and those whose turn has come, to a sequence."""
+    partitions = PartitionRange.of(context)
+    campaign, engine = partitions.campaign, store.engine
+    version = load(engine, campaign, version_named_by(context))
+    rules = version.rules.routing
+    with stage_lock(engine, campaign, schema.routed_leads.name):
+        previous = previous_routings(engine, partitions, qualified_leads["lead_id"], rules)
+        candidates = pd.concat(
+            [waiting_leads(engine, campaign, previous), qualified_leads], ignore_index=True
+        )
+        routed = plan_routed(
+            candidates,
+            as_of(
+                engine,
+                schema.enriched_leads,
+                campaign,
+                candidates[["lead_id", "day"]],
+                columns_holding(rules.intent_signals),
+            ),
+            previous,
+            read_overrides(engine, campaign, partitions.as_of),
+            read_outcomes(engine, campaign, before=partitions.as_of),
+            rules,
+            partitions.days,
+        )
+        add_partition_metadata(context, partitions, summarise(routed, rules))
+        yield dg.Output(
+            conform(routed, schema.routed_leads, campaign=campaign, campaign_version=version.version)
+        )
+
+
+def previous_routings(
+    engine: Engine, partitions: PartitionRange, lead_ids: pd.Series[str], rules: RoutingRules
+) -> pd.DataFrame:
+    """Each lead's latest routed row before the range.
+
+    Under a limit of leads a day of every lead, because any may wait; else only of those the range is about.
+    """
+    return latest_before(
+        engine,
+        schema.routed_leads,
+        partitions.campaign,
+        partitions.first_day,
+        lead_ids=lead_ids if rules.max_leads is None else None,
+        columns=PREVIOUS_COLUMNS,
+    )
+
+
+def waiting_leads(engine: Engine, campaign: str, previous: pd.DataFrame) -> pd.DataFrame:
+    """The qualified row of each lead that waits, as of its waiting row and under that row's day."""
+    waiting = previous.loc[is_waiting(previous), ["lead_id", "day"]]
+    return as_of(engine, schema.qualified_leads, campaign, waiting).drop(columns="as_of_day")

@@ -1,0 +1,77 @@
+"""Counts of what routing did: for one batch, and by day for metadata. They name nobody."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from leadflow_pipeline.route.decision import RoutingStatus
+from leadflow_pipeline.route.rules import RoutingRules, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingMetrics:
+    """What a batch of routing came to.
+
+    `skipped_count` are the leads that are routed already, wait, or are not qualified yet. A batch is all or
+    nothing, so `errors` is a matter for whoever runs it and hands it in.
+    """
+
+    processed_count: int = 0
+    routed_count: int = 0
+    hot_count: int = 0
+    warm_count: int = 0
+    cool_count: int = 0
+    cold_count: int = 0
+    skipped_count: int = 0
+    rejected_count: int = 0
+    duration_seconds: float = 0.0
+    errors: int = 0
+
+    @classmethod
+    def of(cls, routed: pd.DataFrame, duration_seconds: float = 0.0) -> RoutingMetrics:
+        """The metrics of routed leads (`status`, `tier`)."""
+        is_routed = routed["status"] == RoutingStatus.ROUTED
+        tiers = routed.loc[is_routed, "tier"].value_counts()
+        rejected = int((routed["status"] == RoutingStatus.REJECTED_LEAD).sum())
+        return cls(
+            processed_count=len(routed),
+            routed_count=int(is_routed.sum()),
+            **{f"{tier.lower()}_count": int(tiers.get(tier, 0)) for tier in Tier},
+            skipped_count=len(routed) - int(is_routed.sum()) - rejected,
+            rejected_count=rejected,
+            duration_seconds=duration_seconds,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields, and each tier's share of the routed: 0 to 1 in three decimals, 0 where none is routed."""
+        counts = asdict(self)
+        routed = self.routed_count or 1
+        ratios = {
+            f"{tier.lower()}_ratio": round(counts[f"{tier.lower()}_count"] / routed, 3) for tier in Tier
+        }
+        return counts | ratios
+
+
+def summarise(routed: pd.DataFrame, rules: RoutingRules) -> pd.DataFrame:
+    """The metrics of each day, with how many were boosted by intent, indexed by day.
+
+    Without a row where automatic routing is switched off: nothing was routed, and nothing is counted.
+    """
+    if not rules.enable_auto_routing:
+        return pd.DataFrame(
+            index=pd.DatetimeIndex([], dtype="datetime64[us]"), columns=METADATA, dtype="int64"
+        )
+    by_day = {
+        day: RoutingMetrics.of(rows).to_dict() | {"boosted_count": int(rows["boosted_by_intent"].sum())}
+        for day, rows in routed.groupby("day")
+    }
+    return pd.DataFrame.from_dict(by_day, orient="index", columns=METADATA)
+
+
+METADATA: list[str] = [
+    name for name in RoutingMetrics().to_dict() if name not in {"duration_seconds", "errors"}
+] + ["boosted_count"]
+"""What a day's metadata hold: how long it took is Dagster's to say, and a day with an error is not stored."""

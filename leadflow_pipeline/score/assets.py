@@ -1,0 +1,81 @@
+"""Score in Dagster: the leads of a range of days, and earlier ones who did something on it, get their scores.
+
+What belongs here: who is due, reading events and last temperatures, calling the plan, and counts for people.
+What does not: any rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pandas as pd
+from sqlalchemy import Engine
+
+from leadflow_pipeline.campaign import load, version_named_by
+from leadflow_pipeline.partitions import PartitionRange, add_partition_metadata
+from leadflow_pipeline.score.custom_fields import with_custom_fields
+from leadflow_pipeline.score.plan import fields_read, plan_scored
+from leadflow_pipeline.score.summary import summarise
+from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.facts import read_event_days, read_events
+from leadflow_pipeline.store.frames import conform
+from leadflow_pipeline.store.locks import stage_lock
+from leadflow_pipeline.store.partitions import as_of, latest_before
+from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.stage_asset import stage_asset
+
+LEADS_WORTH_NAMING = 50_000
+"""From so many due leads on, reading the campaign's whole history is quicker than naming them all."""
+
+
+@stage_asset(schema.scored_leads, stage="score", upstream=[schema.enriched_leads])
+def scored_leads(
+    context: dg.AssetExecutionContext, enriched_leads: pd.DataFrame, store: StoreResource
+) -> Iterator[dg.Output[pd.DataFrame]]:
+    """Scores the leads of each day, and earlier leads with events on it."""
+    partitions = PartitionRange.of(context)
+    campaign, engine = partitions.campaign, store.engine
+    version = load(engine, campaign, version_named_by(context))
+    profile, rules = version.rules.ideal_customer_profile, version.rules.scoring
+    with stage_lock(engine, campaign, schema.scored_leads.name):
+        due = due_leads(engine, partitions, enriched_leads)
+        scored = plan_scored(
+            with_custom_fields(due, fields_read(profile, rules)),
+            read_events(
+                engine,
+                campaign,
+                before=partitions.as_of,
+                lead_ids=due["lead_id"] if len(due) < LEADS_WORTH_NAMING else None,
+                columns=["lead_id", "behaviour", "occurred_at", "is_machine"],
+            ),
+            latest_before(
+                engine,
+                schema.scored_leads,
+                campaign,
+                partitions.first_day,
+                lead_ids=due["lead_id"],
+                columns=["lead_id", "temperature"],
+            ),
+            profile,
+            rules,
+            {source.name: source.channel for source in version.rules.sources},
+        )
+        add_partition_metadata(context, partitions, summarise(scored, due))
+        yield dg.Output(
+            conform(scored, schema.scored_leads, campaign=campaign, campaign_version=version.version)
+        )
+
+
+def due_leads(engine: Engine, partitions: PartitionRange, enriched: pd.DataFrame) -> pd.DataFrame:
+    """One row for each lead and day to score, with what is known of the lead at the end of that day.
+
+    Due are the leads enriched on the day, and those known by then who did something on it (`is_new` is false
+    for them).
+    """
+    active = read_event_days(engine, partitions.campaign, partitions.days)
+    matched = active.merge(enriched[["lead_id", "day"]], on=["lead_id", "day"], how="left", indicator=True)
+    elsewhere = matched.loc[matched["_merge"] == "left_only", ["lead_id", "day"]]
+    returning = as_of(engine, schema.enriched_leads, partitions.campaign, elsewhere)
+    returning = returning.drop(columns="as_of_day").assign(is_new=False)
+    return pd.concat([enriched, returning.astype({"is_new": "boolean"})], ignore_index=True)

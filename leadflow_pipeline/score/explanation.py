@@ -1,0 +1,148 @@
+"""The breakdown and the reasons of a score, as JSON text.
+
+What belongs here: words and JSON. What does not: any arithmetic beyond choosing the weightiest lines.
+
+Texts are built by column: a line has few distinct contributions, so each is written once and looked up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from leadflow_pipeline.score.activity import IntegerArray
+from leadflow_pipeline.score.fit import MET, NOT_MET, UNKNOWN, VerdictArray
+from leadflow_pipeline.score.points import BooleanArray
+from leadflow_pipeline.score.rules import FitCriterion, IdealCustomerProfile
+from leadflow_pipeline.score.total import Line
+
+TextArray: TypeAlias = npt.NDArray[np.object_]
+"""Python texts, None where there is nothing to say."""
+
+REASONS_FOR = 3
+REASONS_AGAINST = 2
+TEXT = pa.large_string()
+
+
+def breakdown_json(lines: Sequence[Line], hundredths: Sequence[IntegerArray]) -> pa.Array:
+    """`{"company": 10, ...}`: every line that contributes; as decimals they sum exactly to the score."""
+    entries = []
+    for line, values in zip(lines, hundredths, strict=True):
+        entries.append(_look_up(values, partial(_entry, line.name)))
+    return _wrapped("{", _joined(entries), "}")
+
+
+def reasons_json(
+    lines: Sequence[Line],
+    hundredths: Sequence[IntegerArray],
+    profile: IdealCustomerProfile,
+    verdicts: Sequence[VerdictArray],
+) -> pa.Array:
+    """A list of sentences: the weightiest lines for the score, those against it, how the profile is met."""
+    sentences, speaks_for, speaks_against = [], [], []
+    for line, values in zip(lines, hundredths, strict=True):
+        if line.words is None:
+            continue
+        said = _look_up(values, partial(_sentence, line.words))
+        possible = round(line.possible * 100)
+        said[line.missed] = _quoted(f"{line.missed_words} (0 of {_decimal(possible)})")
+        sentences.append(said)
+        speaks_for.append(np.maximum(values, 0))
+        speaks_against.append(np.where(line.missed, possible, np.maximum(-values, 0)))
+    reasons = [
+        *_weightiest(sentences, speaks_for, REASONS_FOR),
+        *_weightiest(sentences, speaks_against, REASONS_AGAINST),
+        *fit_sentences(profile, verdicts),
+    ]
+    return _wrapped("[", _joined(reasons), "]")
+
+
+def fit_sentences(profile: IdealCustomerProfile, verdicts: Sequence[VerdictArray]) -> list[pa.Array]:
+    """Up to three sentences (met, not met, unknown) that name every criterion with its share of the fit."""
+    if not profile.criteria:
+        return []
+    total = sum(criterion.weight for criterion in profile.criteria)
+    openings = {MET: "Fits the profile", NOT_MET: "Does not fit", UNKNOWN: "Fit unknown"}
+    sentences = []
+    for verdict, opening in openings.items():
+        names = [
+            _say(_quoted(_share(criterion, verdict, total))[1:-1], found == verdict)
+            for criterion, found in zip(profile.criteria, verdicts, strict=True)
+        ]
+        listed = _joined(names)
+        nobody = pc.equal(pc.binary_length(listed), 0)
+        sentences.append(pc.if_else(nobody, pa.scalar(None, TEXT), _wrapped(f'"{opening}: ', listed, '"')))
+    return sentences
+
+
+def _entry(name: str, hundredths: int) -> str:
+    return f"{_quoted(name)}: {_decimal(hundredths)}"
+
+
+def _sentence(words: str, hundredths: int) -> str:
+    return _quoted(f"{words} ({_decimal(hundredths) if hundredths < 0 else f'+{_decimal(hundredths)}'})")
+
+
+def _share(criterion: FitCriterion, verdict: int, total: float) -> str:
+    """A criterion with its share of the fit, `industry (40 %)`; an unknown one credits `(5 of 10 %)`."""
+    share = 100 * criterion.weight / total
+    if verdict == UNKNOWN:
+        return f"{criterion.name} ({share * criterion.if_unknown:.0f} of {share:.0f} %)"
+    return f"{criterion.name} ({share:.0f} %)"
+
+
+def _weightiest(
+    sentences: Sequence[TextArray], weights: Sequence[IntegerArray], most: int
+) -> list[TextArray]:
+    """Each lead's weightiest sentences, falling (equal ones as declared); None where weight runs out."""
+    weight = np.column_stack(weights)
+    chosen = np.argsort(-weight, axis=1, kind="stable")[:, :most]
+    said = np.take_along_axis(np.column_stack(sentences), chosen, axis=1)
+    said[np.take_along_axis(weight, chosen, axis=1) == 0] = None
+    return [said[:, rank] for rank in range(chosen.shape[1])]
+
+
+def _say(text: str, where: BooleanArray) -> TextArray:
+    return np.array([None, text], dtype=object)[where.astype(np.intp)]
+
+
+def _look_up(values: IntegerArray, write: Callable[[int], str]) -> TextArray:
+    """The text of each value, written once for each distinct one; nothing for zero."""
+    codes, distinct = pd.factorize(values)
+    return np.array([write(value) if value else None for value in distinct.tolist()], dtype=object)[codes]
+
+
+def _joined(columns: Sequence[TextArray | pa.Array]) -> pa.Array:
+    """The texts of each row with `, ` between them; empty where there is none.
+
+    pyarrow's own way to skip missing texts drops a row that has no other (as of 26.0), so that each text
+    brings its comma along and the first comma is cut off.
+    """
+    texts = [_concatenated(pa.scalar(", ", TEXT), pa.array(column, type=TEXT)) for column in columns]
+    return pc.utf8_slice_codeunits(_concatenated(*(pc.fill_null(text, "") for text in texts)), 2)
+
+
+def _wrapped(opening: str, texts: pa.Array, closing: str) -> pa.Array:
+    return _concatenated(pa.scalar(opening, TEXT), texts, pa.scalar(closing, TEXT))
+
+
+def _concatenated(*texts: pa.Array | pa.Scalar) -> pa.Array:
+    """The texts of each row one after the other; missing where one of them is."""
+    return pc.binary_join_element_wise(*texts, pa.scalar("", TEXT))
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _decimal(hundredths: int) -> str:
+    """`10`, `-3.5`, `33.33`."""
+    return f"{hundredths / 100:.2f}".rstrip("0").rstrip(".")

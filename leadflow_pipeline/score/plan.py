@@ -1,0 +1,173 @@
+"""The plan of the score stage: due leads, their events and their last temperatures in, scored leads out.
+
+What belongs here: the order of the steps. What does not: any rule.
+
+A score depends on nothing but which factors a lead earned and which criteria it meets. Leads alike in all of
+these share one score and one explanation, so these are computed once for each *pattern* and looked up: a
+million leads have some thousands of patterns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from leadflow_pipeline.score import activity, fit, points, temperature
+from leadflow_pipeline.score.activity import Activity, IntegerArray
+from leadflow_pipeline.score.engagement import FloatArray, engagement_at_end
+from leadflow_pipeline.score.explanation import breakdown_json, reasons_json
+from leadflow_pipeline.score.fit import VERDICTS, VerdictArray, fit_shares, icp_fit
+from leadflow_pipeline.score.points import BooleanArray
+from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
+from leadflow_pipeline.score.total import in_hundredths, score_lines
+
+LARGEST_CODE = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What follows from a pattern alone, for each pattern."""
+
+    icp_fit: FloatArray
+    score: FloatArray
+    breakdown: pa.Array
+    reasons: pa.Array
+
+
+def plan_scored(
+    due: pd.DataFrame,
+    events: pd.DataFrame,
+    previous: pd.DataFrame,
+    profile: IdealCustomerProfile,
+    rules: ScoreRules,
+    channels: Mapping[str, str],
+) -> pd.DataFrame:
+    """Scores each due lead as of the end of its day.
+
+    Args:
+        due: one row for each (lead_id, day), with the enriched columns as of that day and `custom.<name>`
+            columns.
+        events: every event of these leads before the end of the last day (`lead_id`, `behaviour`,
+            `occurred_at`, `is_machine`); those after the end of a row's own day do not count for it.
+        previous: `lead_id` and `temperature` of each lead's latest scored row before the first day, if it has
+            one.
+        profile: the ideal customer.
+        rules: the campaign's scoring rules.
+        channels: source -> channel.
+
+    Returns: The columns of `scored_leads`, one row for each of `due`, ordered by lead, then day. It does not
+        depend on the order of the rows of any argument, nor on whether days are planned one by one or
+        together.
+    """
+    leads, lead = activity.number_leads(due["lead_id"])
+    day = activity.day_numbers(due["day"])
+    order = np.lexsort((day, lead))
+    lead, day = lead[order], day[order]
+    columns = {"day", "email", "source", *fields_read(profile, rules)}
+    due = due.loc[:, [name for name in due.columns if name in columns]].take(order).reset_index(drop=True)
+
+    counted = activity.order_events(events, leads, tuple(rules.behaviours))
+    engagement = engagement_at_end(counted, lead, day, rules.behaviours)
+    level = _levels(counted, lead, day, engagement, _last_levels(previous, leads), rules)
+    active = points.who_was_active(counted, lead, day, rules)
+    earned = points.who_earned(due, rules, channels, active, level)
+    verdicts = [fit.verdict(criterion, due) for criterion in profile.criteria]
+
+    pattern, alike = _patterns([*earned.values(), *verdicts])
+    explained = _explain(
+        {name: who[alike] for name, who in earned.items()},
+        [verdict[alike] for verdict in verdicts],
+        profile,
+        rules,
+    )
+    return pd.DataFrame(
+        {
+            "lead_id": _texts(leads.take(lead)),
+            "day": due["day"].astype("datetime64[us]"),
+            "email": due["email"].astype("str") if "email" in due else _no_texts(len(due)),
+            "source": due["source"].astype("str"),
+            "icp_fit": explained.icp_fit[pattern],
+            "engagement": engagement,
+            "temperature": _texts(pa.array(temperature.NAMES, pa.large_string()).take(level)),
+            "conversion_probability": np.full(len(due), np.nan),
+            "score": explained.score[pattern],
+            "score_breakdown": _texts(explained.breakdown.take(pattern)),
+            "reasons": _texts(explained.reasons.take(pattern)),
+            "model_version": _no_texts(len(due)),
+        }
+    )
+
+
+def fields_read(profile: IdealCustomerProfile, rules: ScoreRules) -> set[str]:
+    """Every field of a lead that a condition of the profile, the rules or a shipped factor asks for."""
+    conditions = [*profile.criteria, *rules.factors, *points.DEMOGRAPHIC_CONDITIONS.values()]
+    return {condition.field for condition in conditions}
+
+
+def _levels(
+    counted: Activity,
+    lead: IntegerArray,
+    day: IntegerArray,
+    engagement: FloatArray,
+    previous: IntegerArray,
+    rules: ScoreRules,
+) -> IntegerArray:
+    def engagement_before(rows: IntegerArray) -> FloatArray:
+        return engagement_at_end(counted, lead[rows], day[rows] - 1, rules.behaviours)
+
+    return temperature.temperature_levels(lead, engagement, engagement_before, previous, rules.temperature)
+
+
+def _last_levels(previous: pd.DataFrame, leads: pa.Array) -> IntegerArray:
+    """The level each lead had before its first row, by its number; cold for a lead never scored."""
+    levels = np.full(len(leads), temperature.COLD, dtype=np.int64)
+    lead = activity.positions_in(previous["lead_id"], leads)
+    level = activity.positions_in(previous["temperature"], pa.array(temperature.NAMES, pa.large_string()))
+    is_due = lead >= 0
+    levels[lead[is_due]] = level[is_due]
+    return levels
+
+
+def _patterns(columns: Sequence[BooleanArray | VerdictArray]) -> tuple[IntegerArray, IntegerArray]:
+    """The number of each row's pattern, and for each pattern a row that has it. Columns hold 0, 1 or 2."""
+    codes = np.zeros(len(columns[0]), dtype=np.int64)
+    largest = 0
+    for column in columns:
+        if largest > LARGEST_CODE // VERDICTS - 1:
+            codes, distinct = pd.factorize(codes)
+            largest = len(distinct)
+        codes = codes * VERDICTS + column
+        largest = largest * VERDICTS + VERDICTS - 1
+    pattern, distinct = pd.factorize(codes)
+    alike = np.empty(len(distinct), dtype=np.int64)
+    alike[pattern] = np.arange(len(pattern))
+    return pattern, alike
+
+
+def _explain(
+    earned: Mapping[str, BooleanArray],
+    verdicts: Sequence[VerdictArray],
+    profile: IdealCustomerProfile,
+    rules: ScoreRules,
+) -> Explained:
+    shares = fit_shares(profile, verdicts)
+    lines = score_lines(profile, shares, points.factors_of(rules), earned, rules)
+    hundredths = in_hundredths(lines)
+    return Explained(
+        icp_fit=icp_fit(shares, len(hundredths[0])),
+        score=np.sum(hundredths, axis=0) / 100,
+        breakdown=breakdown_json(lines, hundredths),
+        reasons=reasons_json(lines, hundredths, profile, verdicts),
+    )
+
+
+def _texts(texts: pa.Array) -> pd.Series:
+    return pd.Series(texts.to_pandas(), dtype="str")
+
+
+def _no_texts(rows: int) -> pd.Series:
+    return pd.Series(None, index=range(rows), dtype="str")

@@ -1,0 +1,107 @@
+"""The sum that makes a score: one line for each contribution, to the hundredth of a point.
+
+What belongs here: the blend of fit and points, the caps, and the rounding. What does not: who earned what
+(`fit`, `points`), and how it is said (`explanation`).
+
+    score  = fit_weight * 100 * icp_fit + (1 - fit_weight) * points
+    points = the sum of the capped groups, held between 0 and 100
+
+Every cap that bites is a line of its own, so that the lines always sum to the score. Rounding each line by
+itself would lose that (three thirds of 100 are not 99.99), therefore the *running total* is rounded to
+hundredths and a line is the difference of two of them. So the lines sum exactly, the score is the exact total
+rounded once, and no line is further than a hundredth from its exact value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from leadflow_pipeline.score.activity import IntegerArray
+from leadflow_pipeline.score.engagement import FloatArray
+from leadflow_pipeline.score.points import EXCLUSIVE_GROUPS, BooleanArray, Factor
+from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
+
+MOST = 100.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the breakdown, for every lead at once."""
+
+    name: str
+    """Key of the breakdown."""
+    contribution: FloatArray
+    """Points of the score, exact."""
+    missed: BooleanArray
+    """Who could have earned it and did not."""
+    words: str | None = None
+    """What it says where it contributes; None where the profile's own sentences say it."""
+    missed_words: str = ""
+    possible: float = 0.0
+    """What was missed, in points of the score."""
+
+
+def score_lines(
+    profile: IdealCustomerProfile,
+    fit_shares: Sequence[FloatArray],
+    factors: Sequence[Factor],
+    earned: Mapping[str, BooleanArray],
+    rules: ScoreRules,
+) -> list[Line]:
+    """Every line of the sum, in the order in which they are added up."""
+    nobody = np.zeros(len(earned[factors[0].name]), dtype=bool)
+    fit_lines = [
+        Line(f"fit.{criterion.name}", rules.fit_weight * MOST * share, nobody)
+        for criterion, share in zip(profile.criteria, fit_shares, strict=True)
+    ]
+    scale = 1.0 - rules.fit_weight
+    lines: list[Line] = []
+    total = np.zeros(len(nobody))
+    for group, cap in rules.caps.items():
+        members = [factor for factor in factors if factor.group == group]
+        group_lines = [_factor_line(factor, members, earned, scale) for factor in members]
+        group_total = np.zeros(len(total))
+        for factor in members:
+            group_total = group_total + factor.points * earned[factor.name]
+        capped = np.minimum(group_total, cap)
+        words = f"{group.capitalize()} points are capped at {cap:g}"
+        lines += [*group_lines, Line(f"cap.{group}", scale * (capped - group_total), nobody, words)]
+        total = total + capped
+    held = np.clip(total, 0.0, MOST)
+    lines.append(Line("cap.total", scale * (held - total), nobody, "Points are held between 0 and 100"))
+    return fit_lines + lines
+
+
+def in_hundredths(lines: Sequence[Line]) -> list[IntegerArray]:
+    """Each line in whole hundredths of a point, summing exactly to the rounded total of all."""
+    hundredths = []
+    running = np.zeros(len(lines[0].contribution))
+    told = np.zeros(len(running), dtype=np.int64)
+    for line in lines:
+        running = running + line.contribution
+        rounded = np.rint(running * 100).astype(np.int64)
+        hundredths.append(rounded - told)
+        told = rounded
+    return hundredths
+
+
+def _factor_line(
+    factor: Factor, group: Sequence[Factor], earned: Mapping[str, BooleanArray], scale: float
+) -> Line:
+    rivals = group if factor.group in EXCLUSIVE_GROUPS else (factor,)
+    best = max(rivals, key=lambda rival: rival.points)
+    nobody = np.zeros(len(earned[factor.name]), dtype=bool)
+    paid = np.logical_or.reduce([nobody, *(earned[rival.name] for rival in rivals if rival.points > 0)])
+    can_be_missed = factor is best and factor.points * scale > 0
+    contribution: FloatArray = scale * factor.points * earned[factor.name].astype(np.float64)
+    return Line(
+        factor.name,
+        contribution,
+        ~paid if can_be_missed else nobody,
+        factor.earned,
+        factor.missed,
+        scale * factor.points,
+    )

@@ -1,0 +1,71 @@
+"""Dagster's PostgreSQL storage, with the planned events of a range written in one go.
+
+What belongs here: that one improvement, for the pinned version of dagster-postgres. What does not: anything
+of ours.
+
+Before a run of a range starts, Dagster stores an event for each table and day that it intends to compute, one
+after another, each on two new connections. Over 300 days and 4 tables that was 17 of the run's 21 seconds.
+Materializations themselves are stored in batches already (`DAGSTER_EVENT_BATCH_SIZE`). `dagster.yaml` names
+the class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from dagster import AssetKey, DagsterEventType, EventLogEntry
+from dagster._serdes import ConfigurableClassData
+from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
+from dagster_postgres.utils import pg_url_from_config
+
+
+class BatchingEventLogStorage(PostgresEventLogStorage):
+    """Writes batches of planned materializations with two statements an asset, instead of four an event."""
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Stores the events; whatever is not a planned materialization as Dagster does."""
+        others = [event for event in events if not _is_planned(event)]
+        if others:
+            super().store_event_batch(others)
+        planned = sorted((event for event in events if _is_planned(event)), key=_asset_key)
+        for _, events_of_asset in groupby(planned, key=_asset_key):
+            self._store_planned(list(events_of_asset))
+
+    def _store_planned(self, events: Sequence[EventLogEntry]) -> None:
+        with self.index_transaction() as connection:
+            statement = self.prepare_insert_event_batch(events)
+            ids = connection.execute(statement.returning(statement.table.c.id)).scalars().all()
+            # An asset's record names the run that touched it last, so the last event speaks for all.
+            self._store_asset_event(connection, events[-1], ids[-1])
+
+
+class BatchingStorage(DagsterPostgresStorage):
+    """`DagsterPostgresStorage` over that event log."""
+
+    def __init__(self, postgres_url: str, *arguments: Any, **options: Any) -> None:
+        super().__init__(postgres_url, *arguments, **options)
+        self._event_log_storage = BatchingEventLogStorage(postgres_url, self.should_autocreate_tables)
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> BatchingStorage:
+        """Made from the `config` of `dagster.yaml`."""
+        return cls(
+            inst_data=inst_data,
+            postgres_url=pg_url_from_config(config_value),
+            should_autocreate_tables=config_value.get("should_autocreate_tables", True),
+        )
+
+
+def _is_planned(event: EventLogEntry) -> bool:
+    return event.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+
+
+def _asset_key(event: EventLogEntry) -> AssetKey:
+    key = event.get_dagster_event().asset_key
+    if key is None:
+        raise ValueError("a planned materialization names no asset")
+    return key

@@ -1,0 +1,208 @@
+"""Facts: what happened, added once and read as of a moment.
+
+What belongs here: adding facts so that adding them again changes nothing, and reading those before a moment. What does
+not: deciding anything from them.
+
+Facts are learned in an order that does not matter: each reader returns them sorted by a key of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import ARRAY, Date, Engine, MetaData, Select, Table, Text, any_, insert, literal, select
+from sqlalchemy.dialects.postgresql import insert as insert_or_skip
+
+from leadflow_pipeline.store.copy import copy_in, read
+from leadflow_pipeline.store.frames import conform
+from leadflow_pipeline.store.schema import (
+    activity_log,
+    engagement_events,
+    outcomes,
+    overrides,
+    source_records,
+    suppressions,
+)
+
+COUNTED = {"preserve_rowcount": True}
+"""SQLAlchemy keeps the number of inserted rows only when asked."""
+
+
+@dataclass(frozen=True)
+class AddedFacts:
+    """How many facts of a batch were news, and how many were known or repeated in it."""
+
+    added: int
+    repeated: int
+
+
+def add_source_records(engine: Engine, frame: pd.DataFrame) -> AddedFacts:
+    """Keeps records as they were read; one whose campaign, source and content are known is repeated."""
+    return _add(engine, frame, source_records)
+
+
+def add_engagement_events(engine: Engine, frame: pd.DataFrame) -> AddedFacts:
+    """Keeps what leads did; an event id seen before in the campaign is repeated."""
+    return _add(engine, frame, engagement_events)
+
+
+def add_outcomes(engine: Engine, frame: pd.DataFrame) -> AddedFacts:
+    """Keeps what became of leads; the same outcome of a lead at the same moment is repeated."""
+    return _add(engine, frame, outcomes)
+
+
+def add_override(
+    engine: Engine,
+    *,
+    campaign: str,
+    lead_id: str,
+    field: str,
+    value: str,
+    actor: str,
+    reason: str,
+    occurred_at: datetime | None = None,
+    expires_at: datetime | None = None,
+) -> int:
+    """Keeps a person's decision about one field of a lead, from now (or `occurred_at`) until it expires; its id."""
+    values: dict[str, Any] = {
+        "campaign": campaign,
+        "lead_id": lead_id,
+        "field": field,
+        "value": value,
+        "actor": actor,
+        "reason": reason,
+        "expires_at": expires_at,
+    }
+    if occurred_at is not None:
+        values["occurred_at"] = occurred_at
+    with engine.begin() as connection:
+        statement = insert(overrides).values(values).returning(overrides.c.override_id)
+        return int(connection.execute(statement).scalar_one())
+
+
+def add_suppression(
+    engine: Engine,
+    *,
+    scope: str,
+    subject: str,
+    reason: str,
+    campaign: str = "",
+    occurred_at: datetime | None = None,
+) -> bool:
+    """Keeps an address key (see `keys`) or a domain from being written to; False where it was kept already."""
+    values: dict[str, Any] = {"scope": scope, "subject": subject, "campaign": campaign, "reason": reason}
+    if occurred_at is not None:
+        values["occurred_at"] = occurred_at
+    with engine.begin() as connection:
+        statement = insert_or_skip(suppressions).values(values).on_conflict_do_nothing()
+        return connection.execute(statement, execution_options=COUNTED).rowcount == 1
+
+
+def log_activity(
+    engine: Engine,
+    *,
+    actor: str,
+    action: str,
+    campaign: str | None = None,
+    lead_id: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Notes who did what. `detail` holds counts, names of fields and ids, never personal data."""
+    with engine.begin() as connection:
+        connection.execute(
+            insert(activity_log).values(
+                actor=actor, action=action, campaign=campaign, lead_id=lead_id, detail=dict(detail or {})
+            )
+        )
+
+
+def read_source_records(engine: Engine, campaign: str, days: Sequence[date]) -> pd.DataFrame:
+    """The records of these days, by (day, occurred_at, record_id)."""
+    table = source_records
+    return _read(
+        engine,
+        select(table)
+        .where(table.c.campaign == campaign, table.c.day == any_(literal(list(days), ARRAY(Date))))
+        .order_by(table.c.day, table.c.occurred_at, table.c.record_id),
+    )
+
+
+def read_events(
+    engine: Engine,
+    campaign: str,
+    *,
+    before: datetime,
+    lead_ids: pd.Series | None = None,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """What leads (these, or all) did before a moment, by (occurred_at, event_id). `columns` narrows what is read."""
+    table = engagement_events
+    wanted = [table.c[name] for name in columns] if columns is not None else list(table.c)
+    query = select(*wanted).where(table.c.campaign == campaign, table.c.occurred_at < before)
+    if lead_ids is not None:
+        query = query.where(table.c.lead_id == any_(literal(lead_ids.unique().tolist(), ARRAY(Text))))
+    return _read(engine, query.order_by(table.c.occurred_at, table.c.event_id.collate("C")))
+
+
+def read_event_days(engine: Engine, campaign: str, days: Sequence[date]) -> pd.DataFrame:
+    """Who did anything on which of these days: each `(lead_id, day)` once, by (day, lead_id)."""
+    table = engagement_events
+    return _read(
+        engine,
+        select(table.c.lead_id, table.c.day)
+        .where(table.c.campaign == campaign, table.c.day == any_(literal(list(days), ARRAY(Date))))
+        .order_by(table.c.day, table.c.lead_id)
+        .distinct(),
+    )
+
+
+def read_outcomes(engine: Engine, campaign: str, *, before: datetime) -> pd.DataFrame:
+    """What became of leads before a moment, by (occurred_at, lead_id, outcome)."""
+    table = outcomes
+    return _read(
+        engine,
+        select(table)
+        .where(table.c.campaign == campaign, table.c.occurred_at < before)
+        .order_by(table.c.occurred_at, table.c.lead_id.collate("C"), table.c.outcome.collate("C")),
+    )
+
+
+def read_overrides(engine: Engine, campaign: str, before: datetime) -> pd.DataFrame:
+    """People's decisions before a moment, expired ones included, by (occurred_at, override_id)."""
+    table = overrides
+    return _read(
+        engine,
+        select(table)
+        .where(table.c.campaign == campaign, table.c.occurred_at < before)
+        .order_by(table.c.occurred_at, table.c.override_id),
+    )
+
+
+def _read(engine: Engine, query: Select[Any]) -> pd.DataFrame:
+    with engine.connect() as connection:
+        return read(connection, query)
+
+
+def _add(engine: Engine, frame: pd.DataFrame, table: Table) -> AddedFacts:
+    """One transaction: COPY into a temporary table, and from there whatever is not known yet."""
+    rows = conform(frame, table)
+    if rows.empty:
+        return AddedFacts(0, 0)
+    names = list(rows.columns)
+    with engine.begin() as connection:
+        arrived = Table(
+            f"arrived_{table.name}",
+            MetaData(),
+            *(table.c[name].copy() for name in names),
+            prefixes=["TEMPORARY"],
+            postgresql_on_commit="DROP",
+        )
+        arrived.create(connection)
+        copy_in(connection, rows, arrived)
+        known = insert_or_skip(table).from_select(names, select(arrived)).on_conflict_do_nothing()
+        added = connection.execute(known, execution_options=COUNTED).rowcount
+    return AddedFacts(added, len(rows) - added)

@@ -1,0 +1,1 @@
+"""Revisions, in the order of their numbers. A revision that was released is never edited."""

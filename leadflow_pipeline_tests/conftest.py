@@ -1,0 +1,112 @@
+"""What every test stands on: a real PostgreSQL server of its own, and a database of its own for each test.
+
+The home folder is set before anything of the package is imported, so that no test ever touches `.leadflow`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+TESTS_HOME = Path(tempfile.mkdtemp(prefix="leadflow-tests-"))
+# PostgreSQL runs as another account where the tests run as root, and has to be able to pass through.
+TESTS_HOME.chmod(0o711)
+for name in [name for name in os.environ if name.startswith("LEADFLOW_")]:
+    del os.environ[name]
+os.environ["LEADFLOW_HOME"] = str(TESTS_HOME)
+
+import pytest  # noqa: E402
+from sqlalchemy import Engine, create_engine, make_url, text  # noqa: E402
+
+from leadflow_pipeline.settings import get_settings  # noqa: E402
+from leadflow_pipeline.store import embedded  # noqa: E402
+from leadflow_pipeline.store.engine import engine_for, get_engine, normalise_url  # noqa: E402
+from leadflow_pipeline.store.migrate import upgrade  # noqa: E402
+
+FAST_AND_LOOSE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+TEMPLATE = "migrated"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the long campaigns whole")
+
+
+@pytest.fixture(scope="session")
+def slow(request: pytest.FixtureRequest) -> bool:
+    """Whether the long campaigns are to run whole."""
+    return bool(request.config.getoption("--slow"))
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """The server of this test process, with one migrated database to copy."""
+    url = normalise_url(embedded.acquire(TESTS_HOME, FAST_AND_LOOSE)).render_as_string(hide_password=False)
+    _administer(url, f"CREATE DATABASE {TEMPLATE}")
+    template = create_engine(make_url(url).set(database=TEMPLATE))
+    upgrade(template)
+    template.dispose()
+    yield url
+    embedded.release(TESTS_HOME)
+    shutil.rmtree(TESTS_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database_names() -> Iterator[str]:
+    return (f"test_{number}" for number in itertools.count(1))
+
+
+@pytest.fixture
+def database_url(server_url: str, database_names: Iterator[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A fresh migrated database, which is also what `get_engine()` and the commands of this process use."""
+    name = next(database_names)
+    _administer(server_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+    url = make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    monkeypatch.setenv("LEADFLOW_DATABASE_URL", url)
+    get_settings.cache_clear()
+    yield url
+    engine_for(url).dispose()
+    monkeypatch.undo()
+    get_settings.cache_clear()
+    _administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def engine(database_url: str) -> Engine:
+    """An engine on the fresh database."""
+    return get_engine()
+
+
+@pytest.fixture
+def campaign(engine: Engine) -> Callable[..., str]:
+    """Registers a campaign by hand, without a campaign file: `campaign("spring-sale", versions=2)`."""
+
+    def register(slug: str = "spring-sale", versions: int = 1, status: str = "active") -> str:
+        with engine.begin() as connection:
+            connection.execute(
+                text(
+                    "INSERT INTO leadflow.campaigns (campaign, status, current_version) "
+                    "VALUES (:slug, :status, :versions)"
+                ),
+                {"slug": slug, "status": status, "versions": versions},
+            )
+            connection.execute(
+                text(
+                    "INSERT INTO leadflow.campaign_versions (campaign, version, source_text, content_key) "
+                    "SELECT :slug, version, '', version::text FROM generate_series(1, :versions) AS version"
+                ),
+                {"slug": slug, "versions": versions},
+            )
+        return slug
+
+    return register
+
+
+def _administer(url: str, statement: str) -> None:
+    server = create_engine(url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(statement))
+    server.dispose()

@@ -1,0 +1,167 @@
+"""Email addresses: what a user would miss, and the proof that the fast path says what the library says."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from leadflow_pipeline.enrich.email import (
+    EmailReason,
+    check_by_library,
+    check_common_shapes,
+    judge_emails,
+)
+from leadflow_pipeline.enrich.lists import disposable_domains, free_mail_domains, role_accounts
+
+
+def texts(*values: str | None) -> pd.Series:
+    return pd.Series(values, dtype="str")
+
+
+def judge(email: str | None, **rules: bool) -> pd.Series:
+    return judge_emails(texts(email), **rules).iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "status", "reason"),
+    [
+        (None, "missing", "missing"),
+        ("", "missing", "missing"),
+        ("  ", "missing", "missing"),
+        ("ann.lee@acme-tools.com", "valid", None),
+        ("o'hara+crm@acme.co.uk", "valid", None),
+        ("josé@acme.com", "valid", None),
+        ("ann", "invalid", "no_at_sign"),
+        ("ann at acme.com", "invalid", "no_at_sign"),
+        ("ann\x00@acme.com", "invalid", "control_character"),
+        ("ann\tlee", "invalid", "control_character"),
+        ("ann..lee@acme.com", "invalid", "bad_local_part"),
+        (".ann@acme.com", "invalid", "bad_local_part"),
+        ("@acme.com", "invalid", "bad_local_part"),
+        ("a b@acme.com", "invalid", "bad_local_part"),
+        ("ann@", "invalid", "bad_domain"),
+        ("ann@acme..com", "invalid", "bad_domain"),
+        ("ann@-acme.com", "invalid", "bad_domain"),
+        ("ann@acme.com.", "invalid", "bad_domain"),
+        ("a@ac_me.com", "invalid", "bad_domain"),
+        ("ann@192.168.0.1", "invalid", "bad_domain"),
+        ("Ann Lee <ann@acme.com>", "invalid", "bad_domain"),
+        ("ann@acme", "invalid", "domain_without_dot"),
+        ("ann@test", "invalid", "domain_without_dot"),
+        ("ann@nas.local", "invalid", "reserved_domain"),
+        ("ann.é@nas.local", "invalid", "reserved_domain"),
+        ("ann@mail.internal", "invalid", "reserved_domain"),
+        ("ann@leads.example", "invalid", "reserved_domain"),
+        ("ann@example.org", "invalid", "reserved_domain"),
+        ("a" * 65 + "@acme.com", "invalid", "too_long"),
+        ("a@" + "b" * 64 + ".com", "invalid", "too_long"),
+        ("a@" + "bcd." * 64 + "com", "invalid", "too_long"),
+        ("x1@mailinator.com", "risky", "disposable"),
+        ("info@mailinator.com", "risky", "disposable"),
+        ("x1@any.mailinator.com", "risky", "disposable"),
+        ("Info@acme.com", "risky", "role"),
+        ("sales+fair@acme.com", "risky", "role"),
+        ('"ann lee"@acme.com', "risky", "quoted_local_part"),
+        ("ann@[192.0.2.1]", "risky", "address_literal"),
+        ("ann.lee@gmail.com", "valid", None),
+    ],
+)
+def test_status_and_reason(written, status, reason):
+    verdict = judge(written)
+    assert verdict["email_status"] == status
+    assert (None if pd.isna(verdict["email_reason"]) else verdict["email_reason"]) == reason
+    assert pd.notna(verdict["email"]) == (status in ("valid", "risky")), "what cannot be mailed is not offered"
+    assert pd.notna(verdict["email_domain"]) == pd.notna(verdict["email"])
+
+
+@pytest.mark.parametrize(
+    ("written", "normal", "domain"),
+    [
+        ("  Ann.Lee@ACME.Com ", "ann.lee@acme.com", "acme.com"),
+        ("Ann@Bücher.Example.COM", "ann@xn--bcher-kva.example.com", "xn--bcher-kva.example.com"),
+        ("ann@XN--BCHER-KVA.de", "ann@xn--bcher-kva.de", "xn--bcher-kva.de"),
+        ("jose\u0301@acme.com", "jos\u00e9@acme.com", "acme.com"),
+        ('"ann"@acme.com', "ann@acme.com", "acme.com"),
+    ],
+)
+def test_normal_form(written, normal, domain):
+    verdict = judge(written, allow_test_domains=True)
+    assert (verdict["email"], verdict["email_domain"]) == (normal, domain)
+
+
+def test_test_domains_are_addresses_where_a_campaign_allows_them():
+    for written in ("ann@leads.example", "ann@example.org", "ann@mail.test", "ann.é@leads.example"):
+        assert judge(written, allow_test_domains=True)["email_status"] == "valid"
+    assert judge("ann@nas.local", allow_test_domains=True)["email_reason"] == "reserved_domain"
+
+
+def test_free_mail_is_marked_and_risky_only_where_a_campaign_says_so():
+    verdict = judge("ann.lee@gmail.com")
+    assert verdict["email_is_free"]
+    assert verdict["email_status"] == "valid"
+    assert judge("ann.lee@gmail.com", free_mail_is_risky=True)["email_reason"] == "free_mail"
+    assert judge("info@gmail.com", free_mail_is_risky=True)["email_reason"] == "role"
+
+
+def test_a_domain_on_both_lists_is_disposable_and_not_free():
+    for domain in sorted(disposable_domains() & free_mail_domains())[:20]:
+        verdict = judge(f"ann.lee@{domain}")
+        assert verdict["email_is_disposable"]
+        assert not verdict["email_is_free"]
+
+
+def test_lists_hold_only_what_an_address_could_have():
+    domains = texts(*sorted(disposable_domains() | free_mail_domains()))
+    assert domains.str.fullmatch(r"(?:[a-z0-9-]+\.)+[a-z0-9-]+").all()
+    assert not texts(*sorted(role_accounts())).str.contains(r"[@\s]", regex=True).any()
+
+
+def test_index_order_and_repeats_are_kept():
+    emails = pd.Series(["a@acme.com", None, "a..b@acme.com", "a@acme.com"], index=[7, 7, 3, 1], dtype="str")
+    judged = judge_emails(emails)
+    assert judged.index.tolist() == [7, 7, 3, 1]
+    assert judged["email_status"].tolist() == ["valid", "missing", "invalid", "valid"]
+    assert len(judge_emails(texts())) == 0
+
+
+local_parts = st.one_of(
+    st.from_regex(r"[a-z0-9._+'-]{1,12}", fullmatch=True),
+    st.from_regex(r"[a-z0-9.!#$%&*/=?^`{|}~ \"\\@é]{0,8}", fullmatch=True),
+    st.sampled_from(["info", "a" * 64, "a" * 65, "josé"]),
+)
+labels = st.one_of(
+    st.from_regex(r"[a-z0-9-]{1,5}", fullmatch=True),
+    st.sampled_from(["xn--bcher-kva", "bücher", "ab--c", "b" * 63, "b" * 64, "", "_", "local", "test", "gmail"]),
+)
+domains = st.lists(labels, min_size=1, max_size=4).map(".".join)
+tops = st.sampled_from([".com", ".de", ".x", ".123", ".c0m", ".example", ".invalid", ".onion", ".xn--p1ai", "", ".", ".рф"])
+addresses = st.one_of(
+    st.builds(lambda local, domain, top: f"{local}@{domain}{top}", local_parts, domains, tops),
+    st.text(alphabet="abA1@.-_ \t\n\x00\"'<>[]é@＠", max_size=14),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(addresses, min_size=1, max_size=25))
+@example(["a@" + "b" * 63 + ".com", "a@" + "b." * 31 + "com", "a@b.com\n", "a" * 64 + "@b.com", "a@b.invalid"])
+def test_the_fast_path_says_what_the_library_says(written):
+    lower = texts(*written).str.strip().str.lower()
+    lower = lower[lower != ""].drop_duplicates().reset_index(drop=True)
+    fast, library = check_common_shapes(lower), check_by_library(lower)
+    decided = fast["email"].notna() | fast["email_reason"].notna()
+    # Names under which no mail ever arrives are refused by the library and, later, by `judge_emails`.
+    refused_later = library["email_reason"] == EmailReason.RESERVED_DOMAIN.value
+    pd.testing.assert_frame_equal(fast[decided & ~refused_later], library[decided & ~refused_later])
+    judged = judge_emails(lower)
+    assert (judged["email_reason"][refused_later] == EmailReason.RESERVED_DOMAIN.value).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(addresses, min_size=1, max_size=25))
+def test_a_normal_form_is_its_own_normal_form(written):
+    judged = judge_emails(texts(*written), allow_test_domains=True)
+    again = judge_emails(judged["email"], allow_test_domains=True)
+    known = judged["email"].notna()
+    pd.testing.assert_frame_equal(judged[known], again[known])

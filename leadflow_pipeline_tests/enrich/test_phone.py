@@ -1,0 +1,114 @@
+"""Phone numbers: what a user would miss, and the proof that the fast path says what the library says.
+
+Numbers are of the ranges that regulators keep for examples, or the library's own examples with digits changed.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+import phonenumbers
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from leadflow_pipeline.enrich.number_plans import countries_of, plan_of
+from leadflow_pipeline.enrich.phone import check_by_library, check_common_shapes, judge_phones
+
+COUNTRIES = sorted(phonenumbers.SUPPORTED_REGIONS)
+
+
+def texts(*values: str | None) -> pd.Series:
+    return pd.Series(values, dtype="str")
+
+
+@pytest.mark.parametrize(
+    ("written", "country", "phone", "phone_country"),
+    [
+        ("+1 202 555 0123", None, "+12025550123", "US"),
+        ("(202) 555-0123", "US", "+12025550123", "US"),
+        ("1-202-555-0123", "US", "+12025550123", "US"),
+        ("202.555.0123 ext. 12", "US", "+12025550123", "US"),
+        ("+44 20 7946 0123", None, "+442079460123", "GB"),
+        ("+44 (0)20 7946 0123", "DE", "+442079460123", "GB"),
+        ("020 7946 0123", "GB", "+442079460123", "GB"),
+        ("030 23125 123", "DE", "+493023125123", "DE"),
+        ("+49 (0) 30/23125-123", None, "+493023125123", "DE"),
+        ("0049 30 23125123", "DE", "+493023125123", "DE"),
+        ("tel:+49-30-23125-123", None, "+493023125123", "DE"),
+        ("030 23125 123", None, "+493023125123", "DE"),
+        ("030 23125 123", "Atlantis", "+493023125123", "DE"),
+        ("202-555-0123", "CA", "+12025550123", "US"),
+        ("+39 06 69812345", None, "+390669812345", "IT"),
+        ("+１ ２０２ ５５５ ０１２３", None, "+12025550123", "US"),
+    ],
+)
+def test_valid_numbers_are_written_one_way(written, country, phone, phone_country):
+    judged = judge_phones(texts(written), texts(country), "DE").iloc[0]
+    assert judged.tolist() == [phone, "valid", phone_country]
+
+
+@pytest.mark.parametrize("written", ["+1 555 0100", "+49 30", "12", "abc", "+999 123456", "+", "++", "x" * 300, "0" * 40])
+def test_invalid_numbers_are_not_offered_for_dialling(written):
+    judged = judge_phones(texts(written), texts("DE")).iloc[0]
+    assert judged["phone_status"] == "invalid"
+    assert pd.isna(judged["phone"])
+    assert pd.isna(judged["phone_country"])
+
+
+def test_missing_and_blank_numbers_are_missing():
+    judged = judge_phones(texts(None, "", "  "), texts("DE", None, "US"))
+    assert judged["phone_status"].tolist() == ["missing"] * 3
+
+
+def test_without_any_country_only_international_numbers_are_valid():
+    judged = judge_phones(texts("030 23125 123", "+49 30 23125 123"), texts(None, None))
+    assert judged["phone_status"].tolist() == ["invalid", "valid"]
+
+
+def test_a_number_of_no_country_is_valid_and_has_none():
+    judged = judge_phones(texts("+800 1234 5678"), texts(None)).iloc[0]
+    assert judged["phone_status"] == "valid"
+    assert pd.isna(judged["phone_country"])
+
+
+def test_index_and_order_are_kept_for_many_and_few():
+    written = ["+1 202 555 0123", None, "nonsense", "030 23125 123"] * 400
+    index = pd.Index(range(len(written), 0, -1))
+    judged = judge_phones(pd.Series(written, index=index, dtype="str"), pd.Series("DE", index=index, dtype="str"))
+    assert judged.index.equals(index)
+    assert judged["phone_status"].tolist() == ["valid", "missing", "invalid", "valid"] * 400
+
+
+def test_every_numbering_plan_is_understood():
+    for country in COUNTRIES:
+        plan = plan_of(country)
+        assert country in countries_of(plan.calling_code)
+        assert not plan.has_number(texts("0000000", "")).any()
+    with pytest.raises(KeyError, match="numbering plan"):
+        plan_of("AQ")
+
+
+@st.composite
+def numbers(draw: st.DrawFn) -> tuple[str, str | None]:
+    """A text of a number, and where it is dialled: mostly near a real one, in the ways people write it."""
+    country = draw(st.sampled_from(COUNTRIES))
+    kinds = [kind for kind in range(11) if phonenumbers.example_number_for_type(country, kind)]
+    number = phonenumbers.example_number_for_type(country, draw(st.sampled_from(kinds)))
+    digits = list(phonenumbers.national_significant_number(number))
+    for _ in range(draw(st.integers(0, 3))):
+        digits[draw(st.integers(0, len(digits) - 1))] = draw(st.sampled_from("0123456789"))
+    digits += draw(st.sampled_from(["", "", "7"]))
+    national, code = "".join(digits), str(number.country_code)
+    trunk = phonenumbers.PhoneMetadata.metadata_for_region(country).national_prefix or ""
+    shapes = [f"+{code}{national}", f"+{code} (0){national}", f"{trunk}{national}", national, f"{code}{national}",
+              f"+{code}{trunk}{national}", f"00{code}{national}", f"({trunk}{national[:2]}) {national[2:]}"]  # fmt: skip
+    return draw(st.sampled_from(shapes)), draw(st.sampled_from([country, country, None, "US", "DE", "GB", "CA"]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(numbers(), min_size=1, max_size=8))
+def test_the_fast_path_says_what_the_library_says(pairs):
+    written, dialled_in = texts(*(text for text, _ in pairs)), texts(*(country for _, country in pairs))
+    fast = check_common_shapes(written, dialled_in, smallest_group=1)
+    library = check_by_library(written, dialled_in)
+    pd.testing.assert_frame_equal(fast.sort_index(), library[library.index.isin(fast.index)])

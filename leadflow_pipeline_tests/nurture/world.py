@@ -1,0 +1,124 @@
+"""A small world for plans of nurture: leads routed on days, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Table
+
+from leadflow_pipeline.nurture.plan import plan_nurture
+from leadflow_pipeline.nurture.rules import NurtureRules
+from leadflow_pipeline.partitions import days_between, end_of
+from leadflow_pipeline.store.frames import conform, empty
+from leadflow_pipeline.store.schema import (
+    engagement_events,
+    enriched_leads,
+    nurtured_leads,
+    outcomes,
+    overrides,
+    routed_leads,
+    scored_leads,
+)
+
+MONDAY = date(2026, 5, 4)
+
+
+def frame(table: Table, rows: Iterable[dict[str, Any]], columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Rows in the dtypes of a table, with only the columns that matter to a plan."""
+    shape = empty(table)
+    names = list(columns or shape.columns)
+    return pd.DataFrame(list(rows), columns=names).astype(shape[names].dtypes.to_dict())
+
+
+@dataclass
+class World:
+    """Facts and routed leads of one campaign."""
+
+    rules: NurtureRules = field(default_factory=NurtureRules)
+    time_zone: str = "UTC"
+    routed_rows: list[dict[str, Any]] = field(default_factory=list)
+    lead_rows: list[dict[str, Any]] = field(default_factory=list)
+    event_rows: list[dict[str, Any]] = field(default_factory=list)
+    outcome_rows: list[dict[str, Any]] = field(default_factory=list)
+    override_rows: list[dict[str, Any]] = field(default_factory=list)
+    engagement_rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def route(
+        self, lead: str, day: date, sequence: str = "regular_nurture", number: int = 1, email: str | None = "at",
+        zone: str | None = None,
+    ) -> None:  # fmt: skip
+        """A lead is routed at the end of a day."""
+        address = f"{lead}@leads.example" if email == "at" else email
+        self.routed_rows.append(
+            {
+                "day": day, "lead_id": lead, "email": address, "status": "ROUTED", "sequence": sequence,
+                "sequence_start_at": end_of(day), "routing_number": number,
+            }
+        )  # fmt: skip
+        self.lead_rows.append({"day": day, "lead_id": lead, "email": address, "time_zone": zone})
+
+    def event(self, lead: str, behaviour: str, at: datetime, *, is_machine: bool = False) -> None:
+        """A lead does something."""
+        self.event_rows.append(
+            {"lead_id": lead, "behaviour": behaviour, "occurred_at": at, "is_machine": is_machine}
+        )
+
+    def outcome(self, lead: str, outcome: str, at: datetime) -> None:
+        """A lead is won, lost, or agrees to meet."""
+        self.outcome_rows.append({"lead_id": lead, "outcome": outcome, "occurred_at": at})
+
+    def override(self, lead: str, value: str, at: datetime, until: datetime | None = None) -> None:
+        """Somebody pauses, stops or resumes a lead by hand."""
+        self.override_rows.append(
+            {
+                "override_id": len(self.override_rows), "lead_id": lead, "field": "nurture", "value": value,
+                "actor": "a person", "reason": "because", "occurred_at": at, "expires_at": until,
+            }
+        )  # fmt: skip
+
+    def plan(
+        self, days: Sequence[date], previous: pd.DataFrame | None = None
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The plan of these days; `previous` is what earlier runs stored."""
+        before = end_of(days[-1])
+        stored = empty(nurtured_leads) if previous is None else previous
+        earlier = stored.loc[stored["day"] < pd.Timestamp(days[0])]
+        return plan_nurture(
+            conform_routed([row for row in self.routed_rows if row["day"] in days]),
+            earlier.sort_values("day").drop_duplicates("lead_id", keep="last"),
+            frame(
+                enriched_leads,
+                [row for row in self.lead_rows if row["day"] <= days[-1]],
+                ["day", "lead_id", "email", "time_zone"],
+            ),
+            frame(engagement_events, [row for row in self.event_rows if row["occurred_at"] < before]),
+            frame(outcomes, [row for row in self.outcome_rows if row["occurred_at"] < before]),
+            frame(overrides, [row for row in self.override_rows if row["occurred_at"] < before]),
+            frame(
+                scored_leads,
+                [row for row in self.engagement_rows if row["day"] in days],
+                ["day", "lead_id", "engagement"],
+            ),
+            self.rules,
+            campaign="spring-sale",
+            days=days,
+            time_zone=self.time_zone,
+        )
+
+    def days_after(self, first: date, count: int) -> tuple[date, ...]:
+        """`count` days from the first on."""
+        return days_between(first, first + timedelta(days=count - 1))
+
+
+def conform_routed(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Routed rows with the columns that nurture reads."""
+    return frame(routed_leads, rows)
+
+
+def stored(nurtured: pd.DataFrame) -> pd.DataFrame:
+    """A plan's rows as they would come back from the database."""
+    return conform(nurtured, nurtured_leads, campaign="spring-sale", campaign_version=1)

@@ -1,0 +1,117 @@
+"""Migrations: they end at the schema the code declares, from every earlier revision, with rows in place."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
+
+from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.store import migrate
+from leadflow_pipeline.store.schema import SCHEMA, metadata
+
+ROWS = {
+    "0001": """
+        INSERT INTO leadflow.campaigns (campaign, status, current_version) VALUES ('spring-sale', 'active', 1);
+        INSERT INTO leadflow.campaign_versions (campaign, version, source_text, content_key)
+            VALUES ('spring-sale', 1, '', 'k');
+        INSERT INTO leadflow.source_records (campaign, source, content_key, occurred_at, origin, row_number, payload)
+            VALUES ('spring-sale', 'fair', 'k', '2026-05-01', 'a.csv', 1, '{}');
+        INSERT INTO leadflow.qualified_leads
+            (campaign, day, lead_id, source, icp_fit, score, status, reasons, is_override, campaign_version)
+            VALUES ('spring-sale', '2026-05-01', 'a', 'fair', 0.5, 60, 'QUALIFIED', '[]', false, 1);
+        INSERT INTO leadflow.partition_lineage (table_name, campaign, day, campaign_version, rows, run_id)
+            VALUES ('qualified_leads', 'spring-sale', '2026-05-01', 1, 1, 'run');
+    """,
+}
+"""Revision -> statements that put rows into that revision's tables."""
+
+
+@pytest.fixture
+def bare(server_url: str, database_names: Iterator[str]) -> Iterator[Engine]:
+    """A database without any of our tables."""
+    server = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    name = next(database_names)
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine = create_engine(make_url(server_url).set(database=name))
+    yield engine
+    engine.dispose()
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+def differences(engine: Engine) -> list[object]:
+    """What the database has and the declared schema has not, or the other way round."""
+    options = {
+        "include_schemas": True,
+        "include_name": lambda name, kind, _: kind != "schema" or name == SCHEMA,
+        "version_table_schema": SCHEMA,
+    }
+    with engine.connect() as connection:
+        return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+
+
+def checks(engine: Engine) -> set[str]:
+    """CHECK constraints as the database words them, which Alembic does not compare."""
+    with engine.connect() as connection:
+        return set(
+            connection.scalars(
+                text(
+                    "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) "
+                    "FROM pg_constraint WHERE connamespace = to_regnamespace('leadflow')"
+                )
+            )
+        )
+
+
+def test_the_revisions_end_at_the_declared_schema(engine, bare):
+    assert differences(engine) == []
+    with bare.begin() as connection:
+        connection.execute(text("CREATE SCHEMA leadflow"))
+        metadata.create_all(connection)
+    assert {check for check in checks(engine) if "alembic_version" not in check} == checks(bare)
+
+
+@pytest.mark.parametrize("revision", migrate.revisions())
+def test_up_from_every_revision_with_rows_in_place(bare, revision):
+    migrate.upgrade(bare, revision)
+    with bare.begin() as connection:
+        connection.execute(text(ROWS[revision]))
+    before = counts(bare)
+    migrate.upgrade(bare)
+    migrate.check(bare)
+    assert differences(bare) == []
+    assert before.items() <= counts(bare).items()
+
+
+def counts(engine: Engine) -> dict[str, int]:
+    with engine.connect() as connection:
+        return {
+            name: connection.execute(text(f"SELECT count(*) FROM leadflow.{name}")).scalar_one()
+            for name in inspect(engine).get_table_names(SCHEMA)
+        }
+
+
+def test_two_processes_may_migrate_at_once(bare):
+    threads = [threading.Thread(target=migrate.upgrade, args=(bare,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    migrate.check(bare)
+
+
+def test_a_database_that_is_behind_or_ahead_is_named_with_the_remedy(bare):
+    with pytest.raises(PermanentError, match="run leadflow db migrate"):
+        migrate.check(bare)
+    migrate.upgrade(bare)
+    with bare.begin() as connection:
+        connection.execute(text("UPDATE leadflow.alembic_version SET version_num = '9999'"))
+    with pytest.raises(PermanentError, match="newer than this version"):
+        migrate.check(bare)
