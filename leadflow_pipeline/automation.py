@@ -16,7 +16,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from leadflow_pipeline.delivery.dispatch import count_due, dispatch_due
+from leadflow_pipeline.delivery.dispatch import dispatch_due
+from leadflow_pipeline.delivery.jobs import dispatch
 from leadflow_pipeline.harvest.importing import import_landed
 from leadflow_pipeline.harvest.landing import landed_files
 from leadflow_pipeline.partitions import (
@@ -203,22 +204,6 @@ def import_request(
 # ------------------------------------------------------------------------------------------------
 
 
-@dg.op
-def send_due_messages(context: dg.OpExecutionContext, store: StoreResource) -> None:
-    """Releases touches that are due now into the outbox and sends what is in it."""
-    with plain_failures():
-        report = dispatch_due(store.engine, get_settings(), datetime.now(UTC))
-    context.add_output_metadata(report.to_dict())
-
-
-@dg.job(
-    description="Sends the emails that are due now. A backfill sends nothing: what was due long ago expires."
-)
-def dispatch() -> None:
-    """One step."""
-    send_due_messages()
-
-
 @dg.schedule(
     job=dispatch,
     cron_schedule="*/10 * * * *",
@@ -226,11 +211,13 @@ def dispatch() -> None:
     description="Every ten minutes, where something is due.",
 )
 def dispatch_schedule(store: StoreResource) -> dg.RunRequest | dg.SkipReason:
-    """Requests a run where there is a message to release or to send."""
+    """Requests a run where there is a touch to release or a message to send."""
     now = datetime.now(UTC)
     with plain_failures():
-        due = count_due(store.engine, now)
-    return dg.RunRequest(run_key=now.isoformat()) if due else dg.SkipReason("no message is due")
+        would = dispatch_due(store.engine, get_settings(), now, dry_run=True)
+    if not would.released + would.waiting:
+        return dg.SkipReason("no message is due")
+    return dg.RunRequest(run_key=now.isoformat())
 
 
 # --- watching

@@ -33,8 +33,11 @@ def say(text: str, where: npt.NDArray[np.bool_]) -> pa.Array:
 
 
 def join(pieces: Sequence[pa.Array], between: str = "") -> pa.Array:
-    """The pieces of each row in order, those that are null left out. There must be one piece at least."""
-    return pc.binary_join_element_wise(*pieces, pa.scalar(between, TEXT), null_handling="skip")
+    """The pieces of each row in order, those that are null left out; "" where all are."""
+    # Each piece brings its own separator: joining with null_handling="skip" loses rows whose pieces are all null.
+    separator, empty = pa.scalar(between, TEXT), pa.scalar("", TEXT)
+    preceded = [pc.fill_null(pc.binary_join_element_wise(separator, piece, empty), "") for piece in pieces]
+    return pc.utf8_slice_codeunits(pc.binary_join_element_wise(*preceded, empty), start=len(between))
 
 
 def as_column(texts: pa.Array, index: pd.Index) -> pd.Series[str]:

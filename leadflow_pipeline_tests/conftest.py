@@ -60,7 +60,9 @@ def database_names() -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(server_url: str, database_names: Iterator[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def database_url(
+    server_url: str, database_names: Iterator[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
     """A fresh migrated database, which is also what `get_engine()` and the commands of this process use."""
     name = next(database_names)
     _administer(server_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")

@@ -121,10 +121,12 @@ def lead_rows(random_numbers: np.random.Generator, count: int = 200) -> pd.DataF
         return np.array(values, dtype=object)[random_numbers.integers(0, len(values), count)]
 
     number = pd.Series(range(count)).astype("str")
+    addresses = "Lead" + number + "@leads.example"
+    chance = random_numbers.random(count)
     days = pd.Series(pd.to_datetime(list(DAYS))[random_numbers.integers(0, len(DAYS), count)])
     return pd.DataFrame(
         {
-            "Email": ("Lead" + number + "@leads.example").where(random_numbers.random(count) > 0.08, "not an address"),
+            "Email": addresses.mask(chance < 0.1, "").mask(chance < 0.04, "not an address"),
             "First name": pick("ada", "BRUNO", "Chloé", "unknown", ""),
             "Last name": pick("Berg", "o'neill", "VAN DER BERG", ""),
             "Company": pick("Acme GmbH", "Globex Ltd", "Select", ""),

@@ -65,7 +65,9 @@ def check(as_json: Json = False) -> None:
 
 @app.command("digest")
 def print_digest(
-    campaign: Annotated[str | None, typer.Option("--campaign", "-c", help="One campaign; all if left out.")] = None,
+    campaign: Annotated[
+        str | None, typer.Option("--campaign", "-c", help="One campaign; all if left out.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Print a SHA-256 of every derived table: equal digests, equal rows."""

@@ -1,1 +1,2 @@
-"""Enrich: what can be known of a lead from what it gave us, offline and deterministic. Vendors join through providers."""
+"""Enrich: what can be known of a lead from what it gave us, offline and deterministic. Vendors join through
+providers."""

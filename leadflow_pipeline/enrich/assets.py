@@ -1,7 +1,7 @@
 """Enrichment in Dagster: the harvested leads of a range of days become enriched leads.
 
-What belongs here: loading the rules, calling the plan, and counts for people. What does not: any rule. A row depends on
-its own harvested row and the rules only, so there is no state to lock or to read.
+What belongs here: loading the rules, calling the plan, and counts for people. What does not: any rule. A row
+depends on its own harvested row and the rules only, so there is no state to lock or to read.
 """
 
 from __future__ import annotations

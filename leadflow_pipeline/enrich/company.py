@@ -12,35 +12,38 @@ from leadflow_pipeline.enrich.folding import folded
 
 LEGAL_FORMS: tuple[str, ...] = (
     # English-speaking countries
-    "inc", "incorporated", "corp", "corporation", "co", "company", "llc", "llp", "lllp", "lp", "ltd", "limited", "plc",
-    "pllc", "pty", "pty ltd", "pte", "pte ltd", "pvt", "pvt ltd", "private limited", "public limited company",
-    "proprietary limited", "cic", "dac", "ulc", "ltee", "limitee",
+    "inc", "incorporated", "corp", "corporation", "co", "company", "llc", "llp", "lllp", "lp", "ltd",
+    "limited", "plc", "pllc", "pty", "pty ltd", "pte", "pte ltd", "pvt", "pvt ltd", "private limited",
+    "public limited company", "proprietary limited", "cic", "dac", "ulc", "ltee", "limitee",
     # German-speaking countries
-    "gmbh", "ggmbh", "g gmbh", "mbh", "gesmbh", "ges mbh", "gesellschaft mbh", "gesellschaft mit beschrankter haftung",
-    "ag", "aktiengesellschaft", "kg", "kgaa", "kommanditgesellschaft", "ohg", "gbr", "ug", "haftungsbeschrankt", "eg",
-    "ek", "e kfm", "e kfr", "og", "partg", "partg mbb", "partgmbb", "mbb", "se", "stiftung",
+    "gmbh", "ggmbh", "g gmbh", "mbh", "gesmbh", "ges mbh", "gesellschaft mbh",
+    "gesellschaft mit beschrankter haftung", "ag", "aktiengesellschaft", "kg", "kgaa",
+    "kommanditgesellschaft", "ohg", "gbr", "ug", "haftungsbeschrankt", "eg", "ek", "e kfm", "e kfr", "og",
+    "partg", "partg mbb", "partgmbb", "mbb", "se", "stiftung",
     # France, Belgium, Luxembourg, Switzerland
-    "sa", "sas", "sasu", "sarl", "eurl", "snc", "sca", "scs", "sci", "scop", "scrl", "srl", "sprl", "asbl", "gie",
-    "societe anonyme",
+    "sa", "sas", "sasu", "sarl", "eurl", "snc", "sca", "scs", "sci", "scop", "scrl", "srl", "sprl", "asbl",
+    "gie", "societe anonyme",
     # Netherlands, Flanders
     "bv", "nv", "bvba", "cv", "cvba", "vof", "vzw", "besloten vennootschap", "naamloze vennootschap",
     # Italy, Spain, Portugal, Latin America
-    "spa", "srls", "sapa", "scarl", "sl", "slu", "sll", "sau", "sal", "sc", "scp", "coop", "lda",
-    "limitada", "ltda", "eireli", "epp", "sociedad anonima", "sociedad limitada", "societa per azioni", "sgps",
-    "sa de cv", "sab de cv", "sapi de cv", "s de rl", "s de rl de cv", "sac", "saa", "saic", "saci", "sacif", "cia",
-    "cia ltda", "sa esp", "sab",
+    "spa", "srls", "sapa", "scarl", "sl", "slu", "sll", "sau", "sal", "sc", "scp", "coop", "lda", "limitada",
+    "ltda", "eireli", "epp", "sociedad anonima", "sociedad limitada", "societa per azioni", "sgps",
+    "sa de cv", "sab de cv", "sapi de cv", "s de rl", "s de rl de cv", "sac", "saa", "saic", "saci", "sacif",
+    "cia", "cia ltda", "sa esp", "sab",
     # Nordic and Baltic countries
     "ab", "aktiebolag", "publ", "hb", "as", "asa", "ans", "aps", "ivs", "ks", "oy", "oyj", "abp", "ky", "ehf",
     "hf", "ou", "sia", "uab",
     # Central, eastern and south-eastern Europe
-    "sp z o o", "sp zoo", "spolka z o o", "spolka akcyjna", "sp j", "sp k", "spol s r o", "sro", "zrt", "nyrt", "kft",
-    "bt", "doo", "dd", "jdoo", "ood", "eood", "ead", "ooo", "oao", "pao", "zao", "tov", "jsc", "ojsc",
-    "pjsc", "cjsc", "epe", "ike",
+    "sp z o o", "sp zoo", "spolka z o o", "spolka akcyjna", "sp j", "sp k", "spol s r o", "sro", "zrt",
+    "nyrt", "kft", "bt", "doo", "dd", "jdoo", "ood", "eood", "ead", "ooo", "oao", "pao", "zao", "tov", "jsc",
+    "ojsc", "pjsc", "cjsc", "epe", "ike",
     # Turkey, Middle East, Asia
-    "ltd sti", "anonim sirketi", "ltd co", "co ltd", "wll", "psc", "fze", "fzco", "fz llc", "saog", "bsc", "kk",
-    "kabushiki kaisha", "gk", "bhd", "sdn", "sdn bhd", "berhad", "tbk", "pcl", "tnhh", "limited liability company",
+    "ltd sti", "anonim sirketi", "ltd co", "co ltd", "wll", "psc", "fze", "fzco", "fz llc", "saog", "bsc",
+    "kk", "kabushiki kaisha", "gk", "bhd", "sdn", "sdn bhd", "berhad", "tbk", "pcl", "tnhh",
+    "limited liability company",
 )  # fmt: skip
-"""Legal forms, folded. Those of up to four letters are also found with spaces for their dots (`S.A.`, `G m b H`)."""
+"""Legal forms, folded. Those of up to four letters are also found with spaces for their dots (`S.A.`, `G m b
+H`)."""
 
 DOTTED_LEGAL_FORMS = ("a c", "a d", "a e", "c a", "d a", "e i", "e u", "e v")
 """Found only where each letter stands alone: run together they are words or initials too often."""
@@ -49,9 +52,9 @@ TIDY_ENDS = " \t,;|-–—_"
 
 
 def tidy_companies(companies: pd.Series) -> pd.DataFrame:
-    """Columns `company` (as written, single spaces, no quotes around it) and `company_key` (folded, without legal forms
-    at the end), indexed as `companies`. A name that is nothing but a legal form keeps it; one without a letter or digit has
-    no key."""
+    """Columns `company` (as written, single spaces, no quotes around it) and `company_key` (folded, without
+    legal forms at the end), indexed as `companies`. A name that is nothing but a legal form keeps it; one
+    without a letter or digit has no key."""
     return for_each_distinct(companies, _tidied)
 
 
@@ -59,7 +62,9 @@ def _tidied(names: pd.Series) -> pd.DataFrame:
     tidy = names.str.replace(r"[\s\p{Cc}\p{Z}]+", " ", regex=True).str.strip(TIDY_ENDS)
     is_quoted = tidy.str.match(r'["„“«]')
     if is_quoted.any():
-        bare = tidy[is_quoted].str.replace(r'^"([^"]*)"$|^[„“]([^“”]*)[“”]$|^«([^»]*)»$', r"\1\2\3", regex=True)
+        bare = tidy[is_quoted].str.replace(
+            r'^"([^"]*)"$|^[„“]([^“”]*)[“”]$|^«([^»]*)»$', r"\1\2\3", regex=True
+        )
         tidy[is_quoted] = bare.str.strip(TIDY_ENDS)
     tidy = tidy.mask(tidy == "")
     key = folded(tidy).str.replace(_LEGAL_ENDS, "", regex=True)

@@ -1,7 +1,7 @@
 """Countries, their time zones, and time zones as people write them.
 
-What belongs here: names and codes to ISO 3166-1 alpha-2, checked IANA zone names, and the zone of a country that keeps
-one time. What does not: languages, regions and cities.
+What belongs here: names and codes to ISO 3166-1 alpha-2, checked IANA zone names, and the zone of a country
+that keeps one time. What does not: languages, regions and cities.
 
 Zones are those of the tzdata package, not of the machine, so that two machines agree.
 """
@@ -19,13 +19,19 @@ from leadflow_pipeline.enrich.lists import lines_of
 
 
 def tidy_countries(countries: pd.Series) -> pd.Series:
-    """ISO 3166-1 alpha-2 where a code or a name (English, local or German) is known, else the text as written."""
-    return for_each_distinct(countries, lambda texts: folded(texts).map(country_codes()).astype("str").fillna(texts))
+    """ISO 3166-1 alpha-2 where a code or a name (English, local or German) is known, else the text as
+    written."""
+    return for_each_distinct(
+        countries, lambda texts: folded(texts).map(country_codes()).astype("str").fillna(texts)
+    )
 
 
 def tidy_time_zones(time_zones: pd.Series, countries: pd.Series) -> pd.Series:
-    """The zone's own spelling where the text names one, else the zone of the country (alpha-2), else missing."""
-    named = for_each_distinct(time_zones, lambda texts: texts.str.strip().str.lower().map(zones()).astype("str"))
+    """The zone's own spelling where the text names one, else the zone of the country (alpha-2), else
+    missing."""
+    named = for_each_distinct(
+        time_zones, lambda texts: texts.str.strip().str.lower().map(zones()).astype("str")
+    )
     of_country = for_each_distinct(countries, lambda codes: codes.map(zone_of_country()).astype("str"))
     return named.fillna(of_country)
 
@@ -50,8 +56,8 @@ def zones() -> dict[str, str]:
 def zone_of_country() -> dict[str, str]:
     """Alpha-2 -> time zone, for countries all of whose zones keep the same time from now on.
 
-    Germany has two zones, Berlin and Busingen, that differ in their past only: it is Berlin, the first listed. The United
-    States are not here.
+    Germany has two zones, Berlin and Busingen, that differ in their past only: it is Berlin, the first
+    listed. The United States are not here.
     """
     table = files("tzdata").joinpath("zoneinfo", "zone.tab").read_text(encoding="utf-8")
     zones_of: dict[str, list[str]] = {}
@@ -59,7 +65,11 @@ def zone_of_country() -> dict[str, str]:
         if not line.startswith("#"):
             country, _, zone = line.split("\t")[:3]
             zones_of.setdefault(country, []).append(zone)
-    return {country: names[0] for country, names in zones_of.items() if len({_rule_of(name) for name in names}) == 1}
+    return {
+        country: names[0]
+        for country, names in zones_of.items()
+        if len({_rule_of(name) for name in names}) == 1
+    }
 
 
 def _rule_of(zone: str) -> bytes:

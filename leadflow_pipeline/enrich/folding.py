@@ -1,7 +1,7 @@
 """Texts folded for comparing: what two people who mean the same would have in common.
 
-What belongs here: case, accents, punctuation and white space. What does not: meaning (legal suffixes, synonyms).
-A folded text is for matching only, never for showing.
+What belongs here: case, accents, punctuation and white space. What does not: meaning (legal suffixes,
+synonyms). A folded text is for matching only, never for showing.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ LETTERS_WITHOUT_DECOMPOSITION: dict[str, str] = {
 
 
 def folded(texts: pd.Series) -> pd.Series:
-    """Lower case, compatibility forms resolved, Latin, Greek and Cyrillic accents removed, `&` read as `and`, dots inside
-    abbreviations and every other punctuation turned into one space, trimmed. Missing stays missing.
+    """Lower case, compatibility forms resolved, Latin, Greek and Cyrillic accents removed, `&` read as `and`,
+    dots inside abbreviations and every other punctuation turned into one space, trimmed. Missing stays
+    missing.
 
     Vowel signs of other scripts are kept: without them the words would be different words.
     """

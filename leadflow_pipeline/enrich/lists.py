@@ -1,13 +1,17 @@
 """The lists shipped in `data/`, read once.
 
-What belongs here: reading. What does not: what a list means for a lead. Where each list comes from, and under which
-licence, is written in `data/NOTICE.md`.
+What belongs here: reading, and looking up. What does not: what a list means for a lead. Where each list comes
+from, and under which licence, is written in `data/NOTICE.md`.
 """
 
 from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 
 def lines_of(name: str) -> tuple[str, ...]:
@@ -16,19 +20,28 @@ def lines_of(name: str) -> tuple[str, ...]:
     return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
 
 
+def is_listed(texts: pd.Series, names: pa.Array) -> pd.Series:
+    """Whether each text is one of the names; a missing one is not.
+
+    `Series.isin` would turn thousands of names into Arrow again at every call.
+    """
+    listed = pc.is_in(pa.array(texts), value_set=names)
+    return pd.Series(listed.to_numpy(zero_copy_only=False), index=texts.index)
+
+
 @cache
-def disposable_domains() -> frozenset[str]:
+def disposable_domains() -> pa.Array:
     """Domains of mailboxes that anyone can open for an hour."""
-    return frozenset(lines_of("disposable_domains.txt"))
+    return pa.array(lines_of("disposable_domains.txt"), pa.large_string())
 
 
 @cache
-def free_mail_domains() -> frozenset[str]:
+def free_mail_domains() -> pa.Array:
     """Domains where people, not companies, have their mailbox."""
-    return frozenset(lines_of("free_mail_domains.txt"))
+    return pa.array(lines_of("free_mail_domains.txt"), pa.large_string())
 
 
 @cache
-def role_accounts() -> frozenset[str]:
+def role_accounts() -> pa.Array:
     """Local parts that belong to a function (`info`, `sales`), not to a person."""
-    return frozenset(lines_of("role_accounts.txt"))
+    return pa.array(lines_of("role_accounts.txt"), pa.large_string())

@@ -1,24 +1,27 @@
 """National numbering plans, as the phonenumbers library knows them, asked by the column.
 
-What belongs here: which digits are a number of which country. What does not: reading what people write (`phone.py`).
+What belongs here: which digits are a number of which country. What does not: reading what people write
+(`phone.py`).
 
-The library judges one number at a time, at about 30 microseconds. Its plans are regular expressions and lengths, so the
-same question can be asked of a whole column; `phone.py` does so where the answer cannot differ.
+The library judges one number at a time, at about 30 microseconds. Its plans are regular expressions and
+lengths, so the same question can be asked of a whole column; `phone.py` does so where the answer cannot
+differ.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import pandas as pd
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, SUPPORTED_REGIONS, PhoneMetadata
 
 KINDS = (
-    "fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "voip", "personal_number", "pager", "uan",
-    "voicemail",
+    "fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "voip", "personal_number", "pager",
+    "uan", "voicemail",
 )  # fmt: skip
 """Kinds of number that make a number valid, the frequent ones first."""
 
@@ -70,15 +73,13 @@ def plan_of(country: str) -> NumberPlan:
     """The plan of a country (ISO 3166-1 alpha-2). Raises KeyError for one without."""
     if country not in SUPPORTED_REGIONS:
         raise KeyError(f"no numbering plan is known for country {country!r}")
-    metadata = PhoneMetadata.metadata_for_region(country)
+    metadata: Any = PhoneMetadata.metadata_for_region(country)
     prefix = metadata.national_prefix_for_parsing
     return NumberPlan(
         country=country,
         calling_code=str(metadata.country_code),
-        general=DigitPattern(
-            metadata.general_desc.national_number_pattern, tuple(metadata.general_desc.possible_length)
-        ),
-        kinds=tuple(dict.fromkeys(_kinds(getattr(metadata, kind) for kind in KINDS))),
+        general=_pattern(metadata.general_desc),
+        kinds=tuple(dict.fromkeys(_pattern(kind) for kind in _kinds(metadata))),
         trunk_prefix=prefix,
         trunk_prefix_is_plain=bool(prefix)
         and (not metadata.national_prefix_transform_rule or re.compile(prefix).groups == 0),
@@ -87,11 +88,15 @@ def plan_of(country: str) -> NumberPlan:
     )
 
 
-def _kinds(descriptions: Iterable[object]) -> Iterator[DigitPattern]:
-    for description in descriptions:
-        pattern = getattr(description, "national_number_pattern", None)
-        if pattern:
-            yield DigitPattern(pattern, tuple(description.possible_length))  # type: ignore[attr-defined]
+def _kinds(metadata: Any) -> Iterator[Any]:
+    descriptions = (getattr(metadata, kind) for kind in KINDS)
+    return (
+        description for description in descriptions if description and description.national_number_pattern
+    )
+
+
+def _pattern(description: Any) -> DigitPattern:
+    return DigitPattern(description.national_number_pattern, tuple(description.possible_length))
 
 
 @cache
@@ -109,7 +114,8 @@ def calling_codes(digits: int) -> frozenset[str]:
 
 
 def country_of_numbers(calling_code: str, digits: pd.Series) -> pd.Series:
-    """The country to which each national number belongs; missing where no country of the calling code has it."""
+    """The country to which each national number belongs; missing where no country of the calling code has
+    it."""
     countries = pd.Series(pd.NA, index=digits.index, dtype="str")
     open_ = digits
     shared = countries_of(calling_code)

@@ -1,10 +1,11 @@
 """Phone numbers: do they exist in a numbering plan, of which country, and how are they written for dialling?
 
-What belongs here: reading what people write, and E.164. What does not: who is called, and whether anyone answers.
+What belongs here: reading what people write, and E.164. What does not: who is called, and whether anyone
+answers.
 
-The judge is the phonenumbers library. Numbers of plain digits and the usual punctuation are judged by the column with
-the library's own numbering plans; a property test holds the two to the same answer. An extension (`ext. 12`, `x12`) is
-read and left out: E.164 has no place for it.
+The judge is the phonenumbers library. Numbers of plain digits and the usual punctuation are judged by the
+column with the library's own numbering plans; a property test holds the two to the same answer. An extension
+(`ext. 12`, `x12`) is read and left out: E.164 has no place for it.
 """
 
 from __future__ import annotations
@@ -39,10 +40,11 @@ _MOST_DIGITS = 20
 
 
 def judge_phones(phones: pd.Series, countries: pd.Series, default_country: str | None = None) -> pd.DataFrame:
-    """Columns `phone` (E.164), `phone_status` (valid, invalid, missing) and `phone_country`, indexed as `phones`.
+    """Columns `phone` (E.164), `phone_status` (valid, invalid, missing) and `phone_country`, indexed as
+    `phones`.
 
-    `countries` (alpha-2) says where a number written without `+` is dialled, `default_country` where that is unknown.
-    `phone` and `phone_country` are missing unless the number is valid.
+    `countries` (alpha-2) says where a number written without `+` is dialled, `default_country` where that is
+    unknown. `phone` and `phone_country` are missing unless the number is valid.
     """
     texts = phones.astype("str").str.strip().reset_index(drop=True)
     texts = texts.mask(texts == "")
@@ -67,8 +69,8 @@ def judge_phones(phones: pd.Series, countries: pd.Series, default_country: str |
 def check_common_shapes(
     texts: pd.Series, dialled_in: pd.Series, smallest_group: int = SMALLEST_GROUP
 ) -> pd.DataFrame:
-    """Columns `phone` and `phone_country`, both missing for an invalid number; rows only where the answer is certain
-    without the library, and many enough to be worth the trouble."""
+    """Columns `phone` and `phone_country`, both missing for an invalid number; rows only where the answer is
+    certain without the library, and many enough to be worth the trouble."""
     is_common = texts.str.fullmatch(COMMON_SHAPE, na=False)
     digits = texts[is_common].str.replace(_PUNCTUATION, "", regex=True)
     digits = digits[digits.str.len() <= _MOST_DIGITS]
@@ -140,7 +142,8 @@ def _check(plan: NumberPlan, digits: pd.Series) -> pd.DataFrame:
 
 
 def _without_trunk_prefix(plan: NumberPlan, digits: pd.Series) -> pd.Series:
-    """National numbers, without the rows where it takes the library to tell a trunk prefix from a first digit."""
+    """National numbers, without the rows where it takes the library to tell a trunk prefix from a first
+    digit."""
     if plan.trunk_prefix is None:
         return digits
     has_prefix = digits.str.match(f"(?:{plan.trunk_prefix})")
@@ -148,4 +151,5 @@ def _without_trunk_prefix(plan: NumberPlan, digits: pd.Series) -> pd.Series:
         return digits[~has_prefix]
     stripped = digits[has_prefix].str.replace(f"^(?:{plan.trunk_prefix})", "", regex=True)
     is_plain = ~plan.general.matches(digits[has_prefix]) & stripped.str.len().isin(plan.general.lengths)
-    return pd.concat([digits[~has_prefix], stripped[is_plain]])
+    numbers: pd.Series = pd.concat([digits[~has_prefix], stripped[is_plain]])
+    return numbers

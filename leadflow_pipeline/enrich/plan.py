@@ -1,7 +1,8 @@
 """Enrichment: harvested leads to enriched leads, row by row alike.
 
-What belongs here: which check fills which column. What does not: the checks, each in a module of its own; and anything of
-another row: a lead is enriched from its own harvested row alone, which is why days and ranges cannot differ.
+What belongs here: which check fills which column. What does not: the checks, each in a module of its own; and
+anything of another row: a lead is enriched from its own harvested row alone, which is why days and ranges
+cannot differ.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from leadflow_pipeline.enrich.web import tidy_linkedin_urls, tidy_websites
 HANDED_DOWN = ("day", "lead_id", "is_new", "source", "received_at", "custom")
 """Columns of a harvested lead that enrichment does not look into, or only reads."""
 AS_KNOWN = (
-    "first_name", "last_name", "full_name", "job_title", "company_size", "region", "city", "postcode", "budget",
+    "first_name", "last_name", "full_name", "job_title", "company_size", "region", "city", "postcode",
+    "budget",
 )  # fmt: skip
 """Fields taken as the provider gives them."""
 
@@ -33,8 +35,9 @@ AS_KNOWN = (
 def plan_enriched(
     harvested: pd.DataFrame, rules: EnrichRules, providers: Sequence[Provider] = (GivenProvider(),)
 ) -> pd.DataFrame:
-    """The rows of `enriched_leads` for rows of `harvested_leads` of any days, in the same order and with the same index."""
-    known = first_known(harvested, providers).values
+    """The rows of `enriched_leads` for rows of `harvested_leads` of any days, in the same order and with the
+    same index."""
+    known = first_known(harvested, providers).known
     countries = tidy_countries(known["country"])
     titles = read_titles(known["job_title"])
     enriched = pd.concat(
@@ -55,7 +58,9 @@ def plan_enriched(
     )
     return enriched.assign(
         is_decision_maker=titles["seniority"].isin(rules.decision_makers).astype("boolean"),
-        industry=for_each_distinct(known["industry"], lambda texts: _blank_to_missing(texts.str.strip().str.lower())),
+        industry=for_each_distinct(
+            known["industry"], lambda texts: _blank_to_missing(texts.str.strip().str.lower())
+        ),
         size_band=size_bands(known["company_size"]),
         country=countries,
         website=tidy_websites(known["website"]),
@@ -66,7 +71,8 @@ def plan_enriched(
 
 
 def size_bands(company_sizes: pd.Series) -> pd.Series:
-    """The band of `SIZE_BANDS` that each number of employees falls in; missing for none and for less than one."""
+    """The band of `SIZE_BANDS` that each number of employees falls in; missing for none and for less than
+    one."""
     largest_first = reversed(SIZE_BANDS)
     return label({name: (company_sizes >= smallest).fillna(False) for name, smallest in largest_first})
 

@@ -1,8 +1,9 @@
 """Where values of a lead's fields come from: the seam for data vendors.
 
-What belongs here: what a provider is, the one that needs no vendor, and who is believed when several know. What does
-not: asking a vendor over the network. A purchase happens once, at a door of its own, and is kept as a fact; the provider
-of that vendor answers from those facts, so that computing a day again asks nobody and pays nothing.
+What belongs here: what a provider is, the one that needs no vendor, and who is believed when several know.
+What does not: asking a vendor over the network. A purchase happens once, at a door of its own, and is kept as
+a fact; the provider of that vendor answers from those facts, so that computing a day again asks nobody and
+pays nothing.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from typing import Protocol
 
 import pandas as pd
 
+from leadflow_pipeline.enrich.labels import label
+
 FIELDS: tuple[str, ...] = (
-    "email", "phone", "first_name", "last_name", "full_name", "company", "job_title", "industry", "company_size",
-    "country", "region", "city", "postcode", "website", "linkedin_url", "budget", "time_zone", "language",
+    "email", "phone", "first_name", "last_name", "full_name", "company", "job_title", "industry",
+    "company_size", "country", "region", "city", "postcode", "website", "linkedin_url", "budget", "time_zone",
+    "language",
 )  # fmt: skip
 """Fields of a lead that a provider may know."""
 
@@ -36,7 +40,8 @@ class Provider(Protocol):
     def look_up(self, leads: pd.DataFrame) -> pd.DataFrame:
         """A column for each of `fields`, indexed as `leads`, missing where it knows nothing.
 
-        `leads` are harvested leads. For the row of a day, only what was known by the end of that day may count.
+        `leads` are harvested leads. For the row of a day, only what was known by the end of that day may
+        count.
         """
         ...
 
@@ -54,30 +59,29 @@ class GivenProvider:
 
 
 @dataclass(frozen=True)
-class FieldValues:
+class KnownFields:
     """The value of each field, and the name of the provider it comes from (missing with the value).
 
     Both frames have the columns `FIELDS` and the index of the leads.
     """
 
-    values: pd.DataFrame
+    known: pd.DataFrame
     provenance: pd.DataFrame
 
 
-def first_known(leads: pd.DataFrame, providers: Sequence[Provider]) -> FieldValues:
+def first_known(leads: pd.DataFrame, providers: Sequence[Provider]) -> KnownFields:
     """For each lead and field the value of the first provider that knows it."""
     values: dict[str, pd.Series] = {}
     provenance: dict[str, pd.Series] = {}
-    names = pd.CategoricalDtype([provider.name for provider in providers])
     answers = [(provider.name, provider.look_up(leads)) for provider in providers]
     for field in FIELDS:
         known = [(name, answer[field]) for name, answer in answers if field in answer.columns]
         if not known:
             raise ValueError(f"no provider gives {field}: put GivenProvider among the providers")
         value = known[0][1]
-        source = pd.Series(known[0][0], index=leads.index, dtype=names).where(value.notna())
-        for name, other in known[1:]:
-            source = source.mask(value.isna() & other.notna(), name)
-            value = value.fillna(other)
-        values[field], provenance[field] = value, source
-    return FieldValues(pd.DataFrame(values, index=leads.index), pd.DataFrame(provenance, index=leads.index))
+        cases = {}
+        for name, other in known:
+            cases[name] = other.notna()
+            value = value.fillna(other) if other is not value else value
+        values[field], provenance[field] = value, label(cases)
+    return KnownFields(pd.DataFrame(values, index=leads.index), pd.DataFrame(provenance, index=leads.index))

@@ -10,8 +10,8 @@ SENIORITIES: tuple[str, ...] = (
 """From most to least senior. `staff` does the work itself, and the title says nothing of rank."""
 
 DEPARTMENTS: tuple[str, ...] = (
-    "executive", "sales", "marketing", "product", "engineering", "it", "operations", "procurement", "customer_success",
-    "finance", "legal", "hr", "administration", "medical", "education", "other",
+    "executive", "sales", "marketing", "product", "engineering", "it", "operations", "procurement",
+    "customer_success", "finance", "legal", "hr", "administration", "medical", "education", "other",
 )  # fmt: skip
 """`other` has a title, but one that names none of the rest."""
 
@@ -27,7 +27,9 @@ class EnrichRules(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    default_country: str | None = Field(None, pattern=r"^[A-Z]{2}$", description="for phone numbers written without +")
+    default_country: str | None = Field(
+        None, pattern=r"^[A-Z]{2}$", description="for phone numbers written without +"
+    )
     decision_makers: tuple[str, ...] = Field(
         ("owner", "c_suite", "vp", "head", "director"), description="seniorities that decide"
     )

@@ -8,16 +8,18 @@ from __future__ import annotations
 import pandas as pd
 
 SIGNALS: tuple[str, ...] = ("recent_job_change", "company_funded_recently", "company_hiring")
-"""Each is true where the custom field of its name says yes (`yes`, `y`, `true`, `t`, `1`), false otherwise."""
+"""Each is true where the custom field of its name says yes (`yes`, `y`, `true`, `t`, `1`), false
+otherwise."""
 
 _YES = r'(?:true|1(?:\.0*)?|"\s*(?i:yes|y|true|t|1(?:\.0*)?)\s*")'
 
 
 def read_signals(custom: pd.Series) -> pd.DataFrame:
-    """A boolean column for each signal, indexed as `custom` (JSON objects as text, as the harvest writes them).
+    """A boolean column for each signal, indexed as `custom` (JSON objects as text, as the harvest writes
+    them).
 
-    The text is searched, not parsed. That is exact because the objects are flat and a quote within a string is
-    escaped: a name in quotes after `{` or `,` and before `:` is a member's.
+    The text is searched, not parsed. That is exact because the objects are flat and a quote within a string
+    is escaped: a name in quotes after `{` or `,` and before `:` is a member's.
     """
     return pd.DataFrame({signal: _says_yes(custom, signal) for signal in SIGNALS}, index=custom.index)
 

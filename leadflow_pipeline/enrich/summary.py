@@ -9,10 +9,14 @@ import pandas as pd
 
 
 def summarise_enriched(enriched: pd.DataFrame) -> pd.DataFrame:
-    """By day: leads, and the share of them with each status of email and phone, kind of mailbox, and known seniority."""
+    """By day: leads, and the share of them with each status of email and phone, kind of mailbox, and known
+    seniority."""
     marks = pd.DataFrame(
         {
-            **{f"email_{status}_rate": enriched["email_status"] == status for status in ("valid", "risky", "invalid", "missing")},
+            **{
+                f"email_{status}_rate": enriched["email_status"] == status
+                for status in ("valid", "risky", "invalid", "missing")
+            },
             "email_role_rate": enriched["email_is_role"],
             "email_disposable_rate": enriched["email_is_disposable"],
             "email_free_rate": enriched["email_is_free"],

@@ -1,8 +1,10 @@
 """Addresses on the web: a company's site and a LinkedIn page, each written one way.
 
-What belongs here: spelling. What does not: whether the page is there: no host that a lead named is ever asked.
+What belongs here: spelling. What does not: whether the page is there: no host that a lead named is ever
+asked.
 
-The common spellings are read with plain text operations; only the others meet the regular expressions that know them all.
+The common spellings are read with plain text operations; only the others meet the regular expressions that
+know them all.
 """
 
 from __future__ import annotations

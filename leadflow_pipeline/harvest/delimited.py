@@ -88,6 +88,7 @@ class _OddRows:
 
     def __init__(self, columns: tuple[str, ...], delimiter: str, rows_to_skip: int) -> None:
         self.numbers: list[int] = []
+        self.has_line_breaks = False
         self._columns = columns
         self._delimiter = delimiter
         self._rows_to_skip = rows_to_skip
@@ -97,6 +98,7 @@ class _OddRows:
     def receive(self, row: Any) -> str:
         """What the parser calls for each odd row; it then goes on without it."""
         self.numbers.append(row.number)
+        self.has_line_breaks = self.has_line_breaks or "\n" in row.text.rstrip("\r\n")
         if row.number > self._rows_to_skip:
             self._mend(row.number, row.text.rstrip("\r\n"))
         return "skip"
@@ -115,17 +117,14 @@ class _OddRows:
         else:
             self._mended.append((number, fields + [""] * (width - len(fields))))
 
-    def take(self) -> Batch | None:
-        """The odd rows since the last call."""
-        if not self._mended and not self._unreadable:
-            return None
-        batch = Batch(
-            cells_of(self._columns, [fields for _, fields in self._mended]),
-            np.array([number for number, _ in self._mended], dtype=np.int64),
-            unreadable_rows(self._unreadable),
-        )
-        self._mended, self._unreadable = [], []
-        return _restored(batch)
+    def take(self) -> Iterator[Batch]:
+        """The odd rows since the last call, in one batch if there are any."""
+        if self._mended or self._unreadable:
+            cells = cells_of(self._columns, [fields for _, fields in self._mended])
+            numbers = np.array([number for number, _ in self._mended], dtype=np.int64)
+            batch = Batch(cells, numbers, unreadable_rows(self._unreadable))
+            self._mended, self._unreadable = [], []
+            yield _restored(batch)
 
 
 def _read_rows(
@@ -133,8 +132,8 @@ def _read_rows(
 ) -> Iterator[Batch]:
     odd = _OddRows(columns, delimiter, rows_to_skip)
     types = {column: pa.large_string() for column in columns}
-    last: Batch | None = None
     next_number = 1
+    has_line_breaks = False
     with open_text(path, source.encoding) as stream:
         try:
             reader = pa_csv.open_csv(
@@ -154,21 +153,17 @@ def _read_rows(
                 kept = numbers > rows_to_skip
                 if not kept.all():
                     cells, numbers = cells.filter(pa.array(kept)), numbers[kept]
-                if last is not None:
-                    yield last
-                last = _restored(Batch(cells, numbers))
-                if (mended := odd.take()) is not None:
-                    yield mended
+                has_line_breaks = has_line_breaks or _has_line_breaks(cells)
+                yield _restored(Batch(cells, numbers))
+                yield from odd.take()
         except pa.ArrowInvalid as error:
             raise FileRefused(
                 f"{path.name} cannot be read after row {next_number - 1}: a row there is longer than "
                 f"{BLOCK_BYTES >> 20} MiB, or opens a quotation mark that is never closed; mend it or take it out"
             ) from error
-    if (mended := odd.take()) is not None:
-        yield mended
-    if last is not None:
-        _refuse_open_quote(last, path, source)
-        yield last
+    yield from odd.take()
+    if has_line_breaks or odd.has_line_breaks:
+        _refuse_stray_quotes(path, source, delimiter)
 
 
 def _number(count: int, start: int, odd_numbers: list[int]) -> tuple[RowNumbers, int]:
@@ -179,27 +174,28 @@ def _number(count: int, start: int, odd_numbers: list[int]) -> tuple[RowNumbers,
     return regular, int(regular[-1]) + 1 if count else start
 
 
-def _refuse_open_quote(last: Batch, path: Path, source: SourceRules) -> None:
-    """Refuses a file whose last cell swallowed the rows after a quotation mark that is never closed.
+def _has_line_breaks(cells: pa.Table) -> bool:
+    return any(pc.any(pc.match_substring(column, "\n")).as_py() for column in cells.columns)
 
-    Such a cell holds line ends although the file does not end with a quotation mark.
+
+def _refuse_stray_quotes(path: Path, source: SourceRules, delimiter: str) -> None:
+    """Refuses a file in which a stray quotation mark makes one cell of several rows.
+
+    The parser for bulk is lenient, so whoever forgot to close a quotation mark would lose the rows after it
+    in a cell. Only a file with line breaks in its cells can have that, and only such is read again, strictly.
     """
-    if last.cells.num_rows == 0:
-        return
-    final_row = last.cells.slice(last.cells.num_rows - 1).to_pylist()[0]
-    final_cell = next((cell for cell in reversed(final_row.values()) if cell), "")
-    if "\n" not in final_cell.strip():
-        return
+    number = 0
     with open_text(path, source.encoding) as stream:
-        end = b""
-        while chunk := stream.read(1 << 20):
-            end = (end + chunk)[-64:]
-    if not end.rstrip().endswith(b'"'):
-        swallowed = final_cell.strip().count("\n")
-        raise FileRefused(
-            f"{path.name}, row {last.row_numbers[-1]} opens a quotation mark that is never closed and swallows the "
-            f"{swallowed} lines after it: close the quotation mark, or double it if it belongs to the text"
-        )
+        lines = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+        rows = csv.reader(lines, delimiter=delimiter, strict=True)
+        try:
+            for row in rows:
+                number += bool(row)
+        except csv.Error as error:
+            raise FileRefused(
+                f"{path.name}, row {number + 1} (up to line {rows.line_num}) has a quotation mark that is never "
+                "closed, or stands alone in a quoted cell: close it, or double it if it belongs to the text"
+            ) from error
 
 
 def _restored(batch: Batch) -> Batch:

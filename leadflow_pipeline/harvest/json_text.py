@@ -42,10 +42,11 @@ def json_objects(cells: pa.Table, *, numbers: bool = False) -> pa.ChunkedArray:
     members = [_members(name, cells.column(name), numbers) for name in sorted(cells.column_names)]
     if not members:
         return pa.chunked_array([pa.repeat(pa.scalar("{}", TEXT), cells.num_rows)])
-    joined = pc.binary_join_element_wise(*members, pa.scalar(",", TEXT), null_handling="skip")
-    joined = pc.fill_null(joined, "")
-    empty, opening, closing = (pa.scalar(text, TEXT) for text in ("", "{", "}"))
-    result = pc.binary_join_element_wise(opening, joined, closing, empty)
+    # Each member brings its own comma, because joining with null_handling="skip" loses rows whose cells are all null.
+    empty, comma, opening, closing = (pa.scalar(text, TEXT) for text in ("", ",", "{", "}"))
+    preceded = [pc.fill_null(pc.binary_join_element_wise(comma, member, empty), "") for member in members]
+    listed = pc.utf8_slice_codeunits(pc.binary_join_element_wise(*preceded, empty), start=1)
+    result = pc.binary_join_element_wise(opening, listed, closing, empty)
     return result if isinstance(result, pa.ChunkedArray) else pa.chunked_array([result])
 
 

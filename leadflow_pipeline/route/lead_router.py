@@ -81,7 +81,7 @@ class LeadRouter:
     def _facts(self, lead: Lead) -> Facts:
         return Facts(
             reading=reading_of(lead.status),
-            outcome=outcome_of(lead.outcome or lead.status),
+            outcome=outcome_of(lead.outcome) or outcome_of(lead.status),
             fit=billionths(lead.icp_fit),
             signals=signals_of(lead.enrichment_data, self.rules),
             is_low_score_only=lead.is_low_score_only,

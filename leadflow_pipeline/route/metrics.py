@@ -46,7 +46,7 @@ class RoutingMetrics:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields, and each tier's share of the routed: 0 to 1 in three decimals, 0 where none is routed."""
+        """The fields, and each tier's share of the routed: 0 to 1 in three decimals, 0 of none."""
         counts = asdict(self)
         routed = self.routed_count or 1
         ratios = {
@@ -56,22 +56,16 @@ class RoutingMetrics:
 
 
 def summarise(routed: pd.DataFrame, rules: RoutingRules) -> pd.DataFrame:
-    """The metrics of each day, with how many were boosted by intent, indexed by day.
+    """The metrics of each day, and how many of the routed were boosted by intent, indexed by day.
 
     Without a row where automatic routing is switched off: nothing was routed, and nothing is counted.
     """
-    if not rules.enable_auto_routing:
-        return pd.DataFrame(
-            index=pd.DatetimeIndex([], dtype="datetime64[us]"), columns=METADATA, dtype="int64"
-        )
-    by_day = {
-        day: RoutingMetrics.of(rows).to_dict() | {"boosted_count": int(rows["boosted_by_intent"].sum())}
-        for day, rows in routed.groupby("day")
-    }
-    return pd.DataFrame.from_dict(by_day, orient="index", columns=METADATA)
+    counted = routed if rules.enable_auto_routing else routed.iloc[:0]
+    boosted = (counted["boosted_by_intent"] & (counted["status"] == RoutingStatus.ROUTED)).groupby(counted["day"])
+    by_day = {day: RoutingMetrics.of(rows).to_dict() for day, rows in counted.groupby("day")}
+    metrics = pd.DataFrame.from_dict(by_day, orient="index", columns=METRICS_OF_A_DAY)
+    return metrics.assign(boosted_count=boosted.sum().astype("int64"))
 
 
-METADATA: list[str] = [
-    name for name in RoutingMetrics().to_dict() if name not in {"duration_seconds", "errors"}
-] + ["boosted_count"]
-"""What a day's metadata hold: how long it took is Dagster's to say, and a day with an error is not stored."""
+METRICS_OF_A_DAY = [name for name in RoutingMetrics().to_dict() if name not in {"duration_seconds", "errors"}]
+"""How long a day took is for Dagster to say, and a day with an error is not stored."""

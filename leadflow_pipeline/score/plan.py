@@ -59,7 +59,8 @@ def plan_scored(
         rules: the campaign's scoring rules.
         channels: source -> channel.
 
-    Returns: The columns of `scored_leads`, one row for each of `due`, ordered by lead, then day. It does not
+    Returns:
+        The columns of `scored_leads`, one row for each of `due`, ordered by lead, then day. They do not
         depend on the order of the rows of any argument, nor on whether days are planned one by one or
         together.
     """

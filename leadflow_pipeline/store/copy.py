@@ -1,10 +1,10 @@
 """Frames in and out of PostgreSQL in bulk: COPY on its side, pyarrow's CSV on ours.
 
-What belongs here: the two directions and the care that a value comes back as it went in. What does not: which rows
-replace which (see `partitions`, `facts`).
+What belongs here: the two directions and the care that a value comes back as it went in. What does not: which
+rows replace which (see `partitions`, `facts`).
 
-Text is always quoted and NULL never is, so an empty text and a missing one stay two things. A missing number is
-NULL; `inf` stays `inf`. U+0000 has no place in PostgreSQL text, and is refused with the table's name.
+Text is always quoted and NULL never is, so an empty text and a missing one stay two things. A missing number
+is NULL; `inf` stays `inf`. U+0000 has no place in PostgreSQL text, and is refused with the table's name.
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ PANDAS_DTYPES = {
 ROWS_PER_BATCH = 32_768
 BLOCK_BYTES = 8 << 20
 
-_dialect = psycopg_dialect.dialect()
+_dialect = psycopg_dialect.dialect()  # type: ignore[no-untyped-call]
 
 
 def copy_in(connection: Connection, frame: pd.DataFrame, table: Table, *, into: str | None = None) -> int:
-    """Appends a conformed frame to `table`, or to a table of the same columns named `into`; the number of rows.
+    """Appends a conformed frame to `table`, or to a table of the same columns named `into`; the number of
+    rows.
 
     Raises PermanentError, naming table and constraint but no value, where the database refuses a row.
     """
@@ -54,8 +55,8 @@ def copy_in(connection: Connection, frame: pd.DataFrame, table: Table, *, into: 
         return 0
     dtypes = dtypes_of(table.columns)
     schema = pa.schema([(name, ARROW_TYPES[dtypes[name]]) for name in frame.columns])
-    # In one chunk, because pyarrow's CSV writer (26.0) puts bytes of nowhere in the place of an empty first chunk,
-    # which is what joining an empty frame to a full one leaves behind.
+    # In one chunk, because pyarrow's CSV writer (26.0) puts bytes of nowhere in the place of an empty first
+    # chunk, which is what joining an empty frame to a full one leaves behind.
     rows = _without_zone(pa.Table.from_pandas(frame, schema=schema, preserve_index=False)).combine_chunks()
     quote = _dialect.identifier_preparer.quote
     target = quote(into) if into else _dialect.identifier_preparer.format_table(table)
@@ -90,9 +91,16 @@ def read(connection: Connection, query: SelectBase) -> pd.DataFrame:
 def copy_out(connection: Connection, query: SelectBase) -> Iterator[bytes | bytearray | memoryview]:
     """The rows of `query` as CSV, a row at a time, as PostgreSQL writes them."""
     compiled = query.compile(dialect=_dialect, compile_kwargs={"render_postcompile": True})
-    # The values are merged into the statement by the driver, which quotes them: COPY itself takes no parameters.
-    statement, parameters = f"COPY ({compiled}) TO STDOUT (FORMAT csv)", cast("dict[str, Any]", compiled.params)
-    with driver_connection(connection).cursor() as cursor, cursor.copy(statement.encode(), parameters or None) as copy:
+    # The values are merged into the statement by the driver, which quotes them: COPY itself takes no
+    # parameters.
+    statement, parameters = (
+        f"COPY ({compiled}) TO STDOUT (FORMAT csv)",
+        cast("dict[str, Any]", compiled.params),
+    )
+    with (
+        driver_connection(connection).cursor() as cursor,
+        cursor.copy(statement.encode(), parameters or None) as copy,
+    ):
         yield from copy
 
 
@@ -102,7 +110,9 @@ def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
 
 
 def _without_zone(rows: pa.Table) -> pa.Table:
-    """Moments as UTC without saying so: the session is in UTC, and Arrow takes 14 times as long to write the zone."""
+    """Moments as UTC without saying so: the session is in UTC, and Arrow takes 14 times as long to write
+    the zone.
+    """
     bare = [
         pa.field(field.name, pa.timestamp("us") if pa.types.is_timestamp(field.type) else field.type)
         for field in rows.schema
@@ -139,12 +149,18 @@ def _parse(text: memoryview, dtypes: dict[str, str]) -> pd.DataFrame:
     names = list(types)
     layout = csv.ParseOptions(newlines_in_values=True)
     try:
-        rows = csv.read_csv(_reader(text), csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES), layout, convert)
+        rows = csv.read_csv(
+            _reader(text), csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES), layout, convert
+        )
     except pa.ArrowInvalid:
-        # A row longer than a block (a quarantined record may hold megabytes) needs the whole text as one block.
+        # A row longer than a block (a quarantined record may hold megabytes) needs the whole text as one
+        # block.
         whole = csv.ReadOptions(column_names=names, block_size=len(text) + 1)
         rows = csv.read_csv(_reader(text), whole, layout, convert)
-    frame = cast("pd.DataFrame", rows.to_pandas(types_mapper=PANDAS_DTYPES.get, date_as_object=False, self_destruct=True))
+    frame = cast(
+        "pd.DataFrame",
+        rows.to_pandas(types_mapper=PANDAS_DTYPES.get, date_as_object=False, self_destruct=True),
+    )
     return frame.astype({name: dtype for name, dtype in dtypes.items() if frame[name].dtype != dtype})
 
 

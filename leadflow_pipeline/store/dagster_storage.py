@@ -1,6 +1,6 @@
-"""Dagster's PostgreSQL storage, with the planned events of a range written in one go.
+"""Dagster's PostgreSQL storage, with planned events written in one go and connections kept.
 
-What belongs here: that one improvement, for the pinned version of dagster-postgres. What does not: anything
+What belongs here: these two improvements, for the pinned version of dagster-postgres. What does not: anything
 of ours.
 
 Before a run of a range starts, Dagster stores an event for each table and day that it intends to compute, one
@@ -18,7 +18,7 @@ from typing import Any
 from dagster import AssetKey, DagsterEventType, EventLogEntry
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
-from dagster_postgres.utils import pg_url_from_config
+from dagster_postgres.utils import create_pg_engine, pg_url_from_config
 
 
 class BatchingEventLogStorage(PostgresEventLogStorage):
@@ -42,11 +42,16 @@ class BatchingEventLogStorage(PostgresEventLogStorage):
 
 
 class BatchingStorage(DagsterPostgresStorage):
-    """`DagsterPostgresStorage` over that event log."""
+    """`DagsterPostgresStorage` over that event log, and over connections that are kept."""
 
     def __init__(self, postgres_url: str, *arguments: Any, **options: Any) -> None:
         super().__init__(postgres_url, *arguments, **options)
         self._event_log_storage = BatchingEventLogStorage(postgres_url, self.should_autocreate_tables)
+        engine = create_pg_engine(
+            postgres_url, isolation_level="AUTOCOMMIT", pool_size=2, max_overflow=20, pool_pre_ping=True
+        )
+        for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
+            storage._engine = engine
 
     @classmethod
     def from_config_value(

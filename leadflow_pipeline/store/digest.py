@@ -14,7 +14,8 @@ from leadflow_pipeline.store.schema import DERIVED_TABLES
 
 
 def digest(engine: Engine, campaign: str | None = None) -> dict[str, str]:
-    """Table name -> SHA-256 of its rows (of one campaign, or of all) by primary key, whatever their place on disk.
+    """Table name -> SHA-256 of its rows (of one campaign, or of all) by primary key, whatever their place on
+    disk.
 
     Lineage is left out: when and in which run a row was computed is not part of what it says.
     """

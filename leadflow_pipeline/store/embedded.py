@@ -1,12 +1,13 @@
 """The embedded PostgreSQL: starts with its first user, serves every process, stops with the last.
 
-What belongs here: who is using the server. What does not: how a server is started or mended (see `cluster`), and
-anything inside the database but its existence.
+What belongs here: who is using the server. What does not: how a server is started or mended (see `cluster`),
+and anything inside the database but its existence.
 
-A user is a process that holds a shared lock on `postgres.users` in the home folder. The kernel drops the lock when the
-process ends, however it ends, so there is no list of process ids that could name the dead or the wrong. Whoever can
-turn its lock into an exclusive one is the last user, and stops the server. Starting and stopping happen under a second
-lock, one process at a time. A server whose users were all killed stays until the next user comes and goes.
+A user is a process that holds a shared lock on `postgres.users` in the home folder. The kernel drops the lock
+when the process ends, however it ends, so there is no list of process ids that could name the dead or the
+wrong. Whoever can turn its lock into an exclusive one is the last user, and stops the server. Starting and
+stopping happen under a second lock, one process at a time. A server whose users were all killed stays until
+the next user comes and goes.
 """
 
 from __future__ import annotations
@@ -45,12 +46,15 @@ _uses: dict[Path, _Use] = {}
 
 
 def acquire(home: Path, extra_settings: Mapping[str, str] | None = None) -> str:
-    """The URL of the home's server, which runs from now until this process ends; starts it where it does not run.
+    """The URL of the home's server, which runs from now until this process ends; starts it where it does not
+    run.
 
     Raises PermanentError, in one sentence, for a full disk, or data of another owner or PostgreSQL.
     """
     if sys.platform == "win32":
-        raise PermanentError("the embedded PostgreSQL needs Linux or macOS: set LEADFLOW_DATABASE_URL to a server")
+        raise PermanentError(
+            "the embedded PostgreSQL needs Linux or macOS: set LEADFLOW_DATABASE_URL to a server"
+        )
     home = home.resolve()
     use = _uses.get(home)
     if use is None or not use.cluster.is_listening():
@@ -147,12 +151,15 @@ def _plain_disk_errors(home: Path) -> Iterator[None]:
         yield
     except PermissionError as error:
         raise PermanentError(
-            f"{error.filename or home} is not ours to write: run as its owner, or give LEADFLOW_HOME another folder"
+            f"{error.filename or home} is not ours to write: run as its owner, "
+            f"or give LEADFLOW_HOME another folder"
         ) from None
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        raise PermanentError(f"the disk that holds {home} is full: free some room there and start again") from None
+        raise PermanentError(
+            f"the disk that holds {home} is full: free some room there and start again"
+        ) from None
 
 
 def _release_all() -> None:

@@ -1,7 +1,7 @@
 """The one way to the database: its URL, and engines that keep quiet about what they carry.
 
-What belongs here: normalising URLs, creating engines, and keeping personal data out of database errors. What does not:
-queries, and starting a server (see `embedded`).
+What belongs here: normalising URLs, creating engines, and keeping personal data out of database errors. What
+does not: queries, and starting a server (see `embedded`).
 """
 
 from __future__ import annotations
@@ -25,15 +25,18 @@ DAGSTER_DRIVER = "postgresql+psycopg2"
 
 
 def database_url() -> str:
-    """The pipeline's database, `postgresql+psycopg://...`; starts the embedded server where no other is named."""
+    """The pipeline's database, `postgresql+psycopg://...`; starts the embedded server where no other is
+    named.
+    """
     return _database_url().render_as_string(hide_password=False)
 
 
 def dagster_database_url() -> str:
-    """The same database as Dagster's storage wants it: its tables live in schema `public`, ours in `leadflow`.
+    """The same database as Dagster's storage wants it: its tables live in schema `public`, ours in
+    `leadflow`.
 
-    The search path is set, because PostgreSQL looks into a schema named like the user first, and a user called
-    `leadflow` would mix Dagster's tables, and its migrations, with ours.
+    The search path is set, because PostgreSQL looks into a schema named like the user first, and a user
+    called `leadflow` would mix Dagster's tables, and its migrations, with ours.
     """
     url = _database_url().set(drivername=DAGSTER_DRIVER)
     return url.update_query_dict({"options": "-csearch_path=public"}).render_as_string(hide_password=False)
@@ -64,7 +67,9 @@ def engine_for(url: str) -> Engine:
 
 
 def normalise_url(url: str) -> URL:
-    """Any way to write a PostgreSQL address, as psycopg 3 takes it. Raises PermanentError for another database."""
+    """Any way to write a PostgreSQL address, as psycopg 3 takes it. Raises PermanentError for another
+    database.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -74,13 +79,17 @@ def normalise_url(url: str) -> URL:
         ) from None
     backend = parsed.drivername.partition("+")[0]
     if backend not in ("postgresql", "postgres"):
-        raise PermanentError(f"LEADFLOW_DATABASE_URL names {backend}, and the store needs PostgreSQL 14 or later")
+        raise PermanentError(
+            f"LEADFLOW_DATABASE_URL names {backend}, and the store needs PostgreSQL 14 or later"
+        )
     return parsed.set(drivername=PIPELINE_DRIVER)
 
 
 def _database_url() -> URL:
     named = get_settings().database_url
-    return normalise_url(named.get_secret_value() if named is not None else embedded.acquire(get_settings().home))
+    return normalise_url(
+        named.get_secret_value() if named is not None else embedded.acquire(get_settings().home)
+    )
 
 
 def _prepare_session(connection: psycopg.Connection[Any], _: object) -> None:
@@ -93,7 +102,9 @@ def _prepare_session(connection: psycopg.Connection[Any], _: object) -> None:
 
 
 def _forget_values(context: ExceptionContext) -> None:
-    """PostgreSQL quotes the offending row in its DETAIL and CONTEXT: take both out before anyone logs them."""
+    """PostgreSQL quotes the offending row in its DETAIL and CONTEXT: take both out before anyone logs
+    them.
+    """
     original = context.original_exception
     if isinstance(original, psycopg.Error):
         original.args = (safe_message(original),)
@@ -105,7 +116,8 @@ def _forget_values(context: ExceptionContext) -> None:
 def safe_message(error: psycopg.Error) -> str:
     """What a database error says, without any value of a row.
 
-    Class 22 (a value that does not fit its type) names the value in the message itself, so only the kind is kept.
+    Class 22 (a value that does not fit its type) names the value in the message itself, so only the kind is
+    kept.
     """
     if error.sqlstate is not None and error.sqlstate.startswith("22"):
         column = f" in column {error.diag.column_name}" if error.diag.column_name else ""

@@ -1,7 +1,7 @@
 """Facts: what happened, added once and read as of a moment.
 
-What belongs here: adding facts so that adding them again changes nothing, and reading those before a moment. What does
-not: deciding anything from them.
+What belongs here: adding facts so that adding them again changes nothing, and reading those before a moment.
+What does not: deciding anything from them.
 
 Facts are learned in an order that does not matter: each reader returns them sorted by a key of their own.
 """
@@ -67,7 +67,9 @@ def add_override(
     occurred_at: datetime | None = None,
     expires_at: datetime | None = None,
 ) -> int:
-    """Keeps a person's decision about one field of a lead, from now (or `occurred_at`) until it expires; its id."""
+    """Keeps a person's decision about one field of a lead, from now (or `occurred_at`) until it expires;
+    its id.
+    """
     values: dict[str, Any] = {
         "campaign": campaign,
         "lead_id": lead_id,
@@ -93,7 +95,9 @@ def add_suppression(
     campaign: str = "",
     occurred_at: datetime | None = None,
 ) -> bool:
-    """Keeps an address key (see `keys`) or a domain from being written to; False where it was kept already."""
+    """Keeps an address key (see `keys`) or a domain from being written to; False where it was kept
+    already.
+    """
     values: dict[str, Any] = {"scope": scope, "subject": subject, "campaign": campaign, "reason": reason}
     if occurred_at is not None:
         values["occurred_at"] = occurred_at
@@ -139,7 +143,9 @@ def read_events(
     lead_ids: pd.Series | None = None,
     columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """What leads (these, or all) did before a moment, by (occurred_at, event_id). `columns` narrows what is read."""
+    """What leads (these, or all) did before a moment, by (occurred_at, event_id). `columns` narrows what
+    is read.
+    """
     table = engagement_events
     wanted = [table.c[name] for name in columns] if columns is not None else list(table.c)
     query = select(*wanted).where(table.c.campaign == campaign, table.c.occurred_at < before)

@@ -1,7 +1,7 @@
 """The shape of frames: which dtype each column of the schema has in pandas.
 
-What belongs here: the one mapping from SQL types to pandas dtypes, empty frames, and the check that a frame fits its
-table. What does not: the database; nothing here connects to anything.
+What belongs here: the one mapping from SQL types to pandas dtypes, empty frames, and the check that a frame
+fits its table. What does not: the database; nothing here connects to anything.
 
 | SQL         | pandas                                            | missing |
 |-------------|---------------------------------------------------|---------|
@@ -16,8 +16,8 @@ table. What does not: the database; nothing here connects to anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -27,6 +27,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from leadflow_pipeline.errors import PermanentError
+
+Series: TypeAlias = "pd.Series[Any]"
 
 DTYPES: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
     (JSONB, "str"),
@@ -73,10 +75,11 @@ def conform(
 ) -> pd.DataFrame:
     """`frame` with the columns of `table` that can be written, in order and in dtype; rows stay as they are.
 
-    `campaign` and `campaign_version`, where given, fill their columns and are noted in `frame.attrs`, so that a frame
-    without rows says which version computed it. A nullable column that is missing is added; one
-    with a default in the database is left to it. Raises PermanentError for a column the table does not know, a column
-    or value that is missing, and a value that does not fit its dtype: with counts, never with the values.
+    `campaign` and `campaign_version`, where given, fill their columns and are noted in `frame.attrs`, so that
+    a frame without rows says which version computed it. A nullable column that is missing is added; one with
+    a default in the database is left to it. Raises PermanentError for a column the table does not know, a
+    column or value that is missing, and a value that does not fit its dtype: with counts, never with the
+    values.
     """
     constants = {"campaign": campaign, "campaign_version": campaign_version}
     given = {name: value for name, value in constants.items() if value is not None}
@@ -88,10 +91,15 @@ def conform(
     lacking = [
         name
         for name, column in writable.items()
-        if name not in frame.columns and name not in given and not column.nullable and column.server_default is None
+        if name not in frame.columns
+        and name not in given
+        and not column.nullable
+        and column.server_default is None
     ]
     if lacking:
-        raise PermanentError(f"the frame for {table.name} lacks the column {', '.join(lacking)}: compute it first")
+        raise PermanentError(
+            f"the frame for {table.name} lacks the column {', '.join(lacking)}: compute it first"
+        )
 
     columns: dict[str, pd.Series] = {}
     for name, column in writable.items():
@@ -110,16 +118,17 @@ def sorted_by_key(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     """The rows in the order of the primary key, text by its bytes as PostgreSQL's collation "C" has it."""
     keys = [key.name for key in table.primary_key if key.name in frame.columns]
     order = pc.sort_indices(
-        pa.Table.from_pandas(frame[keys], preserve_index=False), sort_keys=[(key, "ascending") for key in keys]
+        pa.Table.from_pandas(frame[keys], preserve_index=False),
+        sort_keys=[(key, "ascending") for key in keys],
     )
     return frame.take(order.to_numpy()).reset_index(drop=True)
 
 
-def _cast(series: pd.Series, column: Column[Any]) -> pd.Series:
+def _cast(series: Series, column: Column[Any]) -> Series:
     dtype = dtype_of(column.type)
     where = f"{column.table.name}.{column.name}"
     try:
-        cast = _CASTS.get(dtype, _as_dtype)(series, dtype)
+        fitting = _fit(series, dtype)
     except (TypeError, ValueError, OverflowError) as error:
         # The cause is dropped: pandas quotes the value in it.
         raise PermanentError(
@@ -127,61 +136,61 @@ def _cast(series: pd.Series, column: Column[Any]) -> pd.Series:
             f"convert it before it is stored ({type(error).__name__})"
         ) from None
     if not column.nullable:
-        missing = int(cast.isna().sum())
+        missing = int(fitting.isna().sum())
         if missing:
-            raise PermanentError(f"{where} may not be empty, and {missing} of {len(cast)} rows have no value")
-    return cast
+            raise PermanentError(
+                f"{where} may not be empty, and {missing} of {len(series)} rows have no value"
+            )
+    return fitting
 
 
-def _as_dtype(series: pd.Series, dtype: str) -> pd.Series:
-    return series if series.dtype == dtype else series.astype(dtype)
+def _fit(series: Series, dtype: str) -> Series:
+    # A day in the right dtype may still have an hour, so it is looked at in any case.
+    if series.dtype == dtype and dtype != "datetime64[us]":
+        return series
+    if dtype in _CASTS:
+        return _CASTS[dtype](series)
+    return series.astype(pd.api.types.pandas_dtype(dtype))
 
 
-def _as_text(series: pd.Series, dtype: str) -> pd.Series:
+def _as_text(series: Series) -> Series:
     """Text stays text; a number would be written as whatever pandas prints, so it is refused."""
-    if series.dtype == dtype:
-        return series
-    if not (series.dtype == object or isinstance(series.dtype, pd.StringDtype | pd.CategoricalDtype)):
-        if series.notna().any():
-            raise TypeError("numbers are not text")
-        return pd.Series(None, index=series.index, dtype=dtype)
+    if not series.notna().any():
+        return pd.Series(None, index=series.index, dtype="str")
     values = series.astype(object)
-    if not values.map(type).isin((str, float, type(None), type(pd.NA))).all():
-        raise TypeError("objects are not text")
-    return values.where(values.notna(), None).astype(dtype)
+    if not values[values.notna()].map(lambda value: isinstance(value, str)).all():
+        raise TypeError("this is not text")
+    return values.where(values.notna(), None).astype("str")
 
 
-def _as_timestamp(series: pd.Series, dtype: str) -> pd.Series:
-    if series.dtype == dtype:
-        return series
+def _as_moment(series: Series) -> Series:
     times = _as_times(series)
     if times.dt.tz is None:
         if times.notna().any():
             raise TypeError("a moment needs a time zone")
         times = times.dt.tz_localize("UTC")
-    return times.dt.tz_convert("UTC").dt.as_unit("us")
+    return cast("Series", times.dt.tz_convert("UTC").dt.as_unit("us"))
 
 
-def _as_day(series: pd.Series, dtype: str) -> pd.Series:
+def _as_day(series: Series) -> Series:
     times = _as_times(series)
     if times.dt.tz is not None:
         raise TypeError("a day has no time zone")
-    days = times.dt.as_unit("us")
-    if not (days.dt.normalize() == days)[days.notna()].all():
+    if not (times.dt.normalize() == times)[times.notna()].all():
         raise ValueError("a day is a midnight")
-    return days
+    return times.dt.as_unit("us")
 
 
-def _as_times(series: pd.Series) -> pd.Series:
+def _as_times(series: Series) -> Series:
     if isinstance(series.dtype, pd.DatetimeTZDtype) or series.dtype.kind == "M":
         return series
     if series.dtype != object and series.notna().any():
         raise TypeError("numbers and text are not times")
-    return pd.to_datetime(series.astype(object), utc=None)
+    return pd.to_datetime(series.astype(object))
 
 
-_CASTS = {
+_CASTS: dict[str, Callable[[Series], Series]] = {
     "str": _as_text,
-    "datetime64[us, UTC]": _as_timestamp,
+    "datetime64[us, UTC]": _as_moment,
     "datetime64[us]": _as_day,
 }

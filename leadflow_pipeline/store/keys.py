@@ -1,10 +1,11 @@
 """Address keys: how an email address is recognised where the address itself must not be kept.
 
-What belongs here: the keyed hash and its secret. What does not: whether an address is any good (see `enrich`).
+What belongs here: the keyed hash and its secret. What does not: whether an address is any good (see
+`enrich`).
 
-A key is HMAC-SHA256(pepper, normalised address): the same for one mailbox in every campaign, and of no use to whoever
-has the table and not the pepper. The pepper is `LEADFLOW_PEPPER`, else a random one kept in the home folder; losing it
-means that no suppression is recognised any more, so it belongs in every backup.
+A key is HMAC-SHA256(pepper, normalised address): the same for one mailbox in every campaign, and of no use to
+whoever has the table and not the pepper. The pepper is `LEADFLOW_PEPPER`, else a random one kept in the home
+folder; losing it means that no suppression is recognised any more, so it belongs in every backup.
 """
 
 from __future__ import annotations
@@ -68,5 +69,7 @@ def _kept_pepper(path: Path) -> bytes:
             mine.unlink()
     pepper = path.read_text().strip()
     if not pepper:
-        raise PermanentError(f"{path} is empty: restore it from a backup, or suppressed addresses are not recognised")
+        raise PermanentError(
+            f"{path} is empty: restore it from a backup, or suppressed addresses are not recognised"
+        )
     return pepper.encode()

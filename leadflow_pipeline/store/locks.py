@@ -2,8 +2,8 @@
 
 What belongs here: how a lock is named and held. What does not: what is done under it.
 
-Advisory locks live in a shared table of fixed size (max_locks_per_transaction x max_connections), so a lock is taken
-for a whole table or stage of a campaign, never for each day of a range.
+Advisory locks live in a shared table of fixed size (max_locks_per_transaction x max_connections), so a lock
+is taken for a whole table or stage of a campaign, never for each day of a range.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from sqlalchemy.exc import OperationalError
 from leadflow_pipeline.errors import TransientError
 
 STAGE_WAIT = "2h"
-"""A run may have to wait for a whole backfill of its campaign; beyond this it gives its place back to Dagster."""
+"""A run may have to wait for a whole backfill of its campaign; beyond this it gives its place back to
+Dagster.
+"""
 
 
 def lock_number(*name: str) -> int:
@@ -31,8 +33,8 @@ def lock_number(*name: str) -> int:
 def stage_lock(engine: Engine, campaign: str, stage: str, *, wait: str = STAGE_WAIT) -> Iterator[None]:
     """Lets one run at a time compute a stateful stage of a campaign.
 
-    It is held on a connection of its own, so it ends with the process. Raises TransientError after waiting for `wait`
-    (a PostgreSQL interval), and where the connection that held it was lost meanwhile.
+    It is held on a connection of its own, so it ends with the process. Raises TransientError after waiting
+    for `wait` (a PostgreSQL interval), and where the connection that held it was lost meanwhile.
     """
     number = lock_number("stage", campaign, stage)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -43,7 +45,8 @@ def stage_lock(engine: Engine, campaign: str, stage: str, *, wait: str = STAGE_W
             if getattr(error.orig, "sqlstate", None) != "55P03":
                 raise
             raise TransientError(
-                f"another run has been computing {stage} of campaign {campaign} for {wait}: try again when it has ended"
+                f"another run has been computing {stage} of campaign {campaign} for {wait}: "
+                f"try again when it has ended"
             ) from None
         finally:
             connection.execute(text("RESET lock_timeout"))
@@ -52,4 +55,6 @@ def stage_lock(engine: Engine, campaign: str, stage: str, *, wait: str = STAGE_W
         finally:
             released = connection.scalar(select(func.pg_advisory_unlock(number)))
         if not released:
-            raise TransientError(f"the lock of {stage} of campaign {campaign} was lost on the way: run it again")
+            raise TransientError(
+                f"the lock of {stage} of campaign {campaign} was lost on the way: run it again"
+            )

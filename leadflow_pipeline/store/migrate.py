@@ -1,7 +1,7 @@
 """Brings a database to the schema of this version of the code, and tells whether it is there.
 
-What belongs here: running Alembic from code. What does not: the revisions (`migrations/versions`), and the schema as
-it is today (`schema`).
+What belongs here: running Alembic from code. What does not: the revisions (`migrations/versions`), and the
+schema as it is today (`schema`).
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ def check(engine: Engine) -> None:
     if found is None:
         raise PermanentError("the database has no tables of leadflow yet: run leadflow db migrate")
     if found not in known:
-        raise PermanentError(f"the database is at revision {found}, newer than this version: install the version it knows")
+        raise PermanentError(
+            f"the database is at revision {found}, newer than this version: install the version it knows"
+        )
     if found != known[-1]:
         raise PermanentError(f"the database is at revision {found} of {known[-1]}: run leadflow db migrate")
 

@@ -1,11 +1,12 @@
 """Partitions of derived tables: replaced whole, read in one order, looked up as of a day.
 
-What belongs here: everything that knows a derived row belongs to a `(campaign, day)`. What does not: facts, and what
-the rows mean.
+What belongs here: everything that knows a derived row belongs to a `(campaign, day)`. What does not: facts,
+and what the rows mean.
 
-Readers see a partition's old rows or its new ones: delete, COPY and lineage are one transaction. Two writers of one
-table and campaign go one after the other: the lock is on the pair and not on each day, because a range of 900 days
-would take 900 places in the server's lock table, and the write is short beside the computing before it.
+Readers see a partition's old rows or its new ones: delete, COPY and lineage are one transaction. Two writers
+of one table and campaign go one after the other: the lock is on the pair and not on each day, because a range
+of 900 days would take 900 places in the server's lock table, and the write is short beside the computing
+before it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,22 @@ from contextlib import contextmanager
 from datetime import date
 
 import pandas as pd
-from sqlalchemy import ARRAY, Column, Connection, Date, Engine, MetaData, Table, and_, any_, delete, func, literal, select, text
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    Connection,
+    Date,
+    Engine,
+    MetaData,
+    Table,
+    and_,
+    any_,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -43,8 +59,8 @@ def replace_partitions(
 ) -> None:
     """Puts the rows of `frame` in the place of every row of these days, whole or not at all.
 
-    A day without rows in `frame` becomes an empty partition, with its lineage. Raises PermanentError for rows of
-    another day or campaign, and for rows that the table refuses.
+    A day without rows in `frame` becomes an empty partition, with its lineage. Raises PermanentError for rows
+    of another day or campaign, and for rows that the table refuses.
     """
     rows = _rows_to_write(frame, table, campaign, days, campaign_version)
     with engine.begin() as connection:
@@ -61,7 +77,9 @@ def read_partitions(
     engine: Engine, table: Table, campaign: str, days: Sequence[date], columns: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """The rows of these days, by primary key. `columns` narrows what is read, not the order."""
-    query = select(*_columns(table, columns)).where(_is_in(table, campaign, days)).order_by(*table.primary_key)
+    query = (
+        select(*_columns(table, columns)).where(_is_in(table, campaign, days)).order_by(*table.primary_key)
+    )
     with engine.connect() as connection:
         return read(connection, query)
 
@@ -75,7 +93,9 @@ def latest_before(
     lead_ids: pd.Series | None = None,
     columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Each lead's latest row of a day before `day`, by `lead_id`: one row a lead, of these leads or of all."""
+    """Each lead's latest row of a day before `day`, by `lead_id`: one row a lead, of these leads or of
+    all.
+    """
     query = (
         select(*_columns(table, columns))
         .where(table.c.campaign == campaign, table.c.day < day)
@@ -120,12 +140,15 @@ def _rows_to_write(
 ) -> pd.DataFrame:
     for name, expected in (("campaign", campaign), ("campaign_version", campaign_version)):
         if name in frame.columns and not (frame[name] == expected).all():
-            raise PermanentError(f"rows for {table.name} name another {name} than {expected}: write each on its own")
+            raise PermanentError(
+                f"rows for {table.name} name another {name} than {expected}: write each on its own"
+            )
     rows = conform(frame, table, campaign=campaign, campaign_version=campaign_version)
     strangers = int((~rows["day"].isin(pd.to_datetime(list(days)))).sum())
     if strangers:
         raise PermanentError(
-            f"{strangers} rows for {table.name} are of days outside the {len(days)} being replaced: compute only those"
+            f"{strangers} rows for {table.name} are of days outside the {len(days)} being replaced: "
+            f"compute only those"
         )
     # By key, so that the rows lie on disk as they are read and any order of computing gives the same.
     return sorted_by_key(rows, table)
@@ -168,11 +191,14 @@ def _record_lineage(
 def _wanted(connection: Connection, keys: pd.DataFrame, table: Table) -> Iterator[Table]:
     """`keys`, each once, as a temporary table of this transaction."""
     wanted = Table(
-        "wanted", MetaData(), *(Column(name, table.c[name].type) for name in keys.columns), prefixes=["TEMPORARY"]
+        "wanted",
+        MetaData(),
+        *(Column(name, table.c[name].type) for name in keys.columns),
+        prefixes=["TEMPORARY"],
     )
     wanted.create(connection)
-    # One pass over the campaign and a hash join. Fresh tables have no statistics yet, and the planner's guess would be
-    # to walk all the days of the campaign again for every key.
+    # One pass over the campaign and a hash join. Fresh tables have no statistics yet, and the planner's guess
+    # would be to walk all the days of the campaign again for every key.
     connection.execute(text("SET LOCAL enable_nestloop = off"))
     copy_in(connection, conform(keys.drop_duplicates(), wanted), wanted)
     connection.execute(text("ANALYZE wanted"))

@@ -20,7 +20,9 @@ TABLES = {table.name: table for table in DERIVED_TABLES}
 
 
 class StoreResource(dg.ConfigurableResource[Engine]):
-    """The pipeline's database. Its address is a secret of the environment, so it is no configuration of a run."""
+    """The pipeline's database. Its address is a secret of the environment, so it is no configuration of a
+    run.
+    """
 
     @property
     def engine(self) -> Engine:
@@ -32,12 +34,14 @@ class PartitionIOManager(dg.ConfigurableIOManager):
     """Stores an asset's frame as partitions of the table of the same name, and reads a range of them.
 
     A stage yields its frame conformed to the table, with the campaign version it was computed under:
-    `dg.Output(conform(frame, table, campaign=..., campaign_version=...))`. The version travels in `frame.attrs`, since
-    a frame of a day without leads has no row to say it.
+    `dg.Output(conform(frame, table, campaign=..., campaign_version=...))`. The version travels in
+    `frame.attrs`, since a frame of a day without leads has no row to say it.
     """
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
-        """Replaces every partition of the run by its rows of `obj`; one without rows becomes an empty partition."""
+        """Replaces every partition of the run by its rows of `obj`; one without rows becomes an empty
+        partition.
+        """
         with plain_failures():
             table, partitions = _table_of(context), _range_of(context)
             replace_partitions(
@@ -66,7 +70,9 @@ def _table_of(context: dg.OutputContext | dg.InputContext) -> Table:
 
 def _range_of(context: dg.OutputContext | dg.InputContext) -> PartitionRange:
     if not context.has_asset_partitions:
-        raise PermanentError(f"asset {context.asset_key.path[-1]} has no partitions: read its table with store.partitions")
+        raise PermanentError(
+            f"asset {context.asset_key.path[-1]} has no partitions: read its table with store.partitions"
+        )
     try:
         return parse_partition_keys(context.asset_partition_keys)
     except ValueError as error:
@@ -75,7 +81,9 @@ def _range_of(context: dg.OutputContext | dg.InputContext) -> PartitionRange:
 
 def _version_of(frame: pd.DataFrame, table: Table) -> int:
     if not isinstance(frame, pd.DataFrame):
-        raise PermanentError(f"asset {table.name} yields a {type(frame).__name__}: yield a frame conformed to its table")
+        raise PermanentError(
+            f"asset {table.name} yields a {type(frame).__name__}: yield a frame conformed to its table"
+        )
     version = frame.attrs.get("campaign_version")
     if version is None:
         raise PermanentError(

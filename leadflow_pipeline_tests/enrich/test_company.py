@@ -60,11 +60,21 @@ def test_key(name, expected):
 
 def test_the_shown_name_is_tidied_and_keeps_its_legal_form():
     names = pd.Series(['  "Acme   Tools" ', "Acme\u00a0Tools GmbH,", "„Acme“", None, " "], dtype="str")
-    assert tidy_companies(names)["company"].fillna("-").tolist() == ["Acme Tools", "Acme Tools GmbH", "Acme", "-", "-"]
+    assert tidy_companies(names)["company"].fillna("-").tolist() == [
+        "Acme Tools",
+        "Acme Tools GmbH",
+        "Acme",
+        "-",
+        "-",
+    ]
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.sampled_from([*LEGAL_FORMS, "&", "Acme", "Blue Sky", "Ünder"]), min_size=1, max_size=4).map(" ".join))
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.sampled_from([*LEGAL_FORMS, "&", "Acme", "Blue Sky", "Ünder"]), min_size=1, max_size=4).map(
+        " ".join
+    )
+)
 def test_a_key_never_empties_a_name_and_is_its_own_key(name):
     found = key(name)
     assert found is not None

@@ -20,11 +20,25 @@ def texts(*values: str | None) -> pd.Series:
 @pytest.mark.parametrize(
     ("written", "code"),
     [
-        ("de", "DE"), ("DEU", "DE"), (" germany ", "DE"), ("Deutschland", "DE"), ("The Netherlands", "NL"), ("U.S.A.", "US"),
-        ("United States of America", "US"), ("UK", "GB"), ("Österreich", "AT"), ("osterreich", "AT"), ("Côte d’Ivoire", "CI"),
-        ("ESPAÑA", "ES"), ("日本", "JP"), ("Россия", "RU"), ("Türkiye", "TR"), ("Korea, South", "KR"), ("Atlantis", "Atlantis"),
+        ("de", "DE"),
+        ("DEU", "DE"),
+        (" germany ", "DE"),
+        ("Deutschland", "DE"),
+        ("The Netherlands", "NL"),
+        ("U.S.A.", "US"),
+        ("United States of America", "US"),
+        ("UK", "GB"),
+        ("Österreich", "AT"),
+        ("osterreich", "AT"),
+        ("Côte d’Ivoire", "CI"),
+        ("ESPAÑA", "ES"),
+        ("日本", "JP"),
+        ("Россия", "RU"),
+        ("Türkiye", "TR"),
+        ("Korea, South", "KR"),
+        ("Atlantis", "Atlantis"),
     ],
-)  # fmt: skip
+)
 def test_country(written, code):
     assert tidy_countries(texts(written))[0] == code
 
@@ -45,7 +59,15 @@ def test_time_zone_is_the_one_named_else_that_of_a_country_with_one_time():
         texts("europe/berlin", "Mars/Base", None, None, None, None, "Factory/../x"),
         texts("US", "DE", "DE", "US", "Atlantis", None, None),
     )
-    assert zones.fillna("-").tolist() == ["Europe/Berlin", "Europe/Berlin", "Europe/Berlin", "-", "-", "-", "-"]
+    assert zones.fillna("-").tolist() == [
+        "Europe/Berlin",
+        "Europe/Berlin",
+        "Europe/Berlin",
+        "-",
+        "-",
+        "-",
+        "-",
+    ]
 
 
 def test_zones_of_countries_exist():

@@ -72,7 +72,9 @@ def test_status_and_reason(written, status, reason):
     verdict = judge(written)
     assert verdict["email_status"] == status
     assert (None if pd.isna(verdict["email_reason"]) else verdict["email_reason"]) == reason
-    assert pd.notna(verdict["email"]) == (status in ("valid", "risky")), "what cannot be mailed is not offered"
+    assert pd.notna(verdict["email"]) == (status in ("valid", "risky")), (
+        "what cannot be mailed is not offered"
+    )
     assert pd.notna(verdict["email_domain"]) == pd.notna(verdict["email"])
 
 
@@ -106,16 +108,17 @@ def test_free_mail_is_marked_and_risky_only_where_a_campaign_says_so():
 
 
 def test_a_domain_on_both_lists_is_disposable_and_not_free():
-    for domain in sorted(disposable_domains() & free_mail_domains())[:20]:
-        verdict = judge(f"ann.lee@{domain}")
-        assert verdict["email_is_disposable"]
-        assert not verdict["email_is_free"]
+    on_both = sorted({*disposable_domains().to_pylist()} & {*free_mail_domains().to_pylist()})
+    judged = judge_emails("ann.lee@" + texts(*on_both))
+    assert len(judged)
+    assert judged["email_is_disposable"].all()
+    assert not judged["email_is_free"].any()
 
 
 def test_lists_hold_only_what_an_address_could_have():
-    domains = texts(*sorted(disposable_domains() | free_mail_domains()))
-    assert domains.str.fullmatch(r"(?:[a-z0-9-]+\.)+[a-z0-9-]+").all()
-    assert not texts(*sorted(role_accounts())).str.contains(r"[@\s]", regex=True).any()
+    for names in (disposable_domains(), free_mail_domains()):
+        assert texts(*names.to_pylist()).str.fullmatch(r"(?:[a-z0-9-]+\.)+[a-z0-9-]+").all()
+    assert not texts(*role_accounts().to_pylist()).str.contains(r"[@\s]", regex=True).any()
 
 
 def test_index_order_and_repeats_are_kept():
@@ -133,19 +136,25 @@ local_parts = st.one_of(
 )
 labels = st.one_of(
     st.from_regex(r"[a-z0-9-]{1,5}", fullmatch=True),
-    st.sampled_from(["xn--bcher-kva", "bücher", "ab--c", "b" * 63, "b" * 64, "", "_", "local", "test", "gmail"]),
+    st.sampled_from(
+        ["xn--bcher-kva", "bücher", "ab--c", "b" * 63, "b" * 64, "", "_", "local", "test", "gmail"]
+    ),
 )
 domains = st.lists(labels, min_size=1, max_size=4).map(".".join)
-tops = st.sampled_from([".com", ".de", ".x", ".123", ".c0m", ".example", ".invalid", ".onion", ".xn--p1ai", "", ".", ".рф"])
+tops = st.sampled_from(
+    [".com", ".de", ".x", ".123", ".c0m", ".example", ".invalid", ".onion", ".xn--p1ai", "", ".", ".рф"]
+)
 addresses = st.one_of(
     st.builds(lambda local, domain, top: f"{local}@{domain}{top}", local_parts, domains, tops),
     st.text(alphabet="abA1@.-_ \t\n\x00\"'<>[]é@＠", max_size=14),
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(addresses, min_size=1, max_size=25))
-@example(["a@" + "b" * 63 + ".com", "a@" + "b." * 31 + "com", "a@b.com\n", "a" * 64 + "@b.com", "a@b.invalid"])
+@example(
+    ["a@" + "b" * 63 + ".com", "a@" + "b." * 31 + "com", "a@b.com\n", "a" * 64 + "@b.com", "a@b.invalid"]
+)
 def test_the_fast_path_says_what_the_library_says(written):
     lower = texts(*written).str.strip().str.lower()
     lower = lower[lower != ""].drop_duplicates().reset_index(drop=True)

@@ -1,6 +1,7 @@
 """Phone numbers: what a user would miss, and the proof that the fast path says what the library says.
 
-Numbers are of the ranges that regulators keep for examples, or the library's own examples with digits changed.
+Numbers are of the ranges that regulators keep for examples, or the library's own examples with digits
+changed.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def texts(*values: str | None) -> pd.Series:
         ("030 23125 123", None, "+493023125123", "DE"),
         ("030 23125 123", "Atlantis", "+493023125123", "DE"),
         ("202-555-0123", "CA", "+12025550123", "US"),
-        ("+39 06 69812345", None, "+390669812345", "IT"),
+        ("+39 02 12345678", None, "+390212345678", "IT"),
         ("+１ ２０２ ５５５ ０１２３", None, "+12025550123", "US"),
     ],
 )
@@ -47,7 +48,9 @@ def test_valid_numbers_are_written_one_way(written, country, phone, phone_countr
     assert judged.tolist() == [phone, "valid", phone_country]
 
 
-@pytest.mark.parametrize("written", ["+1 555 0100", "+49 30", "12", "abc", "+999 123456", "+", "++", "x" * 300, "0" * 40])
+@pytest.mark.parametrize(
+    "written", ["+1 555 0100", "+49 30", "12", "abc", "+999 123456", "+", "++", "x" * 300, "0" * 40]
+)
 def test_invalid_numbers_are_not_offered_for_dialling(written):
     judged = judge_phones(texts(written), texts("DE")).iloc[0]
     assert judged["phone_status"] == "invalid"
@@ -74,7 +77,9 @@ def test_a_number_of_no_country_is_valid_and_has_none():
 def test_index_and_order_are_kept_for_many_and_few():
     written = ["+1 202 555 0123", None, "nonsense", "030 23125 123"] * 400
     index = pd.Index(range(len(written), 0, -1))
-    judged = judge_phones(pd.Series(written, index=index, dtype="str"), pd.Series("DE", index=index, dtype="str"))
+    judged = judge_phones(
+        pd.Series(written, index=index, dtype="str"), pd.Series("DE", index=index, dtype="str")
+    )
     assert judged.index.equals(index)
     assert judged["phone_status"].tolist() == ["valid", "missing", "invalid", "valid"] * 400
 
@@ -100,12 +105,22 @@ def numbers(draw: st.DrawFn) -> tuple[str, str | None]:
     digits += draw(st.sampled_from(["", "", "7"]))
     national, code = "".join(digits), str(number.country_code)
     trunk = phonenumbers.PhoneMetadata.metadata_for_region(country).national_prefix or ""
-    shapes = [f"+{code}{national}", f"+{code} (0){national}", f"{trunk}{national}", national, f"{code}{national}",
-              f"+{code}{trunk}{national}", f"00{code}{national}", f"({trunk}{national[:2]}) {national[2:]}"]  # fmt: skip
-    return draw(st.sampled_from(shapes)), draw(st.sampled_from([country, country, None, "US", "DE", "GB", "CA"]))
+    shapes = [
+        f"+{code}{national}",
+        f"+{code} (0){national}",
+        f"{trunk}{national}",
+        national,
+        f"{code}{national}",
+        f"+{code}{trunk}{national}",
+        f"00{code}{national}",
+        f"({trunk}{national[:2]}) {national[2:]}",
+    ]
+    return draw(st.sampled_from(shapes)), draw(
+        st.sampled_from([country, country, None, "US", "DE", "GB", "CA"])
+    )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(numbers(), min_size=1, max_size=8))
 def test_the_fast_path_says_what_the_library_says(pairs):
     written, dialled_in = texts(*(text for text, _ in pairs)), texts(*(country for _, country in pairs))

@@ -23,9 +23,13 @@ def one(tidy, written: str) -> str | None:
         ("http://acme.example/De/Team/?utm=1#top", "acme.example/De/Team"),
         ("//acme.example:8080", "acme.example"),
         ("bücher.example", "bücher.example"),
-        ("n/a", None), ("acme", None), ("ann@acme.example", None), ("see acme.example", None), ("", None),
+        ("n/a", None),
+        ("acme", None),
+        ("ann@acme.example", None),
+        ("see acme.example", None),
+        ("", None),
     ],
-)  # fmt: skip
+)
 def test_website(written, site):
     assert one(tidy_websites, written) == site
 
@@ -38,16 +42,21 @@ def test_website(written, site):
         ("linkedin.com/company/acme/", "https://www.linkedin.com/company/acme"),
         ("www.linkedin.com/mwlite/in/ann", "https://www.linkedin.com/in/ann"),
         ("/in/ann-lee", "https://www.linkedin.com/in/ann-lee"),
-        ("https://www.linkedin.com/", None), ("https://acme.example/in/ann", None), ("ann lee", None),
+        ("https://www.linkedin.com/", None),
+        ("https://acme.example/in/ann", None),
+        ("ann lee", None),
         ("https://notlinkedin.com/in/ann", None),
     ],
-)  # fmt: skip
+)
 def test_linkedin(written, page):
     assert one(tidy_linkedin_urls, written) == page
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.text(alphabet="aAé.-/:?#@ w1", max_size=12).map(lambda tail: "https://www." + tail) | st.text(max_size=12))
+@given(
+    st.text(alphabet="aAé.-/:?#@ w1", max_size=12).map(lambda tail: "https://www." + tail)
+    | st.text(max_size=12)
+)
 def test_a_tidy_address_is_its_own_tidy_address(written):
     for tidy in (tidy_websites, tidy_linkedin_urls):
         found = one(tidy, written)

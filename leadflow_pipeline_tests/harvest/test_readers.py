@@ -167,10 +167,16 @@ def test_a_missing_column_is_refused_with_a_suggestion(tmp_path: Path) -> None:
             facts(write(tmp_path, content, name))
 
 
-def test_a_quotation_mark_never_closed_is_refused_with_its_row(tmp_path: Path) -> None:
-    path = write(tmp_path, 'Email,Name\na@leads.example,A\nb@leads.example,"B\nc@leads.example,C\nd@leads.example,D\n')
-    with pytest.raises(FileRefused, match=r"people\.csv, row 3 opens a quotation mark .* the 2 lines after it"):
+@pytest.mark.parametrize("after", ["", "d@leads.example,D\n" * 3, 'd@leads.example,"D\n' * 3])
+def test_a_quotation_mark_never_closed_is_refused_with_its_row(tmp_path: Path, after: str) -> None:
+    path = write(tmp_path, 'Email,Name\na@leads.example,A\nb@leads.example,"B\nc@leads.example,C\n' + after)
+    with pytest.raises(FileRefused, match=r"people\.csv, row 3 .*quotation mark that is never closed"):
         facts(path)
+
+
+def test_an_inch_sign_is_no_quotation_mark(tmp_path: Path) -> None:
+    path = write(tmp_path, 'Email,Name\na@leads.example,5" pipe\nb@leads.example,"two\nlines"\n')
+    assert [record["Name"] for record in records(path)] == ['5" pipe', "two\nlines"]
 
 
 def test_broken_json_lines_are_kept_with_their_numbers(tmp_path: Path) -> None:

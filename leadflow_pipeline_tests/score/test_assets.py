@@ -134,8 +134,8 @@ def test_days_computed_again_in_any_order_store_the_same_as_the_range(engine, in
 def test_each_day_has_its_own_numbers_and_no_names(engine, instance):
     materialize(instance, FIRST, LAST)
     found = {
-        event.partition: event.asset_materialization.metadata
-        for event in instance.fetch_materializations(scored_leads.key, limit=10).records
+        record.partition_key: record.asset_materialization.metadata
+        for record in instance.fetch_materializations(scored_leads.key, limit=10).records
     }
     third = {name: value.value for name, value in found["spring|2026-05-03"].items()}
     assert {name: third[name] for name in ("rows", "new", "returning", "hot", "warm", "cold")} == {

@@ -40,7 +40,13 @@ def rows_of(version: int) -> pd.DataFrame:
 def replace(url: str, version: int) -> None:
     """One run."""
     replace_partitions(
-        engine_for(url), qualified_leads, CAMPAIGN, DAYS, rows_of(version), campaign_version=version, run_id="run"
+        engine_for(url),
+        qualified_leads,
+        CAMPAIGN,
+        DAYS,
+        rows_of(version),
+        campaign_version=version,
+        run_id="run",
     )
 
 

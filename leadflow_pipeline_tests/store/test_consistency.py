@@ -36,8 +36,14 @@ def test_a_sound_store_has_no_findings(filled):
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
-        ("DELETE FROM leadflow.qualified_leads WHERE lead_id = 'a'", "have another number of rows than recorded"),
-        ("UPDATE leadflow.qualified_leads SET campaign_version = 2", "have rows of another campaign version than recorded"),
+        (
+            "DELETE FROM leadflow.qualified_leads WHERE lead_id = 'a'",
+            "have another number of rows than recorded",
+        ),
+        (
+            "UPDATE leadflow.qualified_leads SET campaign_version = 2",
+            "have rows of another campaign version than recorded",
+        ),
         ("DELETE FROM leadflow.partition_lineage WHERE day = '2026-05-01'", "have rows and no lineage"),
         (
             "ALTER TABLE leadflow.qualified_leads ADD CONSTRAINT late CHECK (score < 50) NOT VALID",
@@ -62,5 +68,7 @@ def test_the_address_the_revision_and_the_digest_are_printed(filled, database_ur
     assert db("url").stdout.strip() == database_url.replace("+psycopg", "")
     assert "already" in db("migrate").stdout
     assert json.loads(db("migrate", "--json").stdout)["before"] == "0001"
-    assert len(json.loads(db("digest", "--campaign", "spring-sale", "--json").stdout)["qualified_leads"]) == 64
+    assert (
+        len(json.loads(db("digest", "--campaign", "spring-sale", "--json").stdout)["qualified_leads"]) == 64
+    )
     assert "qualified_leads" in db("digest").stdout

@@ -31,7 +31,26 @@ KINDS = Table(
     prefixes=["TEMPORARY"],
 )
 
-AWKWARD = ["", " ", '"', '""', "\\", "\\.", "\\N", "NULL", "a,b", "a\nb", "a\r\nb", "\r", "'", "\t", "🦔", "é", "\ufeffx"]
+EARLIEST, LATEST = datetime.fromisoformat("1900-01-01"), datetime.fromisoformat("2200-01-01")
+AWKWARD = [
+    "",
+    " ",
+    '"',
+    '""',
+    "\\",
+    "\\.",
+    "\\N",
+    "NULL",
+    "a,b",
+    "a\nb",
+    "a\r\nb",
+    "\r",
+    "'",
+    "\t",
+    "🦔",
+    "é",
+    "\ufeffx",
+]
 texts = st.one_of(
     st.sampled_from(AWKWARD),
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
@@ -41,7 +60,7 @@ rows = st.tuples(
     st.none() | st.floats(allow_nan=False),
     st.none() | st.integers(-(2**31), 2**31 - 1),
     st.none() | st.booleans(),
-    st.none() | st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),
+    st.none() | st.datetimes(EARLIEST, LATEST, timezones=st.just(UTC)),
     st.none() | st.dates(date(1900, 1, 1), date(2200, 1, 1)),
     st.none() | st.sampled_from(['"a\\nb"', "[]", '{"a": "\\"🦔\\""}', "null", "1.5"]),
 )
@@ -49,9 +68,14 @@ rows = st.tuples(
 
 def frame_of(values: list[tuple[object, ...]]) -> pd.DataFrame:
     names = [column.name for column in KINDS.columns]
-    columns = list(zip(*((place, *row) for place, row in enumerate(values)), strict=True)) or [()] * len(names)
+    columns = list(zip(*((place, *row) for place, row in enumerate(values)), strict=True)) or [()] * len(
+        names
+    )
     return conform(
-        pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in zip(names, columns, strict=True)}), KINDS
+        pd.DataFrame(
+            {name: pd.Series(column, dtype=object) for name, column in zip(names, columns, strict=True)}
+        ),
+        KINDS,
     )
 
 
@@ -96,12 +120,19 @@ def test_no_rows_keep_their_dtypes(engine):
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("text", "secret\0canary"), ("json", '{"secret": "canary\\u0000"}'), ("json", "{secret canary"), ("integer", 2**40)],
+    [
+        ("text", "secret\0canary"),
+        ("json", '{"secret": "canary\\u0000"}'),
+        ("json", "{secret canary"),
+        ("integer", 2**40),
+    ],
 )
 def test_a_value_the_database_refuses_is_not_repeated(engine, column, value):
     frame = frame_of([(None,) * 7])
     frame[column] = pd.Series([value], dtype=frame[column].dtype)
-    with pytest.raises(PermanentError, match="kinds refuses the rows: a value does not fit its column") as refusal:
+    with pytest.raises(
+        PermanentError, match="kinds refuses the rows: a value does not fit its column"
+    ) as refusal:
         there_and_back(engine, frame)
     assert "secret" not in str(refusal.value)
     assert refusal.value.__cause__ is None

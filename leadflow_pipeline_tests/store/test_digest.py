@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import pandas as pd
 from sqlalchemy import text
 
 from leadflow_pipeline.store.digest import digest
@@ -15,7 +16,7 @@ ROWS = decisions(("b", 2, "PENDING"), ("é", 1, "PENDING"), ("Z", 1, "QUALIFIED"
 
 
 def write(engine, days, run_id="run"):
-    frame = ROWS[ROWS["day"].isin([str(day) for day in days])]
+    frame = ROWS[ROWS["day"].isin(pd.to_datetime(days))]
     replace_partitions(engine, qualified_leads, "spring-sale", days, frame, campaign_version=1, run_id=run_id)
 
 
@@ -34,7 +35,9 @@ def test_every_value_counts(engine, campaign):
     write(engine, DAYS)
     whole = digest(engine)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE leadflow.qualified_leads SET score = 60.00000000000001 WHERE lead_id = 'b'"))
+        connection.execute(
+            text("UPDATE leadflow.qualified_leads SET score = 60.00000000000001 WHERE lead_id = 'b'")
+        )
     changed = digest(engine)
     assert {table for table in whole if whole[table] != changed[table]} == {"qualified_leads"}
 

@@ -29,12 +29,16 @@ MIDNIGHT = datetime(2026, 5, 2, tzinfo=UTC)
 def records(*keys: str) -> pd.DataFrame:
     frame = pd.DataFrame({"content_key": list(keys), "row_number": range(1, len(keys) + 1)})
     payload = json.dumps({"note": 'said "hi",\nthen left'})
-    return frame.assign(campaign="spring-sale", source="fair", occurred_at=NOON, origin="a.csv", payload=payload)
+    return frame.assign(
+        campaign="spring-sale", source="fair", occurred_at=NOON, origin="a.csv", payload=payload
+    )
 
 
 def events(*ids: str, lead_id: str = "a", at: pd.Timestamp = NOON) -> pd.DataFrame:
     frame = pd.DataFrame({"event_id": list(ids)})
-    return frame.assign(campaign="spring-sale", lead_id=lead_id, behaviour="click", occurred_at=at, origin="test")
+    return frame.assign(
+        campaign="spring-sale", lead_id=lead_id, behaviour="click", occurred_at=at, origin="test"
+    )
 
 
 def test_a_file_added_twice_changes_nothing(engine, campaign):
@@ -62,7 +66,9 @@ def test_events_exist_from_their_moment_on(engine, campaign):
 
 def test_outcomes_and_overrides(engine, campaign):
     campaign()
-    outcome = pd.DataFrame({"campaign": ["spring-sale"], "lead_id": "a", "outcome": "won", "occurred_at": NOON})
+    outcome = pd.DataFrame(
+        {"campaign": ["spring-sale"], "lead_id": "a", "outcome": "won", "occurred_at": NOON}
+    )
     assert add_outcomes(engine, outcome.assign(value=100.0, origin="test")) == AddedFacts(1, 0)
     assert read_outcomes(engine, "spring-sale", before=MIDNIGHT)["value"].tolist() == [100.0]
     decision = {"campaign": "spring-sale", "lead_id": "a", "field": "tier", "value": "HOT", "actor": "kim"}
@@ -76,4 +82,6 @@ def test_suppressions_are_kept_once_and_activity_is_noted(engine):
     assert not add_suppression(engine, scope="domain", subject="leads.example", reason="asked again")
     log_activity(engine, actor="kim", action="suppressed", detail={"rows": 1})
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT detail FROM leadflow.activity_log")).scalar_one() == {"rows": 1}
+        assert connection.execute(text("SELECT detail FROM leadflow.activity_log")).scalar_one() == {
+            "rows": 1
+        }

@@ -46,12 +46,16 @@ def test_an_empty_plan_conforms():
 
 def test_defaults_of_the_database_are_left_to_it():
     given = {"campaign": "c", "source": "s", "content_key": "k", "origin": "o", "row_number": 1}
-    frame = conform(pd.DataFrame([given | {"occurred_at": pd.Timestamp("2026-05-01", tz="UTC")}]), source_records)
+    frame = conform(
+        pd.DataFrame([given | {"occurred_at": pd.Timestamp("2026-05-01", tz="UTC")}]), source_records
+    )
     assert not {"record_id", "day", "received_at"} & set(frame.columns)
 
 
 def test_moments_of_any_zone_become_utc():
-    frame = conform(pd.DataFrame({"name": "Ann", "seen_at": [pd.Timestamp("2026-05-01 02:00", tz="Europe/Paris")]}), LEADS)
+    frame = conform(
+        pd.DataFrame({"name": "Ann", "seen_at": [pd.Timestamp("2026-05-01 02:00", tz="Europe/Paris")]}), LEADS
+    )
     assert frame["seen_at"].tolist() == [pd.Timestamp("2026-05-01", tz="UTC")]
 
 

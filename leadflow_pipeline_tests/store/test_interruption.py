@@ -1,4 +1,6 @@
-"""A partition while it is being replaced: killed in the middle, raced, watched. Old rows or new ones, never a mix."""
+"""A partition while it is being replaced: killed in the middle, raced, watched. Old rows or new ones,
+never a mix.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,15 @@ from sqlalchemy import Engine, text
 from leadflow_pipeline.store.digest import digest
 from leadflow_pipeline.store.partitions import replace_partitions, stage_lock
 from leadflow_pipeline.store.schema import qualified_leads
-from leadflow_pipeline_tests.store.replacing import CAMPAIGN, DAYS, ROWS, replace, replace_when_told, rows_of, versions_seen
+from leadflow_pipeline_tests.store.replacing import (
+    CAMPAIGN,
+    DAYS,
+    ROWS,
+    replace,
+    replace_when_told,
+    rows_of,
+    versions_seen,
+)
 
 OLD, NEW = {1: ROWS + 300}, {2: ROWS + 600}
 
@@ -37,7 +47,9 @@ def replacing(url: str, version: int) -> Iterator[tuple[BaseProcess, Connection]
 
 
 def settle(engine: Engine) -> None:
-    """Waits until no other session of this database is in a transaction, as a killed one may be for a moment."""
+    """Waits until no other session of this database is in a transaction, as a killed one may be for a
+    moment.
+    """
     with engine.connect() as connection:
         connection.execute(
             text(
@@ -101,9 +113,10 @@ def test_one_run_at_a_time_computes_a_stage(engine):
     with stage_lock(engine, CAMPAIGN, "scored_leads"):
         with stage_lock(engine, "autumn", "scored_leads"), stage_lock(engine, CAMPAIGN, "routed_leads"):
             pass
-        with pytest.raises(Exception, match="another run has been computing scored_leads of campaign spring-sale"):
-            with stage_lock(engine, CAMPAIGN, "scored_leads", wait="10ms"):
-                pytest.fail("the lock was given twice")
+        with pytest.raises(
+            Exception, match="another run has been computing scored_leads of campaign spring-sale"
+        ), stage_lock(engine, CAMPAIGN, "scored_leads", wait="10ms"):
+            pytest.fail("the lock was given twice")
     with stage_lock(engine, CAMPAIGN, "scored_leads", wait="10ms"):
         pass
 

@@ -15,17 +15,14 @@ from leadflow_pipeline.store import migrate
 from leadflow_pipeline.store.schema import SCHEMA, metadata
 
 ROWS = {
-    "0001": """
-        INSERT INTO leadflow.campaigns (campaign, status, current_version) VALUES ('spring-sale', 'active', 1);
-        INSERT INTO leadflow.campaign_versions (campaign, version, source_text, content_key)
-            VALUES ('spring-sale', 1, '', 'k');
-        INSERT INTO leadflow.source_records (campaign, source, content_key, occurred_at, origin, row_number, payload)
-            VALUES ('spring-sale', 'fair', 'k', '2026-05-01', 'a.csv', 1, '{}');
-        INSERT INTO leadflow.qualified_leads
-            (campaign, day, lead_id, source, icp_fit, score, status, reasons, is_override, campaign_version)
-            VALUES ('spring-sale', '2026-05-01', 'a', 'fair', 0.5, 60, 'QUALIFIED', '[]', false, 1);
-        INSERT INTO leadflow.partition_lineage (table_name, campaign, day, campaign_version, rows, run_id)
-            VALUES ('qualified_leads', 'spring-sale', '2026-05-01', 1, 1, 'run');
+    "0001": """ INSERT INTO leadflow.campaigns (campaign, status, current_version) VALUES ('spring-sale',
+    'active', 1); INSERT INTO leadflow.campaign_versions (campaign, version, source_text, content_key) VALUES
+    ('spring-sale', 1, '', 'k'); INSERT INTO leadflow.source_records (campaign, source, content_key,
+    occurred_at, origin, row_number, payload) VALUES ('spring-sale', 'fair', 'k', '2026-05-01', 'a.csv', 1,
+    '{}'); INSERT INTO leadflow.qualified_leads (campaign, day, lead_id, source, icp_fit, score, status,
+    reasons, is_override, campaign_version) VALUES ('spring-sale', '2026-05-01', 'a', 'fair', 0.5, 60,
+    'QUALIFIED', '[]', false, 1); INSERT INTO leadflow.partition_lineage (table_name, campaign, day,
+    campaign_version, rows, run_id) VALUES ('qualified_leads', 'spring-sale', '2026-05-01', 1, 1, 'run');
     """,
 }
 """Revision -> statements that put rows into that revision's tables."""

@@ -38,7 +38,11 @@ def replace(engine, days, frame, campaign="spring-sale", campaign_version=1):
 
 def test_rows_come_back_by_key_whatever_order_they_went_in(engine, campaign):
     campaign()
-    replace(engine, DAYS, decisions(("b", 2, "PENDING"), ("é", 1, "PENDING"), ("Z", 1, "PENDING"), ("a", 1, "PENDING")))
+    replace(
+        engine,
+        DAYS,
+        decisions(("b", 2, "PENDING"), ("é", 1, "PENDING"), ("Z", 1, "PENDING"), ("a", 1, "PENDING")),
+    )
     rows = read_partitions(engine, qualified_leads, "spring-sale", DAYS)
     assert rows["lead_id"].tolist() == ["Z", "a", "é", "b"]
 
@@ -46,16 +50,25 @@ def test_rows_come_back_by_key_whatever_order_they_went_in(engine, campaign):
 def test_lookups_as_of_a_day(engine, campaign):
     campaign()
     replace(engine, DAYS, decisions(("a", 1, "PENDING"), ("a", 3, "QUALIFIED"), ("b", 2, "REJECTED")))
-    latest = latest_before(engine, qualified_leads, "spring-sale", date(2026, 5, 3), columns=["lead_id", "status"])
-    assert latest.values.tolist() == [["a", "PENDING"], ["b", "REJECTED"]]
+    latest = latest_before(
+        engine, qualified_leads, "spring-sale", date(2026, 5, 3), columns=["lead_id", "status"]
+    )
+    assert latest.to_numpy().tolist() == [["a", "PENDING"], ["b", "REJECTED"]]
     some = latest_before(
-        engine, qualified_leads, "spring-sale", date(2026, 5, 9), lead_ids=pd.Series(["a", "a", "x"]), columns=["status"]
+        engine,
+        qualified_leads,
+        "spring-sale",
+        date(2026, 5, 9),
+        lead_ids=pd.Series(["a", "a", "x"]),
+        columns=["status"],
     )
     assert some["status"].tolist() == ["QUALIFIED"]
-    keys = pd.DataFrame({"lead_id": ["a", "a", "b", "b"], "day": pd.to_datetime(["2026-05-02", "2026-05-03"] * 2)})
+    keys = pd.DataFrame(
+        {"lead_id": ["a", "a", "b", "b"], "day": pd.to_datetime(["2026-05-02", "2026-05-03"] * 2)}
+    )
     keys = pd.concat([keys, keys.assign(day=pd.Timestamp("2026-05-01"))])
     found = as_of(engine, qualified_leads, "spring-sale", keys, columns=["lead_id", "status"])
-    assert found.assign(day=found["day"].dt.day, as_of_day=found["as_of_day"].dt.day).values.tolist() == [
+    assert found.assign(day=found["day"].dt.day, as_of_day=found["as_of_day"].dt.day).to_numpy().tolist() == [
         [1, 1, "a", "PENDING"],
         [2, 1, "a", "PENDING"],
         [2, 2, "b", "REJECTED"],
@@ -67,5 +80,7 @@ def test_lookups_as_of_a_day(engine, campaign):
 
 def test_rows_of_other_days_are_refused(engine, campaign):
     campaign()
-    with pytest.raises(PermanentError, match="1 rows for qualified_leads are of days outside the 1 being replaced"):
+    with pytest.raises(
+        PermanentError, match="1 rows for qualified_leads are of days outside the 1 being replaced"
+    ):
         replace(engine, DAYS[:1], decisions(("a", 1, "PENDING"), ("a", 2, "PENDING")))

@@ -28,7 +28,9 @@ def qualified(context: dg.AssetExecutionContext) -> Iterator[dg.Output[pd.DataFr
 
 
 @dg.asset(name="quarantined_records", **RANGE)
-def downstream(context: dg.AssetExecutionContext, qualified_leads: pd.DataFrame) -> Iterator[dg.Output[pd.DataFrame]]:
+def downstream(
+    context: dg.AssetExecutionContext, qualified_leads: pd.DataFrame
+) -> Iterator[dg.Output[pd.DataFrame]]:
     context.log.info("%s", qualified_leads["lead_id"].tolist())
     partitions = PartitionRange.of(context)
     frame = pd.DataFrame(
@@ -82,14 +84,20 @@ def test_a_range_is_stored_and_handed_on_by_day(engine, campaign, instance):
     assert run(instance, "2026-05-01", "2026-05-04", qualified, downstream).success
     days = [date(2026, 5, day) for day in range(1, 5)]
     rows = read_partitions(engine, quarantined_records, "spring-sale", days)
-    assert rows[["content_key", "reason"]].values.tolist() == [["a", "PENDING"], ["a", "QUALIFIED"], ["b", "PENDING"]]
+    assert rows[["content_key", "reason"]].to_numpy().tolist() == [
+        ["a", "PENDING"],
+        ["a", "QUALIFIED"],
+        ["b", "PENDING"],
+    ]
     with engine.connect() as connection:
         lineage = connection.execute(
             select(partition_lineage.c.day, partition_lineage.c.rows, partition_lineage.c.campaign_version)
             .where(partition_lineage.c.table_name == "qualified_leads")
             .order_by(partition_lineage.c.day)
         ).all()
-    assert [tuple(row) for row in lineage] == [(day, count, 2) for day, count in zip(days, [1, 0, 2, 0], strict=True)]
+    assert [tuple(row) for row in lineage] == [
+        (day, count, 2) for day, count in zip(days, [1, 0, 2, 0], strict=True)
+    ]
 
 
 def test_one_day_alone_replaces_only_itself(engine, campaign, instance):

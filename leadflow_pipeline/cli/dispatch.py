@@ -1,0 +1,167 @@
+"""`leadflow dispatch` and `leadflow messages ...`: let out what is due, and look at what left.
+
+What belongs here: arguments and output. What does not: what is due, and how it leaves.
+"""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import select
+
+from leadflow_pipeline.cli.output import console, print_json, table_of
+from leadflow_pipeline.delivery import outbox
+from leadflow_pipeline.delivery.dispatch import DispatchSummary, dispatch_due
+from leadflow_pipeline.errors import PermanentError, TransientError
+from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store.engine import get_engine
+from leadflow_pipeline.store.schema import MESSAGE_STATES, message_attempts, messages
+
+messages_app = typer.Typer(no_args_is_help=True, help="Look at the outbox, and settle what is unknown.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+MessageId = Annotated[int, typer.Argument(metavar="ID", help="Number of a message.")]
+State = StrEnum("State", {state: state for state in MESSAGE_STATES})  # type: ignore[misc]
+
+
+class Finding(StrEnum):
+    """What a person found out about an unknown message."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    AGAIN = "again"
+
+
+LISTED = (
+    messages.c.message_id, messages.c.campaign, messages.c.lead_id, messages.c.sequence, messages.c.step,
+    messages.c.state, messages.c.planned_at, messages.c.sent_at, messages.c.state_reason,
+)  # fmt: skip
+SHOWN = (
+    *LISTED,
+    messages.c.recipient,
+    messages.c.subject,
+    messages.c.body_text,
+    messages.c.attempts,
+    messages.c.not_after,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to `leadflow`."""
+    app.command()(dispatch)
+    app.add_typer(messages_app, name="messages")
+
+
+def dispatch(
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Release and try at most so many messages.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would leave.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Send the emails that are due now. By default they go into the outbox folder as .eml files."""
+    settings = get_settings()
+    summary = dispatch_due(get_engine(), settings, limit=limit, dry_run=dry_run)
+    if as_json:
+        print_json(summary.to_dict())
+    else:
+        _print(summary, dry_run=dry_run)
+    if summary.is_server_unreachable:
+        raise TransientError(
+            f"{settings.smtp_host}:{settings.smtp_port} does not answer: what is due stays in the outbox"
+            if settings.transport == "smtp"
+            else f"{settings.outbox_folder} cannot be written: what is due stays in the outbox"
+        )
+
+
+def _print(summary: DispatchSummary, *, dry_run: bool) -> None:
+    settings = get_settings()
+    where = (
+        str(settings.outbox_folder)
+        if settings.transport == "eml"
+        else f"{settings.smtp_host}:{settings.smtp_port}"
+    )
+    if dry_run:
+        typer.echo(
+            f"would release {summary.released:,} messages; {summary.waiting:,} wait in the outbox for {where}"
+        )
+    else:
+        typer.echo(
+            f"released {summary.released:,}, sent {summary.sent:,} to {where}, {summary.waiting:,} still due"
+        )
+    counts = ("deferred", "failed", "suppressed", "expired", "unknown")
+    for name in counts:
+        if count := getattr(summary, name):
+            typer.echo(f"  {name}: {count:,}")
+    for sequence, count in summary.by_sequence.items():
+        typer.echo(f"  {sequence}: {count:,}")
+    for reason, count in summary.held.items():
+        typer.echo(f"  held back, {reason}: {count:,}")
+    if summary.unknown:
+        typer.echo("  leadflow messages list --state unknown shows what needs a person")
+
+
+@messages_app.command("list")
+def list_messages(
+    state: Annotated[State | None, typer.Option(help="Only messages in this state.")] = None,
+    campaign: Annotated[str | None, typer.Option(help="Only messages of this campaign.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The latest so many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List messages, the latest first. No addresses are shown."""
+    query = select(*LISTED).order_by(messages.c.planned_at.desc(), messages.c.message_id.desc()).limit(limit)
+    if state is not None:
+        query = query.where(messages.c.state == state.value)
+    if campaign is not None:
+        query = query.where(messages.c.campaign == campaign)
+    with get_engine().connect() as connection:
+        rows: list[dict[str, Any]] = [dict(row) for row in connection.execute(query).mappings()]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        console.print(table_of("messages", rows))
+    else:
+        typer.echo("no such messages")
+
+
+@messages_app.command()
+def show(message_id: MessageId, as_json: Json = False) -> None:
+    """Show one message: what it says, where it stands, and every attempt to send it."""
+    with get_engine().connect() as connection:
+        row = (
+            connection.execute(select(*SHOWN).where(messages.c.message_id == message_id))
+            .mappings()
+            .one_or_none()
+        )
+        if row is None:
+            raise PermanentError(f"there is no message {message_id}: leadflow messages list shows the latest")
+        tries = select(message_attempts).where(message_attempts.c.message_id == message_id)
+        attempts = [
+            dict(each) for each in connection.execute(tries.order_by(message_attempts.c.attempt)).mappings()
+        ]
+    if as_json:
+        print_json({**row, "attempt_records": attempts})
+        return
+    for name, value in row.items():
+        if name != "body_text" and value is not None:
+            typer.echo(f"{name}: {value}")
+    typer.echo(f"\n{row['body_text']}")
+    if attempts:
+        console.print(table_of("attempts", [{**each, "message_id": message_id} for each in attempts]))
+
+
+@messages_app.command()
+def settle(
+    message_id: MessageId,
+    finding: Annotated[
+        Finding, typer.Argument(help="sent: it arrived; failed: it did not; again: send it again.")
+    ],
+) -> None:
+    """Settle a message of which it is unknown whether it arrived. Ask the mail server's log first."""
+    to = "planned" if finding is Finding.AGAIN else finding.value
+    outbox.settle_by_hand(get_engine(), message_id, to, actor=getpass.getuser(), now=datetime.now(UTC))
+    typer.echo(f"message {message_id} is {to}")

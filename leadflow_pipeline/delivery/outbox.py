@@ -1,0 +1,250 @@
+"""The outbox: every message once, and the only ways it may change state.
+
+What belongs here: the state machine and its transitions, each guarded in SQL by the state it starts from. What does
+not: deciding whether a message may leave (`standing`), and leaving (`transports`).
+
+    planned -> claimed -> on_wire -> sent | failed | unknown
+       ^          |          |
+       +----------+----------+   a lease that ended before the wire, a refusal that may pass
+    planned | claimed -> suppressed | expired
+
+`on_wire` is committed before the last byte that makes a mail server accept. Whoever finds a row `on_wire` after its
+lease cannot know what the server did (RFC 1047), so the row becomes `unknown` and is never sent again by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, func, insert, select, update
+
+from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.store.schema import activity_log, campaigns, message_attempts, messages
+
+LEASE: Final = timedelta(minutes=15)
+"""Longer than any one message may take: RFC 5321 has a client wait ten minutes for the answer to the final dot."""
+
+FIRST_BACKOFF: Final = timedelta(minutes=1)
+LONGEST_BACKOFF: Final = timedelta(hours=4)
+
+TRANSITIONS: Final = frozenset(
+    {
+        ("planned", "claimed"),
+        ("planned", "expired"),
+        ("claimed", "planned"),
+        ("claimed", "on_wire"),
+        ("claimed", "failed"),
+        ("claimed", "suppressed"),
+        ("claimed", "expired"),
+        ("on_wire", "sent"),
+        ("on_wire", "planned"),
+        ("on_wire", "failed"),
+        ("on_wire", "unknown"),
+        ("unknown", "sent"),
+        ("unknown", "failed"),
+        ("unknown", "planned"),
+    }
+)
+
+LEASED: Final = ("claimed", "on_wire")
+
+
+def move(
+    connection: Connection, to: str, states: tuple[str, ...], *conditions: ColumnElement[bool], **values: Any
+) -> list[int]:
+    """Moves every message in one of `states` that meets the conditions; their ids.
+
+    Raises ValueError for a transition that does not exist.
+    """
+    wrong = [f"{state} -> {to}" for state in states if (state, to) not in TRANSITIONS]
+    if wrong:
+        raise ValueError(f"the outbox knows no transition {', '.join(wrong)}")
+    if to not in LEASED:
+        values = {"lease_until": None, **values}
+    statement = (
+        update(messages)
+        .where(messages.c.state.in_(states), *conditions)
+        .values(state=to, updated_at=func.now(), **values)
+        .returning(messages.c.message_id)
+    )
+    return list(connection.scalars(statement))
+
+
+def sweep(engine: Engine, now: datetime) -> dict[str, int]:
+    """Ends leases that ran out and messages that are too old; how many became planned, unknown, expired."""
+    ended = messages.c.lease_until <= now
+    with engine.begin() as connection:
+        unknown = move(
+            connection,
+            "unknown",
+            ("on_wire",),
+            ended,
+            state_reason="the lease ended after the wire was reached",
+        )
+        returned = move(connection, "planned", ("claimed",), ended, lease_owner=None)
+        expired = move(
+            connection,
+            "expired",
+            ("planned",),
+            messages.c.not_after <= now,
+            state_reason="too old to be sent",
+        )
+    return {"returned": len(returned), "unknown": len(unknown), "expired": len(expired)}
+
+
+def claim(engine: Engine, owner: str, now: datetime, limit: int) -> list[RowMapping]:
+    """Takes up to `limit` due messages of active campaigns for `owner`, earliest first.
+
+    Messages that another dispatcher is claiming at this moment are passed over, not waited for.
+    """
+    due = (
+        select(messages.c.message_id)
+        .join(campaigns, campaigns.c.campaign == messages.c.campaign)
+        .where(
+            messages.c.state == "planned",
+            messages.c.next_attempt_at <= now,
+            messages.c.not_after > now,
+            campaigns.c.status == "active",
+        )
+        .order_by(messages.c.next_attempt_at, messages.c.message_id)
+        .limit(limit)
+        .with_for_update(of=messages, skip_locked=True)
+    )
+    with engine.begin() as connection:
+        taken = move(
+            connection, "claimed", ("planned",), messages.c.message_id.in_(due.scalar_subquery()),
+            lease_owner=owner, lease_until=now + LEASE,
+        )  # fmt: skip
+        chosen = select(messages).where(messages.c.message_id.in_(taken))
+        return list(
+            connection.execute(chosen.order_by(messages.c.planned_at, messages.c.message_id)).mappings()
+        )
+
+
+def begin_attempt(
+    connection: Connection, message_id: int, owner: str, transport: str, now: datetime
+) -> int | None:
+    """Counts an attempt and opens its record; its number, or None where the lease is no longer ours."""
+    statement = (
+        update(messages)
+        .where(
+            _is_held(message_id, owner, "claimed"), messages.c.lease_until > now, messages.c.not_after > now
+        )
+        .values(attempts=messages.c.attempts + 1, lease_until=now + LEASE, updated_at=func.now())
+        .returning(messages.c.attempts)
+    )
+    attempt: int | None = connection.scalar(statement)
+    if attempt is not None:
+        record = {"message_id": message_id, "attempt": attempt, "transport": transport}
+        connection.execute(insert(message_attempts).values(**record, started_at=now, phase="connect"))
+    return attempt
+
+
+def put_on_wire(engine: Engine, message_id: int, owner: str, now: datetime) -> bool:
+    """Commits that from here on nobody can know; False where the lease is no longer ours, and nothing may be sent."""
+    conditions = (_is_held(message_id, owner), messages.c.lease_until > now, messages.c.not_after > now)
+    with engine.begin() as connection:
+        return bool(move(connection, "on_wire", ("claimed",), *conditions, lease_until=now + LEASE))
+
+
+def give_back(
+    connection: Connection,
+    message_id: int,
+    owner: str,
+    reason: str | None,
+    next_attempt_at: datetime | None = None,
+) -> bool:
+    """Returns a claimed message unsent, for now or for later."""
+    later = {} if next_attempt_at is None else {"next_attempt_at": next_attempt_at}
+    values = {"lease_owner": None, "state_reason": reason, **later}
+    return bool(move(connection, "planned", ("claimed",), _is_held(message_id, owner), **values))
+
+
+def close(connection: Connection, message_id: int, owner: str, to: str, reason: str) -> bool:
+    """Ends a claimed message without sending it: suppressed, expired or failed."""
+    return bool(move(connection, to, ("claimed",), _is_held(message_id, owner), state_reason=reason))
+
+
+def settle(
+    connection: Connection, message_id: int, owner: str, to: str, reason: str, now: datetime, attempts: int
+) -> bool:
+    """What became of a message that was tried: sent, failed, unknown, or planned again after a while.
+
+    An answer that arrives after the lease was thought lost still counts, as long as nobody else has taken the message:
+    a server's yes is better than not knowing.
+    """
+    states = {"sent": ("on_wire", "unknown"), "unknown": ("on_wire",)}.get(to, ("claimed", "on_wire"))
+    values: Mapping[str, Any] = {"state_reason": reason}
+    if to == "sent":
+        values = {**values, "sent_at": now}
+    if to == "planned":
+        values = {**values, "lease_owner": None, "next_attempt_at": now + backoff(attempts)}
+    return bool(move(connection, to, states, _is_held(message_id, owner), **values))
+
+
+def end_attempt(
+    connection: Connection,
+    message_id: int,
+    attempt: int,
+    now: datetime,
+    phase: str,
+    reply: tuple[int | None, str | None],
+) -> None:
+    """Closes the record of an attempt: how far it came and what the server said."""
+    connection.execute(
+        update(message_attempts)
+        .where(message_attempts.c.message_id == message_id, message_attempts.c.attempt == attempt)
+        .values(finished_at=now, phase=phase, reply_code=reply[0], reply_text=reply[1])
+    )
+
+
+def settle_by_hand(engine: Engine, message_id: int, to: str, *, actor: str, now: datetime) -> None:
+    """What a person found out about an unknown message: it was sent, it failed, or it may be tried again.
+
+    Raises PermanentError where the message is not unknown.
+    """
+    values: dict[str, Any] = {"state_reason": "settled by hand", "lease_owner": None}
+    if to == "sent":
+        values["sent_at"] = now
+    if to == "planned":
+        values["next_attempt_at"] = now
+    with engine.begin() as connection:
+        if not move(connection, to, ("unknown",), messages.c.message_id == message_id, **values):
+            raise PermanentError(
+                f"message {message_id} is not unknown: only an unknown message is settled by hand"
+            )
+        note = {"actor": actor, "action": f"message.{to}", "detail": {"message_id": message_id}}
+        connection.execute(insert(activity_log).values(note))
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long to wait after so many attempts: a minute, doubled each time, four hours at most."""
+    doublings = min(max(attempts - 1, 0), 20)
+    return min(FIRST_BACKOFF * (1 << doublings), LONGEST_BACKOFF)
+
+
+def due_count(engine: Engine, now: datetime) -> int:
+    """How many messages could be claimed now."""
+    is_due = (messages.c.next_attempt_at <= now) & (messages.c.not_after > now)
+    query = (
+        select(func.count())
+        .select_from(messages)
+        .join(campaigns, campaigns.c.campaign == messages.c.campaign)
+        .where(messages.c.state == "planned", is_due, campaigns.c.status == "active")
+    )
+    with engine.connect() as connection:
+        return int(connection.scalar(query) or 0)
+
+
+def ended_leases(engine: Engine, now: datetime) -> int:
+    """How many messages a dispatcher took and did not bring to an end in its time."""
+    query = select(func.count()).where(messages.c.state.in_(LEASED), messages.c.lease_until <= now)
+    with engine.connect() as connection:
+        return int(connection.scalar(query) or 0)
+
+
+def _is_held(message_id: int, owner: str, state: str | None = None) -> ColumnElement[bool]:
+    held = (messages.c.message_id == message_id) & (messages.c.lease_owner == owner)
+    return held if state is None else held & (messages.c.state == state)

@@ -1,0 +1,333 @@
+"""The release door: a planned touch that is due becomes a message in the outbox.
+
+What belongs here: which touches are due, what the plan and the present say of them, and writing them down once. What
+does not: planning, and sending.
+
+Only what is due now passes: a touch of old days has outlived its `not_after`, so a backfill releases nothing. The key
+of a message is the enrolment and the step, so a touch that was planned again is not released again. One sequence at a
+time may write to a person: the one that wrote first, over all campaigns, until it is over. Emails to a person keep
+their distance even where a standstill made several due at once.
+
+Releases go one after the other, because two at once could each see a person free.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+import pandas as pd
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    and_,
+    exists,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from leadflow_pipeline.campaign import CampaignVersion, active_campaigns, load
+from leadflow_pipeline.delivery.mail import headers_of, message_id
+from leadflow_pipeline.delivery.rendering import RenderError, render
+from leadflow_pipeline.delivery.standing import objection
+from leadflow_pipeline.delivery.tokens import LEAD_TOKENS, tokens_of
+from leadflow_pipeline.delivery.unsubscribe import unsubscribe_url
+from leadflow_pipeline.nurture.rules import NurtureRules
+from leadflow_pipeline.settings import Settings
+from leadflow_pipeline.store.copy import copy_in, read
+from leadflow_pipeline.store.frames import conform
+from leadflow_pipeline.store.keys import address_keys
+from leadflow_pipeline.store.locks import lock_number
+from leadflow_pipeline.store.partitions import latest_before
+from leadflow_pipeline.store.schema import (
+    Timestamp,
+    campaigns,
+    enriched_leads,
+    messages,
+    nurture_touches,
+    nurtured_leads,
+)
+
+BATCH: Final = 2_000
+"""Messages rendered and written at a time; it bounds memory, not what is released."""
+
+OLDEST_TOUCH: Final = timedelta(days=32)
+"""A touch lives 30 days at most (`stale_after_hours`) and falls due up to two days after its own day."""
+
+STALLED: Final = timedelta(days=30)
+"""A sequence whose next touch is overdue by this much is not being planned any more and holds nobody."""
+
+MOST_DISTANCE: Final = timedelta(hours=20)
+"""Between two emails to a person, where the sequence itself asks for no shorter delay."""
+
+HOLDING_STATES: Final = ("planned", "claimed", "on_wire", "sent", "unknown")
+LIVE_STATES: Final = ("ENROLLED", "TOUCH_DUE", "PAUSED")
+ENDED_BY_PLAN: Final = ("PAUSED", "STOPPED", "GRADUATED")
+LEAD_COLUMNS: Final = ["lead_id", *(name for name in LEAD_TOKENS if name in enriched_leads.columns), "custom"]
+
+CANDIDATE = Table(
+    "candidate",
+    MetaData(),
+    Column("campaign", Text),
+    Column("lead_id", Text),
+    Column("enrolment_id", Text),
+    Column("step", Integer),
+    Column("sequence", Text),
+    Column("recipient", Text),
+    Column("recipient_key", Text),
+    Column("planned_at", Timestamp),
+    Column("not_after", Timestamp),
+    prefixes=["TEMPORARY"],
+)
+
+
+@dataclass
+class Released:
+    """How many touches became messages, of which sequences, and why others did not."""
+
+    count: int = 0
+    by_sequence: Counter[str] = field(default_factory=Counter)
+    held: Counter[str] = field(default_factory=Counter)
+
+
+def release_due(
+    engine: Engine, settings: Settings, now: datetime, *, limit: int | None = None, dry_run: bool = False
+) -> Released:
+    """Releases what is due now, campaign by campaign; with `dry_run` it is only counted.
+
+    Where another release is under way it does nothing: what is due stays due.
+    """
+    released = Released()
+    number = lock_number("release")
+    with (
+        engine.connect().execution_options(isolation_level="AUTOCOMMIT") as guard,
+        engine.connect() as connection,
+    ):
+        if not guard.scalar(select(func.pg_try_advisory_lock(number))):
+            return released
+        try:
+            for campaign in active_campaigns(engine):
+                left = None if limit is None else limit - released.count
+                _release_campaign(connection, load(engine, campaign), settings, now, left, released)
+                if not dry_run:
+                    connection.commit()
+        finally:
+            connection.rollback()
+            guard.scalar(select(func.pg_advisory_unlock(number)))
+    return released
+
+
+def count_due_touches(engine: Engine, now: datetime) -> int:
+    """How many touches of active campaigns are due and no messages yet, held or not."""
+    with engine.connect() as connection:
+        return sum(
+            connection.scalar(select(func.count()).select_from(_due(campaign, now).subquery())) or 0
+            for campaign in active_campaigns(engine)
+        )
+
+
+def _release_campaign(
+    connection: Connection,
+    version: CampaignVersion,
+    settings: Settings,
+    now: datetime,
+    limit: int | None,
+    released: Released,
+) -> None:
+    due = read(connection, _due(version.campaign, now))
+    due["recipient_key"] = address_keys(due["recipient"])
+    due["reason"] = _plan_says(due)
+    asked = due[due["reason"].isna()]
+    if not asked.empty:
+        due.loc[asked.index, "reason"] = _present_says(connection, asked, version, now)
+    released.held.update(due["reason"].dropna().tolist())
+
+    free = due[due["reason"].isna()].sort_values(["planned_at", "enrolment_id", "step"])
+    first = free.drop_duplicates("recipient_key").head(limit if limit is not None else len(free))
+    for begin in range(0, len(first), BATCH):
+        batch = first.iloc[begin : begin + BATCH]
+        rows = list(_messages(connection.engine, batch, version, settings, now, released))
+        if rows:
+            connection.execute(insert(messages).on_conflict_do_nothing(), rows)
+        released.count += len(rows)
+        released.by_sequence.update(row["sequence"] for row in rows)
+
+
+def _due(campaign: str, now: datetime) -> Select[Any]:
+    """Touches due now that are no messages yet, beside where the plan last saw the lead."""
+    touch, oldest = nurture_touches, (now - OLDEST_TOUCH).date()
+    plan = (
+        select(nurtured_leads.c.lead_id, nurtured_leads.c.enrolment_id, nurtured_leads.c.state)
+        .where(nurtured_leads.c.campaign == campaign, nurtured_leads.c.day >= oldest)
+        .order_by(nurtured_leads.c.lead_id, nurtured_leads.c.day.desc())
+        .distinct(nurtured_leads.c.lead_id)
+        .subquery("plan")
+    )
+    is_message = exists().where(
+        messages.c.channel == touch.c.channel,
+        messages.c.subject_key == touch.c.enrolment_id,
+        messages.c.step == touch.c.step,
+    )
+    return (
+        select(
+            *(touch.c[name] for name in ("campaign", "lead_id", "enrolment_id", "step", "sequence")),
+            touch.c.email.label("recipient"),
+            touch.c.planned_at,
+            touch.c.not_after,
+            plan.c.enrolment_id.label("plan_enrolment_id"),
+            plan.c.state.label("plan_state"),
+        )
+        .join_from(touch, plan, plan.c.lead_id == touch.c.lead_id, isouter=True)
+        .where(
+            touch.c.campaign == campaign,
+            touch.c.day >= oldest,
+            touch.c.planned_at <= now,
+            touch.c.not_after > now,
+            ~is_message,
+        )
+        .order_by(touch.c.planned_at, touch.c.enrolment_id, touch.c.step)
+    )
+
+
+def _plan_says(due: pd.DataFrame) -> pd.Series[str]:
+    """Why the lead's latest row forbids the touch; missing where it does not."""
+    reason = pd.Series(None, index=due.index, dtype="str")
+    ended = due["plan_state"].isin(ENDED_BY_PLAN)
+    reason = reason.mask(ended, "plan: " + due["plan_state"].str.lower())
+    return reason.mask(due["plan_enrolment_id"].ne(due["enrolment_id"]), "plan: another sequence has begun")
+
+
+def _present_says(
+    connection: Connection, due: pd.DataFrame, version: CampaignVersion, now: datetime
+) -> pd.Series[str]:
+    """Why the present forbids the touch; missing where it does not."""
+    CANDIDATE.create(connection)
+    copy_in(connection, conform(due[[column.name for column in CANDIDATE.columns]], CANDIDATE), CANDIDATE)
+    rules = version.rules.nurture
+    asked = select(
+        CANDIDATE.c.enrolment_id,
+        CANDIDATE.c.step,
+        objection(CANDIDATE, rules, now).cast(Text).label("reason"),
+        _rival_writes(now).label("is_taken"),
+        _last_written(now).label("last_written_at"),
+    )
+    answers = read(connection, asked)
+    CANDIDATE.drop(connection)
+    answers = (
+        due[["enrolment_id", "step"]]
+        .merge(answers, on=["enrolment_id", "step"], how="left")
+        .set_axis(due.index)
+    )
+    too_soon = answers["last_written_at"] > now - _distances(due, rules)
+    reason = answers["reason"].mask(
+        answers["reason"].isna() & answers["is_taken"], "another sequence writes to the person"
+    )
+    return reason.mask(reason.isna() & too_soon, "too soon after the last email")
+
+
+def _rival_writes(now: datetime) -> Any:
+    """Whether another enrolment has written to the person and is not over."""
+    plan = nurtured_leads.alias("rival_plan")
+    latest = (
+        select(plan.c.enrolment_id, plan.c.state, plan.c.next_touch_at)
+        .where(plan.c.campaign == messages.c.campaign, plan.c.lead_id == messages.c.lead_id)
+        .order_by(plan.c.day.desc())
+        .limit(1)
+        .lateral("latest")
+    )
+    return (
+        exists()
+        .where(
+            messages.c.recipient_key == CANDIDATE.c.recipient_key,
+            messages.c.subject_key != CANDIDATE.c.enrolment_id,
+            messages.c.state.in_(HOLDING_STATES),
+            campaigns.c.campaign == messages.c.campaign,
+            campaigns.c.status == "active",
+            latest.c.enrolment_id == messages.c.subject_key,
+            latest.c.state.in_(LIVE_STATES),
+            latest.c.next_touch_at > now - STALLED,
+        )
+        .correlate(CANDIDATE)
+    )
+
+
+def _last_written(now: datetime) -> Any:
+    """When the person was last written to; a message that has not left yet counts as written now."""
+    return (
+        select(func.max(func.coalesce(messages.c.sent_at, literal(now, Timestamp))))
+        .where(
+            and_(messages.c.recipient_key == CANDIDATE.c.recipient_key, messages.c.state.in_(HOLDING_STATES))
+        )
+        .correlate(CANDIDATE)
+        .scalar_subquery()
+    )
+
+
+def _distances(due: pd.DataFrame, rules: NurtureRules) -> pd.Series[pd.Timedelta]:
+    """How far each touch must keep from the email before: its own delay, or less than a day where that is longer."""
+    delays = {
+        (sequence, step): min(timedelta(days=email.delay_days), MOST_DISTANCE)
+        for sequence in due["sequence"].unique()
+        for step, email in enumerate(rules.emails_of(sequence), 1)
+    }
+    keys = pd.MultiIndex.from_frame(due[["sequence", "step"]])
+    known = pd.Series(delays, dtype="timedelta64[us]").reindex(keys).fillna(MOST_DISTANCE)
+    return known.set_axis(due.index)
+
+
+def _messages(
+    engine: Engine,
+    batch: pd.DataFrame,
+    version: CampaignVersion,
+    settings: Settings,
+    now: datetime,
+    released: Released,
+) -> Iterator[dict[str, Any]]:
+    """A row of the outbox for each touch; one that cannot be rendered is held until its template is mended."""
+    campaign = version.rules
+    tomorrow = (now + timedelta(days=1)).date()
+    leads = latest_before(
+        engine, enriched_leads, campaign.campaign, tomorrow, lead_ids=batch["lead_id"], columns=LEAD_COLUMNS
+    ).set_index("lead_id")
+    known = cast("list[dict[str, Any]]", leads.reindex(batch["lead_id"]).astype(object).to_dict("records"))
+    for touch, lead in zip(batch.to_dict("records"), known, strict=True):
+        emails = campaign.nurture.emails_of(touch["sequence"])
+        if touch["step"] > len(emails):
+            released.held["the sequence has no such step any more"] += 1
+            continue
+        link = unsubscribe_url(settings.public_url, campaign.campaign, touch["recipient_key"])
+        try:
+            words = render(emails[touch["step"] - 1], tokens_of(campaign, lead, link))
+        except RenderError as error:
+            released.held[f"{touch['sequence']} {touch['step']}: {error}"] += 1
+            continue
+        yield {
+            "channel": "email",
+            "subject_key": touch["enrolment_id"],
+            "step": touch["step"],
+            "campaign": campaign.campaign,
+            "campaign_version": version.version,
+            "lead_id": touch["lead_id"],
+            "recipient": touch["recipient"],
+            "recipient_key": touch["recipient_key"],
+            "sequence": touch["sequence"],
+            "subject": words.subject,
+            "body_text": words.text,
+            "body_html": words.html,
+            "headers": headers_of(campaign, touch["recipient"], touch["sequence"], touch["step"], link),
+            "rfc_message_id": message_id(campaign, touch["enrolment_id"], touch["step"]),
+            "planned_at": touch["planned_at"],
+            "not_after": touch["not_after"],
+            "next_attempt_at": touch["planned_at"],
+        }

@@ -1,0 +1,109 @@
+"""What the present has against writing to a lead: suppressions, stop facts, a paused campaign, a hand that said no.
+
+What belongs here: the questions both doors ask of facts, in SQL. What does not: whether a touch is due (`release`),
+and the plan: a plan may be a day old, the present may not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, FromClause, case, exists, func, literal, or_, select
+
+from leadflow_pipeline.nurture.rules import NurtureRules
+from leadflow_pipeline.store.schema import campaigns, engagement_events, outcomes, overrides, suppressions
+
+ALWAYS_STOP: Final = ("unsubscribe", "complaint")
+"""Behaviours that stop emails whatever a campaign file says."""
+
+MAY_PASS: Final = ("campaign is not active", "paused by hand")
+"""Objections that wait; all others end a message."""
+
+
+def objection(who: FromClause, rules: NurtureRules, now: datetime) -> ColumnElement[Any]:
+    """Why a row of `who` may not be written to now; NULL where nothing is against it.
+
+    `who` has the columns campaign, lead_id, recipient and recipient_key; `rules` are those of its campaign.
+    """
+    by_hand, since = _standing_override(who, now)
+    was_resumed = case((by_hand == "resume", since), else_=None)
+    return case(
+        (_is_suppressed(who, "address", who.c.recipient_key), "address is suppressed"),
+        (_is_suppressed(who, "domain", _domain(who)), "domain is suppressed"),
+        (by_hand == "stop", "stopped by hand"),
+        *_stop_events(who, {*rules.stop_on, *ALWAYS_STOP}, was_resumed, now),
+        *(_outcomes(who, was_resumed, now) if rules.stop_on_outcome else ()),
+        (by_hand == "pause", MAY_PASS[1]),
+        (_campaign_rests(who), MAY_PASS[0]),
+        else_=None,
+    )
+
+
+def _campaign_rests(who: FromClause) -> ColumnElement[bool]:
+    return ~exists().where(campaigns.c.campaign == who.c.campaign, campaigns.c.status == "active")
+
+
+def _is_suppressed(who: FromClause, scope: str, subject: ColumnElement[Any]) -> ColumnElement[bool]:
+    return exists().where(
+        suppressions.c.scope == scope,
+        suppressions.c.subject == subject,
+        or_(suppressions.c.campaign == "", suppressions.c.campaign == who.c.campaign),
+    )
+
+
+def _domain(who: FromClause) -> ColumnElement[Any]:
+    return func.lower(func.split_part(who.c.recipient, "@", 2))
+
+
+def _standing_override(who: FromClause, now: datetime) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """Value and time of the nurture override that stands; the latest that has not expired."""
+    latest = (
+        select(func.lower(func.btrim(overrides.c.value)).label("value"), overrides.c.occurred_at)
+        .where(
+            overrides.c.campaign == who.c.campaign,
+            overrides.c.lead_id == who.c.lead_id,
+            overrides.c.field == "nurture",
+            overrides.c.occurred_at <= now,
+            or_(overrides.c.expires_at.is_(None), overrides.c.expires_at > now),
+        )
+        .order_by(overrides.c.occurred_at.desc(), overrides.c.override_id.desc())
+        .limit(1)
+        .correlate(who)
+    )
+    value = latest.with_only_columns(func.lower(func.btrim(overrides.c.value))).scalar_subquery()
+    return value, latest.with_only_columns(overrides.c.occurred_at).scalar_subquery()
+
+
+def _stop_events(
+    who: FromClause, behaviours: Iterable[str], was_resumed: ColumnElement[Any], now: datetime
+) -> Iterable[tuple[ColumnElement[bool], str]]:
+    for behaviour in sorted(behaviours):
+        found = exists().where(
+            engagement_events.c.campaign == who.c.campaign,
+            engagement_events.c.lead_id == who.c.lead_id,
+            engagement_events.c.behaviour == behaviour,
+            ~engagement_events.c.is_machine,
+            engagement_events.c.occurred_at <= now,
+            _is_after(engagement_events.c.occurred_at, was_resumed),
+        )
+        yield found, behaviour
+
+
+def _outcomes(
+    who: FromClause, was_resumed: ColumnElement[Any], now: datetime
+) -> Iterable[tuple[ColumnElement[bool], str]]:
+    for outcome in ("won", "lost", "meeting"):
+        found = exists().where(
+            outcomes.c.campaign == who.c.campaign,
+            outcomes.c.lead_id == who.c.lead_id,
+            outcomes.c.outcome == outcome,
+            outcomes.c.occurred_at <= now,
+            _is_after(outcomes.c.occurred_at, was_resumed),
+        )
+        yield found, outcome
+
+
+def _is_after(moment: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:
+    return func.coalesce(moment > other, literal(value=True))

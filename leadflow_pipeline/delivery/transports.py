@@ -1,0 +1,289 @@
+"""How a message leaves: as a file in a folder, or over SMTP.
+
+What belongs here: the wire, step by step, so that it is always known how far a message came. What does not: which
+message leaves, and what its state becomes.
+
+A transport calls `commit()` just before the last byte that makes a server accept, and must stop without that byte where
+the answer is no.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import smtplib
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, Protocol
+
+from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.settings import Settings
+
+Outcome = Literal["accepted", "refused", "deferred", "unreachable", "unknown", "abandoned"]
+Phase = Literal["connect", "mail", "rcpt", "data", "dot", "done"]
+FaultPoint = Callable[[str], None]
+
+COMMAND_SECONDS: Final = 60.0
+DOT_SECONDS: Final = 600.0
+"""RFC 5321, 4.5.3.2.6: giving up earlier is how the same email arrives twice."""
+
+ADDRESS = re.compile(r"\S+@\S+")
+LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
+
+
+def nothing(_point: str) -> None:
+    """Where tests put a fault, nothing happens."""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message ready for the wire."""
+
+    rfc_message_id: str
+    sender: str
+    recipient: str
+    content: bytes
+
+    @property
+    def needs_utf8(self) -> bool:
+        """Whether an address cannot be said in ASCII."""
+        return not (self.sender.isascii() and self.recipient.isascii())
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What happened: `accepted`, `refused` for good, `deferred`, server `unreachable`, `unknown`, or `abandoned`.
+
+    `phase` is how far the conversation came; the reply holds no address.
+    """
+
+    outcome: Outcome
+    phase: Phase
+    reply_code: int | None = None
+    reply_text: str | None = None
+
+
+class Transport(Protocol):
+    """A way out."""
+
+    name: str
+
+    def send(self, letter: Letter, commit: Callable[[], bool]) -> Delivery:
+        """Tries once to deliver. Never raises for what a server or a network does."""
+
+    def close(self) -> None:
+        """Ends what is open."""
+
+
+def transport_of(settings: Settings) -> Transport:
+    """The transport that the settings name."""
+    return Smtp.of(settings) if settings.transport == "smtp" else EmlFolder(settings.outbox_folder)
+
+
+class EmlFolder:
+    """Each message a file that any mail program opens. The same message again is the same file again."""
+
+    name = "eml"
+
+    def __init__(self, folder: Path, at_point: FaultPoint = nothing) -> None:
+        self._folder = folder
+        self._at_point = at_point
+
+    def send(self, letter: Letter, commit: Callable[[], bool]) -> Delivery:
+        """Writes the file beside its place and moves it there whole."""
+        name = hashlib.sha256(letter.rfc_message_id.encode()).hexdigest()[:32]
+        partial = self._folder / f".{name}.partial"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                file.write(letter.content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            return Delivery(
+                "unreachable", "data", reply_text=f"cannot write to the outbox folder: {error.strerror}"
+            )
+        self._at_point("before_wire")
+        if not commit():
+            partial.unlink(missing_ok=True)
+            return Delivery("abandoned", "data")
+        self._at_point("on_wire")
+        partial.replace(self._folder / f"{name}.eml")
+        self._at_point("accepted")
+        return Delivery("accepted", "done")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Smtp:
+    """A mail server, one connection for many messages, one command at a time."""
+
+    name = "smtp"
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        security: str = "starttls",
+        login: tuple[str, str] | None = None,
+        command_seconds: float = COMMAND_SECONDS,
+        dot_seconds: float = DOT_SECONDS,
+        at_point: FaultPoint = nothing,
+    ) -> None:
+        self._host, self._port, self._security, self._login = host, port, security, login
+        self._command_seconds, self._dot_seconds = command_seconds, dot_seconds
+        self._at_point = at_point
+        self._session: smtplib.SMTP | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Smtp:
+        """As the settings say."""
+        login = None
+        if settings.smtp_user is not None:
+            login = (
+                settings.smtp_user,
+                settings.smtp_password.get_secret_value() if settings.smtp_password else "",
+            )
+        return cls(settings.smtp_host, settings.smtp_port, security=settings.smtp_security, login=login)
+
+    def send(self, letter: Letter, commit: Callable[[], bool]) -> Delivery:
+        """MAIL, RCPT, DATA, and the final dot only after `commit`.
+
+        Raises PermanentError where the server refuses our login or has no encryption: no message would ever leave.
+        """
+        try:
+            session = self._opened()
+        except (OSError, smtplib.SMTPException) as error:
+            self.close()
+            return Delivery("unreachable", "connect", getattr(error, "smtp_code", None), _plain(error))
+        before_wire = self._until_dot(session, letter)
+        if before_wire is not None:
+            return before_wire
+        self._at_point("before_wire")
+        if not commit():
+            self.close()
+            return Delivery("abandoned", "data")
+        self._at_point("on_wire")
+        return self._dot(session)
+
+    def close(self) -> None:
+        """Says goodbye if anybody is there, and closes the connection."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def _opened(self) -> smtplib.SMTP:
+        """The open session, if it still answers, else a new one."""
+        if self._session is not None:
+            with suppress(OSError, smtplib.SMTPException):
+                if self._session.rset()[0] == 250:
+                    return self._session
+            self.close()
+        context = ssl.create_default_context()
+        if self._security == "tls":
+            session: smtplib.SMTP = smtplib.SMTP_SSL(
+                self._host, self._port, _own_name(), timeout=self._command_seconds, context=context
+            )
+        else:
+            session = smtplib.SMTP(self._host, self._port, _own_name(), timeout=self._command_seconds)
+        self._session = session
+        session.ehlo_or_helo_if_needed()
+        if self._security == "starttls":
+            if not session.has_extn("starttls"):
+                raise PermanentError(
+                    f"the mail server {self._host} offers no STARTTLS: "
+                    "name one that does, or set LEADFLOW_SMTP_SECURITY to tls or none"
+                )
+            session.starttls(context=context)
+            session.ehlo_or_helo_if_needed()
+        self._log_in(session)
+        return session
+
+    def _log_in(self, session: smtplib.SMTP) -> None:
+        if self._login is None:
+            return
+        try:
+            session.login(*self._login)
+        except smtplib.SMTPAuthenticationError as error:
+            if error.smtp_code >= 500:
+                raise PermanentError(
+                    f"the mail server {self._host} refuses the login ({error.smtp_code}): "
+                    "check LEADFLOW_SMTP_USER and LEADFLOW_SMTP_PASSWORD"
+                ) from None
+            raise
+        except smtplib.SMTPNotSupportedError:
+            raise PermanentError(
+                f"the mail server {self._host} takes no login here: unset LEADFLOW_SMTP_USER, or use encryption"
+            ) from None
+
+    def _until_dot(self, session: smtplib.SMTP, letter: Letter) -> Delivery | None:
+        """Everything but the final dot; what went wrong, if anything did."""
+        if letter.needs_utf8 and not session.has_extn("smtputf8"):
+            return Delivery("refused", "mail", reply_text="the mail server takes no addresses beyond ASCII")
+        options = ("SMTPUTF8", "BODY=8BITMIME") if letter.needs_utf8 else ()
+        phase: Phase = "mail"
+        try:
+            reply = session.mail(letter.sender, options)
+            if reply[0] == 250:
+                phase = "rcpt"
+                reply = session.rcpt(letter.recipient)
+            if phase == "rcpt" and reply[0] in (250, 251):
+                phase = "data"
+                session.putcmd("data")
+                reply = session.getreply()
+                if reply[0] == 354:
+                    session.send(LEADING_DOT.sub(b"..", letter.content))
+                    return None
+            return self._answer(reply, phase)
+        except (OSError, smtplib.SMTPException) as error:
+            self.close()
+            return Delivery("deferred", phase, reply_text=_plain(error))
+
+    def _dot(self, session: smtplib.SMTP) -> Delivery:
+        """The final dot. From here on only the server's answer says what happened."""
+        try:
+            if session.sock is not None:
+                session.sock.settimeout(self._dot_seconds)
+            session.send(b".\r\n")
+            self._at_point("dot")
+            reply = session.getreply()
+            if session.sock is not None:
+                session.sock.settimeout(self._command_seconds)
+        except (OSError, smtplib.SMTPException) as error:
+            self.close()
+            return Delivery("unknown", "dot", reply_text=_plain(error))
+        self._at_point("accepted")
+        return self._answer(reply, "dot")
+
+    def _answer(self, reply: tuple[int, bytes], phase: Phase) -> Delivery:
+        """What a reply means: 2xx accepted, 4xx later, 5xx never; anything else is no SMTP."""
+        code, text = reply
+        said = _plain(text)
+        if code == 421:
+            self.close()
+        if phase == "dot" and 200 <= code < 300:
+            return Delivery("accepted", "done", code, said)
+        if 400 <= code < 500:
+            return Delivery("deferred", phase, code, said)
+        if 500 <= code < 600:
+            return Delivery("refused", phase, code, said)
+        self.close()
+        return Delivery("unknown" if phase == "dot" else "deferred", phase, code if code > 0 else None, said)
+
+
+def _own_name() -> str:
+    """The name we greet with; looking a full one up can take a minute where there is no name server."""
+    return socket.gethostname() or "localhost"
+
+
+def _plain(said: object) -> str:
+    """A reply or error as one short line without addresses, which servers like to repeat."""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return ADDRESS.sub("<address>", " ".join(text.split()))[:500]

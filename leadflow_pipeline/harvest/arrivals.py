@@ -1,0 +1,91 @@
+"""What a batch of rows turns out to be, before it meets the database.
+
+What belongs here: the facts of a batch, whatever its file holds: leads, events or outcomes. What does not: storing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+
+from leadflow_pipeline.harvest import lead_facts
+from leadflow_pipeline.harvest.batches import Batch
+from leadflow_pipeline.harvest.readers import read_file
+from leadflow_pipeline.harvest.records import facts_of, outcomes_of
+from leadflow_pipeline.harvest.rules import SourceRules
+
+Item = TypeVar("Item")
+
+
+class Contents(StrEnum):
+    """What the rows of a file are."""
+
+    LEADS = "leads"
+    EVENTS = "events"
+    OUTCOMES = "outcomes"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """The facts of some rows of a file, each row in exactly one of `records` and `lead_facts`."""
+
+    rows: int
+    records: pd.DataFrame
+    """Leads, and whatever could not be read: the columns of `records.FACT_COLUMNS`."""
+    lead_facts: pd.DataFrame
+    """Events or outcomes, where the file holds such."""
+    told_outcomes: pd.DataFrame
+    """Outcomes that leads' own records tell: content_key, lead_id, outcome, value."""
+
+
+def arrivals(
+    path: Path,
+    contents: Contents,
+    campaign: str,
+    source: SourceRules,
+    received_at: datetime,
+    first_day: datetime,
+) -> Iterator[Arrival]:
+    """Everything a file holds, batch by batch. Raises FileRefused for a file that cannot be read."""
+    for batch in read_file(path, source):
+        rows = batch.row_count
+        facts = told = pd.DataFrame()
+        if contents is Contents.LEADS:
+            records = facts_of(batch, source, received_at, first_day)
+            if source.outcome is not None:
+                told = _told_outcomes(campaign, batch, records, source)
+        else:
+            facts, rest = _lead_facts(contents, campaign, batch, path.name)
+            records = facts_of(rest, source, received_at, first_day)
+        yield Arrival(rows, records, facts, told)
+
+
+def _told_outcomes(campaign: str, batch: Batch, records: pd.DataFrame, source: SourceRules) -> pd.DataFrame:
+    readable = records.loc[records["unreadable_reason"].isna(), ["row_number", "content_key"]]
+    return outcomes_of(campaign, batch, source).merge(readable, on="row_number").drop(columns="row_number")
+
+
+def _lead_facts(
+    contents: Contents, campaign: str, batch: Batch, file_name: str
+) -> tuple[pd.DataFrame, Batch]:
+    is_event = contents is Contents.EVENTS
+    if batch.cells.num_columns:
+        needed = "behaviour" if is_event else "outcome"
+        lead_facts.require_fact_columns(batch.cells.column_names, needed, file_name)
+    return (lead_facts.events_of if is_event else lead_facts.outcomes_of_leads)(campaign, batch)
+
+
+def one_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items; the next is made in a thread of its own while the caller stores the last."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader") as reader:
+        ahead = reader.submit(next, items, None)
+        while (item := ahead.result()) is not None:
+            ahead = reader.submit(next, items, None)
+            yield item

@@ -1,0 +1,208 @@
+"""The release door: what is due now becomes a message once, and nothing else does."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from leadflow_pipeline.campaign import set_status
+from leadflow_pipeline.delivery.dispatch import count_due, dispatch_due
+from leadflow_pipeline.delivery.release import release_due
+from leadflow_pipeline.store.facts import add_override, add_suppression
+from leadflow_pipeline.store.keys import address_key
+from leadflow_pipeline_tests.delivery.world import NOW, TODAY, YESTERDAY, World
+
+
+def override(world: World, value: str, **moments: object) -> None:
+    add_override(
+        world.engine, campaign="spring-sale", lead_id="lead-0", field="nurture", value=value, actor="a person",
+        reason="because", **{"occurred_at": NOW - timedelta(minutes=5), **moments},
+    )  # fmt: skip
+
+
+def released(world: World, at=NOW, **options: object) -> int:
+    return release_due(world.engine, world.settings, at, **options).count
+
+
+def test_what_is_due_is_released_once(world: World) -> None:
+    world.register()
+    world.plan(3)
+    assert count_due(world.engine, NOW) == 3
+    assert [released(world), released(world)] == [3, 0]
+    assert {row["state"] for row in world.rows()} == {"planned"}
+
+
+def test_before_its_time_and_after_its_time_nothing_is_released(world: World) -> None:
+    world.register()
+    world.plan(1, planned_at=NOW, stale_after=timedelta(hours=72))
+    assert released(world, NOW - timedelta(seconds=1)) == 0
+    assert released(world, NOW + timedelta(hours=72)) == 0
+    assert released(world, NOW + timedelta(hours=72) - timedelta(seconds=1)) == 1
+
+
+def test_a_backfill_of_a_hundred_days_releases_nothing(world: World) -> None:
+    world.register()
+    for days in range(5, 105):
+        day = TODAY - timedelta(days=days)
+        world.plan(3, day=day, planned_at=NOW - timedelta(days=days - 1))
+    assert dispatch_due(world.engine, world.settings, NOW).to_dict()["released"] == 0
+    assert not world.settings.outbox_folder.exists()
+
+
+def test_a_plan_computed_again_under_another_tier_sends_no_step_twice(world: World) -> None:
+    world.register()
+    world.plan(2)
+    released(world)
+    world.plan(2, day=YESTERDAY - timedelta(days=1), sequence="cold_outreach")
+    world.plan(2, sequence="cold_outreach")
+    assert released(world) == 0
+
+
+def test_a_dry_run_counts_and_leaves_no_trace(world: World) -> None:
+    world.register()
+    world.plan(2)
+    summary = dispatch_due(world.engine, world.settings, NOW, dry_run=True)
+    assert (summary.released, summary.by_sequence, world.rows()) == (2, {"regular_nurture": 2}, [])
+
+
+def test_a_limit_leaves_the_rest_for_the_next_time(world: World) -> None:
+    world.register()
+    world.plan(5)
+    assert [released(world, limit=2), released(world, limit=2), released(world, limit=2)] == [2, 2, 1]
+
+
+def test_paused_campaigns_release_nothing(world: World) -> None:
+    world.register()
+    world.plan(1)
+    set_status(world.engine, "spring-sale", "paused", actor="a person")
+    assert released(world) == 0
+    set_status(world.engine, "spring-sale", "active", actor="a person")
+    assert released(world) == 1
+
+
+@pytest.mark.parametrize("state", ["PAUSED", "STOPPED", "GRADUATED"])
+def test_a_lead_that_the_plan_holds_now_is_not_written_to(world: World, state: str) -> None:
+    world.register()
+    world.plan([{"lead_id": "lead-0"}], day=YESTERDAY - timedelta(days=1))
+    world.plan([{"lead_id": "lead-0"}], state=state)
+    result = release_due(world.engine, world.settings, NOW)
+    assert (result.count, set(result.held)) == (0, {f"plan: {state.lower()}"})
+
+
+def test_a_touch_of_an_enrolment_that_was_superseded_is_not_released(world: World) -> None:
+    world.register()
+    world.plan([{"lead_id": "lead-0"}], day=YESTERDAY - timedelta(days=1))
+    world.plan([{"lead_id": "lead-0", "enrolment_id": "the new one"}], planned_at=NOW + timedelta(hours=1))
+    assert released(world) == 0
+
+
+@pytest.mark.parametrize("behaviour", ["reply", "unsubscribe", "bounce", "complaint", "meeting"])
+def test_what_happened_a_minute_ago_counts(world: World, behaviour: str) -> None:
+    world.register()
+    world.plan(2)
+    world.event("lead-0", behaviour, NOW - timedelta(minutes=1))
+    result = release_due(world.engine, world.settings, NOW)
+    assert (result.count, result.held[behaviour]) == (1, 1)
+
+
+def test_opens_machines_and_other_campaigns_hold_nobody(world: World) -> None:
+    world.register()
+    world.register("autumn-sale")
+    world.plan(1)
+    world.event("lead-0", "open", NOW - timedelta(minutes=1))
+    world.event("lead-0", "reply", NOW - timedelta(minutes=1), is_machine=True)
+    world.event("lead-0", "unsubscribe", NOW - timedelta(minutes=1), campaign="autumn-sale")
+    assert released(world) == 1
+
+
+def test_an_unsubscription_counts_even_where_the_campaign_file_forgot_it(world: World) -> None:
+    world.register(nurture="stop_on: [reply]")
+    world.plan(1)
+    world.event("lead-0", "unsubscribe", NOW - timedelta(minutes=1))
+    assert released(world) == 0
+
+
+@pytest.mark.parametrize("outcome", ["won", "lost", "meeting"])
+def test_outcomes_count(world: World, outcome: str) -> None:
+    world.register()
+    world.plan(1)
+    world.outcome("lead-0", outcome, NOW - timedelta(minutes=1))
+    assert released(world) == 0
+
+
+@pytest.mark.parametrize(
+    ("scope", "subject", "campaign", "count"),
+    [
+        ("address", "lead-0@leads.example", "", 0),
+        ("address", "lead-0@leads.example", "spring-sale", 0),
+        ("address", "lead-0@leads.example", "autumn-sale", 1),
+        ("domain", "leads.example", "", 0),
+        ("domain", "example", "", 1),
+    ],
+)
+def test_suppressions_count(world: World, scope: str, subject: str, campaign: str, count: int) -> None:
+    world.register()
+    world.plan(1)
+    named = address_key(subject) if scope == "address" else subject
+    add_suppression(world.engine, scope=scope, subject=named, reason="asked", campaign=campaign)
+    assert released(world) == count
+
+
+def test_a_hand_stops_pauses_and_resumes(world: World) -> None:
+    world.register()
+    world.plan(1)
+    world.event("lead-0", "reply", NOW - timedelta(hours=1))
+    override(world, "resume", expires_at=NOW + timedelta(hours=1))
+    override(world, "pause", occurred_at=NOW - timedelta(minutes=4), expires_at=NOW + timedelta(minutes=10))
+    assert released(world) == 0
+    assert released(world, NOW + timedelta(hours=2)) == 0, "with the resumption the reply counts again"
+    assert released(world, NOW + timedelta(minutes=11)) == 1
+
+
+def test_one_sequence_at_a_time_writes_to_a_person(world: World) -> None:
+    for slug in ("autumn-sale", "spring-sale"):
+        world.register(slug)
+        world.plan([{"lead_id": f"{slug}-lead", "email": "Anna@leads.example"}], campaign=slug)
+    result = release_due(world.engine, world.settings, NOW)
+    assert (result.count, result.held["another sequence writes to the person"]) == (1, 1)
+    assert world.rows()[0]["campaign"] == "autumn-sale"
+    dispatch_due(world.engine, world.settings, NOW)
+
+    world.plan(
+        [{"lead_id": "autumn-sale-lead", "email": "anna@leads.example"}],
+        campaign="autumn-sale", day=TODAY, state="COMPLETED", planned_at=NOW + timedelta(days=30),
+    )  # fmt: skip
+    assert released(world, NOW + timedelta(hours=1)) == 0, "not on the same day"
+    assert released(world, NOW + timedelta(hours=21)) == 1
+
+
+def test_after_a_standstill_two_steps_do_not_leave_together(world: World) -> None:
+    world.register()
+    world.plan(1, day=YESTERDAY - timedelta(days=2), step=1, planned_at=NOW - timedelta(hours=60))
+    world.plan(1, step=2)
+    assert dispatch_due(world.engine, world.settings, NOW).sent == 1
+    assert dispatch_due(world.engine, world.settings, NOW + timedelta(hours=1)).sent == 0
+    assert dispatch_due(world.engine, world.settings, NOW + timedelta(hours=21)).sent == 1
+    assert [row["step"] for row in world.rows()] == [1, 2]
+
+
+def test_a_template_without_a_needed_default_is_held_until_it_is_mended(world: World) -> None:
+    own = "sequences: {regular_nurture: {emails: [%s]}}\n  unused: 1"
+    email = '{delay_days: %d, subject: "Hello %s", text: "Hello"}'
+    four = [email % (number, "{{ first_name }}" if number == 0 else "there") for number in range(4)]
+    world.register(nurture=own.replace("\n  unused: 1", "") % ", ".join(four))
+    world.plan([{"lead_id": "lead-0"}, {"lead_id": "lead-1", "first_name": "Anna"}])
+    result = release_due(world.engine, world.settings, NOW)
+    assert result.count == 1
+    assert list(result.held) == [
+        "regular_nurture 1: 'first_name' is undefined: give the token a default in the template"
+    ]
+    world.register()
+    assert released(world) == 1
+
+
+def test_old_days_are_dated_by_their_plan_not_by_their_partition(world: World) -> None:
+    world.register()
+    world.plan(1, day=date(2026, 5, 3), planned_at=NOW - timedelta(hours=30))
+    assert released(world) == 1

@@ -1,0 +1,137 @@
+"""A mail server that can misbehave, on a real socket.
+
+What belongs here: how a server may treat a message, and what it took. What does not: what a client should make of it.
+
+A message is taken when its final dot was answered with 250, or when it was kept and the line then went dead: the two
+cases that a receiver cannot tell apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Callable
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any, Literal
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+
+Manner = Literal[
+    "accept", "busy at rcpt", "refuse at rcpt", "drop at data", "drop after dot", "keep and drop", "busy after dot",
+    "refuse after dot", "stall after dot", "close for service",
+]  # fmt: skip
+
+
+class MailServer:
+    """A server on a free port of 127.0.0.1. `manner` is asked for each message, by its recipient."""
+
+    def __init__(self, manner: Callable[[str], Manner] = lambda _recipient: "accept", **options: Any) -> None:
+        self.manner = manner
+        self.taken: Counter[str] = Counter()
+        self.answered_250: set[str] = set()
+        self.messages: list[EmailMessage] = []
+        self.connections = 0
+        self._lock = threading.Lock()
+        self._controller = _Controller(self, hostname="127.0.0.1", port=0, **options)
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        assert self._controller.server is not None
+        return int(self._controller.server.sockets[0].getsockname()[1])
+
+    def __enter__(self) -> MailServer:
+        self._controller.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._controller.stop()
+
+    def take(self, content: bytes, *, answered: bool) -> None:
+        """Keeps a message."""
+        message = message_from_bytes(content, policy=default)
+        assert isinstance(message, EmailMessage)
+        with self._lock:
+            self.taken[str(message["Message-ID"])] += 1
+            self.messages.append(message)
+            if answered:
+                self.answered_250.add(str(message["Message-ID"]))
+
+
+class _Controller(Controller):
+    def __init__(self, server: MailServer, **options: Any) -> None:
+        self.mail_server = server
+        super().__init__(_Handler(server), **options)
+
+    def factory(self) -> SMTP:
+        return _Conversation(self.mail_server, self.handler, **self.SMTP_kwargs)
+
+    def _trigger_server(self) -> None:
+        """The port is chosen by the system, so the usual trial connection has nowhere to go."""
+
+
+class _Conversation(SMTP):
+    def __init__(self, server: MailServer, handler: Any, **options: Any) -> None:
+        self.mail_server = server
+        server.connections += 1
+        super().__init__(handler, hostname="mail.example.org", enable_SMTPUTF8=True, **options)
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 (the library's name)
+        if self.envelope is not None and self.envelope.rcpt_tos:
+            if self.mail_server.manner(self.envelope.rcpt_tos[0]) == "drop at data":
+                assert self.transport is not None
+                self.transport.abort()
+                return
+        await super().smtp_DATA(arg)
+
+
+class _Handler:
+    def __init__(self, server: MailServer) -> None:
+        self.server = server
+
+    async def handle_RCPT(  # noqa: N802 (the library's name)
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        manner = self.server.manner(address)
+        if manner == "busy at rcpt":
+            return f"451 4.7.1 <{address}> greylisted, come again"
+        if manner == "refuse at rcpt":
+            return f"550 5.1.1 <{address}> unknown here"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        assert isinstance(envelope.content, bytes)
+        assert server.transport is not None
+        manner = self.server.manner(envelope.rcpt_tos[0])
+        if manner == "keep and drop":
+            self.server.take(envelope.content, answered=False)
+        if manner in ("drop after dot", "keep and drop"):
+            server.transport.abort()
+            return "250 never heard"
+        if manner == "stall after dot":
+            await asyncio.sleep(5)
+            return "451 4.3.0 too late"
+        if manner == "busy after dot":
+            return "452 4.3.1 no room now"
+        if manner == "refuse after dot":
+            return "554 5.7.1 not wanted"
+        if manner == "close for service":
+            return "421 4.3.2 closing"
+        self.server.take(envelope.content, answered=True)
+        return "250 OK"
+
+
+def only_login(user: str, password: str) -> Callable[..., AuthResult]:
+    """An authenticator that knows one account."""
+
+    def authenticate(
+        _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any
+    ) -> AuthResult:
+        return AuthResult(success=data.login == user.encode() and data.password == password.encode())
+
+    return authenticate

@@ -1,0 +1,163 @@
+"""Which days are due, from what was written and what has happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, insert, text
+
+from leadflow_pipeline.partitions import days_between
+from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.due_days import DaysBehind, DueDays, days_behind, due_days
+
+FIRST, LAST = date(2026, 3, 1), date(2026, 3, 10)
+LONG_AGO = datetime(2026, 3, 20, 12, tzinfo=UTC)
+"""When the days of these tests were computed."""
+
+
+def record(engine: Engine, campaign: str, day: date, known_at: datetime = LONG_AGO - timedelta(hours=1)) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            insert(schema.source_records).values(
+                campaign=campaign,
+                source="website",
+                content_key=f"{day}{known_at}",
+                occurred_at=datetime(day.year, day.month, day.day, 9, tzinfo=UTC),
+                received_at=known_at,
+                origin="leads.csv",
+                row_number=1,
+                payload={},
+            )
+        )
+
+
+def event(engine: Engine, campaign: str, day: date, known_at: datetime) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            insert(schema.engagement_events).values(
+                campaign=campaign,
+                event_id=f"{day}{known_at}",
+                lead_id="lead",
+                behaviour="click",
+                occurred_at=datetime(day.year, day.month, day.day, 9, tzinfo=UTC),
+                received_at=known_at,
+                origin="test",
+            )
+        )
+
+
+def computed(
+    engine: Engine,
+    campaign: str,
+    first: date,
+    last: date,
+    at: datetime = LONG_AGO,
+    tables: tuple = schema.DERIVED_TABLES,
+) -> None:
+    rows = [
+        {
+            "table_name": table.name,
+            "campaign": campaign,
+            "day": day,
+            "campaign_version": 1,
+            "rows": 0,
+            "run_id": "run",
+            "written_at": at + timedelta(seconds=position),
+        }
+        for position, table in enumerate(schema.DERIVED_TABLES)
+        if table in tables
+        for day in days_between(first, last)
+    ]
+    upsert = text(
+        "INSERT INTO leadflow.partition_lineage "
+        "VALUES (:table_name, :campaign, :day, :campaign_version, :rows, :run_id, :written_at) "
+        "ON CONFLICT (table_name, campaign, day) DO UPDATE SET written_at = excluded.written_at"
+    )
+    with engine.begin() as connection:
+        connection.execute(upsert, rows)
+
+
+def due(engine: Engine) -> list[DueDays]:
+    return due_days(engine, date(2026, 1, 1), LAST)
+
+
+@pytest.fixture
+def spring(campaign: Callable[..., str]) -> str:
+    return campaign("spring")
+
+
+def test_a_campaign_without_a_record_has_no_due_day(engine: Engine, spring: str) -> None:
+    assert due(engine) == []
+
+
+def test_the_first_run_begins_with_the_first_record(engine: Engine, spring: str) -> None:
+    record(engine, spring, date(2026, 3, 4))
+    assert due(engine) == [DueDays(spring, date(2026, 3, 4), LAST)]
+
+
+def test_a_week_without_a_tick_is_made_good_at_once(engine: Engine, spring: str) -> None:
+    record(engine, spring, FIRST)
+    computed(engine, spring, FIRST, date(2026, 3, 3))
+    assert due(engine) == [DueDays(spring, date(2026, 3, 4), LAST)]
+
+
+def test_a_campaign_that_is_up_to_date_has_no_due_day(engine: Engine, spring: str) -> None:
+    record(engine, spring, FIRST)
+    computed(engine, spring, FIRST, LAST)
+    assert due(engine) == []
+
+
+@pytest.mark.parametrize("fact", [record, event], ids=["record", "event"])
+def test_a_fact_that_arrives_late_makes_its_day_due_again_and_all_after_it(
+    engine: Engine, spring: str, fact: Callable[..., None]
+) -> None:
+    record(engine, spring, FIRST)
+    computed(engine, spring, FIRST, LAST)
+    fact(engine, spring, date(2026, 3, 6), LONG_AGO + timedelta(hours=1))
+    assert due(engine) == [DueDays(spring, date(2026, 3, 6), LAST)]
+    computed(engine, spring, date(2026, 3, 6), LAST, LONG_AGO + timedelta(hours=2))
+    assert due(engine) == []
+
+
+def test_a_run_that_ended_half_way_stays_due(engine: Engine, spring: str) -> None:
+    record(engine, spring, FIRST)
+    computed(engine, spring, FIRST, LAST)
+    computed(
+        engine, spring, date(2026, 3, 5), LAST, LONG_AGO + timedelta(hours=1), (schema.harvested_leads,)
+    )
+    assert due(engine) == [DueDays(spring, date(2026, 3, 5), LAST)]
+
+
+def test_facts_before_the_first_partition_are_never_due(engine: Engine, spring: str) -> None:
+    record(engine, spring, date(2025, 12, 31))
+    record(engine, spring, FIRST)
+    computed(engine, spring, FIRST, LAST)
+    assert due(engine) == []
+
+
+def test_today_is_not_due_before_it_has_ended(engine: Engine, spring: str) -> None:
+    record(engine, spring, LAST + timedelta(days=1))
+    assert due(engine) == []
+
+
+@pytest.mark.parametrize("status", ["paused", "archived"])
+def test_only_active_campaigns_have_due_days(
+    engine: Engine, campaign: Callable[..., str], status: str
+) -> None:
+    record(engine, campaign("autumn", status=status), FIRST)
+    assert due(engine) == []
+
+
+def test_earlier_days_that_cannot_be_relied_on_are_counted(engine: Engine, spring: str) -> None:
+    record(engine, spring, FIRST)
+    computed(engine, spring, date(2026, 3, 3), LAST)
+    event(engine, spring, date(2026, 3, 4), LONG_AGO + timedelta(days=1))
+    with engine.connect() as connection:
+        scored = days_behind(connection, schema.scored_leads, [schema.enriched_leads], spring, LAST)
+        routed = days_behind(connection, schema.routed_leads, [schema.qualified_leads], spring, LAST)
+        first = days_behind(connection, schema.routed_leads, [schema.qualified_leads], spring, FIRST)
+    assert scored == DaysBehind(missing=2, outdated=1)
+    assert routed == DaysBehind(missing=2, outdated=0)
+    assert first == DaysBehind(0, 0)
