@@ -17,7 +17,6 @@ from pathlib import Path
 import dagster as dg
 
 from leadflow_pipeline.delivery.dispatch import dispatch_due
-from leadflow_pipeline.delivery.jobs import dispatch
 from leadflow_pipeline.harvest.importing import import_landed
 from leadflow_pipeline.harvest.landing import landed_files
 from leadflow_pipeline.partitions import (
@@ -55,8 +54,7 @@ LATEST_DAY_CHECK = dg.AssetSelection.checks(
     dg.AssetCheckKey(dg.AssetKey(LAST_TABLE.name), LATEST_DAY_PRESENT)
 )
 
-# --- the daily chain
-# ---------------------------------------------------------------------------------------------
+# --- the daily chain ----------------------------------------------------------------------------------------
 
 daily_pipeline = dg.define_asset_job(
     "daily_pipeline",
@@ -107,8 +105,7 @@ def next_attempt(instance: dg.DagsterInstance, campaign: str, work: str) -> int 
     return attempts + 1 if attempts < ATTEMPTS else None
 
 
-# --- campaigns and files that appear
-# ------------------------------------------------------------------------------
+# --- campaigns and files that appear ------------------------------------------------------------------------
 
 
 @dg.sensor(
@@ -200,8 +197,24 @@ def import_request(
     )
 
 
-# --- what goes out
-# ------------------------------------------------------------------------------------------------
+# --- what goes out ------------------------------------------------------------------------------------------
+
+
+@dg.op
+def dispatch_due_messages(context: dg.OpExecutionContext, store: StoreResource) -> None:
+    """Releases touches that are due now into the outbox, and sends what it holds."""
+    with plain_failures():
+        summary = dispatch_due(store.engine, get_settings())
+    context.add_output_metadata(summary.to_dict())
+
+
+@dg.job(
+    description="Sends what is due now, each message once. What was due long ago expires unsent.",
+    tags={"dagster/max_retries": "0"},
+)
+def dispatch() -> None:
+    """One step. Not retried: what stayed behind is due at the next tick."""
+    dispatch_due_messages()
 
 
 @dg.schedule(
@@ -220,8 +233,17 @@ def dispatch_schedule(store: StoreResource) -> dg.RunRequest | dg.SkipReason:
     return dg.RunRequest(run_key=now.isoformat())
 
 
-# --- watching
-# ----------------------------------------------------------------------------------------------------
+# --- reports --------------------------------------------------------------------------------------------------
+
+report_automation = dg.AutomationConditionSensorDefinition(
+    "report_automation",
+    target=dg.AssetSelection.groups("insight"),
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Makes a campaign's report again when its daily tables have changed.",
+)
+
+# --- watching -----------------------------------------------------------------------------------------------
 
 latest_day_watch = dg.define_asset_job(
     "latest_day_watch",
@@ -260,4 +282,4 @@ def record_failures(context: dg.RunFailureSensorContext, store: StoreResource) -
 
 JOBS = (daily_pipeline, import_landed_files, dispatch, latest_day_watch)
 SCHEDULES = (daily_schedule, dispatch_schedule, latest_day_schedule)
-SENSORS = (register_campaigns, landing_folders, record_failures)
+SENSORS = (register_campaigns, landing_folders, report_automation, record_failures)

@@ -32,6 +32,8 @@ def standing_overrides(
     about["value"] = _spelt_as(about["value"], among)
     about = about[about["value"].notna()]
     affected = keys.loc[keys["lead_id"].isin(about["lead_id"]), ["lead_id", "day"]]
+    if affected.empty:
+        return about.loc[[], COLUMNS].reindex(keys.index)
     pairs = affected.reset_index(names="key").merge(
         about[["lead_id", "override_id", "expires_at", *COLUMNS]], on="lead_id"
     )

@@ -10,6 +10,7 @@ D: facts on or after the next midnight UTC do not exist for it.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +19,10 @@ import dagster as dg
 import pandas as pd
 
 from leadflow_pipeline.settings import get_settings
+
+# Dagster is pinned, and what is beta in it (ranges in one run, partition mappings) is tested here: a person at
+# a terminal can do nothing about it.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 CAMPAIGN_SLUG = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
 """Anything else in a key (`|`, `/`, `,`) would break partition keys silently."""

@@ -34,10 +34,11 @@ def say(text: str, where: npt.NDArray[np.bool_]) -> pa.Array:
 
 def join(pieces: Sequence[pa.Array], between: str = "") -> pa.Array:
     """The pieces of each row in order, those that are null left out; "" where all are."""
-    # Each piece brings its own separator: joining with null_handling="skip" loses rows whose pieces are all null.
-    separator, empty = pa.scalar(between, TEXT), pa.scalar("", TEXT)
-    preceded = [pc.fill_null(pc.binary_join_element_wise(separator, piece, empty), "") for piece in pieces]
-    return pc.utf8_slice_codeunits(pc.binary_join_element_wise(*preceded, empty), start=len(between))
+    # Arrow drops a row whose pieces are all null, so a last piece is there for every row; what comes before
+    # it then ends in a separator too many.
+    last = say("", np.ones(len(pieces[0]), dtype=bool))
+    joined = pc.binary_join_element_wise(*pieces, last, pa.scalar(between, TEXT), null_handling="skip")
+    return pc.utf8_slice_codeunits(joined, start=0, stop=-len(between)) if between else joined
 
 
 def as_column(texts: pa.Array, index: pd.Index) -> pd.Series[str]:

@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import Engine, select, text
 
 from leadflow_pipeline.campaign import register
+from leadflow_pipeline.cli.runs import QUIET
 from leadflow_pipeline.definitions import STAGE_ASSETS, build_defs
 from leadflow_pipeline.harvest.importing import Contents, import_file
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRange, days_between
@@ -61,7 +62,7 @@ def compute(engine: Engine) -> Iterator[Compute]:
                 instance=instance,
                 resources=resources,
                 tags=partitions.tags,
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                run_config=QUIET,
             )
             assert result.success
 
@@ -144,7 +145,9 @@ def lead_rows(random_numbers: np.random.Generator, count: int = 200) -> pd.DataF
 def corrections(random_numbers: np.random.Generator) -> pd.DataFrame:
     """Later records of leads already known."""
     again = lead_rows(random_numbers, 60)
-    return again.assign(Received="2026-03-" + pd.Series(random_numbers.integers(10, 31, len(again))).astype("str"))
+    return again.assign(
+        Received="2026-03-" + pd.Series(random_numbers.integers(10, 31, len(again))).astype("str")
+    )
 
 
 def event_rows(random_numbers: np.random.Generator, count: int = 700) -> pd.DataFrame:
@@ -152,7 +155,9 @@ def event_rows(random_numbers: np.random.Generator, count: int = 700) -> pd.Data
     moments = datetime(2026, 3, 1, tzinfo=UTC) + pd.to_timedelta(
         random_numbers.integers(0, len(DAYS) * 86_400, count), unit="s"
     )
-    behaviours = np.array(["open", "click", "visit", "form", "reply", "meeting", "unsubscribe", "yawn"], dtype=object)
+    behaviours = np.array(
+        ["open", "click", "visit", "form", "reply", "meeting", "unsubscribe", "yawn"], dtype=object
+    )
     likely = [0.35, 0.25, 0.2, 0.08, 0.04, 0.02, 0.03, 0.03]
     return pd.DataFrame(
         {
@@ -172,7 +177,9 @@ def outcome_rows(random_numbers: np.random.Generator) -> pd.DataFrame:
         {
             "email": [f"lead{number}@leads.example" for number in leads],
             "outcome": random_numbers.choice(np.array(["won", "lost"], dtype=object), len(leads)),
-            "occurred_at": [f"2026-03-{day:02d}T12:00:00Z" for day in random_numbers.integers(5, 31, len(leads))],
+            "occurred_at": [
+                f"2026-03-{day:02d}T12:00:00Z" for day in random_numbers.integers(5, 31, len(leads))
+            ],
         }
     )
 

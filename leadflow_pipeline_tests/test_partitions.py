@@ -87,7 +87,8 @@ def test_a_range_is_one_run_and_each_of_its_partitions_has_metadata_of_its_own()
         result = dg.materialize([seen], instance=instance, tags=partitions.tags)
         leads = {
             event.partition: event.materialization.metadata["leads"].value
-            for event in result.asset_materializations_for_node("seen") and result.get_asset_materialization_events()
+            for event in result.asset_materializations_for_node("seen")
+            and result.get_asset_materialization_events()
         }
     assert leads == dict(zip(partitions.keys, [0, 0, 0, 7], strict=True))
 

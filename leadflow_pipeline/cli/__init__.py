@@ -9,7 +9,7 @@ from __future__ import annotations
 import typer
 from sqlalchemy.exc import OperationalError
 
-from leadflow_pipeline.cli import campaign, database, dispatch, leads, operate
+from leadflow_pipeline.cli import campaign, database, demo, dispatch, leads, operate
 from leadflow_pipeline.cli.output import fail
 from leadflow_pipeline.errors import LeadflowError
 
@@ -20,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+demo.register(app)
 operate.register(app)
 leads.register(app)
 dispatch.register(app)

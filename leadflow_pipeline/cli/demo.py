@@ -39,6 +39,7 @@ class Changes:
     """What this run of the demo has added to the database and the world."""
 
     records: int = 0
+    events: int = 0
     days: int = 0
     messages: int = 0
 
@@ -46,7 +47,10 @@ class Changes:
         """For the end of the demo."""
         if self == Changes():
             return "Nothing changed: every record was known, every day computed, and no email was due."
-        return f"Added {self.records:,} records, computed {self.days:,} days, sent {self.messages:,} emails."
+        return (
+            f"Added {self.records:,} records and {self.events:,} events, computed {self.days:,} days, "
+            f"sent {self.messages:,} emails."
+        )
 
 
 def register(app: typer.Typer) -> None:
@@ -82,7 +86,9 @@ def step(what: str) -> Iterator[None]:
     started = datetime.now(UTC)
     with error_console.status(what):
         yield
-    error_console.print(f"[green]done[/]  {what}  [dim]{(datetime.now(UTC) - started).total_seconds():.1f} s[/]")
+    error_console.print(
+        f"[green]done[/]  {what}  [dim]{(datetime.now(UTC) - started).total_seconds():.1f} s[/]"
+    )
 
 
 def add_campaigns(engine: Engine) -> tuple[str, str]:
@@ -100,7 +106,7 @@ def import_bank(engine: Engine, campaign: str, changes: Changes) -> None:
     """Imports the bank's contacts; their outcomes go where no rule can see them."""
     from leadflow_pipeline.harvest.importing import import_file
 
-    count(import_file(engine, campaign, samples.BANK_LEADS), changes)
+    changes.records += added(import_file(engine, campaign, samples.BANK_LEADS))
 
 
 def import_b2b(engine: Engine, campaign: str, changes: Changes) -> None:
@@ -114,10 +120,10 @@ def import_b2b(engine: Engine, campaign: str, changes: Changes) -> None:
         for source in samples.B2B_SOURCES:
             path = Path(folder) / samples.b2b_leads(source).name
             dated_leads(samples.b2b_leads(source), first_run).to_csv(path, index=False)
-            count(import_file(engine, campaign, path, source=source), changes)
+            changes.records += added(import_file(engine, campaign, path, source=source))
         path = Path(folder) / samples.B2B_EVENTS.name
         dated_events(samples.B2B_EVENTS, first_run).to_csv(path, index=False)
-        count(import_file(engine, campaign, path, contents=Contents.EVENTS), changes)
+        changes.events += added(import_file(engine, campaign, path, contents=Contents.EVENTS))
 
 
 def dated_leads(path: Path, first_run: date) -> pd.DataFrame:
@@ -135,9 +141,9 @@ def dated_events(path: Path, first_run: date) -> pd.DataFrame:
     return events.assign(occurred_at=noon.dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
-def count(report: ImportReport, changes: Changes) -> None:
-    """Adds an import to the changes."""
-    changes.records += report.new + report.quarantined
+def added(report: ImportReport) -> int:
+    """Facts that an import added."""
+    return report.new + report.quarantined
 
 
 def last_record_day(engine: Engine, campaign: str) -> date | None:
@@ -155,7 +161,9 @@ def compute(
 
     due = choose_days(engine, campaign, None, last)
     if due is None:
-        error_console.print(f"[green]done[/]  {campaign}: every day up to {last or 'yesterday'} was computed before")
+        error_console.print(
+            f"[green]done[/]  {campaign}: every day up to {last or 'yesterday'} was computed before"
+        )
         return
     with step(f"{campaign}: harvest, enrich, score, qualify, route, nurture for {len(due.days):,} days"):
         report = run_days(instance, engine, due)
@@ -175,7 +183,11 @@ def draw_report(instance: dg.DagsterInstance, campaign: str) -> None:
     from leadflow_pipeline.insight.assets import campaign_report
 
     dg.materialize(
-        [campaign_report], instance=instance, resources=defs.resources, partition_key=campaign, run_config=QUIET
+        [campaign_report],
+        instance=instance,
+        resources=defs.resources,
+        partition_key=campaign,
+        run_config=QUIET,
     )
 
 

@@ -275,15 +275,16 @@ def _last_written(now: datetime) -> Any:
 
 
 def _distances(due: pd.DataFrame, rules: NurtureRules) -> pd.Series[pd.Timedelta]:
-    """How far each touch must keep from the email before: its own delay, or less than a day where that is longer."""
+    """How far each touch must keep from the email before, which a later step may shorten by its own delay."""
     delays = {
         (sequence, step): min(timedelta(days=email.delay_days), MOST_DISTANCE)
         for sequence in due["sequence"].unique()
         for step, email in enumerate(rules.emails_of(sequence), 1)
+        if step > 1
     }
     keys = pd.MultiIndex.from_frame(due[["sequence", "step"]])
-    known = pd.Series(delays, dtype="timedelta64[us]").reindex(keys).fillna(MOST_DISTANCE)
-    return known.set_axis(due.index)
+    known = [delays.get(key, MOST_DISTANCE) for key in keys]
+    return pd.Series(known, index=due.index, dtype="timedelta64[us]")
 
 
 def _messages(

@@ -75,13 +75,12 @@ def first_known(leads: pd.DataFrame, providers: Sequence[Provider]) -> KnownFiel
     provenance: dict[str, pd.Series] = {}
     answers = [(provider.name, provider.look_up(leads)) for provider in providers]
     for field in FIELDS:
-        known = [(name, answer[field]) for name, answer in answers if field in answer.columns]
+        known = {name: answer[field] for name, answer in answers if field in answer.columns}
         if not known:
             raise ValueError(f"no provider gives {field}: put GivenProvider among the providers")
-        value = known[0][1]
-        cases = {}
-        for name, other in known:
-            cases[name] = other.notna()
-            value = value.fillna(other) if other is not value else value
-        values[field], provenance[field] = value, label(cases)
+        first, *others = known.values()
+        for other in others:
+            first = first.fillna(other)
+        values[field] = first
+        provenance[field] = label({name: value.notna() for name, value in known.items()})
     return KnownFields(pd.DataFrame(values, index=leads.index), pd.DataFrame(provenance, index=leads.index))

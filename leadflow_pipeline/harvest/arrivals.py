@@ -1,6 +1,7 @@
 """What a batch of rows turns out to be, before it meets the database.
 
-What belongs here: the facts of a batch, whatever its file holds: leads, events or outcomes. What does not: storing.
+What belongs here: the facts of a batch, whatever its file holds: leads, events or outcomes. What does not:
+storing.
 """
 
 from __future__ import annotations

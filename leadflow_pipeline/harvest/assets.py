@@ -1,6 +1,7 @@
 """Harvest in Dagster: the records of a range of days become leads and quarantine.
 
-What belongs here: reading facts and earlier leads, calling the plan, and counts for people. What does not: any rule.
+What belongs here: reading facts and earlier leads, calling the plan, and counts for people. What does not:
+any rule.
 """
 
 from __future__ import annotations

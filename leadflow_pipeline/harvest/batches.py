@@ -27,12 +27,12 @@ class Batch:
     row_numbers: np.ndarray[Any, np.dtype[np.int64]]
     """Of each row of `cells`."""
     unreadable: pd.DataFrame = field(default_factory=lambda: no_unreadable_rows())
-    """Rows that are not in `cells`: row_number, raw (the row as text), reason (one sentence, no cell's text)."""
+    """Rows that are not in `cells`: row_number, raw (the row as text), reason (a sentence, no cell's text)."""
 
     @property
     def row_count(self) -> int:
         """All rows, readable or not."""
-        return self.cells.num_rows + len(self.unreadable)
+        return int(self.cells.num_rows) + len(self.unreadable)
 
 
 def no_unreadable_rows() -> pd.DataFrame:
@@ -46,6 +46,19 @@ def unreadable_rows(rows: Sequence[tuple[int, str, str]]) -> pd.DataFrame:
     return frame.astype({"row_number": "int64", "raw": "str", "reason": "str"})
 
 
+def no_texts(index: pd.Index[Any]) -> pd.Series[Any]:
+    """A missing text for each row of an index."""
+    return pd.Series(np.nan, index=index, dtype="str")
+
+
+def texts_of(cells: pa.Table, column: str) -> pd.Series[Any]:
+    """A column as pandas has it; all missing where the table has no such column."""
+    if column not in cells.column_names:
+        return no_texts(pd.RangeIndex(cells.num_rows))
+    texts: pd.Series[Any] = cells.column(column).to_pandas().astype("str")
+    return texts
+
+
 def cells_of(columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> pa.Table:
     """A table of text from rows that are as wide as `columns`."""
     by_column = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
@@ -54,7 +67,7 @@ def cells_of(columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> pa
 
 
 def as_text(value: Any) -> str | None:
-    """A value of a workbook, of JSON or of Parquet as text: what a person would have typed into a CSV file."""
+    """A value of a workbook, of JSON or of Parquet, as a person would have typed it into a CSV file."""
     if value is None:
         return None
     if isinstance(value, str):

@@ -1,18 +1,22 @@
 """The moment a record came to be, from the text of its day column.
 
-What belongs here: the date formats a campaign file may declare. What does not: guessing. A value that does not fit the
-declared format is no date, because a date read wrongly puts a lead on the wrong day for ever.
+What belongs here: the date formats a campaign file may declare. What does not: guessing. A value that does
+not fit the declared format is no date, because a date read wrongly puts a lead on the wrong day for ever.
 """
 
 from __future__ import annotations
 
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from leadflow_pipeline.harvest.rules import DayColumn
 
-_TIME = r"(?:[T ,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?\s*(?P<half>[AaPp])?\.?(?:[Mm]\.?)?)?"
+_TIME = (
+    r"(?:[T ,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?"
+    r"\s*(?P<half>[AaPp])?\.?(?:[Mm]\.?)?)?"
+)
 _ISO = (
     r"^(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})"
     + _TIME
@@ -23,36 +27,40 @@ _MONTH_FIRST = r"^(?P<month>\d{1,2})[-/. ](?P<day>\d{1,2})[-/. ](?P<year>\d{4}|\
 _COMPACT = r"^(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})$"
 _UNIX_SECONDS = r"^(?P<seconds>\d{9,10})(?:\.\d+)?$"
 
-INSTANT = "datetime64[us, UTC]"
+INSTANT: Final = "datetime64[us, UTC]"
+
+_PATTERNS = {
+    "iso": (_COMPACT,),
+    "day-first": (_DAY_FIRST,),
+    "month-first": (_MONTH_FIRST,),
+    "unix-seconds": (),
+}
 
 
 def parse_moments(texts: pd.Series, column: DayColumn) -> pd.Series:
     """The moment (UTC) each text names; missing where the text is not written as the column declares.
 
-    A date that begins with a four-digit year is understood under every format, because it cannot be mistaken (and
-    workbooks and Parquet files hold real dates, which are read as such text). A date without a time is the UTC day
-    of that name. A time without an offset is a time in the column's time zone; one that a clock change skipped is
-    moved forward, one that it repeated is the first of the two.
+    A date that begins with a four-digit year is understood under every format, because it cannot be mistaken
+    (and workbooks and Parquet files hold real dates, which are read as such text). A date without a time is
+    the UTC day of that name. A time without an offset is a time in the column's time zone; one that a clock
+    change skipped is moved forward, one that it repeated is the first of the two.
     """
     codes, distinct = pd.factorize(texts.astype("str").str.strip())
     parsed = _parse(pd.Series(distinct, dtype="str"), column)
     if parsed.empty:
         return pd.Series(pd.NaT, index=texts.index, dtype=INSTANT)
-    moments = parsed.take(codes).where(codes >= 0)
-    moments.index = texts.index
-    return moments.astype(INSTANT)
+    moments: pd.Series = parsed.take(codes).where(codes >= 0).set_axis(texts.index).astype(INSTANT)
+    return moments
 
 
 def _parse(texts: pd.Series, column: DayColumn) -> pd.Series:
+    moments: pd.Series
     if column.format == "unix-seconds":
         seconds = texts.str.extract(_UNIX_SECONDS)["seconds"].astype("float64")
         moments = pd.to_datetime(seconds, unit="s", utc=True).astype(INSTANT)
     else:
         moments = pd.Series(pd.NaT, index=texts.index, dtype=INSTANT)
-    patterns = {"day-first": [_DAY_FIRST], "month-first": [_MONTH_FIRST], "iso": [_COMPACT]}.get(
-        column.format, []
-    )
-    for pattern in [_ISO, *patterns]:
+    for pattern in (_ISO, *_PATTERNS[column.format]):
         moments = moments.fillna(_assemble(texts.str.extract(pattern), column.time_zone))
     return moments
 

@@ -1,11 +1,11 @@
 """Bytes to text, whatever wrote them.
 
-What belongs here: unpacking (gzip, a ZIP archive of one file), recognising the encoding, and a stream that is always
-UTF-8 and holds no NUL. What does not: rows and columns.
+What belongs here: unpacking (gzip, a ZIP archive of one file), recognising the encoding, and a stream that is
+always UTF-8 and holds no NUL. What does not: rows and columns.
 
-Text that is not UTF-16 or UTF-32 is read as UTF-8, and each byte that is not UTF-8 as Windows-1252, byte by byte.
-This one rule reads UTF-8, Latin-1 and Windows-1252 files, and also the common file that was glued together from two
-of them. PostgreSQL text cannot hold NUL, so NUL is shown as U+2400, the symbol for it.
+Text that is not UTF-16 or UTF-32 is read as UTF-8, and each byte that is not UTF-8 as Windows-1252, byte by
+byte. This one rule reads UTF-8, Latin-1 and Windows-1252 files, and also the common file that was glued
+together from two of them. PostgreSQL text cannot hold NUL, so NUL is shown as U+2400, the symbol for it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ codecs.register_error(_BYTEWISE, _as_windows_1252)
 def open_unpacked(path: Path) -> BinaryIO:
     """The bytes of a file; of the file inside, where it is gzip or a ZIP archive of one file.
 
-    An XLSX workbook is a ZIP archive too, and is left as it is. Raises FileRefused for an archive of several files.
+    An XLSX workbook is a ZIP archive too, and is left as it is. Raises FileRefused for an archive of several
+    files.
     """
     with path.open("rb") as file:
         magic = file.read(4)
@@ -81,7 +82,8 @@ def _open_only_member(path: Path) -> BinaryIO:
     if len(members) != 1:
         archive.close()
         raise FileRefused(
-            f"{path.name} is a ZIP archive of {len(members)} files: unpack it and import the one that holds the leads"
+            f"{path.name} is a ZIP archive of {len(members)} files: "
+            "unpack it and import the one that holds the leads"
         )
     return cast(BinaryIO, archive.open(members[0]))
 
@@ -120,7 +122,7 @@ class TextStream(io.RawIOBase):
     """A byte stream, decoded and encoded again as UTF-8 without NUL and byte-order mark."""
 
     def __init__(self, source: BinaryIO, encoding: str, *, strict: bool, name: str) -> None:
-        """`strict`: the encoding was declared, so a byte that contradicts it is refused (FileRefused, when read)."""
+        """With `strict` a byte that contradicts the encoding is refused (FileRefused, when it is read)."""
         super().__init__()
         self._source = source
         self._name = name

@@ -1,7 +1,7 @@
 """CSV, TSV and their relatives, streamed.
 
-What belongs here: rows separated by line ends, fields by a delimiter, quoting, and the mending of rows that do not
-have as many fields as the header. What does not: encodings (the stream is UTF-8 already).
+What belongs here: rows separated by line ends, fields by a delimiter, quoting, and the mending of rows that
+do not have as many fields as the header. What does not: encodings (the stream is UTF-8 already).
 
 Rows that fit are parsed in bulk. A row that does not fit is looked at alone:
 
@@ -10,8 +10,8 @@ Rows that fit are parsed in bulk. A row that does not fit is looked at alone:
 * one quoted cell that holds a whole row (`"a;b;c"`): unwrapped;
 * anything else is unreadable, and kept as text with its row number.
 
-An apostrophe before `= + - @`, TAB or CR was put there by an export, so that no spreadsheet runs the cell as a formula;
-it is taken off again.
+An apostrophe before `= + - @`, TAB or CR was put there by an export, so that no spreadsheet runs the cell as
+a formula; it is taken off again.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def read_delimited(path: Path, source: SourceRules) -> Iterator[Batch]:
 
 
 def _separator_line(text: str) -> tuple[str | None, str]:
-    """The delimiter that a first line `sep=;` declares (spreadsheets write and obey it), and the text after it."""
+    """The delimiter that a first line `sep=;` declares (spreadsheets write and obey it), and the text after
+    it."""
     line, _, rest = text.partition("\n")
     line = line.strip().strip('"')
     if line.lower().startswith("sep=") and len(line) == 5:
@@ -158,8 +159,9 @@ def _read_rows(
                 yield from odd.take()
         except pa.ArrowInvalid as error:
             raise FileRefused(
-                f"{path.name} cannot be read after row {next_number - 1}: a row there is longer than "
-                f"{BLOCK_BYTES >> 20} MiB, or opens a quotation mark that is never closed; mend it or take it out"
+                f"{path.name} cannot be read after row {next_number - 1}: a row there is longer "
+                f"than {BLOCK_BYTES >> 20} MiB, or opens a quotation mark that is never closed; mend it or "
+                "take it out"
             ) from error
     yield from odd.take()
     if has_line_breaks or odd.has_line_breaks:
@@ -167,7 +169,8 @@ def _read_rows(
 
 
 def _number(count: int, start: int, odd_numbers: list[int]) -> tuple[RowNumbers, int]:
-    """Numbers of `count` regular rows from `start` on, leaving out those of the odd rows; and the next number."""
+    """Numbers of `count` regular rows from `start` on, leaving out those of the odd rows; and the next
+    number."""
     odd = np.array([number for number in odd_numbers if number >= start], dtype=np.int64)
     candidates = np.arange(start, start + count + len(odd), dtype=np.int64)
     regular = candidates[~np.isin(candidates, odd)][:count]
@@ -193,8 +196,9 @@ def _refuse_stray_quotes(path: Path, source: SourceRules, delimiter: str) -> Non
                 number += bool(row)
         except csv.Error as error:
             raise FileRefused(
-                f"{path.name}, row {number + 1} (up to line {rows.line_num}) has a quotation mark that is never "
-                "closed, or stands alone in a quoted cell: close it, or double it if it belongs to the text"
+                f"{path.name}, row {number + 1} (up to line {rows.line_num}) has a quotation mark that is "
+                "never closed, or stands alone in a quoted cell: close it, or double it if it belongs to the "
+                "text"
             ) from error
 
 

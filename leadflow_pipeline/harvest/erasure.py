@@ -16,7 +16,8 @@ _JSON_ESCAPES = r"\\[nrtbf]"
 
 
 def addresses_in(texts: pd.Series) -> pd.Series:
-    """Every address-like part of each text (a cell, or a record as JSON), in lower case; a row for each one found."""
+    """Every address-like part of each text (a cell, or a record as JSON), in lower case; a row for each one
+    found."""
     has_any = texts.str.contains("@", regex=False, na=False)
     plain = texts[has_any].map(lambda text: unicodedata.normalize("NFKC", text)).astype("str")
     plain = plain.str.replace(_JSON_ESCAPES, " ", regex=True).str.lower()

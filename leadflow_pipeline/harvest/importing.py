@@ -1,11 +1,11 @@
 """The door through which records come in: a file is read, and its rows become facts.
 
-What belongs here: one transaction a file, exact repeats, people who asked to be forgotten, the landing folder. What
-does not: reading a format (`readers`) or making a fact of a row (`records`). Beside `assets` the only module of this
-room that knows the database.
+What belongs here: one transaction a file, exact repeats, people who asked to be forgotten, the landing
+folder. What does not: reading a format (`readers`) or making a fact of a row (`records`). Beside `assets` the
+only module of this room that knows the database.
 
-For every file: rows = new + repeated + quarantined + erased. Importing a file again changes nothing, so a process that
-is killed anywhere is simply run again.
+For every file: rows = new + repeated + quarantined + erased. Importing a file again changes nothing, so a
+process that is killed anywhere is simply run again.
 """
 
 from __future__ import annotations

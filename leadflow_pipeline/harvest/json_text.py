@@ -1,7 +1,7 @@
 """JSON objects as text, built by column.
 
-What belongs here: writing a table of text cells as one JSON object a row, and reading such objects back. What does
-not: what the members mean. Calling a JSON library for every row would be ten times slower.
+What belongs here: writing a table of text cells as one JSON object a row, and reading such objects back. What
+does not: what the members mean. Calling a JSON library for every row would be ten times slower.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.json as pa_json
 
 TEXT = pa.large_string()
+ROWS_AT_ONCE = 200_000
+"""Parsed together: enough to be fast, few enough not to hold all texts twice."""
 
 PLAIN_NUMBER = r"^-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,12})?$"
 """Written so that a database gives it back digit by digit: no leading zero, no exponent."""
@@ -42,7 +44,8 @@ def json_objects(cells: pa.Table, *, numbers: bool = False) -> pa.ChunkedArray:
     members = [_members(name, cells.column(name), numbers) for name in sorted(cells.column_names)]
     if not members:
         return pa.chunked_array([pa.repeat(pa.scalar("{}", TEXT), cells.num_rows)])
-    # Each member brings its own comma, because joining with null_handling="skip" loses rows whose cells are all null.
+    # Each member brings its own comma, because joining with null_handling="skip" loses rows whose cells are
+    # all null.
     empty, comma, opening, closing = (pa.scalar(text, TEXT) for text in ("", ",", "{", "}"))
     preceded = [pc.fill_null(pc.binary_join_element_wise(comma, member, empty), "") for member in members]
     listed = pc.utf8_slice_codeunits(pc.binary_join_element_wise(*preceded, empty), start=1)
@@ -88,19 +91,28 @@ def _bytes_present(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.bool_
 
 def read_members(objects: pd.Series, names: Sequence[str]) -> pa.Table:
     """The members `names` of JSON objects whose members are all strings; null where an object lacks one."""
-    schema = pa.schema([(name, pa.string()) for name in names])
-    if objects.empty or not names:
-        nulls = [pa.nulls(len(objects), TEXT) for _ in names]
-        return pa.table(nulls, names=list(names))
-    longest = int(objects.str.len().max()) * 4
-    lines = "\n".join(objects.tolist()).encode()
+    schema = pa.schema([(name, TEXT) for name in names])
+    texts = pa.array(objects, TEXT)
+    parts = [_parsed(texts.slice(start, ROWS_AT_ONCE), names) for start in range(0, len(texts), ROWS_AT_ONCE)]
+    return pa.concat_tables([schema.empty_table(), *(part.cast(schema) for part in parts)])
+
+
+def _parsed(objects: pa.Array, names: Sequence[str]) -> pa.Table:
+    if not names:
+        return pa.table({})
+    all_objects = pa.LargeListArray.from_arrays(pa.array([0, len(objects)], pa.int64()), objects)
+    lines = pc.binary_join(all_objects, pa.scalar("\n", TEXT))[0].as_buffer()
+    longest = pc.max(pc.binary_length(objects)).as_py()
     table = pa_json.read_json(
         pa.BufferReader(lines),
-        read_options=pa_json.ReadOptions(block_size=max(1 << 24, 2 * longest)),
+        read_options=pa_json.ReadOptions(block_size=max(1 << 22, 2 * longest)),
         # Told the types, the parser does not take a text that looks like a time for one.
-        parse_options=pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+        parse_options=pa_json.ParseOptions(
+            explicit_schema=pa.schema([(name, pa.string()) for name in names]),
+            unexpected_field_behavior="ignore",
+        ),
     )
-    return table.select(list(names)).cast(pa.schema([(name, TEXT) for name in names]))
+    return table.select(list(names))
 
 
 def read_flat_objects(objects: pd.Series, names: Iterable[str]) -> dict[str, list[str | None]]:

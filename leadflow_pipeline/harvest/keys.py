@@ -1,7 +1,7 @@
 """Which record is the same record, and which lead is the same lead.
 
-What belongs here: the content key of a record and the id of a lead. What does not: finding out that two leads are the
-same person by anything but an exact key.
+What belongs here: the content key of a record and the id of a lead. What does not: finding out that two leads
+are the same person by anything but an exact key.
 
 Keys are BLAKE2b hashes of 16 bytes, in hexadecimal.
 """
@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from leadflow_pipeline.harvest.normalise import digits_of
+from leadflow_pipeline.harvest.normalise import TEXT, digits_of
 
 KEY_BYTES = 16
 _SEPARATOR = "\x1f"
@@ -25,13 +24,17 @@ MIN_PHONE_DIGITS = 5
 
 
 def hash_texts(texts: pd.Series) -> pd.Series:
-    """The key of each text (no missing values)."""
-    keys = [blake2b(text.encode(), digest_size=KEY_BYTES).hexdigest() for text in texts.tolist()]
+    """The key of each text; missing where the text is."""
+    keys = [
+        None if text is None else blake2b(text.encode(), digest_size=KEY_BYTES).hexdigest()
+        for text in pa.array(texts, TEXT).to_pylist()
+    ]
     return pd.Series(keys, index=texts.index, dtype="str")
 
 
 def content_keys(payloads: pd.Series) -> pd.Series:
-    """Key of each readable record, from its canonical payload: sorted columns, text as read, empty cells left out.
+    """Key of each readable record, from its canonical payload: sorted columns, text as read, empty cells left
+    out.
 
     So it does not depend on the file's name, encoding, delimiter or order of columns, or on the row's number.
     """
@@ -39,34 +42,30 @@ def content_keys(payloads: pd.Series) -> pd.Series:
 
 
 def unreadable_keys(raw: pd.Series) -> pd.Series:
-    """Key of each unreadable record, from its text. It never equals a readable record's: once the rules are mended
-    and the file is imported again, the record comes in."""
+    """Key of each unreadable record, from its text. It never equals a readable record's: once the rules are
+    mended and the file is imported again, the record comes in."""
     return hash_texts("unreadable" + _SEPARATOR + raw)
 
 
 def lead_ids(campaign: str, source: str, fields: pd.DataFrame) -> pd.Series:
     """The id of each record's lead: from its email, else its phone, else its source key; missing without any.
 
-    `fields` has the normalised columns email, phone and source_key. An email counts if it has something on both
-    sides of an @, a phone if it has 5 digits or more. A source key is known within its source only. The id is a hash
-    of the campaign and the key, nothing else: it stays the same in every file and on every day.
+    `fields` has the normalised columns email, phone and source_key. An email counts if it has something on
+    both sides of an @, a phone if it has 5 digits or more. A source key is known within its source only. The
+    id is a hash of the campaign and the key, nothing else: it stays the same in every file and on every day.
     """
-    email, phone, source_key = (pa.array(fields[name]) for name in ("email", "phone", "source_key"))
+    email, phone, source_key = (pa.array(fields[name], TEXT) for name in ("email", "phone", "source_key"))
     digits = digits_of(phone)
-    empty = pa.scalar("", pa.large_string())
-    prefixed = [
+    keys = [
         pc.binary_join_element_wise(
-            pa.scalar(prefix, pa.large_string()), pc.if_else(usable, value, None), empty
+            pa.scalar(f"{campaign}{_SEPARATOR}{kind}:", TEXT),
+            pc.if_else(usable, key, None),
+            pa.scalar("", TEXT),
         )
-        for prefix, value, usable in (
-            ("email:", email, pc.match_substring_regex(email, USABLE_EMAIL)),
-            ("phone:", digits, pc.greater_equal(pc.utf8_length(digits), MIN_PHONE_DIGITS)),
-            (f"key:{source}:", source_key, pc.is_valid(source_key)),
+        for kind, key, usable in (
+            ("email", email, pc.match_substring_regex(email, USABLE_EMAIL)),
+            ("phone", digits, pc.greater_equal(pc.utf8_length(digits), MIN_PHONE_DIGITS)),
+            (f"key:{source}", source_key, True),
         )
     ]
-    keys = pc.coalesce(*prefixed).to_pandas().astype("str")
-    keys.index = fields.index
-    known = keys.notna()
-    result = pd.Series(np.nan, index=fields.index, dtype="str")
-    result[known] = hash_texts(campaign + _SEPARATOR + keys[known])
-    return result
+    return hash_texts(pc.coalesce(*keys).to_pandas().astype("str").set_axis(fields.index))

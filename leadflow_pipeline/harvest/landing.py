@@ -1,7 +1,7 @@
 """A campaign's landing folder: which of its files may be taken, and whose they are.
 
-What belongs here: telling a file that is still being written from one that is complete, and the source a file name
-belongs to. What does not: importing them.
+What belongs here: telling a file that is still being written from one that is complete, and the source a file
+name belongs to. What does not: importing them.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ def source_of(file_name: str, sources: Sequence[SourceRules], named: str | None 
         return fitting[0]
     if not fitting:
         raise FileRefused(
-            f"no source of the campaign takes a file named {file_name} (sources: {names}): name it with --source, or "
-            "mend `files` of the source in the campaign file"
+            f"no source of the campaign takes a file named {file_name} (sources: {names}): name it "
+            "with --source, or mend `files` of the source in the campaign file"
         )
     raise FileRefused(
-        f"{file_name} fits the sources {', '.join(source.name for source in fitting)}: name one with --source, or give "
-        "each its own `files` in the campaign file"
+        f"{file_name} fits the sources {', '.join(source.name for source in fitting)}: name one with "
+        "--source, or give each its own `files` in the campaign file"
     )
 
 

@@ -2,9 +2,10 @@
 
 What belongs here: their columns and what makes a row acceptable. What does not: storing them.
 
-Both name the lead by `lead_id` or `email`. Events: `behaviour`, `occurred_at`, and perhaps `event_id`, `is_machine`.
-Outcomes: `outcome` (won, lost, meeting), `occurred_at`, and perhaps `value`. Times are ISO 8601, in UTC where they
-name no offset. A row that is not acceptable becomes an unreadable record, so that it shows up in a quarantine.
+Both name the lead by `lead_id` or `email`. Events: `behaviour`, `occurred_at`, and perhaps `event_id`,
+`is_machine`. Outcomes: `outcome` (won, lost, meeting), `occurred_at`, and perhaps `value`. Times are ISO
+8601, in UTC where they name no offset. A row that is not acceptable becomes an unreadable record, so that it
+shows up in a quarantine.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from leadflow_pipeline.harvest.batches import Batch
+from leadflow_pipeline.harvest.batches import Batch, no_texts, texts_of
 from leadflow_pipeline.harvest.days import parse_moments
 from leadflow_pipeline.harvest.json_text import json_objects
 from leadflow_pipeline.harvest.keys import content_keys, lead_ids
@@ -32,8 +33,8 @@ TRUE_WORDS = ("true", "yes", "1", "t", "y")
 def events_of(campaign: str, batch: Batch) -> tuple[pd.DataFrame, Batch]:
     """The events of a batch, and the batch of what is none: all its rows are unreadable.
 
-    Events have lead_id, behaviour, occurred_at, event_id, is_machine, row_number and payload. An event without an id
-    of its own gets a hash of its content, so that a file imported twice changes nothing.
+    Events have lead_id, behaviour, occurred_at, event_id, is_machine, row_number and payload. An event
+    without an id of its own gets a hash of its content, so that a file imported twice changes nothing.
     """
     events = _facts(campaign, batch)
     events["behaviour"] = _texts(batch, "behaviour").str.lower()
@@ -43,7 +44,8 @@ def events_of(campaign: str, batch: Batch) -> tuple[pd.DataFrame, Batch]:
 
 
 def outcomes_of_leads(campaign: str, batch: Batch) -> tuple[pd.DataFrame, Batch]:
-    """The outcomes of a batch (lead_id, outcome, occurred_at, value, row_number, payload), and what is none."""
+    """The outcomes of a batch (lead_id, outcome, occurred_at, value, row_number, payload), and what is
+    none."""
     outcomes = _facts(campaign, batch)
     outcomes["outcome"] = _texts(batch, "outcome").str.lower()
     has_values = "value" in batch.cells.column_names
@@ -78,9 +80,9 @@ def _facts(campaign: str, batch: Batch) -> pd.DataFrame:
 
 
 def _texts(batch: Batch, column: str) -> pd.Series:
-    if column not in batch.cells.column_names:
-        return pd.Series(np.nan, index=range(batch.cells.num_rows), dtype="str")
-    return clean_text(batch.cells.column(column)).to_pandas().astype("str")
+    texts = pa.array(texts_of(batch.cells, column), pa.large_string())
+    cleaned: pd.Series = clean_text(texts).to_pandas().astype("str")
+    return cleaned
 
 
 def _acceptable(batch: Batch, facts: pd.DataFrame, tests: dict[str, pd.Series]) -> tuple[pd.DataFrame, Batch]:
@@ -90,15 +92,13 @@ def _acceptable(batch: Batch, facts: pd.DataFrame, tests: dict[str, pd.Series]) 
         "occurred_at": facts["occurred_at"].notna(),
         **tests,
     }
-    reasons = pd.Series(np.nan, index=facts.index, dtype="str")
+    reasons = no_texts(facts.index)
     for column, passes in reversed(tests.items()):
         reasons[~passes] = f"it has no usable {column}"
     is_bad = reasons.notna()
-    refused = pd.DataFrame({"row_number": facts["row_number"], "raw": facts["payload"], "reason": reasons})[
-        is_bad
-    ]
-    unreadable = pd.concat([batch.unreadable, refused]) if len(batch.unreadable) else refused
-    no_cells = batch.cells.slice(0, 0)
-    return facts[~is_bad].reset_index(drop=True), Batch(
-        no_cells, batch.row_numbers[:0], unreadable.reset_index(drop=True)
+    refused = (
+        facts[["row_number", "payload"]].rename(columns={"payload": "raw"}).assign(reason=reasons)[is_bad]
     )
+    unreadable = pd.concat([batch.unreadable, refused]) if len(batch.unreadable) else refused
+    rest = Batch(batch.cells.slice(0, 0), batch.row_numbers[:0], unreadable.reset_index(drop=True))
+    return facts[~is_bad].reset_index(drop=True), rest

@@ -1,21 +1,22 @@
 """Columns of a source to fields of a lead.
 
-What belongs here: mapping, constants, missing-value words, and which cleaning each field gets. What does not: joining
-the records of one lead.
+What belongs here: mapping, constants, missing-value words, and which cleaning each field gets. What does not:
+joining the records of one lead.
 
-A source without any mapping has its columns named like our fields already. Where a number field (`company_size`,
-`budget`) holds something that is no number, the field is missing; the record itself keeps what was written.
+A source without any mapping has its columns named like our fields already. Where a number field
+(`company_size`, `budget`) holds something that is no number, the field is missing; the record itself keeps
+what was written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from leadflow_pipeline.harvest.batches import no_texts
 from leadflow_pipeline.harvest.json_text import TEXT, read_members
 from leadflow_pipeline.harvest.keys import lead_ids
 from leadflow_pipeline.harvest.normalise import (
@@ -69,9 +70,10 @@ def custom_fields(sources: Sequence[SourceRules]) -> tuple[str, ...]:
 def map_records(campaign: str, payloads: pd.Series, source: SourceRules) -> pd.DataFrame:
     """Fields of each record of one source, indexed as `payloads` (JSON objects of column -> text).
 
-    Columns: `lead_id` (missing where the record has no key), `reason` (missing, or why the record is quarantined),
-    every field of a lead, and the source's `custom.<name>`. Texts are cleaned, `company_size` and `budget` float64.
-    Defaults are not filled in: they count only where nothing at all is known of the lead.
+    Columns: `lead_id` (missing where the record has no key), `reason` (missing, or why the record is
+    quarantined), every field of a lead, and the source's `custom.<name>`. Texts are cleaned, `company_size`
+    and `budget` float64. Defaults are not filled in: they count only where nothing at all is known of the
+    lead.
     """
     mapping = mapping_of(source)
     cells = read_members(payloads, sorted(set(mapping.values())))
@@ -85,14 +87,14 @@ def map_records(campaign: str, payloads: pd.Series, source: SourceRules) -> pd.D
     return mapped.drop(columns=SOURCE_KEY)
 
 
-def leads_of(campaign: str, cells: pa.Table, source: SourceRules) -> tuple[pd.Series, pd.Series]:
-    """Email and lead id of each row of a file, for what must be known of it before any plan: outcomes, erasure."""
+def leads_of(campaign: str, cells: pa.Table, source: SourceRules) -> pd.Series:
+    """Lead id of each row of a file, for what is said of a lead before any plan: its outcome."""
     mapping = mapping_of(source)
     wanted = ("email", "phone", SOURCE_KEY)
     keys = pd.DataFrame(
         {field: _as_column(field, _field_texts(field, mapping.get(field), cells, source)) for field in wanted}
     )
-    return keys["email"], lead_ids(campaign, source.name, keys)
+    return lead_ids(campaign, source.name, keys)
 
 
 def default_values(field: str, sources: Sequence[SourceRules]) -> Mapping[str, str | float]:
@@ -120,7 +122,8 @@ def _cleaned(field: str, texts: Array) -> Array:
 
 def _as_column(field: str, texts: Array) -> pd.Series:
     if field not in NUMBER_FIELDS:
-        return texts.to_pandas().astype("str")
+        column: pd.Series = texts.to_pandas().astype("str")
+        return column
     numbers = pd.Series(parse_numbers(texts))
     if field == "company_size":
         return numbers.where(numbers.between(0, LARGEST_COMPANY)).round()
@@ -129,7 +132,8 @@ def _as_column(field: str, texts: Array) -> pd.Series:
 
 def _reasons(leads: pd.Series, texts: Mapping[str, Array]) -> pd.Series:
     """Why a record cannot become a lead; missing where it can."""
-    reasons = pd.Series(np.where(leads.isna(), NO_KEY, None), index=leads.index, dtype="str")
+    reasons = no_texts(leads.index)
+    reasons[leads.isna()] = NO_KEY
     for field, values in texts.items():
         lengths = pc.fill_null(pc.utf8_length(values), 0)
         if (pc.max(lengths).as_py() or 0) > LONGEST_FIELD:

@@ -1,7 +1,7 @@
 """The records of one lead, joined.
 
-What belongs here: later values win, missing values keep what was known, defaults fill what nobody ever said. What does
-not: cleaning.
+What belongs here: later values win, missing values keep what was known, defaults fill what nobody ever said.
+What does not: cleaning.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ def last_known(values: pd.Series, starts: Positions) -> pd.Series:
 def with_defaults(values: pd.Series, defaults: pd.Series, starts: Positions) -> pd.Series:
     """Values already joined by `last_known`, with defaults where nothing is known.
 
-    The first default of a lead stays until a real value comes: else a later source's default would look like news,
-    and days computed one by one, which see the default as what was known, would differ from days computed together.
+    The first default of a lead stays until a real value comes: else a later source's default would look like
+    news, and days computed one by one, which see the default as what was known, would differ from days
+    computed together.
     """
     given = defaults.notna().to_numpy()
     count = np.cumsum(given)

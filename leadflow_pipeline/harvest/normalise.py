@@ -1,10 +1,11 @@
 """Cleaning of texts and numbers, by column.
 
-What belongs here: what is true of a kind of value in any campaign. What does not: which column is which field, and
-whether an address exists. Every rule is idempotent: what was cleaned once is not changed by cleaning it again.
+What belongs here: what is true of a kind of value in any campaign. What does not: which column is which
+field, and whether an address exists. Every rule is idempotent: what was cleaned once is not changed by
+cleaning it again.
 
-Functions take and return pyarrow arrays of large strings (null: missing), because most texts need nothing done, and
-finding that out by column is what makes a million rows cheap.
+Functions take and return pyarrow arrays of large strings (null: missing), because most texts need nothing
+done, and finding that out by column is what makes a million rows cheap.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 TEXT = pa.large_string()
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
 Array = Any
 """A pyarrow Array or ChunkedArray of large strings (pyarrow ships no types)."""
 
@@ -25,7 +27,10 @@ _SPACES = (
 )
 """White space and control characters of all kinds, and the symbol that stands for NUL."""
 _INVISIBLE = r"[\x{ad}\x{200b}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2060}\x{2066}-\x{2069}\x{feff}]+"
-"""Soft hyphens, zero-width spaces and direction marks. Joiners stay: some scripts cannot be written without."""
+"""Soft hyphens, zero-width spaces and direction marks.
+
+Joiners stay: some scripts cannot be written without.
+"""
 _UNTIDY = r"[^!-~ ]|  |^ | $"
 
 PARTICLES = (
@@ -62,7 +67,8 @@ def _where_matching(texts: Array, pattern: str, clean: Callable[[Array], Array])
 
 
 def clean_text(texts: Array) -> Array:
-    """Unicode in composed form, white space and control characters as single spaces, none outside. "" is missing.
+    """Unicode in composed form, white space and control characters as single spaces, none outside. "" is
+    missing.
 
     Compatibility characters stay (`™`, `½`): in a company's name they mean something.
     """
@@ -70,7 +76,8 @@ def clean_text(texts: Array) -> Array:
 
 
 def clean_code(texts: Array) -> Array:
-    """As `clean_text`, with compatibility characters made plain (full-width digits and letters, ligatures)."""
+    """As `clean_text`, with compatibility characters made plain (full-width digits and letters,
+    ligatures)."""
     return _missing_if_empty(_where_matching(texts, _UNTIDY, lambda untidy: _tidied(untidy, "NFKC")))
 
 
@@ -124,16 +131,15 @@ def clean_phone(texts: Array) -> Array:
 
 def digits_of(phones: Array) -> Array:
     """The digits of each number; `00` before them counts as the `+` it stands for."""
-    digits = pc.replace_substring_regex(phones, r"^\s*00|[^0-9]+", "")
-    return digits
+    return pc.replace_substring_regex(phones, r"^\s*00|[^0-9]+", "")
 
 
-def parse_numbers(texts: Array) -> np.ndarray[Any, np.dtype[np.float64]]:
+def parse_numbers(texts: Array) -> Numbers:
     """Amounts as people write them; NaN where the text is no number.
 
-    `1,234.56`, `1.234,56`, `1 234`, `1'234`, `€ 2k`, `$1.5m`, `10,001+`, `~500`; a range (`51-200`) counts as its
-    lower end. The last of two kinds of separators is the decimal one; a single separator before exactly three
-    digits separates thousands (`1.234` is 1234), unless only a zero stands before it.
+    `1,234.56`, `1.234,56`, `1 234`, `1'234`, `€ 2k`, `$1.5m`, `10,001+`, `~500`; a range (`51-200`) counts as
+    its lower end. The last of two kinds of separators is the decimal one; a single separator before exactly
+    three digits separates thousands (`1.234` is 1234), unless only a zero stands before it.
     """
     plain = clean_code(texts)
     distinct = pc.dictionary_encode(plain)
@@ -151,7 +157,7 @@ _AMOUNT = (
 _SCALES = {"k": 1e3, "tsd": 1e3, "m": 1e6, "mln": 1e6, "mio": 1e6, "bn": 1e9}
 
 
-def _amounts(texts: pa.Array) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _amounts(texts: pa.Array) -> Numbers:
     parts = pc.extract_regex(texts, _AMOUNT)
     part = {name: pc.struct_field(parts, name) for name in ("sign", "minus", "number", "scale")}
     number = pc.replace_substring_regex(part["number"], r"[ '’]+", "")
@@ -159,13 +165,14 @@ def _amounts(texts: pa.Array) -> np.ndarray[Any, np.dtype[np.float64]]:
     number = _with_decimal_point(number)
     is_number = pc.fill_null(pc.match_substring_regex(number, r"^[0-9]{1,30}(\.[0-9]+)?$"), False)
     values = pc.cast(pc.if_else(is_number, number, pa.scalar(None, number.type)), pa.float64())
-    result = pc.fill_null(values, float("nan")).to_numpy(zero_copy_only=False).copy()
+    result: Numbers = pc.fill_null(values, float("nan")).to_numpy(zero_copy_only=False).copy()
     scale = pc.utf8_rtrim(pc.utf8_lower(part["scale"]), ".")
     for word, factor in _SCALES.items():
         result[pc.fill_null(pc.equal(scale, word), False).to_numpy(zero_copy_only=False)] *= factor
     negative = pc.or_(pc.equal(part["sign"], "-"), pc.equal(part["minus"], "-"))
     result[pc.fill_null(negative, False).to_numpy(zero_copy_only=False)] *= -1
-    return result + 0.0  # no negative zero
+    result += 0.0  # no negative zero
+    return result
 
 
 def _with_decimal_point(numbers: pa.Array) -> pa.Array:

@@ -15,10 +15,11 @@ import pyarrow as pa
 
 from leadflow_pipeline.harvest.json_text import json_objects, read_flat_objects
 from leadflow_pipeline.harvest.mapping import CUSTOM, custom_fields, default_values, map_records
-from leadflow_pipeline.harvest.merging import group_starts, last_known, with_defaults
+from leadflow_pipeline.harvest.merging import Positions, group_starts, last_known, with_defaults
 from leadflow_pipeline.harvest.rules import LEAD_FIELDS, SourceRules
 
 QUARANTINE_COLUMNS = ["day", "source", "content_key", "origin", "row_number", "reason", "raw"]
+WHEN_AND_WHENCE = ["day", "source", "occurred_at"]
 LEAD_COLUMNS = ["day", "lead_id", "is_new", "record_count", "source", "received_at", *LEAD_FIELDS, "custom"]
 
 
@@ -27,24 +28,29 @@ def read_records(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Records under the campaign's rules: (mapped, quarantined), each record in exactly one of them.
 
-    `records` has the columns of `source_records`, of one campaign, in order of arrival (`record_id`). `mapped` has
-    day, lead_id, source, occurred_at and the fields of `map_records`; records of one lead are in order of time, and
-    of arrival within a moment. `quarantined` has the columns of `quarantined_records`.
+    `records` has the columns of `source_records`, of one campaign, in order of time, and of arrival within a
+    moment (`occurred_at`, `record_id`), indexed from 0. `mapped` keeps that order and has day, lead_id, source,
+    occurred_at and the fields of `map_records`. `quarantined` has the columns of `quarantined_records`.
     """
-    ordered = records.sort_values(["occurred_at", "record_id"], kind="stable", ignore_index=True)
     rules = {source.name: source for source in sources}
-    is_readable = ordered["unreadable_reason"].isna()
-    reasons = ordered["unreadable_reason"].astype("str").copy()
-    unknown = is_readable & ~ordered["source"].isin(list(rules))
-    reasons[unknown] = "its source is not in the campaign file: " + ordered["source"][unknown]
+    is_readable = records["unreadable_reason"].isna()
+    reasons = records["unreadable_reason"].astype("str").copy()
+    unknown = is_readable & ~records["source"].isin(list(rules))
+    reasons[unknown] = "its source is not in the campaign file: " + records["source"][unknown]
     mapped = []
-    for name, group in ordered[is_readable & ~unknown].groupby("source", sort=True):
-        fields = map_records(campaign, group["payload"], rules[str(name)])
+    for name in sorted(set(records["source"]) & rules.keys()):
+        is_of_source = is_readable & (records["source"] == name)
+        fields = map_records(campaign, records.loc[is_of_source, "payload"], rules[name])
         reasons[fields.index] = fields.pop("reason")
-        mapped.append(group[["day", "source", "occurred_at"]].join(fields))
-    leads = pd.concat(mapped).sort_index() if mapped else _no_mapped_records(sources)
-    leads = leads[reasons[leads.index].isna()].reset_index(drop=True)
-    return leads.reindex(columns=list(_no_mapped_records(sources).columns)), _quarantined(ordered, reasons)
+        mapped.append(fields[reasons[fields.index].isna()])
+    columns = list(_no_mapped_records(sources).columns)
+    leads = (
+        pd.concat(mapped).sort_index()
+        if mapped
+        else _no_mapped_records(sources).drop(columns=WHEN_AND_WHENCE)
+    )
+    leads = records[WHEN_AND_WHENCE].join(leads, how="inner").reset_index(drop=True)
+    return leads.reindex(columns=columns), _quarantined(records, reasons)
 
 
 def plan_harvested(
@@ -52,9 +58,9 @@ def plan_harvested(
 ) -> pd.DataFrame:
     """One row for each lead and day with a record, in the columns of `harvested_leads`, by (day, lead_id).
 
-    `mapped` comes from `read_records`; `previous` holds the latest earlier row of `harvested_leads` of each of its
-    leads, if any. Later values win, missing ones keep what an earlier record or day said. `source` is the source that
-    brought the lead first, `received_at` the moment of its latest record.
+    `mapped` comes from `read_records`; `previous` holds the latest earlier row of `harvested_leads` of each
+    of its leads, if any. Later values win, missing ones keep what an earlier record or day said. `source` is
+    the source that brought the lead first, `received_at` the moment of its latest record.
     """
     customs = custom_fields(sources)
     fields = [*LEAD_FIELDS, *customs]
@@ -70,12 +76,12 @@ def plan_harvested(
             joined = with_defaults(joined, source_defaults, starts)
         rows[field] = joined
     rows["received_at"] = rows["occurred_at"]
-    rows["source"] = rows["source"].take(starts).to_numpy()
+    rows["source"] = rows["source"].take(starts).set_axis(rows.index)
     rows["is_new"] = _is_first_day(rows, starts)
     return _last_of_each_day(rows, customs)
 
 
-def _is_first_day(rows: pd.DataFrame, starts: np.ndarray) -> pd.Series:
+def _is_first_day(rows: pd.DataFrame, starts: Positions) -> pd.Series:
     """Whether the lead has no earlier day, in the range or before it."""
     first_day = rows["day"].take(starts).to_numpy()
     was_unknown = rows["is_record"].take(starts).to_numpy(dtype=bool)
@@ -109,16 +115,14 @@ def _as_records(previous: pd.DataFrame, customs: Sequence[str]) -> pd.DataFrame:
     return known.assign(is_record=False)
 
 
-def _quarantined(ordered: pd.DataFrame, reasons: pd.Series) -> pd.DataFrame:
-    is_quarantined = reasons.notna()
-    quarantined = ordered[is_quarantined].assign(
-        reason=reasons[is_quarantined], raw=ordered["raw"].fillna(ordered["payload"])[is_quarantined]
-    )
+def _quarantined(records: pd.DataFrame, reasons: pd.Series) -> pd.DataFrame:
+    quarantined = records[reasons.notna()].assign(reason=reasons)
+    quarantined["raw"] = quarantined["raw"].fillna(quarantined["payload"])
     return quarantined.sort_values(["day", "source", "content_key"], ignore_index=True)[QUARANTINE_COLUMNS]
 
 
 def _no_mapped_records(sources: Sequence[SourceRules]) -> pd.DataFrame:
     types = {"day": "datetime64[us]", "source": "str", "occurred_at": "datetime64[us, UTC]", "lead_id": "str"}
-    types |= {field: "str" for field in (*LEAD_FIELDS, *custom_fields(sources))}
+    types |= dict.fromkeys((*LEAD_FIELDS, *custom_fields(sources)), "str")
     types |= {"company_size": "float64", "budget": "float64"}
     return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in types.items()})

@@ -1,7 +1,7 @@
 """One file to columns of text, batch by batch: the same for every format.
 
-What belongs here: the shape of what is read, and which reader serves which format. What does not: what a column
-means. Each cell is text as it was written; an empty cell and a cell that is not there are the same.
+What belongs here: the shape of what is read, and which reader serves which format. What does not: what a
+column means. Each cell is text as it was written; an empty cell and a cell that is not there are the same.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _READERS = {
 def read_file(path: Path, source: SourceRules) -> Iterator[Batch]:
     """The rows of a file in batches that fit in memory, every row in exactly one of them.
 
-    Raises FileRefused, naming file, place and remedy, for a file that cannot be read as the source's rules say:
-    at once where the header tells, else at the end (JSON objects have no header).
+    Raises FileRefused, naming file, place and remedy, for a file that cannot be read as the source's rules
+    say: at once where the header tells, else at the end (JSON objects have no header).
     """
     columns: dict[str, None] = {}
     rows = 0

@@ -1,7 +1,7 @@
 """Rows of a file to facts.
 
-What belongs here: what a fact of a row is: its payload, its content key, its moment, its outcome if the source tells
-one. What does not: reading the file, storing the fact.
+What belongs here: what a fact of a row is: its payload, its content key, its moment, its outcome if the
+source tells one. What does not: reading the file, storing the fact.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from leadflow_pipeline.harvest.batches import Batch
+from leadflow_pipeline.harvest.batches import Batch, no_texts, texts_of
 from leadflow_pipeline.harvest.days import INSTANT, parse_moments
 from leadflow_pipeline.harvest.json_text import json_objects
 from leadflow_pipeline.harvest.keys import content_keys, unreadable_keys
 from leadflow_pipeline.harvest.mapping import leads_of
-from leadflow_pipeline.harvest.normalise import parse_numbers
+from leadflow_pipeline.harvest.normalise import Numbers, parse_numbers
 from leadflow_pipeline.harvest.rules import OutcomeColumn, SourceRules
 
 FACT_COLUMNS = ["content_key", "occurred_at", "row_number", "payload", "raw", "unreadable_reason"]
@@ -26,16 +26,16 @@ FACT_COLUMNS = ["content_key", "occurred_at", "row_number", "payload", "raw", "u
 def facts_of(batch: Batch, source: SourceRules, received_at: datetime, first_day: datetime) -> pd.DataFrame:
     """One fact a row of the batch, readable or not, by row number: FACT_COLUMNS.
 
-    A record without a day column came to be when it was received. One whose day column cannot be understood, or names
-    a day before `first_day` or more than a day after `received_at`, is unreadable, and filed under the day it was
-    received on, so that it shows up in a quarantine and not in the wrong partition or in none.
+    A record without a day column came to be when it was received. One whose day column cannot be understood,
+    or names a day before `first_day` or more than a day after `received_at`, is unreadable, and filed under
+    the day it was received on, so that it shows up in a quarantine and not in the wrong partition or in none.
     """
     moment = pd.Timestamp(received_at).as_unit("us")
     payloads = json_objects(batch.cells).to_pandas().astype("str")
     facts = pd.DataFrame({"row_number": batch.row_numbers, "payload": payloads})
     facts["content_key"] = content_keys(payloads)
     facts["occurred_at"] = pd.Series(moment, index=facts.index, dtype=INSTANT)
-    facts["raw"] = pd.Series(np.nan, index=facts.index, dtype="str")
+    facts["raw"] = no_texts(facts.index)
     facts["unreadable_reason"] = facts["raw"]
     if source.day is not None:
         facts = _dated(facts, batch.cells, source, moment, pd.Timestamp(first_day))
@@ -54,42 +54,39 @@ def _dated(
 ) -> pd.DataFrame:
     """The facts with the moments of their day column; those it does not give are unreadable."""
     assert source.day is not None  # noqa: S101 - the caller asked
-    name = source.day.column
-    if name in cells.column_names:
-        moments = parse_moments(cells.column(name).to_pandas().astype("str"), source.day)
-    else:
-        moments = pd.Series(pd.NaT, index=facts.index, dtype=INSTANT)
-    problems = pd.Series(np.nan, index=facts.index, dtype="str")
-    problems[moments.isna()] = f"its column {name!r} holds no date written as {source.day.format}"
+    column = source.day.column
+    moments = parse_moments(texts_of(cells, column), source.day)
+    problems = no_texts(facts.index)
+    problems[moments.isna()] = f"its column {column!r} holds no date written as {source.day.format}"
     problems[moments < first_day] = (
-        f"its column {name!r} is before {first_day.date()}, the first day there is"
+        f"its column {column!r} is before {first_day.date()}, the first day there is"
     )
-    problems[moments > received_at + pd.Timedelta(days=1)] = f"its column {name!r} is in the future"
+    problems[moments > received_at + pd.Timedelta(days=1)] = f"its column {column!r} is in the future"
     is_bad = problems.notna()
+    if not is_bad.any():
+        return facts.assign(occurred_at=moments)
     return facts.assign(
         occurred_at=moments.where(~is_bad, received_at),
         unreadable_reason=problems,
         raw=facts["payload"].where(is_bad),
         payload=facts["payload"].where(~is_bad),
-        content_key=facts["content_key"].where(~is_bad, unreadable_keys(facts["payload"]))
-        if is_bad.any()
-        else facts["content_key"],
+        content_key=facts["content_key"].where(~is_bad, unreadable_keys(facts["payload"])),
     )
 
 
 def outcomes_of(campaign: str, batch: Batch, source: SourceRules) -> pd.DataFrame:
     """What the source tells of how it ended: row_number, lead_id, outcome, value (money or NaN).
 
-    Rows whose outcome is neither among the won nor among the lost words, or whose lead cannot be told, have none.
-    The moment is not here: it follows from the stored fact, so that importing again gives the same outcome.
+    Rows whose outcome is neither among the won nor among the lost words, or whose lead cannot be told, have
+    none. The moment is not here: it follows from the stored fact, so that importing again gives the same
+    outcome.
     """
     rules = source.outcome
     assert rules is not None  # noqa: S101 - the caller asked
-    _, lead_id = leads_of(campaign, batch.cells, source)
     outcomes = pd.DataFrame(
         {
             "row_number": batch.row_numbers,
-            "lead_id": lead_id,
+            "lead_id": leads_of(campaign, batch.cells, source),
             "outcome": _outcome_words(batch.cells, rules),
             "value": _outcome_values(batch.cells, rules),
         }
@@ -98,23 +95,16 @@ def outcomes_of(campaign: str, batch: Batch, source: SourceRules) -> pd.DataFram
 
 
 def _outcome_words(cells: pa.Table, rules: OutcomeColumn) -> pd.Series:
-    if rules.column not in cells.column_names:
-        return pd.Series(np.nan, index=range(cells.num_rows), dtype="str")
-    meaning = {word.strip().lower(): "lost" for word in rules.lost} | {
-        word.strip().lower(): "won" for word in rules.won
-    }
-    return (
-        cells.column(rules.column)
-        .to_pandas()
-        .astype("str")
-        .str.strip()
-        .str.lower()
-        .map(meaning)
-        .astype("str")
-    )
+    meaning = dict.fromkeys(map(_folded, rules.lost), "lost") | dict.fromkeys(map(_folded, rules.won), "won")
+    words: pd.Series = texts_of(cells, rules.column).str.strip().str.lower()
+    return words.map(meaning).astype("str")
 
 
-def _outcome_values(cells: pa.Table, rules: OutcomeColumn) -> np.ndarray:
+def _folded(word: str) -> str:
+    return word.strip().lower()
+
+
+def _outcome_values(cells: pa.Table, rules: OutcomeColumn) -> Numbers:
     if rules.value_column is None or rules.value_column not in cells.column_names:
         return np.full(cells.num_rows, np.nan)
     return parse_numbers(cells.column(rules.value_column))

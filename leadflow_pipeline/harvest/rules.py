@@ -7,13 +7,27 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 LEAD_FIELDS: tuple[str, ...] = (
-    "email", "phone", "first_name", "last_name", "full_name", "company", "job_title", "industry", "company_size",
-    "country", "region", "city", "postcode", "website", "linkedin_url", "budget", "time_zone", "language",
+    "email", "phone", "first_name", "last_name", "full_name", "company", "job_title", "industry",
+    "company_size", "country", "region", "city", "postcode", "website", "linkedin_url", "budget",
+    "time_zone", "language",
 )  # fmt: skip
 """Fields a column may be mapped to, beside `custom.<name>` and `source_key`."""
 
 Missing = tuple[str, ...]
-DEFAULT_MISSING: Missing = ("", "select", "unknown", "n/a", "na", "none", "null", "nan", "-", "--", "?")
+DEFAULT_MISSING: Missing = (
+    "",
+    "select",
+    "unknown",
+    "n/a",
+    "#n/a",
+    "na",
+    "none",
+    "null",
+    "nan",
+    "-",
+    "--",
+    "?",
+)
 """Words that mean nothing was known; compared in lower case, trimmed."""
 
 
@@ -30,7 +44,10 @@ class DayColumn(BaseModel):
 
 
 class OutcomeColumn(BaseModel):
-    """A column that tells how it ended. Never seen by any rule: it is loaded as an outcome, dated after the record."""
+    """A column that tells how it ended.
+
+    Never seen by any rule: it is loaded as an outcome, dated after the record.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,7 +59,8 @@ class OutcomeColumn(BaseModel):
 
 
 class SourceRules(BaseModel):
-    """One source of leads: where its files land, which column is which field, and what a missing value looks like."""
+    """One source of leads: where its files land, which column is which field, what a missing value looks
+    like."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

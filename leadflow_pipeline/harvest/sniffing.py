@@ -159,8 +159,8 @@ def read_header(
         return _columns_without_header(first_row, source, file_name), False
     raise FileRefused(
         f"{file_name}, row 1 holds none of the columns that source {source.name!r} maps "
-        f"({_some(sorted(expected))}): mend the mapping, or, if the file has no header, say `header: absent` and "
-        "list its `columns` in the campaign file"
+        f"({_some(sorted(expected))}): mend the mapping, or, if the file has no header, say `header: absent` "
+        "and list its `columns` in the campaign file"
     )
 
 

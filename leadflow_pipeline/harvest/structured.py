@@ -1,4 +1,5 @@
-"""JSON Lines, a JSON array, XLSX and Parquet: files whose values have types, read as the text a person would type.
+"""JSON Lines, a JSON array, XLSX and Parquet: files whose values have types, read as the text a person would
+type.
 
 What belongs here: one reader a format. What does not: delimited text.
 """

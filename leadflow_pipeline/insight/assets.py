@@ -37,7 +37,7 @@ SHOWN_TABLES = (
 )
 
 AFTER_THE_DAILY_RUN = (
-    dg.AutomationCondition.any_deps_updated()
+    (dg.AutomationCondition.newly_missing() | dg.AutomationCondition.any_deps_updated()).since_last_handled()
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()
 )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 INK, MUTED, PAPER = "#1f2933", "#7b8794", "#ffffff"
 BLUE, ORANGE = "#2f6f9f", "#d9822b"
 TIER_COLOURS = {"HOT": "#c0392b", "WARM": "#d9822b", "COOL": "#2f6f9f", "COLD": "#7b8794"}
+MOST_DAYS_DRAWN = 120
 WIDTH, HEIGHT, DOTS_PER_INCH = 8.0, 3.4, 110
 
 
@@ -55,22 +56,29 @@ def plot_score_distribution(table: pd.DataFrame, threshold: float | None = None)
         axes.axvline(threshold, color=ORANGE, linewidth=1.6)
         axes.annotate(
             f" qualifies from {threshold:g}",
-            (threshold, 0.93),
+            (threshold, 0.94),
             xycoords=("data", "axes fraction"),
             color=ORANGE,
             fontsize=9,
         )
     axes.set_xlim(0, 100)
+    axes.set_ylim(0, table["leads"].max() * 1.15)
     axes.set_ylabel("leads", color=MUTED)
     axes.yaxis.set_major_formatter("{x:,.0f}")
     return _png(figure)
 
 
 def plot_daily_volume(table: pd.DataFrame) -> bytes:
-    """New leads and planned emails over time. Takes what `summaries.daily_volume` gives."""
-    figure, axes = _canvas("Daily volume", "day (UTC)")
+    """New leads and planned emails over time. Takes what `summaries.daily_volume` gives.
+
+    A long campaign is drawn by weeks: hundreds of days would be a thicket.
+    """
+    is_long = len(table) > MOST_DAYS_DRAWN
+    figure, axes = _canvas("Volume by week" if is_long else "Volume by day", "")
     if table.empty:
         return _nothing(figure, axes, "no day computed yet")
+    if is_long:
+        table = table.resample("W-MON", on="day", label="left", closed="left").sum().reset_index()
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     axes.plot(table["day"], table["new_leads"], color=BLUE, linewidth=1.4, label="new leads")
@@ -80,9 +88,9 @@ def plot_daily_volume(table: pd.DataFrame) -> bytes:
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.set_ylim(bottom=0)
-    axes.set_ylabel("a day", color=MUTED)
+    axes.set_ylabel("a week" if is_long else "a day", color=MUTED)
     axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.legend(frameon=False, loc="upper left", ncols=2, fontsize=9)
+    axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=9)
     return _png(figure)
 
 
@@ -123,6 +131,7 @@ def plot_conversion_by_decile(table: pd.DataFrame) -> bytes:
         color=ORANGE,
         fontsize=9,
     )
+    axes.set_ylim(0, table["conversion"].max() * 115)
     axes.set_ylabel("won, % of leads", color=MUTED)
     return _png(figure)
 

@@ -32,7 +32,8 @@ def funnel(
     steps = {
         "Leads": harvested["lead_id"].nunique(),
         "With a usable address": int(harvested["email_status"].isin(["valid", "risky"]).sum()),
-        "Qualified": int((qualified["status"] == "QUALIFIED").sum()),
+        # Leads for review are routed while a person looks at them, so they belong to the same step.
+        "Qualified or for review": int(qualified["status"].isin(["QUALIFIED", "MANUAL_REVIEW"]).sum()),
         "Routed to a sequence": int(routed["status"].isin(["ROUTED", "ALREADY_ROUTED"]).sum()),
         "Enrolled": nurtured["lead_id"].nunique(),
         "Won": outcomes.loc[outcomes["outcome"] == "won", "lead_id"].nunique(),
@@ -42,7 +43,7 @@ def funnel(
 
 
 def score_distribution(scored: pd.DataFrame) -> pd.DataFrame:
-    """Leads in each bar of the score: `score_from` (inclusive), `score_to` (exclusive but for 100), `leads`."""
+    """Leads in each bar: `score_from` (inclusive), `score_to` (exclusive but for 100), `leads`."""
     edges = np.arange(0, 100 + BIN_WIDTH, BIN_WIDTH)
     leads, _ = np.histogram(scored["score"].to_numpy(dtype="float64"), bins=edges)
     return pd.DataFrame({"score_from": edges[:-1], "score_to": edges[1:], "leads": leads})

@@ -65,7 +65,8 @@ class Enrolments:
 class Turns:
     """Turns in the fate of leads, by lead and day.
 
-    Each begins an enrolment (or none: -1), and says how the lead is held from then on.
+    Each begins an enrolment (or none: -1), says how the lead is held from then on, and whether its
+    engagement on that day was enough to hand it to sales.
     """
 
     lead: Positions
@@ -74,9 +75,12 @@ class Turns:
     hold: npt.NDArray[np.int64]
     code: npt.NDArray[Any]
     resumed_at: Moments
+    is_hot: npt.NDArray[np.bool_]
 
     def __getitem__(self, rows: npt.NDArray[Any]) -> Turns:
-        columns = (self.lead, self.day, self.enrolment, self.hold, self.code, self.resumed_at)
+        columns = (
+            self.lead, self.day, self.enrolment, self.hold, self.code, self.resumed_at, self.is_hot,
+        )  # fmt: skip
         return Turns(*(column[rows] for column in columns))
 
 
@@ -125,6 +129,7 @@ class Passages:
             self._enrol(turn[turn.enrolment >= 0])
             self._hold(turn[turn.hold != FREE])
             self._free(turn[turn.hold == FREE])
+            self._graduate(turn[turn.is_hot])
             reached[turn.lead] = turn.day
         everyone = np.arange(len(self.state))
         self._uninterrupted(everyone, reached, np.full(len(reached), last_day + np.timedelta64(1, "D")))
@@ -186,12 +191,16 @@ class Passages:
         turn = turn[is_on_the_way & (has_more | (turn.hold != PAUSED))]
         for hold in (PAUSED, STOPPED, GRADUATED):
             for code in np.unique(turn.code[turn.hold == hold]):
-                held = turn[(turn.hold == hold) & (turn.code == code)]
-                if hold != PAUSED:
-                    self.next_touch[held.lead] = NEVER
-                self._enter(
-                    STATES[STATE_OF_HOLD[hold]], held.lead, held.day, str(code), reason_text(str(code))
-                )
+                self._hold_as(hold, str(code), turn[(turn.hold == hold) & (turn.code == code)])
+
+    def _graduate(self, turn: Turns) -> None:
+        """Hands over whoever is on the way and has become engaged enough."""
+        self._hold_as(GRADUATED, "engagement", turn[np.isin(self.state[turn.lead], HOLDABLE)])
+
+    def _hold_as(self, hold: int, code: str, turn: Turns) -> None:
+        if hold != PAUSED:
+            self.next_touch[turn.lead] = NEVER
+        self._enter(STATES[STATE_OF_HOLD[hold]], turn.lead, turn.day, code, reason_text(code))
 
     def _free(self, turn: Turns) -> None:
         """Lets a paused lead go on, and a stopped one that was resumed by hand after it had been stopped."""

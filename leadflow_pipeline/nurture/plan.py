@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from leadflow_pipeline.nurture.holds import FREE, GRADUATED, holding_facts, holds_by_day
+from leadflow_pipeline.nurture.holds import FREE, holding_facts, holds_by_day
 from leadflow_pipeline.nurture.passage import STATES, Enrolments, Passages, Turns
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.timetable import (
@@ -129,9 +129,7 @@ def _turns(
     hold = np.append(holds["hold"].to_numpy("int64"), FREE)[standing]
     code = np.append(holds["code"].to_numpy(object), "")[standing]
     resumed_at = np.append(moments_of(holds["resumed_at"]), np.datetime64("NaT", "us"))[standing]
-    is_hot = np.isin(keys, heated)
-    hold[is_hot], code[is_hot] = GRADUATED, "engagement"
-    return Turns(lead, day.astype("datetime64[D]"), enrolment, hold, code, resumed_at)
+    return Turns(lead, day.astype("datetime64[D]"), enrolment, hold, code, resumed_at, np.isin(keys, heated))
 
 
 def _keys(frame: pd.DataFrame, lead_index: pd.Index[Any]) -> Positions:

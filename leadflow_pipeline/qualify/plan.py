@@ -4,13 +4,15 @@ What belongs here: which reasons a lead has. What does not: how reasons settle a
 scores.
 
 A manual override wins over everything. Else the weightiest reason decides: REJECTED over PENDING (a field
-that must be known is not) over MANUAL_REVIEW over QUALIFIED. All other reasons are still listed.
+that must be known is not) over MANUAL_REVIEW over QUALIFIED. All other reasons are still listed. A low score alone
+does not reject a lead with such a field: what is not known is also missing from the score.
 Scores are compared after rounding to nine decimals, so that no float noise puts a sum that is 60 below 60.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from leadflow_pipeline.conditions import Condition, describe, evaluate
@@ -20,6 +22,7 @@ from leadflow_pipeline.qualify.reasons import (
     STATUSES,
     Reason,
     as_json,
+    is_none_of,
     reason,
     weightiest_status,
     worded_reason,
@@ -42,10 +45,11 @@ def plan_qualified(
     columns = ["day", "lead_id", "email", "source", "icp_fit", "score"]
     qualified = scored[columns].reset_index(drop=True)
     fields = fields_beside(qualified, leads, fields_read(rules))
+    required = required_field_reasons(fields, rules)
     found = [
-        *score_reasons(qualified["score"], rules),
+        *score_reasons(qualified["score"], rules, is_final=is_none_of(required, len(qualified))),
         *email_reasons(fields, rules),
-        *required_field_reasons(fields, rules),
+        *required,
         *filter_reasons(fields, rules),
     ]
     override = standing_overrides(overrides, "status", qualified, among=STATUSES)
@@ -63,7 +67,9 @@ def fields_read(rules: QualifyRules) -> list[str]:
     return list(dict.fromkeys(asked))
 
 
-def score_reasons(score: pd.Series[float], rules: QualifyRules) -> list[Reason]:
+def score_reasons(
+    score: pd.Series[float], rules: QualifyRules, *, is_final: npt.NDArray[np.bool_]
+) -> list[Reason]:
     """Where the score stands against the threshold (inclusive) and the review band below it."""
     points = np.round(score.to_numpy(dtype="float64"), 9)
     floor = round(rules.threshold - rules.review_band, 9)
@@ -83,7 +89,12 @@ def score_reasons(score: pd.Series[float], rules: QualifyRules) -> list[Reason]:
         ),
         worded_reason(
             "score_below_threshold", "REJECTED", hundredths,
-            lambda value: f"Score {value / 100:g} is below {floor:g}", ~meets & ~in_band,
+            lambda value: f"Score {value / 100:g} is below {floor:g}", ~meets & ~in_band & is_final,
+        ),
+        worded_reason(
+            "score_not_final", "PENDING", hundredths,
+            lambda value: f"Score {value / 100:g} is below {floor:g}, but may rise with what is not known yet",
+            ~meets & ~in_band & ~is_final,
         ),
     ]  # fmt: skip
 

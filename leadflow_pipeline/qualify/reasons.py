@@ -55,6 +55,11 @@ def document(code: str, status: str, text: str) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
+def is_none_of(reasons: Sequence[Reason], leads: int) -> Mask:
+    """Leads to which no reason applies."""
+    return ~np.any([each.applies for each in reasons], axis=0) if reasons else np.ones(leads, dtype=bool)
+
+
 def weightiest_status(reasons: Sequence[Reason], index: pd.Index) -> pd.Series[str]:
     """The status that the weightiest reason of each lead leads to."""
     weight = np.zeros(len(index), dtype="int64")

@@ -110,7 +110,7 @@ class Carried:
     def _remember(self, rows: Codes, grounds: Grounds) -> None:
         """Takes the verdicts of a day into the state."""
         lead, verdict = self._lead[rows], grounds.verdict
-        routed = (verdict == Verdict.ROUTED) | (verdict == Verdict.REROUTED)
+        routed = grounds.is_routed
         self._lead_tier[lead[routed]] = grounds.tier[routed]
         self._lead_sequence[lead[routed]] = grounds.sequence[routed]
         self._lead_routings[lead[routed]] += 1
@@ -122,7 +122,9 @@ class Carried:
         stands = before["status"].isin([RoutingStatus.ROUTED, RoutingStatus.ALREADY_ROUTED])
         self._lead_tier = read_column(before["tier"].where(stands), tier_code)
         self._lead_sequence = read_column(before["sequence"].where(stands), sequence_code)
-        self._lead_routings = before["routing_number"].where(stands).fillna(0).to_numpy(dtype="int64")
+        # A copy, because it is counted up in place and a column may lend its memory.
+        routings = before["routing_number"].where(stands).fillna(0)
+        self._lead_routings = routings.to_numpy(dtype="int64", copy=True)
 
     def _wait_where_left(self, first_day: pd.Timestamp) -> None:
         """Takes over who waited before the first day: the leads of candidates of earlier days."""

@@ -12,7 +12,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from leadflow_pipeline.route.decision import STATUS_OF, RoutingStatus, Verdict
+from leadflow_pipeline.route.decision import STATUS_OF, Verdict
 from leadflow_pipeline.route.fit import TIERS, UNKNOWN, WHOLE, Codes, billionths_of
 from leadflow_pipeline.route.intent import signals_of_columns
 from leadflow_pipeline.route.judgement import SEQUENCES, Facts, Grounds, Judge
@@ -77,9 +77,7 @@ def written(grounds: Grounds, start_at: pd.Series[pd.Timestamp], rules: RoutingR
     present state; one that waits has the tier and sequence it waits for.
     """
     facts, verdict = grounds.facts, grounds.verdict
-    status = np.array([list(RoutingStatus).index(STATUS_OF[each]) for each in Verdict])[verdict]
-    is_routed = status == list(RoutingStatus).index(RoutingStatus.ROUTED)
-    keeps = status == list(RoutingStatus).index(RoutingStatus.ALREADY_ROUTED)
+    is_routed, keeps = grounds.is_routed, grounds.keeps_place
     tier = np.where(keeps, facts.old_tier, np.where(grounds.is_weighed, grounds.tier, UNKNOWN))
     sequence = np.where(keeps, facts.old_sequence, np.where(grounds.is_weighed, grounds.sequence, UNKNOWN))
     number = np.where(keeps | is_routed, facts.routing_number + is_routed, 0)
@@ -91,7 +89,7 @@ def written(grounds: Grounds, start_at: pd.Series[pd.Timestamp], rules: RoutingR
         {
             "intent_score": grounds.intent / WHOLE,
             "status": as_column(
-                spell(status, lambda code: list(RoutingStatus)[code].value, everywhere), index
+                spell(verdict, lambda code: STATUS_OF[Verdict(code)].value, everywhere), index
             ),
             "tier": as_column(spell(tier, lambda code: TIERS[code].value, tier != UNKNOWN), index),
             "sequence": as_column(

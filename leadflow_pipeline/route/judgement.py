@@ -89,6 +89,16 @@ class Grounds:
         return self.verdict <= Verdict.WAITING
 
     @property
+    def is_routed(self) -> Code:
+        """Whether a sequence begins."""
+        return (self.verdict == Verdict.ROUTED) | (self.verdict == Verdict.REROUTED)
+
+    @property
+    def keeps_place(self) -> Code:
+        """Whether the lead stays in the sequence that it was routed to before."""
+        return (self.verdict == Verdict.ALREADY_ROUTED) | (self.verdict == Verdict.STAYS)
+
+    @property
     def is_boosted(self) -> Code:
         """Whether intent raised the fit that decided."""
         return self.is_weighed & self.by_fit & (self.effective > self.facts.fit)

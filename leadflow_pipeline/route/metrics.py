@@ -61,7 +61,9 @@ def summarise(routed: pd.DataFrame, rules: RoutingRules) -> pd.DataFrame:
     Without a row where automatic routing is switched off: nothing was routed, and nothing is counted.
     """
     counted = routed if rules.enable_auto_routing else routed.iloc[:0]
-    boosted = (counted["boosted_by_intent"] & (counted["status"] == RoutingStatus.ROUTED)).groupby(counted["day"])
+    boosted = (counted["boosted_by_intent"] & (counted["status"] == RoutingStatus.ROUTED)).groupby(
+        counted["day"]
+    )
     by_day = {day: RoutingMetrics.of(rows).to_dict() for day, rows in counted.groupby("day")}
     metrics = pd.DataFrame.from_dict(by_day, orient="index", columns=METRICS_OF_A_DAY)
     return metrics.assign(boosted_count=boosted.sum().astype("int64"))

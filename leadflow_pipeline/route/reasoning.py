@@ -51,7 +51,6 @@ class Wording:
         tier = (grounds.rules_tier << 3) | (grounds.tier << 1) | (facts.tier_override != UNKNOWN)
         sequence = (grounds.tier << 3) | (grounds.sequence << 1) | (facts.sequence_override != UNKNOWN)
         old = (facts.routing_number << 4) | (facts.old_tier << 2) | facts.old_sequence
-        keeps = (verdict == Verdict.ALREADY_ROUTED) | (verdict == Verdict.STAYS)
         old_is_known = (facts.old_tier != UNKNOWN) & (facts.old_sequence != UNKNOWN)
         return [
             Piece(verdict, self._opening, verdict > Verdict.WAITING),
@@ -61,7 +60,7 @@ class Wording:
             Piece(shown(grounds.effective), self._effective, boosted),
             Piece(tier, self._tier, weighed),
             Piece(sequence, self._sequence, weighed),
-            Piece(old, self._kept, keeps & old_is_known),
+            Piece(old, self._kept, grounds.keeps_place & old_is_known),
             Piece(old, self._replaced, (verdict == Verdict.REROUTED) & old_is_known),
             Piece(verdict, self._in_review, weighed & (facts.reading == Reading.MANUAL_REVIEW)),
             Piece(verdict, self._over_limit, (verdict == Verdict.WAITING) | (verdict == Verdict.STAYS)),

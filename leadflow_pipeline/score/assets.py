@@ -18,7 +18,7 @@ from leadflow_pipeline.score.custom_fields import with_custom_fields
 from leadflow_pipeline.score.plan import fields_read, plan_scored
 from leadflow_pipeline.score.summary import summarise
 from leadflow_pipeline.store import schema
-from leadflow_pipeline.store.facts import read_event_days, read_events
+from leadflow_pipeline.store.facts import read_days_with_news, read_events
 from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.locks import stage_lock
 from leadflow_pipeline.store.partitions import as_of, latest_before
@@ -33,7 +33,7 @@ LEADS_WORTH_NAMING = 50_000
 def scored_leads(
     context: dg.AssetExecutionContext, enriched_leads: pd.DataFrame, store: StoreResource
 ) -> Iterator[dg.Output[pd.DataFrame]]:
-    """Scores the leads of each day, and earlier leads with events on it."""
+    """Scores the leads of each day, and earlier leads of whom there is news on it."""
     partitions = PartitionRange.of(context)
     campaign, engine = partitions.campaign, store.engine
     version = load(engine, campaign, version_named_by(context))
@@ -70,11 +70,13 @@ def scored_leads(
 def due_leads(engine: Engine, partitions: PartitionRange, enriched: pd.DataFrame) -> pd.DataFrame:
     """One row for each lead and day to score, with what is known of the lead at the end of that day.
 
-    Due are the leads enriched on the day, and those known by then who did something on it (`is_new` is false
-    for them).
+    Due are the leads enriched on the day, and those known by then of whom there is news: they did something, or a
+    person's decision about them began or expired (`is_new` is false for them).
     """
-    active = read_event_days(engine, partitions.campaign, partitions.days)
-    matched = active.merge(enriched[["lead_id", "day"]], on=["lead_id", "day"], how="left", indicator=True)
+    in_the_news = read_days_with_news(engine, partitions.campaign, partitions.days)
+    matched = in_the_news.merge(
+        enriched[["lead_id", "day"]], on=["lead_id", "day"], how="left", indicator=True
+    )
     elsewhere = matched.loc[matched["_merge"] == "left_only", ["lead_id", "day"]]
     returning = as_of(engine, schema.enriched_leads, partitions.campaign, elsewhere)
     returning = returning.drop(columns="as_of_day").assign(is_new=False)

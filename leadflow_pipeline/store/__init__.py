@@ -1,1 +1,1 @@
-"""The one database: schema, migrations, embedded server, bulk copy, partitions, facts. Knows nothing of any stage's rules."""
+"""The one database: schema, migrations, embedded server, bulk copy, partitions, facts. No stage's rules."""

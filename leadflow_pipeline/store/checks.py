@@ -15,6 +15,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
 from sqlalchemy import (
     CheckConstraint,
     ColumnElement,
@@ -66,14 +69,13 @@ def stage_checks(assets: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
     upstream = [TABLES[name] for name in sorted({dep.asset_key.path[-1] for s in specs for dep in s.deps})]
     stage = specs[0].group_name
 
-    def check(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
+    def check(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[Evaluation]:
         partitions = PartitionRange.of(context)
         with store.engine.connect() as connection:
             for table in tables:
-                yield from check_rows(connection, table, partitions)
-                yield check_earlier_days(connection, table, upstream, partitions)
-            if schema.harvested_leads in tables:
-                yield check_nothing_lost(connection, partitions)
+                target = latest_materialization(context.instance, table, partitions)
+                for checked in check_table(connection, table, upstream, partitions):
+                    yield from evaluation_of(checked, target)
 
     check.__name__ = f"{stage}_checks"
     return dg.multi_asset_check(

@@ -14,7 +14,22 @@ from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ARRAY, Date, Engine, MetaData, Select, Table, Text, any_, insert, literal, select
+from sqlalchemy import (
+    ARRAY,
+    Date,
+    Engine,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    any_,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+    union,
+)
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from leadflow_pipeline.store.copy import copy_in, read
@@ -154,16 +169,25 @@ def read_events(
     return _read(engine, query.order_by(table.c.occurred_at, table.c.event_id.collate("C")))
 
 
-def read_event_days(engine: Engine, campaign: str, days: Sequence[date]) -> pd.DataFrame:
-    """Who did anything on which of these days: each `(lead_id, day)` once, by (day, lead_id)."""
-    table = engagement_events
-    return _read(
-        engine,
-        select(table.c.lead_id, table.c.day)
-        .where(table.c.campaign == campaign, table.c.day == any_(literal(list(days), ARRAY(Date))))
-        .order_by(table.c.day, table.c.lead_id)
-        .distinct(),
-    )
+def read_days_with_news(engine: Engine, campaign: str, days: Sequence[date]) -> pd.DataFrame:
+    """Of whom there is news on which of these days: each `(lead_id, day)` once, by (day, lead_id).
+
+    News is an event, and a person's decision on the day it is taken and on the day it expires. An outcome is none: it
+    says how things ended, and what was decided before stands.
+    """
+    wanted = any_(literal(list(days), ARRAY(Date)))
+    events, decisions = engagement_events.c, overrides.c
+    decided_on = [
+        cast(func.timezone("UTC", at), Date) for at in (decisions.occurred_at, decisions.expires_at)
+    ]
+    news = union(
+        select(events.lead_id, events.day).where(events.campaign == campaign, events.day == wanted),
+        *(
+            select(decisions.lead_id, day.label("day")).where(decisions.campaign == campaign, day == wanted)
+            for day in decided_on
+        ),
+    ).subquery()
+    return _read(engine, select(news).order_by(news.c.day, news.c.lead_id.collate("C")))
 
 
 def read_outcomes(engine: Engine, campaign: str, *, before: datetime) -> pd.DataFrame:

@@ -98,7 +98,9 @@ campaign_versions = Table(
     metadata,
     Column("campaign", Text, ForeignKey(campaigns.c.campaign, ondelete="CASCADE"), primary_key=True),
     Column("version", Integer, primary_key=True),
-    Column("source_text", Text, nullable=False, comment="the campaign file as it was given, comments included"),
+    Column(
+        "source_text", Text, nullable=False, comment="the campaign file as it was given, comments included"
+    ),
     Column("content_key", Text, nullable=False, comment="SHA-256 of the parsed document"),
     Column("created_at", Timestamp, nullable=False, server_default=func.now()),
     CheckConstraint("version >= 1", name="version"),
@@ -112,11 +114,20 @@ source_records = Table(
     Column("record_id", BigInteger, Identity(), primary_key=True),
     Column("campaign", Text, ForeignKey(campaigns.c.campaign), nullable=False),
     Column("source", Text, nullable=False, comment="name of the source in the campaign file"),
-    Column("content_key", Text, nullable=False, comment="hash of the content: the same record twice is one fact"),
-    Column("occurred_at", Timestamp, nullable=False, comment="when the record came to be, by its own day column if any"),
+    Column(
+        "content_key", Text, nullable=False, comment="hash of the content: the same record twice is one fact"
+    ),
+    Column(
+        "occurred_at",
+        Timestamp,
+        nullable=False,
+        comment="when the record came to be, by its own day column if any",
+    ),
     Column("day", Date, Computed("(occurred_at AT TIME ZONE 'UTC')::date", persisted=True), nullable=False),
     Column("received_at", Timestamp, nullable=False, server_default=func.now()),
-    Column("origin", Text, nullable=False, comment="file name (no folder) or vendor page the record came from"),
+    Column(
+        "origin", Text, nullable=False, comment="file name (no folder) or vendor page the record came from"
+    ),
     Column("row_number", Integer, nullable=False, comment="1-based row of the origin"),
     Column("payload", JSONB, comment="column name -> text as read; NULL where the row could not be read"),
     Column("raw", Text, comment="the row as text, where it could not be read"),
@@ -132,7 +143,12 @@ engagement_events = Table(
     Column("campaign", Text, ForeignKey(campaigns.c.campaign), primary_key=True),
     Column("event_id", Text, primary_key=True, comment="given by the sender: an id seen before is a no-op"),
     Column("lead_id", Text, nullable=False),
-    Column("behaviour", Text, nullable=False, comment="open, click, reply, visit, meeting, unsubscribe, bounce, ..."),
+    Column(
+        "behaviour",
+        Text,
+        nullable=False,
+        comment="open, click, reply, visit, meeting, unsubscribe, bounce, ...",
+    ),
     Column("occurred_at", Timestamp, nullable=False),
     Column("day", Date, Computed("(occurred_at AT TIME ZONE 'UTC')::date", persisted=True), nullable=False),
     Column("received_at", Timestamp, nullable=False, server_default=func.now()),
@@ -192,13 +208,20 @@ messages = Table(
     metadata,
     Column("message_id", BigInteger, Identity(), primary_key=True),
     Column("channel", Text, nullable=False),
-    Column("subject_key", Text, nullable=False, comment="the enrolment; never a partition, a run or the content"),
+    Column(
+        "subject_key", Text, nullable=False, comment="the enrolment; never a partition, a run or the content"
+    ),
     Column("step", Integer, nullable=False),
     Column("campaign", Text, ForeignKey(campaigns.c.campaign), nullable=False),
     Column("campaign_version", Integer, nullable=False),
     Column("lead_id", Text, nullable=False),
     Column("recipient", Text, nullable=False),
-    Column("recipient_key", Text, nullable=False, comment="HMAC of the normalised address: the person, at the doors"),
+    Column(
+        "recipient_key",
+        Text,
+        nullable=False,
+        comment="HMAC of the normalised address: the person, at the doors",
+    ),
     Column("sequence", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("body_text", Text, nullable=False),
@@ -235,7 +258,12 @@ message_attempts = Table(
     Column("transport", Text, nullable=False),
     Column("started_at", Timestamp, nullable=False),
     Column("finished_at", Timestamp),
-    Column("phase", Text, nullable=False, comment="how far the conversation came: connect, mail, rcpt, data, dot, done"),
+    Column(
+        "phase",
+        Text,
+        nullable=False,
+        comment="how far the conversation came: connect, mail, rcpt, data, dot, done",
+    ),
     Column("reply_code", Integer),
     Column("reply_text", Text, comment="what the server answered, addresses removed"),
 )
@@ -429,7 +457,9 @@ routed_leads = derived(
     Column("sequence_start_at", Timestamp),
     Column("owner", Text),
     Column("boosted_by_intent", Boolean, nullable=False),
-    Column("routing_number", Integer, comment="1 for a lead's first routing, 2 for its first re-routing, ..."),
+    Column(
+        "routing_number", Integer, comment="1 for a lead's first routing, 2 for its first re-routing, ..."
+    ),
     Column("reasoning", Text, nullable=False),
     within("icp_fit", 0, 1),
     within("score", 0, 100),

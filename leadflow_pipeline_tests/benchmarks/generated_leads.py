@@ -10,8 +10,32 @@ import pandas as pd
 
 CAMPAIGN = "benchmark"
 
-FIRST_NAMES = ("Ada", "Bruno", "Chloé", "Dmitri", "Elif", "Farid", "Greta", "Hugo", "Inês", "Jonas", "Kaya", "Liam")
-LAST_NAMES = ("Almeida", "Berg", "Costa", "Dubois", "Engel", "Fischer", "García", "Hansen", "Ivanova", "Jansen")
+FIRST_NAMES = (
+    "Ada",
+    "Bruno",
+    "Chloé",
+    "Dmitri",
+    "Elif",
+    "Farid",
+    "Greta",
+    "Hugo",
+    "Inês",
+    "Jonas",
+    "Kaya",
+    "Liam",
+)
+LAST_NAMES = (
+    "Almeida",
+    "Berg",
+    "Costa",
+    "Dubois",
+    "Engel",
+    "Fischer",
+    "García",
+    "Hansen",
+    "Ivanova",
+    "Jansen",
+)
 TITLES = (
     "Chief Financial Officer", "Head of Procurement", "Accounts Payable Manager", "Software Engineer", "VP Sales",
     "Leiter Einkauf", "Office Assistant", "Operations Director", "HR Manager", "Controller", "", "Owner",
@@ -22,7 +46,9 @@ SUFFIXES = ("GmbH", "Ltd", "Inc.", "S.A.", "BV", "")
 SIZES = np.array([5, 15, 60, 180, 350, 900, 2500, 12000])
 
 
-def generated_leads(count: int, *, seed: int = 1, day: date = date(2026, 3, 2), days: int = 1) -> pd.DataFrame:
+def generated_leads(
+    count: int, *, seed: int = 1, day: date = date(2026, 3, 2), days: int = 1
+) -> pd.DataFrame:
     """`count` rows of text columns as a file would hold them, spread over `days` days from `day` on."""
     random = np.random.default_rng(seed)
     number = pd.Series(np.arange(count)).astype("str")
@@ -34,7 +60,11 @@ def generated_leads(count: int, *, seed: int = 1, day: date = date(2026, 3, 2), 
     dates = np.array([(day + timedelta(days=offset)).isoformat() for offset in range(days)], dtype=object)
     return pd.DataFrame(
         {
-            "email": "person" + number + "@company" + (number.astype("int64") // 7).astype("str") + ".leads.example",
+            "email": "person"
+            + number
+            + "@company"
+            + (number.astype("int64") // 7).astype("str")
+            + ".leads.example",
             "first_name": first,
             "last_name": last,
             "job_title": pick(TITLES),

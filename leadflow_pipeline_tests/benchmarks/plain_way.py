@@ -113,7 +113,8 @@ def nurture(session: Session, lead: Lead) -> None:
     emails = {tier: count for _, tier, count in TIERS}.get(lead.tier or "", 0)
     now = datetime.now(UTC)
     session.add_all(
-        Touch(lead_id=lead.id, step=step, planned_at=now + timedelta(days=2 * step)) for step in range(1, emails + 1)
+        Touch(lead_id=lead.id, step=step, planned_at=now + timedelta(days=2 * step))
+        for step in range(1, emails + 1)
     )
 
 

@@ -22,7 +22,12 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-from leadflow_pipeline_tests.benchmarks.generated_leads import CAMPAIGN, campaign_text, generated_leads, write_csv
+from leadflow_pipeline_tests.benchmarks.generated_leads import (
+    CAMPAIGN,
+    campaign_text,
+    generated_leads,
+    write_csv,
+)
 
 DAY = date(2026, 3, 2)
 STAGES = ("harvest", "enrich", "score", "qualify", "route", "nurture")
@@ -170,7 +175,9 @@ def _line(row: Measured) -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     arguments = parser.parse_args()

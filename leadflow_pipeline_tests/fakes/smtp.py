@@ -72,6 +72,7 @@ class _Controller(Controller):
 
     def _trigger_server(self) -> None:
         """The port is chosen by the system, so the usual trial connection has nowhere to go."""
+        self._factory_invoked.set()
 
 
 class _Conversation(SMTP):

@@ -24,7 +24,9 @@ PEOPLE = [
 LATIN_PEOPLE = [[cell.replace("Łódź", "Córdoba") for cell in person] for person in PEOPLE]
 
 
-def delimited(delimiter: str = ",", people: list[list[str]] = PEOPLE, *, header: bool = True, quoting: int = 0) -> str:
+def delimited(
+    delimiter: str = ",", people: list[list[str]] = PEOPLE, *, header: bool = True, quoting: int = 0
+) -> str:
     """The people as delimited text."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator="\r\n")  # type: ignore[arg-type]

@@ -69,7 +69,11 @@ def test_the_same_people_in_every_dress_are_stored_once(engine: Engine, tmp_path
 
 
 def test_every_row_is_accounted_for(bring: Callable[..., ImportReport], engine: Engine) -> None:
-    rows = delimited() + "ana@leads.example,Ana Pérez,Größe & Söhne,Lisboa,2026-05-01\r\nx,y,z,1,2,3\r\ne@leads.example,,,,31.5.\r\n"
+    rows = (
+        delimited()
+        + "ana@leads.example,Ana Pérez,Größe & Söhne,Lisboa,2026-05-01\r\n"
+        + "x,y,z,1,2,3\r\ne@leads.example,,,,31.5.\r\n"
+    )
     report = bring(rows)
     assert (report.rows, report.new, report.repeated, report.quarantined) == (7, 4, 1, 2)
     assert bring(rows, "stand-2.csv").repeated == 7
@@ -88,7 +92,9 @@ def test_a_record_that_could_not_be_read_comes_in_once_the_rules_are_mended(
 ) -> None:
     rows = delimited(people=[[*PEOPLE[0][:4], "31-05-2026"]])
     assert bring(rows).quarantined == 1
-    register(engine, CAMPAIGN.replace("{column: Received}", "{column: Received, format: day-first}"), "fair.yaml")
+    register(
+        engine, CAMPAIGN.replace("{column: Received}", "{column: Received, format: day-first}"), "fair.yaml"
+    )
     assert bring(rows).new == 1
 
 
@@ -96,15 +102,19 @@ def test_a_refused_file_leaves_nothing(bring: Callable[..., ImportReport], engin
     open_quote = delimited() + 'z@leads.example,"Z,never closed\n' * 3
     with pytest.raises(FileRefused, match=r"stand-1\.csv"):
         bring(open_quote)
-    with pytest.raises(FileRefused, match="no source of the campaign takes a file named other.csv"):
+    with pytest.raises(FileRefused, match="no source of the campaign takes a file named other"):
         bring(delimited(), "other.csv")
     with pytest.raises(PermanentError, match="nobody"):
         import_file(engine, "nobody", Path("stand-1.csv"))
     assert count(engine) == 0
 
 
-def test_an_outcome_is_dated_after_its_record_and_stays_so(bring: Callable[..., ImportReport], engine: Engine) -> None:
-    rows = 'Email,Result,Value\na@leads.example,Yes,"€ 1.250,50"\nb@leads.example,no,\nc@leads.example,maybe,\n'
+def test_an_outcome_is_dated_after_its_record_and_stays_so(
+    bring: Callable[..., ImportReport], engine: Engine
+) -> None:
+    rows = (
+        'Email,Result,Value\na@leads.example,Yes,"€ 1.250,50"\nb@leads.example,no,\nc@leads.example,maybe,\n'
+    )
     at = datetime(2026, 6, 1, 9, tzinfo=UTC)
     bring(rows, "calls-1.csv", received_at=at)
     bring(rows, "calls-2.csv", received_at=at + timedelta(days=40))
@@ -134,34 +144,57 @@ def test_events_and_outcomes_are_facts_of_the_lead_with_that_address(
     with engine.connect() as connection:
         stored = connection.execute(select(engagement_events).order_by(engagement_events.c.occurred_at)).all()
         lead = connection.scalar(select(outcomes.c.lead_id))
-    assert [(row.behaviour, row.is_machine, row.lead_id) for row in stored] == [("click", False, lead), ("open", True, lead)]
+    assert [(row.behaviour, row.is_machine, row.lead_id) for row in stored] == [
+        ("click", False, lead),
+        ("open", True, lead),
+    ]
     with pytest.raises(FileRefused, match=r"events\.csv has no column behaviour"):
         bring("email,occurred_at\na@leads.example,2026-05-01\n", "events.csv", contents=Contents.EVENTS)
 
 
-def test_a_person_who_was_erased_does_not_come_back(bring: Callable[..., ImportReport], engine: Engine) -> None:
+def test_a_person_who_was_erased_does_not_come_back(
+    bring: Callable[..., ImportReport], engine: Engine
+) -> None:
     with engine.begin() as connection:
         subject = address_key("ana@leads.example")
         connection.execute(insert(suppressions).values(scope="address", subject=subject, reason=ERASURE))
-    rows = delimited(people=[*PEOPLE, ["other@leads.example", "Friend", "cc <ANA@leads.example>", "", "2026-05-01"]])
+    rows = delimited(
+        people=[*PEOPLE, ["other@leads.example", "Friend", "cc <ANA@leads.example>", "", "2026-05-01"]]
+    )
     report = bring(rows + "ana@leads.example,too,many,fields,in,here\r\n")
     assert (report.rows, report.new, report.erased) == (6, 3, 3)
 
 
 @pytest.mark.usefixtures("bring")
-def test_landed_files_are_imported_and_put_away(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_landed_files_are_imported_and_put_away(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LEADFLOW_HOME", str(tmp_path))
     get_settings.cache_clear()
     folder = tmp_path / "landing" / "fair"
     folder.mkdir(parents=True)
-    for name, text in {"stand-1.csv": delimited(), "what.csv": "x", "stand-2.csv.part": "half", ".hidden": ""}.items():
+    for name, text in {
+        "stand-1.csv": delimited(),
+        "what.csv": "x",
+        "stand-2.csv.part": "half",
+        ".hidden": "",
+    }.items():
         (folder / name).write_text(text, encoding="utf-8")
     now = datetime.now(UTC)
     assert import_landed(engine, "fair", now - timedelta(minutes=1)) == []
     landed = import_landed(engine, "fair", now + timedelta(minutes=1))
-    assert [(file.file, file.report is not None) for file in landed] == [("stand-1.csv", True), ("what.csv", False)]
+    assert [(file.file, file.report is not None) for file in landed] == [
+        ("stand-1.csv", True),
+        ("what.csv", False),
+    ]
     left = sorted(os.path.relpath(path, folder) for path in folder.rglob("*") if path.is_file())
-    assert left == [".hidden", "done/stand-1.csv", "refused/what.csv", "refused/what.csv.txt", "stand-2.csv.part"]
+    assert left == [
+        ".hidden",
+        "done/stand-1.csv",
+        "refused/what.csv",
+        "refused/what.csv.txt",
+        "stand-2.csv.part",
+    ]
     assert "stand" in (folder / "refused" / "what.csv.txt").read_text()
     (folder / "stand-1.csv").write_text(delimited(), encoding="utf-8")
     again = import_landed(engine, "fair", now + timedelta(minutes=1))

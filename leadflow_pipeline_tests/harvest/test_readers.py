@@ -13,7 +13,14 @@ from leadflow_pipeline.harvest.readers import read_file
 from leadflow_pipeline.harvest.records import facts_of
 from leadflow_pipeline.harvest.refusal import FileRefused
 from leadflow_pipeline.harvest.rules import DayColumn, SourceRules
-from leadflow_pipeline_tests.harvest.nasty_files import HEADER, LATIN_PEOPLE, PEOPLE, SAME_PEOPLE, delimited, whole_rows_quoted
+from leadflow_pipeline_tests.harvest.nasty_files import (
+    HEADER,
+    LATIN_PEOPLE,
+    PEOPLE,
+    SAME_PEOPLE,
+    delimited,
+    whole_rows_quoted,
+)
 
 FAIR = SourceRules(name="fair", mapping={"email": "Email", "full_name": "Name"})
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -82,7 +89,9 @@ def test_one_row_quoted_as_a_whole_among_others_is_unwrapped(tmp_path: Path) -> 
 
 
 def test_trailing_delimiters_and_left_out_cells_are_tolerated(tmp_path: Path) -> None:
-    path = write(tmp_path, "Email,Name,City\na@leads.example,A,Ghent,,,\nb@leads.example\nc@leads.example,C,\n")
+    path = write(
+        tmp_path, "Email,Name,City\na@leads.example,A,Ghent,,,\nb@leads.example\nc@leads.example,C,\n"
+    )
     assert records(path) == [
         {"Email": "a@leads.example", "Name": "A", "City": "Ghent"},
         {"Email": "b@leads.example"},
@@ -91,7 +100,9 @@ def test_trailing_delimiters_and_left_out_cells_are_tolerated(tmp_path: Path) ->
 
 
 def test_a_header_with_trailing_delimiters_is_tolerated(tmp_path: Path) -> None:
-    assert records(write(tmp_path, "Email,Name,,\na@leads.example,A,,\n")) == [{"Email": "a@leads.example", "Name": "A"}]
+    assert records(write(tmp_path, "Email,Name,,\na@leads.example,A,,\n")) == [
+        {"Email": "a@leads.example", "Name": "A"}
+    ]
 
 
 def test_a_row_with_too_many_fields_is_kept_with_its_number(tmp_path: Path) -> None:
@@ -105,10 +116,14 @@ def test_a_row_with_too_many_fields_is_kept_with_its_number(tmp_path: Path) -> N
 
 def test_rows_keep_their_numbers_over_block_borders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("leadflow_pipeline.harvest.delimited.BLOCK_BYTES", 256)
-    rows = [f"{number}@leads.example,{number}" + (",x" if number % 7 == 0 else "") for number in range(2, 200)]
+    rows = [
+        f"{number}@leads.example,{number}" + (",x" if number % 7 == 0 else "") for number in range(2, 200)
+    ]
     read = facts(write(tmp_path, "Email,Name\n" + "\n".join(rows)))
     texts = read["payload"].fillna(read["raw"])
-    assert [f"{number}@" in text for number, text in zip(read["row_number"], texts, strict=True)] == [True] * 198
+    assert [f"{number}@" in text for number, text in zip(read["row_number"], texts, strict=True)] == [
+        True
+    ] * 198
 
 
 def test_nul_bytes_are_shown_and_nothing_is_cut(tmp_path: Path) -> None:
@@ -123,7 +138,9 @@ def test_a_cell_of_ten_megabytes_is_kept_whole(tmp_path: Path) -> None:
 
 
 def test_a_row_longer_than_a_block_is_refused_with_its_number(tmp_path: Path) -> None:
-    path = write(tmp_path, f"Email,Name\na@leads.example,A\nb@leads.example,{'x' * (80 << 20)}\nc@leads.example,C\n")
+    path = write(
+        tmp_path, f"Email,Name\na@leads.example,A\nb@leads.example,{'x' * (80 << 20)}\nc@leads.example,C\n"
+    )
     with pytest.raises(FileRefused, match=r"people\.csv cannot be read after row \d: .*longer than 32 MiB"):
         facts(path)
 
@@ -137,7 +154,9 @@ def test_a_file_without_header_needs_its_columns(tmp_path: Path) -> None:
         records(path, FAIR.model_copy(update={"header": "absent", "columns": ("Email", "Name")}))
 
 
-def test_a_file_with_nothing_in_it_is_refused_and_one_with_a_header_only_has_no_records(tmp_path: Path) -> None:
+def test_a_file_with_nothing_in_it_is_refused_and_one_with_a_header_only_has_no_records(
+    tmp_path: Path,
+) -> None:
     for content in ("", " \n\n", b"\xef\xbb\xbf"):
         with pytest.raises(FileRefused, match=r"people\.csv"):
             records(write(tmp_path, content))
@@ -162,7 +181,10 @@ def test_what_is_no_table_is_refused_in_a_sentence(tmp_path: Path, content: byte
 
 
 def test_a_missing_column_is_refused_with_a_suggestion(tmp_path: Path) -> None:
-    for name, content in (("people.csv", "Email,Nmae\na,b\n"), ("people.jsonl", '{"Email": "a", "Nmae": "b"}')):
+    for name, content in (
+        ("people.csv", "Email,Nmae\na,b\n"),
+        ("people.jsonl", '{"Email": "a", "Nmae": "b"}'),
+    ):
         with pytest.raises(FileRefused, match=r"no column 'Name'.*mapping of full_name.*did you mean 'Nmae'"):
             facts(write(tmp_path, content, name))
 
@@ -180,7 +202,11 @@ def test_an_inch_sign_is_no_quotation_mark(tmp_path: Path) -> None:
 
 
 def test_broken_json_lines_are_kept_with_their_numbers(tmp_path: Path) -> None:
-    path = write(tmp_path, '{"Email": "a@leads.example", "Name": 1.50}\n{"Email": \n[1]\n{"Name": true}', "people.jsonl")
+    path = write(
+        tmp_path,
+        '{"Email": "a@leads.example", "Name": 1.50}\n{"Email": \n[1]\n{"Name": true}',
+        "people.jsonl",
+    )
     read = facts(path)
     assert read["row_number"].tolist() == [1, 2, 3, 4]
     assert json.loads(read["payload"][0])["Name"] == "1.50"
@@ -189,7 +215,9 @@ def test_broken_json_lines_are_kept_with_their_numbers(tmp_path: Path) -> None:
 
 
 def test_an_exported_formula_comes_back_as_it_was(tmp_path: Path) -> None:
-    path = write(tmp_path, "Email,Name\na@leads.example,'=1+1\nb@leads.example,''=1\nc@leads.example,'t Hooft\n")
+    path = write(
+        tmp_path, "Email,Name\na@leads.example,'=1+1\nb@leads.example,''=1\nc@leads.example,'t Hooft\n"
+    )
     assert [record["Name"] for record in records(path)] == ["=1+1", "'=1", "'t Hooft"]
 
 
@@ -208,9 +236,13 @@ def test_a_sheet_is_found_by_name_and_its_absence_named(tmp_path: Path) -> None:
         ("unix-seconds", "1780185600", "2026-05-31"),
     ],
 )
-def test_a_record_belongs_to_the_day_its_column_says(tmp_path: Path, form: str, written: str, day: str) -> None:
+def test_a_record_belongs_to_the_day_its_column_says(
+    tmp_path: Path, form: str, written: str, day: str
+) -> None:
     source = FAIR.model_copy(update={"day": DayColumn(column="On", format=form)})  # type: ignore[arg-type]
-    read = facts(write(tmp_path, f"Email,Name,On\na@leads.example,A,{written}\nb@leads.example,B,13-13-2026\n"), source)
+    read = facts(
+        write(tmp_path, f"Email,Name,On\na@leads.example,A,{written}\nb@leads.example,B,13-13-2026\n"), source
+    )
     assert read["occurred_at"].dt.date.astype("str").tolist() == [day, "2026-06-01"]
     assert read["unreadable_reason"][1] == f"its column 'On' holds no date written as {form}"
     assert json.loads(read["raw"][1])["Email"] == "b@leads.example"
@@ -218,6 +250,8 @@ def test_a_record_belongs_to_the_day_its_column_says(tmp_path: Path, form: str, 
 
 def test_days_that_have_no_partition_are_not_lost(tmp_path: Path) -> None:
     source = FAIR.model_copy(update={"day": DayColumn(column="On")})
-    read = facts(write(tmp_path, "Email,Name,On\na@leads.example,A,1999-01-01\nb@leads.example,B,2206-01-01\n"), source)
+    read = facts(
+        write(tmp_path, "Email,Name,On\na@leads.example,A,1999-01-01\nb@leads.example,B,2206-01-01\n"), source
+    )
     assert read["unreadable_reason"].str.contains("before 2008-05-01|in the future").all()
     assert (read["occurred_at"] == NOW).all()

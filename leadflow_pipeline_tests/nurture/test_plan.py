@@ -237,13 +237,13 @@ def test_two_emails_of_one_day_are_two_touches_of_one_partition() -> None:
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """Up to five leads whose three weeks are full of turns."""
+    """Up to five leads whose ten days are full of turns."""
     window = draw(st.sampled_from([ALWAYS, SendWindow(), SendWindow(start=time(22), end=time(6))]))
     rules = draw(st.sampled_from([NurtureRules(), sequences(0, 0.5, 0, 1.5, 3)])).model_copy(
         update={"send_window": window, "graduate_at_engagement": draw(st.sampled_from([None, 50.0]))}
     )
     world = World(rules, draw(st.sampled_from(["UTC", "Europe/Lisbon", "Pacific/Apia"])))
-    days = world.days_after(MONDAY, 20)
+    days = world.days_after(MONDAY, 10)
     moments = st.builds(at, st.sampled_from(days), st.integers(0, 23), st.integers(0, 59))
     for lead in "abcde"[: draw(st.integers(1, 5))]:
         for number, day in enumerate(sorted(draw(st.sets(st.sampled_from(days), max_size=2))), 1):
@@ -263,16 +263,16 @@ def worlds(draw: st.DrawFn) -> World:
     return world
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(worlds(), st.data())
 def test_day_by_day_ranges_and_days_computed_again_give_the_same_plan(
     world: World, data: st.DataObject
 ) -> None:
-    days = world.days_after(MONDAY, 25)
+    days = world.days_after(MONDAY, 13)
     whole, whole_touches = world.plan(days)
 
-    cuts = sorted(data.draw(st.sets(st.sampled_from(range(1, len(days))), max_size=6)))
-    cuts = data.draw(st.sampled_from([cuts, list(range(1, len(days)))]))
+    cuts = sorted(data.draw(st.sets(st.sampled_from(range(1, len(days))), max_size=5)))
+    cuts = data.draw(st.sampled_from([cuts, cuts, list(range(1, len(days)))]))
     pieces, touches = [stored(whole.head(0))], [whole_touches.head(0)]
     for begin, end in zip([0, *cuts], [*cuts, len(days)], strict=True):
         piece, piece_touches = world.plan(days[begin:end], pd.concat(pieces))

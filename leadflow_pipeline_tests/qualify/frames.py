@@ -29,7 +29,8 @@ def typed(rows: list[dict[str, Any]], table: Any) -> pd.DataFrame:
 def scored(*rows: Mapping[str, Any]) -> pd.DataFrame:
     """Scored leads; a row is lead `a` with a score of 75 on DAY, unless it says otherwise."""
     bare = {
-        "day": DAY, "lead_id": "a", "email": "a@leads.example", "source": "list", "icp_fit": 0.5, "score": 75.0,
+        "day": DAY, "lead_id": "a", "email": "a@leads.example", "source": "list",
+        "icp_fit": 0.5, "score": 75.0,
     }  # fmt: skip
     return typed([{**bare, **row} for row in rows], schema.scored_leads)
 

@@ -1,6 +1,7 @@
 """Days of a campaign for the tests of routing: a few words make a qualified lead, an override, an outcome.
 
-What belongs here: invented leads, and routing them a range at a time as the asset does. What does not: expectations.
+What belongs here: invented leads, and routing them a range at a time as the asset does. What does not:
+expectations.
 """
 
 from __future__ import annotations
@@ -21,8 +22,12 @@ FIRST = date(2026, 3, 10)
 SIGNALS = ("recent_job_change", "company_funded_recently", "company_hiring", "is_decision_maker")
 
 LOW_SCORE = '[{"code": "score_below_threshold", "status": "REJECTED", "text": "Score 3 is below 50"}]'
-LOW_SCORE_AND_MORE = LOW_SCORE[:-1] + ', {"code": "filter_not_met", "status": "REJECTED", "text": "Too small"}]'
-LOW_SCORE_AND_REVIEW = LOW_SCORE[:-1] + ', {"code": "filter_unknown", "status": "MANUAL_REVIEW", "text": "Unknown"}]'
+LOW_SCORE_AND_MORE = (
+    LOW_SCORE[:-1] + ', {"code": "filter_not_met", "status": "REJECTED", "text": "Too small"}]'
+)
+LOW_SCORE_AND_REVIEW = (
+    LOW_SCORE[:-1] + ', {"code": "filter_unknown", "status": "MANUAL_REVIEW", "text": "Unknown"}]'
+)
 
 
 def day(number: int) -> date:
@@ -43,13 +48,19 @@ def typed(rows: list[dict[str, Any]], table: Table) -> pd.DataFrame:
 
 
 def qualified(*rows: tuple[int, str, Mapping[str, Any]] | tuple[int, str]) -> pd.DataFrame:
-    """Qualified leads from (day, lead_id[, columns]): with a fit of 0.75 and a score of 75, unless a row says else."""
+    """Qualified leads from (day, lead_id[, columns]): fit 0.75 and score 75, unless a row says otherwise."""
     bare = {"source": "list", "icp_fit": 0.75, "score": 75.0, "status": "QUALIFIED", "reasons": "[]"}
     made = [
-        {"day": day(row[0]), "lead_id": row[1], "email": f"{row[1]}@leads.example", **bare, **(row[2:] or [{}])[0]}
+        {
+            "day": day(row[0]),
+            "lead_id": row[1],
+            "email": f"{row[1]}@leads.example",
+            **bare,
+            **(row[2:] or [{}])[0],
+        }
         for row in rows
     ]
-    columns = list(bare) + ["day", "lead_id", "email"]
+    columns = [*bare, "day", "lead_id", "email"]
     names = [name for row in made for name in row if name in SIGNALS or name == "custom"]
     rest = [{name: row[name] for name in columns} for row in made]
     known = pd.DataFrame([{name: row.get(name) for name in names} for row in made])
@@ -83,7 +94,8 @@ def route_days(
 ) -> pd.DataFrame:
     """Routes ranges of days (first and last by number) one after the other, each as the asset does.
 
-    `stored` is what was routed before; the result is it with the days of the ranges replaced, by day and lead.
+    `stored` is what was routed before; the result is it with the days of the ranges replaced, by day and
+    lead.
     """
     made = overrides() if made is None else made
     ended = outcomes() if ended is None else ended
@@ -93,7 +105,8 @@ def route_days(
         begin, end = pd.Timestamp(days[0]), pd.Timestamp(days[-1])
         before = known[known["day"] < begin].sort_values("day").drop_duplicates("lead_id", keep="last")
         candidates = pd.concat(
-            [_as_of(leads, before[is_waiting(before)]), leads[leads["day"].between(begin, end)]], ignore_index=True
+            [_as_of(leads, before[is_waiting(before)]), leads[leads["day"].between(begin, end)]],
+            ignore_index=True,
         )
         routed = plan_routed(
             candidates.drop(columns=[name for name in candidates if name in (*SIGNALS, "custom")]),
@@ -121,4 +134,7 @@ def told(routed: pd.DataFrame, *columns: str) -> list[tuple[Any, ...]]:
     """Rows as (day by number, lead_id, columns ...), missing as None."""
     numbers = (routed["day"] - pd.Timestamp(FIRST)).dt.days
     chosen = routed[["lead_id", *columns]].astype(object)
-    return [(number, *row) for number, row in zip(numbers, chosen.where(chosen.notna(), None).values.tolist(), strict=True)]
+    return [
+        (number, *row)
+        for number, row in zip(numbers, chosen.where(chosen.notna(), None).to_numpy().tolist(), strict=True)
+    ]

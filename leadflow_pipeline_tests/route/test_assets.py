@@ -1,4 +1,4 @@
-"""Qualify and route as assets, on a real Dagster instance and a real database: the law, metadata, and no names."""
+"""Qualify and route as assets, in a real Dagster instance on a real database: the law, metadata, no names."""
 
 from __future__ import annotations
 
@@ -67,9 +67,11 @@ def rows(*columns: str) -> pd.DataFrame:
 
 
 def fill(engine: Engine) -> None:
-    enriched = rows("company_size", "custom").assign(is_new=True, email_status="valid", phone_status="missing")
+    enriched = rows("company_size", "custom").assign(
+        is_new=True, email_status="valid", phone_status="missing"
+    )
     enriched["received_at"] = enriched["day"].dt.tz_localize("UTC")
-    for name in schema.enriched_leads.columns.keys():
+    for name in [column.name for column in schema.enriched_leads.columns]:
         if name.startswith(("email_is", "is_", "recent_", "company_funded", "company_hiring")):
             enriched[name] = False
     scores = rows("score", "icp_fit").assign(
@@ -85,7 +87,8 @@ def instance(engine: Engine) -> Iterator[dg.DagsterInstance]:
     register(engine, minimal_campaign_text("spring", extra=RULES), "spring.yaml")
     fill(engine)
     add_override(
-        engine, campaign="spring", lead_id="f", field="status", value="QUALIFIED", actor=CANARY, reason=CANARY,
+        engine, campaign="spring", lead_id="f", field="status", value="QUALIFIED",
+        actor=CANARY, reason=CANARY,
         occurred_at=datetime(2026, 5, 2, 9, tzinfo=UTC),
     )  # fmt: skip
     lost = {"campaign": "spring", "lead_id": "d", "outcome": "lost", "origin": "test"}
@@ -115,11 +118,13 @@ def test_leads_are_qualified_and_routed_through_the_store(engine, instance):
     qualified = read_partitions(engine, schema.qualified_leads, "spring", DAYS)
     statuses = dict(zip(qualified["lead_id"], qualified["status"], strict=True))
     assert statuses == {
-        "a": "QUALIFIED", "b": "QUALIFIED", "c": "QUALIFIED", "d": "QUALIFIED", "e": "REJECTED", "f": "QUALIFIED",
-        "g": "PENDING",
+        "a": "QUALIFIED", "b": "QUALIFIED", "c": "QUALIFIED", "d": "QUALIFIED",
+        "e": "REJECTED", "f": "QUALIFIED", "g": "PENDING",
     }  # fmt: skip
     routed = read_partitions(engine, schema.routed_leads, "spring", DAYS)
-    told = zip(routed["day"].dt.day, routed["lead_id"], routed["status"], routed["tier"].fillna(""), strict=True)
+    told = zip(
+        routed["day"].dt.day, routed["lead_id"], routed["status"], routed["tier"].fillna(""), strict=True
+    )
     assert list(told) == [
         (1, "a", "ROUTED", "HOT"),
         (1, "b", "ROUTED", "WARM"),
@@ -149,7 +154,10 @@ def test_each_partition_has_metadata_of_its_own_that_name_nobody(instance):
         dg.AssetRecordsFilter(asset_key=routed_leads.key, asset_partitions=[f"spring|{FIRST}"]), limit=1
     ).records
     found = {name: value.value for name, value in first.asset_materialization.metadata.items()}
-    counts = {name: found[name] for name in ("processed_count", "routed_count", "hot_count", "boosted_count", "hot_ratio")}
+    counts = {
+        name: found[name]
+        for name in ("processed_count", "routed_count", "hot_count", "boosted_count", "hot_ratio")
+    }
     assert counts == {
         "processed_count": 4, "routed_count": 2, "hot_count": 1, "boosted_count": 1, "hot_ratio": 0.5,
     }  # fmt: skip

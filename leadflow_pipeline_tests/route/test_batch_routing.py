@@ -44,7 +44,8 @@ class TestBatchRouting:
         [row] = route_frame(batch(MIXED[0]), RoutingRules(), AS_OF).to_dict("records")
         assert row == {
             "lead_id": "hot", "intent_score": 0.0, "status": "ROUTED", "tier": "HOT",
-            "sequence": "aggressive_close", "sequence_start_at": pd.Timestamp(AS_OF), "boosted_by_intent": False,
+            "sequence": "aggressive_close", "sequence_start_at": pd.Timestamp(AS_OF),
+            "boosted_by_intent": False,
             "routing_number": 1, "reasoning": "ICP fit 0.9: HOT, aggressive close, schedule demo",
         }  # fmt: skip
 
@@ -53,12 +54,16 @@ class TestBatchRouting:
         assert (metrics.routed_count, metrics.skipped_count) == (0, 2)
 
     def test_the_limit_takes_the_best_scores_then_the_first_ids(self):
-        leads = batch(*((lead, "QUALIFIED", fit) for lead, fit in [("d", 0.6), ("b", 0.9), ("a", 0.6), ("c", 0.6)]))
+        leads = batch(
+            *((lead, "QUALIFIED", fit) for lead, fit in [("d", 0.6), ("b", 0.9), ("a", 0.6), ("c", 0.6)])
+        )
         routed = route_frame(leads, RoutingRules(), AS_OF, max_leads=2)
         assert routed.loc[routed["status"] == "ROUTED", "lead_id"].tolist() == ["b", "a"]
         waits = routed.set_index("lead_id").loc["c"]
         assert (waits["status"], waits["tier"]) == ("QUALIFICATION_PENDING", "COOL")
-        assert waits["reasoning"].endswith("waits for the next day, because the day's limit of leads is reached")
+        assert waits["reasoning"].endswith(
+            "waits for the next day, because the day's limit of leads is reached"
+        )
         metrics = LeadRouter().batch_route_leads(leads, max_leads=2)
         assert (metrics.processed_count, metrics.routed_count, metrics.skipped_count) == (4, 2, 2)
         assert LeadRouter().batch_route_leads(batch(*[("a", "QUALIFIED", 0.9)] * 1001)).routed_count == 1000
@@ -68,12 +73,13 @@ class TestBatchRouting:
         assert LeadRouter(rules).batch_route_leads(batch(*MIXED)) == RoutingMetrics()
         statuses = route_frame(batch(*MIXED), rules, AS_OF)["status"].tolist()
         assert statuses == [
-            *["QUALIFICATION_PENDING"] * 4, "ALREADY_ROUTED", "REJECTED_LEAD", "REJECTED_LEAD", "QUALIFICATION_PENDING",
+            *["QUALIFICATION_PENDING"] * 4, "ALREADY_ROUTED",
+            "REJECTED_LEAD", "REJECTED_LEAD", "QUALIFICATION_PENDING",
         ]  # fmt: skip
 
     def test_leads_in_manual_review_are_routed(self):
         routed = route_frame(batch(("a", "MANUAL_REVIEW", 0.9)), RoutingRules(), AS_OF)
-        assert routed[["status", "tier"]].values.tolist() == [["ROUTED", "HOT"]]
+        assert routed[["status", "tier"]].to_numpy().tolist() == [["ROUTED", "HOT"]]
 
     def test_every_lead_is_counted_once(self):
         metrics = LeadRouter().batch_route_leads(batch(*MIXED))

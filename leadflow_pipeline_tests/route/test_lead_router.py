@@ -72,7 +72,8 @@ class TestLeadRouter:
     def test_a_routed_lead_stays_where_it_is_even_if_lost_or_rejected(self):
         assert routed(status="ROUTED").status == RoutingStatus.ALREADY_ROUTED
         stands = {
-            "standing_tier": "COOL", "standing_sequence": "long_term_nurture", "routing_number": 1, "icp_fit": 0.9,
+            "standing_tier": "COOL", "standing_sequence": "long_term_nurture", "routing_number": 1,
+            "icp_fit": 0.9,
         }  # fmt: skip
         for more in ({}, {"outcome": "lost"}, {"status": "REJECTED"}):
             decision = routed(**stands, **more)
@@ -120,7 +121,9 @@ class TestLeadRouter:
 
     def test_a_boost_that_adds_nothing_is_none(self):
         assert not routed(icp_fit=1.0, enrichment_data=TWO_SIGNALS).boosted_by_intent
-        assert not routed(RoutingRules(intent_boost=0), icp_fit=0.7, enrichment_data=TWO_SIGNALS).boosted_by_intent
+        assert not routed(
+            RoutingRules(intent_boost=0), icp_fit=0.7, enrichment_data=TWO_SIGNALS
+        ).boosted_by_intent
 
     def test_signals_and_weights_of_the_campaigns_own(self):
         rules = RoutingRules(intent_signals={"custom.asked_for_price": 0.6}, intent_boost=0.3)
@@ -170,7 +173,12 @@ class TestLeadRouter:
         assert decision.reasoning == "Automatic routing is switched off"
 
     def test_a_lead_rejected_for_its_score_alone_can_be_nurtured(self):
-        lead = {"status": "REJECTED", "icp_fit": 0.9, "enrichment_data": TWO_SIGNALS, "is_low_score_only": True}
+        lead = {
+            "status": "REJECTED",
+            "icp_fit": 0.9,
+            "enrichment_data": TWO_SIGNALS,
+            "is_low_score_only": True,
+        }
         assert routed(**lead).status == RoutingStatus.REJECTED_LEAD
         decision = routed(RoutingRules(nurture_low_score=True), **lead)
         assert decision.sequence_type == ContentSequenceType.COLD_OUTREACH
@@ -182,7 +190,8 @@ class TestLeadRouter:
 
     def test_a_rise_in_tier_routes_anew_where_the_campaign_says_so(self):
         lead = {
-            "icp_fit": 0.9, "standing_tier": "WARM", "standing_sequence": "regular_nurture", "routing_number": 1,
+            "standing_tier": "WARM", "standing_sequence": "regular_nurture", "routing_number": 1,
+            "icp_fit": 0.9,
         }  # fmt: skip
         rules = RoutingRules(reroute_on_tier_rise=True)
         decision = routed(rules, **lead)
@@ -194,14 +203,23 @@ class TestLeadRouter:
             assert routed(rules, **lead | more).status == RoutingStatus.ALREADY_ROUTED
 
     def test_an_override_moves_a_routed_lead_once(self):
-        stands = {"standing_tier": "WARM", "standing_sequence": "regular_nurture", "routing_number": 2, "icp_fit": 0.75}
+        stands = {
+            "standing_tier": "WARM",
+            "standing_sequence": "regular_nurture",
+            "routing_number": 2,
+            "icp_fit": 0.75,
+        }
         assert routed(**stands, tier_override="COLD").sequence_type == ContentSequenceType.COLD_OUTREACH
         moved = {"standing_tier": "COLD", "standing_sequence": "cold_outreach"}
         assert routed(**stands | moved, tier_override="COLD").status == RoutingStatus.ALREADY_ROUTED
 
     def test_sequences_of_the_campaigns_own_lead_where_they_say(self):
         own = ContentSequence(
-            name="Own", sequence_type=ContentSequenceType.REGULAR_NURTURE, duration_days=1, email_count=1, goal="Call"
+            name="Own",
+            sequence_type=ContentSequenceType.REGULAR_NURTURE,
+            duration_days=1,
+            email_count=1,
+            goal="Call",
         )
         decision = routed(RoutingRules(hot_sequence=own), icp_fit=0.9)
         assert decision.sequence_type == ContentSequenceType.REGULAR_NURTURE

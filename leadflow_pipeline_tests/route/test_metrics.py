@@ -14,7 +14,9 @@ class TestRoutingMetrics:
         assert set(metrics.to_dict().values()) == {0}
 
     def test_to_dict_has_every_field_and_four_ratios(self):
-        content = RoutingMetrics(processed_count=3, routed_count=2, hot_count=2, duration_seconds=2.5).to_dict()
+        content = RoutingMetrics(
+            processed_count=3, routed_count=2, hot_count=2, duration_seconds=2.5
+        ).to_dict()
         assert list(content) == [
             "processed_count", "routed_count", "hot_count", "warm_count", "cool_count", "cold_count",
             "skipped_count", "rejected_count", "duration_seconds", "errors",

@@ -1,4 +1,4 @@
-"""One judgement: a lead alone gets the answer that it gets among many, and a better fit never a colder tier."""
+"""One judgement: alone or among many a lead gets the same answer, and a better fit never a colder tier."""
 
 from __future__ import annotations
 
@@ -14,9 +14,17 @@ from leadflow_pipeline.route.fit import TIERS
 from leadflow_pipeline.route.judgement import SEQUENCES
 
 AS_OF = datetime(2026, 3, 11, tzinfo=UTC)
-SIGNALS = ["recent_job_change", "company_funded_recently", "company_hiring", "is_decision_maker", "custom.visited"]
+SIGNALS = [
+    "recent_job_change",
+    "company_funded_recently",
+    "company_hiring",
+    "is_decision_maker",
+    "custom.visited",
+]
 
-FITS = st.one_of(st.sampled_from([0.0, 0.35, 0.5, 0.55, 0.7, 0.85, 1.0, 0.1 + 0.2, 0.7 + 0.15]), st.floats(0, 1))
+FITS = st.one_of(
+    st.sampled_from([0.0, 0.35, 0.5, 0.55, 0.7, 0.85, 1.0, 0.1 + 0.2, 0.7 + 0.15]), st.floats(0, 1)
+)
 SHOWN = st.sampled_from([True, False, None, "yes", "No", "", 1, 0.0, float("nan")])
 SEQUENCE_NAMES = [sequence.value for sequence in SEQUENCES]
 
@@ -36,7 +44,17 @@ LEADS = st.builds(
         {
             "lead_id": st.integers(0, 9).map(str),
             "status": st.sampled_from(
-                ["QUALIFIED", "manual_review", "REJECTED", "PENDING", "WON", "Lost", "ROUTED", "ENRICHED", None]
+                [
+                    "QUALIFIED",
+                    "manual_review",
+                    "REJECTED",
+                    "PENDING",
+                    "WON",
+                    "Lost",
+                    "ROUTED",
+                    "ENRICHED",
+                    None,
+                ]
             ),
             "icp_fit": st.one_of(st.none(), FITS),
             "enrichment_data": st.dictionaries(st.sampled_from(SIGNALS), SHOWN),
@@ -70,11 +88,13 @@ def rules(draw: st.DrawFn) -> RoutingRules:
 
 def as_frame(leads: list[dict[str, Any]]) -> pd.DataFrame:
     """Leads as columns, signals beside the other fields."""
-    frame = pd.DataFrame([lead | {name: lead["enrichment_data"].get(name) for name in SIGNALS} for lead in leads])
+    frame = pd.DataFrame(
+        [lead | {name: lead["enrichment_data"].get(name) for name in SIGNALS} for lead in leads]
+    )
     return frame.drop(columns="enrichment_data")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(leads=st.lists(LEADS, min_size=1, max_size=8), rules=rules())
 def test_alone_or_among_many_a_lead_gets_the_same_answer(leads, rules):
     together = route_frame(as_frame(leads), rules, AS_OF)
@@ -84,11 +104,17 @@ def test_alone_or_among_many_a_lead_gets_the_same_answer(leads, rules):
         assert alone.reasoning == row["reasoning"]
         assert alone.boosted_by_intent == row["boosted_by_intent"]
         assert alone.sequence_type == (row["sequence"] if pd.notna(row["sequence"]) else None)
-        assert alone.scheduled_for == (row["sequence_start_at"] if pd.notna(row["sequence_start_at"]) else None)
+        assert alone.scheduled_for == (
+            row["sequence_start_at"] if pd.notna(row["sequence_start_at"]) else None
+        )
 
 
-@settings(max_examples=100, deadline=None)
-@given(fits=st.lists(FITS, min_size=2, max_size=8), signals=st.dictionaries(st.sampled_from(SIGNALS), SHOWN), rules=rules())
+@settings(max_examples=50, deadline=None)
+@given(
+    fits=st.lists(FITS, min_size=2, max_size=8),
+    signals=st.dictionaries(st.sampled_from(SIGNALS), SHOWN),
+    rules=rules(),
+)
 def test_a_better_fit_never_gets_a_colder_tier(fits, signals, rules):
     leads = [
         {"lead_id": str(fit), "status": "QUALIFIED", "icp_fit": fit, "enrichment_data": signals}
@@ -99,7 +125,7 @@ def test_a_better_fit_never_gets_a_colder_tier(fits, signals, rules):
     assert warmth == sorted(warmth)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     leads=st.lists(LEADS, min_size=1, max_size=10, unique_by=lambda lead: lead["lead_id"]),
     rules=rules(),

@@ -1,4 +1,4 @@
-"""Routing over days: once, by turns, anew, by override, never after the end; and the same however the days are cut."""
+"""Routing over days: once, by turns, anew, by override, never after the end; however the days are cut."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def test_signals_are_those_of_the_day_and_custom_fields_count():
     rules = RoutingRules(intent_signals={"is_decision_maker": 0.5, "custom.visited": 0.5})
     routed = route_days(
         qualified(
-            (0, "a", {"is_decision_maker": True}), (0, "b", {"custom": '{"visited": "yes"}'}), (0, "c", {"custom": "{}"})
+            (0, "a", {"is_decision_maker": True}),
+            (0, "b", {"custom": '{"visited": "yes"}'}),
+            (0, "c", {"custom": "{}"}),
         ),
         rules,
     )
@@ -58,7 +60,9 @@ def test_signals_are_those_of_the_day_and_custom_fields_count():
 
 def test_the_limit_of_a_day_leaves_leads_for_the_next():
     scores = {"a": 70.0, "b": 90.0, "c": 80.0, "d": 70.0}
-    leads = qualified(*((0, lead, {"score": score}) for lead, score in scores.items()), (1, "e", {"score": 75.0}))
+    leads = qualified(
+        *((0, lead, {"score": score}) for lead, score in scores.items()), (1, "e", {"score": 75.0})
+    )
     routed = route_days(leads, RoutingRules(max_leads=2))
     assert told(routed, "status", "tier") == [
         (0, "a", "QUALIFICATION_PENDING", "WARM"),
@@ -209,14 +213,18 @@ OVERRIDES = st.lists(
             "expires_at": moment(made + lasts, 13) if lasts else pd.NaT,
         },
         st.sampled_from("abcdef"),
-        st.sampled_from([("tier", "HOT"), ("tier", "COLD"), ("tier", "none"), ("sequence", "regular_nurture")]),
+        st.sampled_from(
+            [("tier", "HOT"), ("tier", "COLD"), ("tier", "none"), ("sequence", "regular_nurture")]
+        ),
         st.integers(0, 4),
         st.integers(0, 2),
     ),
     max_size=4,
 )  # fmt: skip
 OUTCOMES = st.lists(
-    st.tuples(st.sampled_from("abcdef"), st.sampled_from(["won", "lost", "meeting"]), st.integers(0, 4).map(moment)),
+    st.tuples(
+        st.sampled_from("abcdef"), st.sampled_from(["won", "lost", "meeting"]), st.integers(0, 4).map(moment)
+    ),
     max_size=3,
 )
 RULES = st.builds(
@@ -227,9 +235,14 @@ RULES = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
-    rows=ROWS, made=OVERRIDES, ended=OUTCOMES, rules=RULES, cut=st.integers(0, 3), order=st.randoms(use_true_random=False)
+    rows=ROWS,
+    made=OVERRIDES,
+    ended=OUTCOMES,
+    rules=RULES,
+    cut=st.integers(0, 3),
+    order=st.randoms(use_true_random=False),
 )
 def test_a_range_is_its_days_one_by_one_and_again(rows, made, ended, rules, cut, order):
     leads, made, ended = qualified(*rows), overrides(*made), outcomes(*ended)

@@ -13,7 +13,11 @@ class TestRoutingRules:
         rules = RoutingRules()
         assert rules.enable_auto_routing
         assert rules.intent_boost_enabled
-        assert (rules.hot_tier_min_score, rules.warm_tier_min_score, rules.cool_tier_min_score) == (0.85, 0.7, 0.5)
+        assert (rules.hot_tier_min_score, rules.warm_tier_min_score, rules.cool_tier_min_score) == (
+            0.85,
+            0.7,
+            0.5,
+        )
         assert (rules.intent_score_threshold, rules.intent_boost) == (0.5, 0.15)
         assert rules.intent_signals == {
             "recent_job_change": 0.25,
@@ -27,9 +31,16 @@ class TestRoutingRules:
 
     def test_custom_values(self):
         rules = RoutingRules(
-            hot_tier_min_score=0.9, warm_tier_min_score=0.6, cool_tier_min_score=0.4, intent_score_threshold=0.6
+            hot_tier_min_score=0.9,
+            warm_tier_min_score=0.6,
+            cool_tier_min_score=0.4,
+            intent_score_threshold=0.6,
         )
-        assert (rules.hot_tier_min_score, rules.warm_tier_min_score, rules.cool_tier_min_score) == (0.9, 0.6, 0.4)
+        assert (rules.hot_tier_min_score, rules.warm_tier_min_score, rules.cool_tier_min_score) == (
+            0.9,
+            0.6,
+            0.4,
+        )
         assert rules.sequence_of(Tier.WARM) == ContentSequence.warm_sequence()
 
     def test_to_dict_round_trips_plain_values(self):
@@ -46,7 +57,10 @@ class TestRoutingRules:
             ({"cool_tier_min_score": 0.8}, "must fall from hot to cool"),
             ({"hot_tier_min_score": 1.1}, "less than or equal to 1"),
             ({"max_leads": 0}, "greater than or equal to 1"),
-            ({"intent_signals": {"recent_job_chance": 0.5}}, "no lead shows the intent signal recent_job_chance"),
+            (
+                {"intent_signals": {"recent_job_chance": 0.5}},
+                "no lead shows the intent signal recent_job_chance",
+            ),
             ({"intent_signals": {"company_hiring": -0.5}}, "must lie in 0 to 1"),
             ({"intent_signals": {"company_hiring": float("nan")}}, "must lie in 0 to 1"),
             ({"hot_tier": 0.9}, "Extra inputs"),

@@ -17,7 +17,9 @@ LONG_AGO = datetime(2026, 3, 20, 12, tzinfo=UTC)
 """When the days of these tests were computed."""
 
 
-def record(engine: Engine, campaign: str, day: date, known_at: datetime = LONG_AGO - timedelta(hours=1)) -> None:
+def record(
+    engine: Engine, campaign: str, day: date, known_at: datetime = LONG_AGO - timedelta(hours=1)
+) -> None:
     with engine.begin() as connection:
         connection.execute(
             insert(schema.source_records).values(
@@ -124,9 +126,7 @@ def test_a_fact_that_arrives_late_makes_its_day_due_again_and_all_after_it(
 def test_a_run_that_ended_half_way_stays_due(engine: Engine, spring: str) -> None:
     record(engine, spring, FIRST)
     computed(engine, spring, FIRST, LAST)
-    computed(
-        engine, spring, date(2026, 3, 5), LAST, LONG_AGO + timedelta(hours=1), (schema.harvested_leads,)
-    )
+    computed(engine, spring, date(2026, 3, 5), LAST, LONG_AGO + timedelta(hours=1), (schema.harvested_leads,))
     assert due(engine) == [DueDays(spring, date(2026, 3, 5), LAST)]
 
 

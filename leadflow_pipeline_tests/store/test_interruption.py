@@ -113,9 +113,12 @@ def test_one_run_at_a_time_computes_a_stage(engine):
     with stage_lock(engine, CAMPAIGN, "scored_leads"):
         with stage_lock(engine, "autumn", "scored_leads"), stage_lock(engine, CAMPAIGN, "routed_leads"):
             pass
-        with pytest.raises(
-            Exception, match="another run has been computing scored_leads of campaign spring-sale"
-        ), stage_lock(engine, CAMPAIGN, "scored_leads", wait="10ms"):
+        with (
+            pytest.raises(
+                Exception, match="another run has been computing scored_leads of campaign spring-sale"
+            ),
+            stage_lock(engine, CAMPAIGN, "scored_leads", wait="10ms"),
+        ):
             pytest.fail("the lock was given twice")
     with stage_lock(engine, CAMPAIGN, "scored_leads", wait="10ms"):
         pass

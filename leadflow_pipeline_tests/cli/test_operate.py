@@ -1,0 +1,218 @@
+"""`up`, `materialize` and `doctor` as real processes: what they say, how they end, what they leave behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from leadflow_pipeline.partitions import last_complete_day
+from leadflow_pipeline_tests.samples import minimal_campaign_text
+
+LEADFLOW = [sys.executable, "-W", "ignore", "-c", "from leadflow_pipeline.cli import main; main()"]
+HEADER = "Email,First name,Last name,Company,Title,Industry,Employees,Country,Phone,Plan,Received"
+YESTERDAY = last_complete_day(datetime.now(UTC))
+FIRST_DAY = YESTERDAY - timedelta(days=2)
+
+
+@pytest.fixture
+def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
+    """A home of its own, and the fresh database."""
+    return {**os.environ, "LEADFLOW_HOME": str(tmp_path / "home"), "LEADFLOW_DATABASE_URL": database_url}
+
+
+def leadflow(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*LEADFLOW, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def spring(environment: dict[str, str], tmp_path: Path) -> str:
+    """A campaign whose first of two leads came three days ago."""
+    campaign, leads = tmp_path / "spring.yaml", tmp_path / "leads.csv"
+    campaign.write_text(minimal_campaign_text("spring"))
+    rows = [
+        f"{name}@leads.example,{name},Example,Example Ltd,Head of Sales,software,200,DE,,gold,{day}"
+        for name, day in (("ida", FIRST_DAY), ("otto", YESTERDAY))
+    ]
+    leads.write_text("\n".join([HEADER, *rows]) + "\n")
+    for arguments in (["campaign", "add", str(campaign)], ["import", "spring", str(leads)]):
+        done = leadflow(environment, *arguments)
+        assert done.returncode == 0, done.stderr
+    return "spring"
+
+
+def test_due_days_are_computed_once_and_the_doctor_agrees(environment: dict[str, str], spring: str) -> None:
+    before = findings(environment)
+    assert before["campaign spring"] == ("broken", f"due since {FIRST_DAY}")
+
+    done = leadflow(environment, "materialize", spring, "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["first_day"], report["last_day"]) == (str(FIRST_DAY), str(YESTERDAY))
+    assert report["rows"]["harvested_leads"] == report["rows"]["qualified_leads"] == 2
+
+    again = leadflow(environment, "materialize", spring)
+    assert again.stdout == "spring is up to date: no day is due\n"
+    assert findings(environment)["campaign spring"] == ("well", "no day is due")
+
+
+def findings(environment: dict[str, str]) -> dict[str, tuple[str, str]]:
+    done = leadflow(environment, "doctor", "--json")
+    found = {one["subject"]: (one["state"], one["sentence"]) for one in json.loads(done.stdout)}
+    assert done.returncode == int(any(state == "broken" for state, _ in found.values()))
+    return found
+
+
+def test_one_stage_of_some_days_under_an_older_version(
+    environment: dict[str, str], spring: str, engine: Engine
+) -> None:
+    days = ["--from", str(FIRST_DAY), "--to", str(FIRST_DAY)]
+    done = leadflow(
+        environment, "materialize", spring, *days, "--stage", "harvest", "--version", "1", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rows"] == {"harvested_leads": 1, "quarantined_records": 0}
+    with engine.connect() as connection:
+        written = connection.execute(
+            text("SELECT DISTINCT day, campaign_version FROM leadflow.partition_lineage")
+        )
+        assert written.all() == [(FIRST_DAY, 1)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere"], "there is no campaign 'nowhere'"),
+        (["spring", "--to", str(date.today() + timedelta(days=2))], "has not ended yet"),  # noqa: DTZ011
+        (["spring", "--from", "2026-03-02", "--to", "2026-03-01"], "exchange them"),
+        (["spring", "--from", "1999-01-01"], "LEADFLOW_FIRST_DAY"),
+        (["spring", "--stage", "sell"], "choose one of harvest, enrich"),
+        (["spring", "--version", "7"], "version 7"),
+    ],
+)
+def test_what_cannot_be_computed_is_refused_in_a_sentence(
+    environment: dict[str, str], spring: str, arguments: list[str], sentence: str
+) -> None:
+    done = leadflow(environment, "materialize", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_doctor_says_what_is_broken_and_what_to_do(environment: dict[str, str], engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE leadflow.alembic_version"))
+    done = leadflow(environment, "doctor")
+    assert done.returncode == 1
+    assert "broken" in done.stdout
+    assert "leadflow db migrate" in done.stdout
+
+
+def test_the_doctor_says_that_no_server_answers(environment: dict[str, str]) -> None:
+    unreachable = {
+        **environment,
+        "LEADFLOW_DATABASE_URL": f"postgresql://ida:secret@127.0.0.1:{free_port()}/x",
+    }
+    done = leadflow(unreachable, "doctor")
+    assert done.returncode == 1
+    assert "LEADFLOW_DATABASE_URL" in done.stdout
+    assert "secret" not in done.stdout + done.stderr
+
+
+class Up:
+    """`leadflow up` as a process."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.home, self.port = environment["LEADFLOW_HOME"], free_port()
+        self.process = subprocess.Popen(
+            [*LEADFLOW, "up", "--port", str(self.port), "--no-browser"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_for_ui(self) -> None:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert f"http://127.0.0.1:{self.port}" in line, self.process.stderr and self.process.stderr.read()
+
+    def others(self, of: str = "") -> list[int]:
+        """Every other process that was started with this home, `of` in its command."""
+        found = []
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit() and int(folder.name) != self.process.pid:
+                try:
+                    environment, command = (
+                        (folder / "environ").read_bytes(),
+                        (folder / "cmdline").read_bytes(),
+                    )
+                except OSError:
+                    continue
+                if f"LEADFLOW_HOME={self.home}\0".encode() in environment and of.encode() in command:
+                    found.append(int(folder.name))
+        return found
+
+
+@pytest.fixture
+def up(environment: dict[str, str]) -> Iterator[Up]:
+    running = Up(environment)
+    yield running
+    for process in [running.process.pid, *running.others()]:
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    running.process.communicate()
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes as Linux shows them")
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_up_serves_the_ui_and_stops_without_a_trace(up: Up, stop: signal.Signals) -> None:
+    up.wait_for_ui()
+    with urllib.request.urlopen(f"http://127.0.0.1:{up.port}/server_info") as answer:
+        assert json.load(answer)["dagster_version"]
+    assert up.others("dagster._daemon")
+    up.process.send_signal(stop)
+    assert up.process.wait(30) == 0
+    assert up.others() == []
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes as Linux shows them")
+def test_up_stops_everything_and_names_the_log_when_a_part_dies(up: Up) -> None:
+    up.wait_for_ui()
+    (daemon,) = up.others("dagster._daemon")
+    os.kill(daemon, signal.SIGKILL)
+    _, errors = up.process.communicate(timeout=30)
+    assert up.process.returncode == 1
+    assert "error: the Dagster daemon stopped" in errors
+    assert f"{up.home}/logs/daemon.log" in errors.replace("\n", "")
+    assert up.others() == []
+
+
+def test_up_says_which_port_is_taken(environment: dict[str, str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = leadflow(environment, "up", "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 1
+    assert "--port" in done.stderr
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,82 @@
+"""The shipped B2B campaign against its truth: what a careful person would decide for each of the 100 leads.
+
+The weights of the campaign file were chosen with these labels in view; the test guards that the pipeline as a whole
+(files, enrichment, scores, filters, tiers) still arrives at them.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+import pandas as pd
+import pytest
+from sqlalchemy import Engine
+
+from leadflow_pipeline import samples
+from leadflow_pipeline.campaign import load
+from leadflow_pipeline.cli.runs import QUIET
+from leadflow_pipeline.cli.demo import Changes, add_campaigns, import_b2b, last_record_day
+from leadflow_pipeline.definitions import STAGE_ASSETS, build_defs
+from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRange, days_between
+from leadflow_pipeline.store.partitions import latest_before, read_partitions
+from leadflow_pipeline.store.schema import (
+    enriched_leads,
+    nurture_touches,
+    qualified_leads,
+    quarantined_records,
+    routed_leads,
+)
+
+
+@pytest.fixture
+def decisions(engine: Engine) -> pd.DataFrame:
+    """Lead (its address or phone), qualification and tier, as the pipeline decides."""
+    _, campaign = add_campaigns(engine)
+    changes = Changes()
+    import_b2b(engine, campaign, changes)
+    assert (changes.records, changes.events) == (100, 84)
+    last_day = last_record_day(engine, campaign)
+    assert last_day is not None
+    partitions = PartitionRange(campaign, days_between(last_day - pd.Timedelta(days=13), last_day))
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions(CAMPAIGN_PARTITIONS_NAME, [campaign])
+        dg.materialize(
+            list(STAGE_ASSETS),
+            instance=instance,
+            resources=build_defs().resources,
+            tags=partitions.tags,
+            run_config=QUIET,
+        )
+    after = last_day + pd.Timedelta(days=1)
+    leads, qualified, routed = (
+        latest_before(engine, table, campaign, after, columns=["lead_id", *columns])
+        for table, columns in (
+            (enriched_leads, ["email", "phone"]),
+            (qualified_leads, ["status"]),
+            (routed_leads, ["tier"]),
+        )
+    )
+    decided = leads.merge(qualified, on="lead_id").merge(routed, on="lead_id")
+    assert read_partitions(engine, quarantined_records, campaign, partitions.days).empty
+    touches = read_partitions(engine, nurture_touches, campaign, partitions.days)
+    assert load(engine, campaign).rules.nurture.sequences == {}, "the shipped emails are used"
+    assert not touches.empty
+    return decided
+
+
+def test_every_lead_is_decided_as_a_careful_person_would(decisions: pd.DataFrame) -> None:
+    """Qualification and tier of all 100 leads."""
+    truth = pd.read_csv(samples.B2B_TRUTH, keep_default_na=False)
+    assert len(truth) == 100
+    known = decisions.assign(tier=decisions["tier"].fillna(""))
+    by_address = truth.merge(known, left_on="lead", right_on="email", how="inner", suffixes=("_right", ""))
+    without = known[known["email"].isna()]
+    # One lead gave a phone number only, and one an address that is none.
+    by_phone = truth.merge(without, left_on="lead", right_on="phone", how="inner", suffixes=("_right", ""))
+    matched = pd.concat([by_address, by_phone])
+    assert len(matched) == 99
+    wrong = matched[
+        (matched["qualification"] != matched["status"]) | (matched["tier_right"] != matched["tier"])
+    ]
+    assert wrong[["lead", "qualification", "status", "tier_right", "tier"]].to_dict("records") == []
+    no_address = without[~without["lead_id"].isin(by_phone["lead_id"])]
+    assert no_address["status"].tolist() == ["REJECTED"]
