@@ -65,8 +65,8 @@ def up(
         url = f"http://127.0.0.1:{port}"
         try:
             if wait_until_answering(f"{url}/server_info", services, stop):
-                console.print(f"Dagster UI  {url}\nlogs        {logs}\nemails      {where_emails_go()}")
-                console.print("Ctrl-C stops everything.")
+                typer.echo(f"Dagster UI  {url}\nlogs        {logs}\nemails      {where_emails_go()}")
+                typer.echo("Ctrl-C stops everything.")
                 if browser and sys.stdout.isatty():
                     webbrowser.open(url)
             while not stop.wait(0.5):
@@ -141,9 +141,9 @@ def doctor(as_json: Json = False) -> None:
     else:
         for finding in findings:
             mark = MARKS[finding.state.value]
-            console.print(f"{mark} {finding.subject}: {finding.sentence}", highlight=False)
+            console.print(f"{mark} {finding.subject}: {finding.sentence}", highlight=False, soft_wrap=True)
             if finding.remedy:
-                console.print(f"  -> {finding.remedy}", highlight=False)
+                console.print(f"        {finding.remedy}", highlight=False, soft_wrap=True)
     if any(finding.state is State.BROKEN for finding in findings):
         raise typer.Exit(1)
 

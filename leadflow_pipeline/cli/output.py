@@ -50,7 +50,7 @@ def table_of(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def progress() -> Progress:
-    """A progress bar on stderr, which leaves nothing behind."""
+    """A progress bar on stderr, which leaves nothing behind; none where no person looks."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -59,4 +59,5 @@ def progress() -> Progress:
         TimeElapsedColumn(),
         console=error_console,
         transient=True,
+        disable=not error_console.is_terminal,
     )

@@ -82,6 +82,8 @@ def choose_days(
     """
     earliest, complete = get_settings().first_day, last_complete_day(datetime.now(UTC))
     last = last or complete
+    if last > complete:
+        raise PermanentError(f"{last} has not ended yet (UTC): the latest day to compute is {complete}")
     with engine.connect() as connection:
         campaigns = known_campaigns(connection)
         if campaign not in campaigns:
@@ -92,12 +94,8 @@ def choose_days(
         first = first or first_due_day(connection, campaign, earliest, last)
     if first is None:
         return None
-    if last > complete:
-        raise PermanentError(f"{last} has not ended yet (UTC): the latest day to compute is {complete}")
     if first < earliest:
-        raise PermanentError(
-            f"{first} is before the first day, {earliest}: set LEADFLOW_FIRST_DAY to an earlier day"
-        )
+        raise PermanentError(f"{first} is before the first day, {earliest}: set LEADFLOW_FIRST_DAY to it")
     if first > last:
         raise PermanentError(f"--from {first} is after --to {last}: exchange them")
     return PartitionRange(campaign, days_between(first, last))

@@ -151,13 +151,20 @@ class Dispatcher:
 
     def _work_through(self, batch: list[RowMapping], summary: DispatchSummary) -> None:
         counts: Counter[str] = Counter()
-        for position, message in enumerate(batch):
-            outcome = self._one(message)
-            counts[outcome] += 1
-            if outcome == "unreachable":
-                summary.is_server_unreachable = True
-                self._give_back(batch[position + 1 :])
-                break
+        position = 0
+        try:
+            for position, message in enumerate(batch, 1):
+                outcome = self._one(message)
+                counts[outcome] += 1
+                if outcome == "unreachable":
+                    summary.is_server_unreachable = True
+                    break
+        except BaseException:
+            position -= 1
+            raise
+        finally:
+            # A login that is refused, Ctrl-C: what was not tried need not wait for its lease to end.
+            self._give_back(batch[position:])
         summary.sent += counts["accepted"]
         summary.deferred += counts["deferred"] + counts["unreachable"] + counts["waits"]
         summary.failed += counts["refused"]
@@ -219,9 +226,10 @@ class Dispatcher:
             outbox.end_attempt(connection, number, attempt, now, delivery.phase, reply)
 
     def _give_back(self, batch: list[RowMapping]) -> None:
-        with self._engine.begin() as connection:
-            for message in batch:
-                outbox.give_back(connection, message["message_id"], self.owner, None)
+        if batch:
+            with self._engine.begin() as connection:
+                for message in batch:
+                    outbox.give_back(connection, message["message_id"], self.owner, None)
 
     def _rules_of(self, campaign: str) -> NurtureRules:
         if campaign not in self._rules:

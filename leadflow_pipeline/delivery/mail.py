@@ -8,6 +8,7 @@ The same message always gives the same bytes but for its date: Message-ID and bo
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from email.headerregistry import Address
@@ -19,8 +20,12 @@ from urllib.parse import quote
 
 from leadflow_pipeline.campaign import Campaign
 from leadflow_pipeline.delivery.tokens import clean
+from leadflow_pipeline.errors import PermanentError
 
 ID_DIGITS = 32
+ADDRESS = re.compile(r"[^\s<>()\[\],;:\"\\@\x00-\x1f\x7f]+@[^\s<>()\[\],;:\"\\@\x00-\x1f\x7f]+")
+"""What needs no quoting. Rarer addresses exist, and are not worth what quoting them wrongly would cost."""
+
 WHOLE_HEADERS = ("list-unsubscribe", "feedback-id", "message-id")
 
 
@@ -57,18 +62,27 @@ def message_id(campaign: Campaign, enrolment_id: str, step: int) -> str:
 def headers_of(
     campaign: Campaign, recipient: str, sequence: str, step: int, unsubscribe_url: str
 ) -> dict[str, str]:
-    """Every header but subject, date and Message-ID."""
-    sender = campaign.sender
-    reply_to = wire_address(sender.reply_to or sender.email)
+    """Every header but subject, date and Message-ID. Raises PermanentError for what is no address."""
+    sender, reply_to = (
+        wire_address(campaign.sender.email),
+        wire_address(campaign.sender.reply_to or campaign.sender.email),
+    )
+    if not ADDRESS.fullmatch(recipient):
+        raise PermanentError("the lead's address cannot stand in a header: mend it where it came from")
     return {
-        "From": str(Address(clean(sender.name) or "", addr_spec=wire_address(sender.email))),
-        "To": str(Address(addr_spec=wire_address(recipient))),
-        "Reply-To": str(Address(addr_spec=reply_to)),
+        "From": _named(clean(campaign.sender.name), sender),
+        "To": wire_address(recipient),
+        "Reply-To": reply_to,
         "List-Unsubscribe": f"<{unsubscribe_url}>, <mailto:{quote(reply_to, safe='@')}?subject=unsubscribe>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "Feedback-ID": f"{step}:{sequence}:{campaign.campaign}:leadflow",
         "Auto-Submitted": "auto-generated",
     }
+
+
+def _named(name: str | None, address: str) -> str:
+    """An address with its owner's name; the library knows no names for addresses beyond ASCII."""
+    return str(Address(name, addr_spec=address)) if name and address.isascii() else address
 
 
 def compose(

@@ -39,10 +39,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from leadflow_pipeline.campaign import CampaignVersion, active_campaigns, load
 from leadflow_pipeline.delivery.mail import headers_of, message_id
-from leadflow_pipeline.delivery.rendering import RenderError, render
+from leadflow_pipeline.delivery.rendering import render
 from leadflow_pipeline.delivery.standing import objection
 from leadflow_pipeline.delivery.tokens import LEAD_TOKENS, tokens_of
 from leadflow_pipeline.delivery.unsubscribe import unsubscribe_url
+from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.copy import copy_in, read
@@ -310,7 +311,8 @@ def _messages(
         link = unsubscribe_url(settings.public_url, campaign.campaign, touch["recipient_key"])
         try:
             words = render(emails[touch["step"] - 1], tokens_of(campaign, lead, link))
-        except RenderError as error:
+            headers = headers_of(campaign, touch["recipient"], touch["sequence"], touch["step"], link)
+        except PermanentError as error:
             released.held[f"{touch['sequence']} {touch['step']}: {error}"] += 1
             continue
         yield {
@@ -326,7 +328,7 @@ def _messages(
             "subject": words.subject,
             "body_text": words.text,
             "body_html": words.html,
-            "headers": headers_of(campaign, touch["recipient"], touch["sequence"], touch["step"], link),
+            "headers": headers,
             "rfc_message_id": message_id(campaign, touch["enrolment_id"], touch["step"]),
             "planned_at": touch["planned_at"],
             "not_after": touch["not_after"],

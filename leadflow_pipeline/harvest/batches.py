@@ -27,7 +27,7 @@ class Batch:
     row_numbers: np.ndarray[Any, np.dtype[np.int64]]
     """Of each row of `cells`."""
     unreadable: pd.DataFrame = field(default_factory=lambda: no_unreadable_rows())
-    """Rows that are not in `cells`: row_number, raw (the row as text), reason (a sentence, no cell's text)."""
+    """Rows that are not in `cells`: row_number, raw (its text), reason (a sentence, no cell's text)."""
 
     @property
     def row_count(self) -> int:

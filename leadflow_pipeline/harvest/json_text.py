@@ -50,7 +50,11 @@ def json_objects(cells: pa.Table, *, numbers: bool = False) -> pa.ChunkedArray:
     preceded = [pc.fill_null(pc.binary_join_element_wise(comma, member, empty), "") for member in members]
     listed = pc.utf8_slice_codeunits(pc.binary_join_element_wise(*preceded, empty), start=1)
     result = pc.binary_join_element_wise(opening, listed, closing, empty)
-    return result if isinstance(result, pa.ChunkedArray) else pa.chunked_array([result])
+    return _chunked(result)
+
+
+def _chunked(texts: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
+    return texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
 
 
 def _members(name: str, column: pa.ChunkedArray, numbers: bool) -> pa.ChunkedArray:
@@ -92,15 +96,14 @@ def _bytes_present(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.bool_
 def read_members(objects: pd.Series, names: Sequence[str]) -> pa.Table:
     """The members `names` of JSON objects whose members are all strings; null where an object lacks one."""
     schema = pa.schema([(name, TEXT) for name in names])
-    texts = pa.array(objects, TEXT)
+    texts = _chunked(pa.array(objects, TEXT))
     parts = [_parsed(texts.slice(start, ROWS_AT_ONCE), names) for start in range(0, len(texts), ROWS_AT_ONCE)]
     return pa.concat_tables([schema.empty_table(), *(part.cast(schema) for part in parts)])
 
 
-def _parsed(objects: pa.Array, names: Sequence[str]) -> pa.Table:
-    if not names:
-        return pa.table({})
-    all_objects = pa.LargeListArray.from_arrays(pa.array([0, len(objects)], pa.int64()), objects)
+def _parsed(objects: pa.ChunkedArray, names: Sequence[str]) -> pa.Table:
+    whole = pa.array([0, len(objects)], pa.int64())
+    all_objects = pa.LargeListArray.from_arrays(whole, objects.combine_chunks())
     lines = pc.binary_join(all_objects, pa.scalar("\n", TEXT))[0].as_buffer()
     longest = pc.max(pc.binary_length(objects)).as_py()
     table = pa_json.read_json(

@@ -29,8 +29,9 @@ def read_records(
     """Records under the campaign's rules: (mapped, quarantined), each record in exactly one of them.
 
     `records` has the columns of `source_records`, of one campaign, in order of time, and of arrival within a
-    moment (`occurred_at`, `record_id`), indexed from 0. `mapped` keeps that order and has day, lead_id, source,
-    occurred_at and the fields of `map_records`. `quarantined` has the columns of `quarantined_records`.
+    moment (`occurred_at`, `record_id`), indexed from 0. `mapped` keeps that order and has day, lead_id,
+    source, occurred_at and the fields of `map_records`. `quarantined` has the columns of
+    `quarantined_records`.
     """
     rules = {source.name: source for source in sources}
     is_readable = records["unreadable_reason"].isna()
@@ -38,7 +39,7 @@ def read_records(
     unknown = is_readable & ~records["source"].isin(list(rules))
     reasons[unknown] = "its source is not in the campaign file: " + records["source"][unknown]
     mapped = []
-    for name in sorted(set(records["source"]) & rules.keys()):
+    for name in sorted(rules.keys() & set(records["source"].unique())):
         is_of_source = is_readable & (records["source"] == name)
         fields = map_records(campaign, records.loc[is_of_source, "payload"], rules[name])
         reasons[fields.index] = fields.pop("reason")
@@ -116,7 +117,8 @@ def _as_records(previous: pd.DataFrame, customs: Sequence[str]) -> pd.DataFrame:
 
 
 def _quarantined(records: pd.DataFrame, reasons: pd.Series) -> pd.DataFrame:
-    quarantined = records[reasons.notna()].assign(reason=reasons)
+    # Both are narrowed: assigned to a frame without rows, a column with rows would bring its own.
+    quarantined = records[reasons.notna()].assign(reason=reasons[reasons.notna()])
     quarantined["raw"] = quarantined["raw"].fillna(quarantined["payload"])
     return quarantined.sort_values(["day", "source", "content_key"], ignore_index=True)[QUARANTINE_COLUMNS]
 

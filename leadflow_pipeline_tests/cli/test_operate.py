@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from leadflow_pipeline.campaign import register
+from leadflow_pipeline.cli.runs import choose_days
+from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.partitions import last_complete_day
 from leadflow_pipeline_tests.samples import minimal_campaign_text
 
@@ -92,23 +96,27 @@ def test_one_stage_of_some_days_under_an_older_version(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("campaign", "first", "last", "sentence"),
     [
-        (["nowhere"], "there is no campaign 'nowhere'"),
-        (["spring", "--to", str(date.today() + timedelta(days=2))], "has not ended yet"),  # noqa: DTZ011
-        (["spring", "--from", "2026-03-02", "--to", "2026-03-01"], "exchange them"),
-        (["spring", "--from", "1999-01-01"], "LEADFLOW_FIRST_DAY"),
-        (["spring", "--stage", "sell"], "choose one of harvest, enrich"),
-        (["spring", "--version", "7"], "version 7"),
+        ("nowhere", None, None, "there is no campaign 'nowhere' (known: spring)"),
+        ("spring", None, YESTERDAY + timedelta(days=1), "has not ended yet"),
+        ("spring", date(2026, 3, 2), date(2026, 3, 1), "exchange them"),
+        ("spring", date(1999, 1, 1), None, "LEADFLOW_FIRST_DAY"),
     ],
 )
-def test_what_cannot_be_computed_is_refused_in_a_sentence(
-    environment: dict[str, str], spring: str, arguments: list[str], sentence: str
+def test_days_that_cannot_be_computed_are_refused(
+    engine: Engine, campaign: str, first: date | None, last: date | None, sentence: str
 ) -> None:
-    done = leadflow(environment, "materialize", *arguments)
+    register(engine, minimal_campaign_text("spring"), "spring.yaml")
+    with pytest.raises(PermanentError, match=re.escape(sentence)):
+        choose_days(engine, campaign, first, last)
+
+
+def test_a_run_that_fails_says_so_in_a_sentence(environment: dict[str, str], spring: str) -> None:
+    done = leadflow(environment, "materialize", spring, "--version", "7")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: ")
-    assert sentence in done.stderr
+    assert done.stderr.startswith("error: run ")
+    assert "has no version 7" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -117,7 +125,7 @@ def test_the_doctor_says_what_is_broken_and_what_to_do(environment: dict[str, st
         connection.execute(text("DROP TABLE leadflow.alembic_version"))
     done = leadflow(environment, "doctor")
     assert done.returncode == 1
-    assert "broken" in done.stdout
+    assert "broken  database" in done.stdout
     assert "leadflow db migrate" in done.stdout
 
 
@@ -199,7 +207,7 @@ def test_up_stops_everything_and_names_the_log_when_a_part_dies(up: Up) -> None:
     _, errors = up.process.communicate(timeout=30)
     assert up.process.returncode == 1
     assert "error: the Dagster daemon stopped" in errors
-    assert f"{up.home}/logs/daemon.log" in errors.replace("\n", "")
+    assert f"{up.home}/logs/daemon.log" in errors
     assert up.others() == []
 
 

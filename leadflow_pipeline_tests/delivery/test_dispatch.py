@@ -72,7 +72,7 @@ def test_lines_that_begin_with_a_dot_arrive_whole(world: World) -> None:
         send(world, server)
     body = server.messages[0].get_body(("plain",))
     assert body is not None
-    assert body.get_content().startswith(".\n\n.dots\n\n..more\n")
+    assert body.get_content().split()[:3] == [".", ".dots", "..more"]
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,8 @@ def test_what_a_server_does_to_one_message_is_recorded_and_hurts_no_other(
 
 def test_a_message_is_tried_less_and_less_often_until_it_is_too_old(ready: World) -> None:
     with MailServer(only("busy at rcpt")) as server:
-        moments = [NOW + timedelta(minutes=minutes) for minutes in range(0, 73 * 60, 10)]
-        for moment in moments[:60:3] + moments[60::30]:
-            send(ready, server, moment)
+        for hours in (*(number / 20 for number in range(40)), *range(2, 72, 4), 73):
+            send(ready, server, NOW + timedelta(hours=hours))
     late = ready.rows()[1]
     assert late["state"] == "expired"
     assert 8 <= late["attempts"] <= 30
@@ -187,7 +186,7 @@ def test_encryption_and_login(ready: World, tmp_path: Path) -> None:
             if problem:
                 with pytest.raises(PermanentError, match=problem):
                     dispatch_due(ready.engine, ready.settings, NOW, transport=transport)
-                ready.end_leases()
+                assert ready.states() == {"planned": 3}
             else:
                 assert dispatch_due(ready.engine, ready.settings, NOW, transport=transport).sent == 3
     with MailServer() as server, pytest.raises(PermanentError, match="STARTTLS"):

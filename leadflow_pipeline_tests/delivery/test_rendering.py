@@ -54,7 +54,7 @@ def an_email(
 def part(mail: EmailMessage, kind: str) -> str:
     body = mail.get_body((kind,))
     assert body is not None
-    return str(body.get_content())
+    return str(body.get_content()).replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("sequence", sorted(shipped_sequences()))

@@ -17,7 +17,6 @@ from email.message import EmailMessage
 from email.policy import default
 from typing import Any, Literal
 
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 Manner = Literal[
@@ -35,21 +34,35 @@ class MailServer:
         self.answered_250: set[str] = set()
         self.messages: list[EmailMessage] = []
         self.connections = 0
+        self.port = 0
+        self._options = options
         self._lock = threading.Lock()
-        self._controller = _Controller(self, hostname="127.0.0.1", port=0, **options)
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        assert self._controller.server is not None
-        return int(self._controller.server.sockets[0].getsockname()[1])
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def __enter__(self) -> MailServer:
-        self._controller.start()
+        self._thread.start()
+        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+        self.port = int(self._server.sockets[0].getsockname()[1])
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._controller.stop()
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _listen(self) -> asyncio.Server:
+        return await self._loop.create_server(
+            lambda: _Conversation(self, _Handler(self), loop=self._loop, **self._options), "127.0.0.1", 0
+        )
+
+    async def _stop(self) -> None:
+        self._server.close()
+        rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
     def take(self, content: bytes, *, answered: bool) -> None:
         """Keeps a message."""
@@ -60,19 +73,6 @@ class MailServer:
             self.messages.append(message)
             if answered:
                 self.answered_250.add(str(message["Message-ID"]))
-
-
-class _Controller(Controller):
-    def __init__(self, server: MailServer, **options: Any) -> None:
-        self.mail_server = server
-        super().__init__(_Handler(server), **options)
-
-    def factory(self) -> SMTP:
-        return _Conversation(self.mail_server, self.handler, **self.SMTP_kwargs)
-
-    def _trigger_server(self) -> None:
-        """The port is chosen by the system, so the usual trial connection has nowhere to go."""
-        self._factory_invoked.set()
 
 
 class _Conversation(SMTP):
@@ -133,6 +133,7 @@ def only_login(user: str, password: str) -> Callable[..., AuthResult]:
     def authenticate(
         _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any
     ) -> AuthResult:
-        return AuthResult(success=data.login == user.encode() and data.password == password.encode())
+        is_known = data.login == user.encode() and data.password == password.encode()
+        return AuthResult(success=is_known, handled=False)
 
     return authenticate

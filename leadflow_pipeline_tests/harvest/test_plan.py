@@ -56,7 +56,8 @@ def records(*rows: tuple[int, str, dict[str, str] | None]) -> pd.DataFrame:
     )
     columns = empty(source_records).columns.intersection(frame.columns)
     frame = frame[columns].astype({name: empty(source_records)[name].dtype for name in columns})
-    return frame.assign(day=frame["occurred_at"].dt.tz_localize(None).dt.normalize().astype("datetime64[us]"))
+    days = frame["occurred_at"].dt.tz_localize(None).dt.normalize().astype("datetime64[us]")
+    return frame.assign(day=days).sort_values(["occurred_at", "record_id"], ignore_index=True)
 
 
 def nobody() -> pd.DataFrame:
