@@ -171,11 +171,12 @@ def landing_folders(
             for campaign in known_campaigns(connection)
             if (files := landed_files(get_settings().landing_folder / campaign, datetime.now(UTC)))
         }
-    requests = [
-        request
-        for campaign, files in landed.items()
-        if (request := import_request(context.instance, campaign, files)) is not None
-    ]
+        # Within, because a file that is gone by now would be named.
+        requests = [
+            request
+            for campaign, files in landed.items()
+            if (request := import_request(context.instance, campaign, files)) is not None
+        ]
     yield from requests
     if not requests:
         yield dg.SkipReason(f"{len(landed)} campaigns have landed files, and none needs a new run")

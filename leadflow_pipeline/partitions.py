@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -145,22 +146,35 @@ def add_partition_metadata(
     `summary` is indexed by day (`datetime64`, as in frames) with a column a metadatum: counts, rates,
     quantiles, never personal data. A day without a row gets zero for every count.
 
-    A range run would otherwise stamp one dict on all of its partitions. Dagster's `add_asset_metadata` looks
-    up the whole range again for every partition (0.1 s each over 200 days), so the rows go to where it puts
-    them.
+    A range run would otherwise stamp one dict on all of its partitions.
     """
     index = pd.DatetimeIndex(pd.to_datetime(list(partitions.days)).as_unit("us"))
     rows = summary.reindex(index, fill_value=0).to_dict("records")
+    metadata = [
+        {
+            str(name): (round(value, 4) if isinstance(value, float) else value)
+            for name, value in row.items()
+            if not pd.isna(value)
+        }
+        for row in rows
+    ]
+    stamp(context, dict(zip(partitions.keys, metadata, strict=True)), asset_key)
+
+
+def stamp(
+    context: dg.AssetExecutionContext, metadata_by_key: Mapping[str, Mapping[str, Any]], asset_key: str | None
+) -> None:
+    """Adds metadata to partitions that the step is about to store.
+
+    Dagster's `add_asset_metadata` looks up the whole range again for every partition (0.1 s each over 200
+    days), so the metadata go to where it would put them.
+    """
     step = context.get_step_execution_context()
     stamped = step._metadata_accumulator
-    for key, row in zip(partitions.keys, rows, strict=True):
+    for key, metadata in metadata_by_key.items():
         stamped = stamped.with_additional_asset_metadata(
             asset_key=dg.AssetKey(asset_key) if asset_key else context.asset_key,
             partition_key=key,
-            metadata={
-                str(name): (round(value, 4) if isinstance(value, float) else value)
-                for name, value in row.items()
-                if not pd.isna(value)
-            },
+            metadata=metadata,
         )
     step._metadata_accumulator = stamped

@@ -150,7 +150,8 @@ def last_record_day(engine: Engine, campaign: str) -> date | None:
     """The day of a campaign's latest record."""
     query = select(func.max(source_records.c.day)).where(source_records.c.campaign == campaign)
     with engine.connect() as connection:
-        return connection.scalar(query)
+        day: date | None = connection.scalar(query)
+    return day
 
 
 def compute(
@@ -212,7 +213,8 @@ def show_campaign(engine: Engine, campaign: str) -> None:
 def readable(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows with shares in percent."""
     percent = {name: frame[name].map("{:.1%}".format) for name in SHARES if name in frame.columns}
-    return frame.assign(**percent).to_dict("records")
+    rows: list[dict[str, Any]] = frame.assign(**percent).to_dict("records")  # type: ignore[assignment]
+    return rows
 
 
 def next_emails(engine: Engine, campaign: str) -> Sequence[dict[str, Any]]:

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Engine, RowMapping, select
+from sqlalchemy import Connection, Engine, RowMapping, Select, bindparam, select
 
 from leadflow_pipeline.campaign import load
 from leadflow_pipeline.delivery import outbox
@@ -36,9 +36,8 @@ from leadflow_pipeline.delivery.transports import (
     nothing,
     transport_of,
 )
-from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.settings import Settings
-from leadflow_pipeline.store.schema import messages
+from leadflow_pipeline.store.schema import Timestamp, messages
 
 Clock = Callable[[], datetime]
 
@@ -131,7 +130,7 @@ class Dispatcher:
         self._transport = transport
         self._clock = clock
         self._at_point = at_point
-        self._rules: dict[str, NurtureRules] = {}
+        self._questions: dict[str, Select[Any]] = {}
         self.owner = f"{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
 
     def run(self, summary: DispatchSummary, limit: int | None = None) -> None:
@@ -139,6 +138,13 @@ class Dispatcher:
         swept = outbox.sweep(self._engine, self._clock())
         summary.unknown += swept["unknown"]
         summary.expired += swept["expired"]
+        try:
+            self._try_what_is_due(summary, limit)
+        finally:
+            # A server that is away, a refused login, Ctrl-C: what was not tried need not wait for its lease.
+            outbox.give_back_all(self._engine, self.owner)
+
+    def _try_what_is_due(self, summary: DispatchSummary, limit: int | None) -> None:
         tried = 0
         while not summary.is_server_unreachable and (limit is None or tried < limit):
             size = BATCH if limit is None else min(BATCH, limit - tried)
@@ -151,20 +157,12 @@ class Dispatcher:
 
     def _work_through(self, batch: list[RowMapping], summary: DispatchSummary) -> None:
         counts: Counter[str] = Counter()
-        position = 0
-        try:
-            for position, message in enumerate(batch, 1):
-                outcome = self._one(message)
-                counts[outcome] += 1
-                if outcome == "unreachable":
-                    summary.is_server_unreachable = True
-                    break
-        except BaseException:
-            position -= 1
-            raise
-        finally:
-            # A login that is refused, Ctrl-C: what was not tried need not wait for its lease to end.
-            self._give_back(batch[position:])
+        for message in batch:
+            outcome = self._one(message)
+            counts[outcome] += 1
+            if outcome == "unreachable":
+                summary.is_server_unreachable = True
+                break
         summary.sent += counts["accepted"]
         summary.deferred += counts["deferred"] + counts["unreachable"] + counts["waits"]
         summary.failed += counts["refused"]
@@ -189,14 +187,14 @@ class Dispatcher:
         self._at_point("settled")
         return delivery.outcome
 
-    def _ends_here(self, connection: Any, message: RowMapping, now: datetime) -> str | None:
+    def _ends_here(self, connection: Connection, message: RowMapping, now: datetime) -> str | None:
         """What the present has against the message now, just before the wire; None where nothing is."""
         number = message["message_id"]
         if message["not_after"] <= now:
             outbox.close(connection, number, self.owner, "expired", "too old to be sent")
             return "expired"
-        asked = objection(messages, self._rules_of(message["campaign"]), now)
-        reason = connection.scalar(select(asked).where(messages.c.message_id == number))
+        question = self._question(message["campaign"])
+        reason = connection.scalar(question, {"number": number, "present": now})
         if reason is None:
             return None
         if reason in MAY_PASS:
@@ -225,16 +223,13 @@ class Dispatcher:
             outbox.settle(connection, number, self.owner, to, reason, now, attempt)
             outbox.end_attempt(connection, number, attempt, now, delivery.phase, reply)
 
-    def _give_back(self, batch: list[RowMapping]) -> None:
-        if batch:
-            with self._engine.begin() as connection:
-                for message in batch:
-                    outbox.give_back(connection, message["message_id"], self.owner, None)
-
-    def _rules_of(self, campaign: str) -> NurtureRules:
-        if campaign not in self._rules:
-            self._rules[campaign] = load(self._engine, campaign).rules.nurture
-        return self._rules[campaign]
+    def _question(self, campaign: str) -> Select[Any]:
+        """What is asked just before the wire, put together once for each campaign."""
+        if campaign not in self._questions:
+            rules = load(self._engine, campaign).rules.nurture
+            asked = objection(messages, rules, bindparam("present", type_=Timestamp))
+            self._questions[campaign] = select(asked).where(messages.c.message_id == bindparam("number"))
+        return self._questions[campaign]
 
 
 def letter_of(message: RowMapping, now: datetime) -> Letter:

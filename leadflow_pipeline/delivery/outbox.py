@@ -162,6 +162,12 @@ def give_back(
     return bool(move(connection, "planned", ("claimed",), _is_held(message_id, owner), **values))
 
 
+def give_back_all(engine: Engine, owner: str) -> None:
+    """Returns what a dispatcher claimed and did not try."""
+    with engine.begin() as connection:
+        move(connection, "planned", ("claimed",), messages.c.lease_owner == owner, lease_owner=None)
+
+
 def close(connection: Connection, message_id: int, owner: str, to: str, reason: str) -> bool:
     """Ends a claimed message without sending it: suppressed, expired or failed."""
     return bool(move(connection, to, ("claimed",), _is_held(message_id, owner), state_reason=reason))

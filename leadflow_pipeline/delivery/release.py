@@ -37,11 +37,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from leadflow_pipeline.campaign import CampaignVersion, active_campaigns, load
+from leadflow_pipeline.campaign import LEAD_TOKENS, CampaignVersion, active_campaigns, load
 from leadflow_pipeline.delivery.mail import headers_of, message_id
 from leadflow_pipeline.delivery.rendering import render
 from leadflow_pipeline.delivery.standing import objection
-from leadflow_pipeline.delivery.tokens import LEAD_TOKENS, tokens_of
+from leadflow_pipeline.delivery.tokens import tokens_of
 from leadflow_pipeline.delivery.unsubscribe import unsubscribe_url
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.nurture.rules import NurtureRules

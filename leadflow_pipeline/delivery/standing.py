@@ -18,11 +18,13 @@ from leadflow_pipeline.store.schema import campaigns, engagement_events, outcome
 ALWAYS_STOP: Final = ("unsubscribe", "complaint")
 """Behaviours that stop emails whatever a campaign file says."""
 
+Moment = datetime | ColumnElement[Any]
+
 MAY_PASS: Final = ("campaign is not active", "paused by hand")
 """Objections that wait; all others end a message."""
 
 
-def objection(who: FromClause, rules: NurtureRules, now: datetime) -> ColumnElement[Any]:
+def objection(who: FromClause, rules: NurtureRules, now: Moment) -> ColumnElement[Any]:
     """Why a row of `who` may not be written to now; NULL where nothing is against it.
 
     `who` has the columns campaign, lead_id, recipient and recipient_key; `rules` are those of its campaign.
@@ -57,7 +59,7 @@ def _domain(who: FromClause) -> ColumnElement[Any]:
     return func.lower(func.split_part(who.c.recipient, "@", 2))
 
 
-def _standing_override(who: FromClause, now: datetime) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+def _standing_override(who: FromClause, now: Moment) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     """Value and time of the nurture override that stands; the latest that has not expired."""
     latest = (
         select(func.lower(func.btrim(overrides.c.value)).label("value"), overrides.c.occurred_at)
@@ -77,7 +79,7 @@ def _standing_override(who: FromClause, now: datetime) -> tuple[ColumnElement[An
 
 
 def _stop_events(
-    who: FromClause, behaviours: Iterable[str], was_resumed: ColumnElement[Any], now: datetime
+    who: FromClause, behaviours: Iterable[str], was_resumed: ColumnElement[Any], now: Moment
 ) -> Iterable[tuple[ColumnElement[bool], str]]:
     for behaviour in sorted(behaviours):
         found = exists().where(
@@ -92,7 +94,7 @@ def _stop_events(
 
 
 def _outcomes(
-    who: FromClause, was_resumed: ColumnElement[Any], now: datetime
+    who: FromClause, was_resumed: ColumnElement[Any], now: Moment
 ) -> Iterable[tuple[ColumnElement[bool], str]]:
     for outcome in ("won", "lost", "meeting"):
         found = exists().where(

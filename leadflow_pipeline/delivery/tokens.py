@@ -16,12 +16,8 @@ from typing import Any
 
 import pandas as pd
 
-from leadflow_pipeline.campaign import Campaign
+from leadflow_pipeline.campaign import LEAD_TOKENS, Campaign
 
-LEAD_TOKENS = (
-    "first_name", "last_name", "full_name", "company", "job_title", "industry", "city", "country", "seniority",
-    "department", "owner",
-)  # fmt: skip
 MOST_CHARACTERS = 120
 WEB_ADDRESS = re.compile(r"://|\bwww\.", re.IGNORECASE)
 INVISIBLE_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")

@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openpyxl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from openpyxl.utils.exceptions import InvalidFileException
 
 from leadflow_pipeline.harvest.batches import Batch, as_text, cells_of, storable, unreadable_rows
 from leadflow_pipeline.harvest.decoding import NUL, SYMBOL_FOR_NUL, open_text, open_unpacked
@@ -97,6 +95,10 @@ def _batch_of_objects(
 
 def read_workbook(path: Path, source: SourceRules) -> Iterator[Batch]:
     """One sheet of an XLSX workbook. Rows without any value are no records."""
+    # Imported here, because it takes as long as pandas, and every command and run would wait for it.
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
     with path.open("rb") as stream:  # given a path, the library would go by its ending
         try:
             workbook = openpyxl.load_workbook(stream, read_only=True, data_only=True)

@@ -40,7 +40,11 @@ ENGAGEMENT_COLUMNS = ("day", "lead_id", "engagement")
 
 
 @stage_multi_asset(
-    [nurtured_leads, nurture_touches], stage="nurture", name="nurture", upstream=[routed_leads]
+    [nurtured_leads, nurture_touches],
+    stage="nurture",
+    name="nurture",
+    upstream=[routed_leads],
+    reads=[enriched_leads, scored_leads],
 )
 def nurture(
     context: dg.AssetExecutionContext, routed_leads: pd.DataFrame, store: StoreResource

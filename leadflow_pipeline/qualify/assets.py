@@ -24,7 +24,9 @@ from leadflow_pipeline.store.resource import StoreResource
 from leadflow_pipeline.store.stage_asset import stage_asset
 
 
-@stage_asset(schema.qualified_leads, stage="qualify", upstream=[schema.scored_leads])
+@stage_asset(
+    schema.qualified_leads, stage="qualify", upstream=[schema.scored_leads], reads=[schema.enriched_leads]
+)
 def qualified_leads(
     context: dg.AssetExecutionContext, scored_leads: pd.DataFrame, store: StoreResource
 ) -> Iterator[dg.Output[pd.DataFrame]]:

@@ -28,7 +28,9 @@ from leadflow_pipeline.store.stage_asset import stage_asset
 PREVIOUS_COLUMNS = ["day", "lead_id", "status", "tier", "sequence", "routing_number"]
 
 
-@stage_asset(schema.routed_leads, stage="route", upstream=[schema.qualified_leads])
+@stage_asset(
+    schema.routed_leads, stage="route", upstream=[schema.qualified_leads], reads=[schema.enriched_leads]
+)
 def routed_leads(
     context: dg.AssetExecutionContext, qualified_leads: pd.DataFrame, store: StoreResource
 ) -> Iterator[dg.Output[pd.DataFrame]]:

@@ -13,13 +13,14 @@ A stage writes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from typing import Any
 
 import dagster as dg
 from sqlalchemy import CheckConstraint, Column, Table
 from sqlalchemy.dialects import postgresql
 
-from leadflow_pipeline.partitions import campaign_day_partitions
+from leadflow_pipeline.partitions import PartitionRange, campaign_day_partitions, stamp
 from leadflow_pipeline.store.failures import with_plain_failures
 
 OWNERS = ("team:revenue-operations",)
@@ -38,24 +39,21 @@ StageFunction = Callable[..., Iterator[dg.Output[Any]]]
 
 
 def stage_asset(
-    table: Table,
-    *,
-    stage: str,
-    upstream: Sequence[Table] = (),
-    reads: Sequence[Table] = (),
-    description: str | None = None,
+    table: Table, *, stage: str, upstream: Sequence[Table] = (), reads: Sequence[Table] = ()
 ) -> Callable[[StageFunction], dg.AssetsDefinition]:
-    """Makes the asset of one table from a generator function, which holds its locks until the output is
-    stored.
+    """Makes the asset of one table from a generator function, which holds its locks until its output is stored.
 
     `upstream` are the tables it takes as arguments of the same name, `reads` those it reads by itself.
     """
 
     def decorate(function: StageFunction) -> dg.AssetsDefinition:
-        arguments = stage_asset_arguments(
-            table, stage=stage, description=description, upstream=upstream, reads=reads
-        )
-        asset: dg.AssetsDefinition = dg.asset(**arguments)(with_plain_failures(function))
+        asset: dg.AssetsDefinition = dg.asset(
+            name=table.name,
+            ins={other.name: dg.AssetIn() for other in upstream},
+            deps=[other.name for other in reads],
+            **presentation(table, stage),
+            **execution(stage),
+        )(with_plain_failures(with_column_lineage(function, [table], [*upstream, *reads])))
         return asset
 
     return decorate
@@ -69,64 +67,35 @@ def stage_multi_asset(
     upstream: Sequence[Table] = (),
     reads: Sequence[Table] = (),
 ) -> Callable[[StageFunction], dg.AssetsDefinition]:
-    """Makes the assets of tables that are computed together.
-
-    The function yields an output for each table, by its name.
-    """
+    """Makes the assets of tables that are computed together; the function yields an output for each, by name."""
 
     def decorate(function: StageFunction) -> dg.AssetsDefinition:
         return dg.multi_asset(
             name=name,
-            outs={
-                table.name: stage_asset_out(table, stage, upstream=[*upstream, *reads]) for table in tables
-            },
-            ins={table.name: dg.AssetIn() for table in upstream},
-            deps=[table.name for table in reads],
-            **stage_multi_asset_arguments(stage),
-        )(with_plain_failures(function))
+            outs={table.name: dg.AssetOut(**presentation(table, stage)) for table in tables},
+            ins={other.name: dg.AssetIn() for other in upstream},
+            deps=[other.name for other in reads],
+            **execution(stage),
+        )(with_plain_failures(with_column_lineage(function, tables, [*upstream, *reads])))
 
     return decorate
 
 
-def stage_asset_arguments(
-    table: Table,
-    *,
-    stage: str,
-    description: str | None = None,
-    upstream: Sequence[Table] = (),
-    reads: Sequence[Table] = (),
-) -> dict[str, Any]:
-    """The arguments of `dagster.asset` for one table of a stage."""
+def presentation(table: Table, stage: str) -> dict[str, Any]:
+    """What people see of a table's asset."""
     return {
-        "name": table.name,
-        "description": description or table.comment,
+        "description": table.comment,
         "group_name": stage,
         "owners": list(OWNERS),
         "kinds": set(KINDS),
-        "metadata": table_metadata(table, [*upstream, *reads]),
-        "ins": {other.name: dg.AssetIn() for other in upstream},
-        "deps": [other.name for other in reads],
-        **run_arguments(stage),
+        "metadata": {
+            "dagster/table_name": f"{table.schema}.{table.name}",
+            "dagster/column_schema": column_schema(table),
+        },
     }
 
 
-def stage_asset_out(table: Table, stage: str, *, upstream: Sequence[Table] = ()) -> dg.AssetOut:
-    """The output of `dagster.multi_asset` for one table of a stage."""
-    return dg.AssetOut(
-        description=table.comment,
-        group_name=stage,
-        owners=list(OWNERS),
-        kinds=set(KINDS),
-        metadata=table_metadata(table, upstream),
-    )
-
-
-def stage_multi_asset_arguments(stage: str) -> dict[str, Any]:
-    """The arguments of `dagster.multi_asset` that do not depend on the table."""
-    return run_arguments(stage)
-
-
-def run_arguments(stage: str) -> dict[str, Any]:
+def execution(stage: str) -> dict[str, Any]:
     """How a stage runs: a range of days of a campaign in one go, retried, throttled by a pool of its own.
 
     The pool is a throttle for the machine's sake; that two runs of one campaign do not interleave is the
@@ -140,14 +109,23 @@ def run_arguments(stage: str) -> dict[str, Any]:
     }
 
 
-def table_metadata(table: Table, upstream: Sequence[Table] = ()) -> dict[str, Any]:
-    """Where a table is, what its columns are, and which of them are handed down unchanged."""
-    metadata: dict[str, Any] = {
-        "dagster/table_name": f"{table.schema}.{table.name}",
-        "dagster/column_schema": column_schema(table),
-    }
-    lineage = column_lineage(table, upstream)
-    return metadata | ({LINEAGE_KEY: lineage} if lineage.deps_by_column else {})
+def with_column_lineage(
+    function: StageFunction, tables: Sequence[Table], upstream: Sequence[Table]
+) -> StageFunction:
+    """Says on each table's newest partition where its columns come from.
+
+    The UI reads lineage from the latest materialization; on every partition it would outweigh the rest.
+    """
+    lineage = {table.name: column_lineage(table, upstream) for table in tables}
+
+    @wraps(function)
+    def step(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Iterator[dg.Output[Any]]:
+        newest = PartitionRange.of(context).keys[-1]
+        for name, columns in lineage.items():
+            stamp(context, {newest: {LINEAGE_KEY: columns}}, name)
+        yield from function(context, *args, **kwargs)
+
+    return step
 
 
 def column_schema(table: Table) -> dg.TableSchema:

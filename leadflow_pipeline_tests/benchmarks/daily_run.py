@@ -48,7 +48,7 @@ def measure(leads: int, repetitions: int) -> list[Measured]:
     """Both ways, each on days of its own."""
     with fresh_home() as engine:
         days = DAYS_BEFORE + 2 * repetitions
-        tell_leads(engine, leads * days, days=days)
+        tell_leads(engine, leads * days, day=FIRST_DAY, days=days)
         first = FIRST_DAY + timedelta(days=DAYS_BEFORE)
 
         def by_command(number: int) -> None:

@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -43,8 +44,8 @@ def fresh_home() -> Iterator[Engine]:
             embedded.release(get_settings().home)
 
 
-def tell_leads(engine: Engine, leads: int, *, days: int) -> None:
-    """Registers the benchmark's campaign and imports generated leads, spread over the days from the first on."""
+def tell_leads(engine: Engine, leads: int, *, day: date, days: int) -> None:
+    """Registers the benchmark's campaign and imports generated leads, spread over `days` days from `day` on."""
     register(engine, campaign_text(), "benchmark.yaml")
-    path = write_csv(generated_leads(leads, days=days), get_settings().home / "leads.csv")
+    path = write_csv(generated_leads(leads, day=day, days=days), get_settings().home / "leads.csv")
     import_file(engine, CAMPAIGN, path)

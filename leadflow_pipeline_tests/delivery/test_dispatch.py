@@ -189,8 +189,8 @@ def test_encryption_and_login(ready: World, tmp_path: Path) -> None:
                 assert ready.states() == {"planned": 3}
             else:
                 assert dispatch_due(ready.engine, ready.settings, NOW, transport=transport).sent == 3
+    ready.plan([{"lead_id": "another"}])
     with MailServer() as server, pytest.raises(PermanentError, match="STARTTLS"):
-        ready.plan([{"lead_id": "another"}])
         dispatch_due(ready.engine, ready.settings, NOW, transport=Smtp("127.0.0.1", server.port))
 
 

@@ -140,7 +140,7 @@ class World:
         """How many messages are in each state."""
         query = select(messages.c.state, func.count()).group_by(messages.c.state)
         with self.engine.connect() as connection:
-            return {state: count for state, count in connection.execute(query)}
+            return dict(connection.execute(query).tuples().all())
 
     def rows(self) -> list[dict[str, Any]]:
         """Every message."""

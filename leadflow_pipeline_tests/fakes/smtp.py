@@ -34,6 +34,7 @@ class MailServer:
         self.answered_250: set[str] = set()
         self.messages: list[EmailMessage] = []
         self.connections = 0
+        self.has_taken = threading.Event()
         self.port = 0
         self._options = options
         self._lock = threading.Lock()
@@ -73,6 +74,7 @@ class MailServer:
             self.messages.append(message)
             if answered:
                 self.answered_250.add(str(message["Message-ID"]))
+        self.has_taken.set()
 
 
 class _Conversation(SMTP):
@@ -81,12 +83,12 @@ class _Conversation(SMTP):
         server.connections += 1
         super().__init__(handler, hostname="mail.example.org", enable_SMTPUTF8=True, **options)
 
-    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 (the library's name)
-        if self.envelope is not None and self.envelope.rcpt_tos:
-            if self.mail_server.manner(self.envelope.rcpt_tos[0]) == "drop at data":
-                assert self.transport is not None
-                self.transport.abort()
-                return
+    async def smtp_DATA(self, arg: str) -> None:
+        recipients = self.envelope.rcpt_tos if self.envelope is not None else []
+        if recipients and self.mail_server.manner(recipients[0]) == "drop at data":
+            assert self.transport is not None
+            self.transport.abort()
+            return
         await super().smtp_DATA(arg)
 
 
@@ -94,7 +96,7 @@ class _Handler:
     def __init__(self, server: MailServer) -> None:
         self.server = server
 
-    async def handle_RCPT(  # noqa: N802 (the library's name)
+    async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         manner = self.server.manner(address)
@@ -105,7 +107,7 @@ class _Handler:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         assert isinstance(envelope.content, bytes)
         assert server.transport is not None
         manner = self.server.manner(envelope.rcpt_tos[0])

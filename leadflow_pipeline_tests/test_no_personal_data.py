@@ -1,0 +1,443 @@
+"""Nothing of a lead leaves the pipeline's own tables: not when all goes well, and not when anything breaks.
+
+Every text that a lead, its events or a person's decision can hold has a word of its own here. After good days and bad
+ones, none of these words may stand in Dagster's home, in Dagster's tables or in what was printed and logged.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import smtplib
+import traceback
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NoReturn
+
+import dagster as dg
+import pandas as pd
+import pytest
+from sqlalchemy import Engine, MetaData, select, text
+
+from leadflow_pipeline import automation
+from leadflow_pipeline.campaign import register
+from leadflow_pipeline.cli.instance import dagster_instance
+from leadflow_pipeline.cli.runs import RunReport, register_partitions, run_days
+from leadflow_pipeline.definitions import defs
+from leadflow_pipeline.delivery.transports import Smtp
+from leadflow_pipeline.harvest.importing import Contents, import_file
+from leadflow_pipeline.insight.assets import campaign_report
+from leadflow_pipeline.partitions import PartitionRange, days_between, last_complete_day
+from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store.facts import add_override
+from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.schema import DERIVED_TABLES, activity_log, message_attempts, metadata
+from leadflow_pipeline_tests.fakes.smtp import MailServer, Manner
+
+YESTERDAY = last_complete_day(datetime.now(UTC))
+FIRST_DAY = YESTERDAY - timedelta(days=1)
+DAYS = PartitionRange("quiet", days_between(FIRST_DAY, YESTERDAY))
+
+MARK = "xqv"
+"""Begins every word that must not be found."""
+
+PHONE_DIGITS = "7700900987"
+TOLD_IN_TEXT = (
+    "first", "last", "company", "title", "industry", "country", "region", "city", "postcode", "linkedin", "zone",
+    "language", "plan", "unmapped",
+)  # fmt: skip
+COLUMNS = ("mail", "phone", "site", *TOLD_IN_TEXT, "received")
+
+CAMPAIGN_FILE = """
+campaign: quiet
+name: Quiet
+sender: {name: Ida Example, email: ida@sender.example.org}
+postal_address: 1 Test Street, 10115 Berlin, Germany
+time_zone: UTC
+sources:
+  - name: list
+    files: "*.csv"
+    mapping:
+      email: mail
+      phone: phone
+      website: site
+      first_name: first
+      last_name: last
+      company: company
+      job_title: title
+      industry: industry
+      country: country
+      region: region
+      city: city
+      postcode: postcode
+      linkedin_url: linkedin
+      time_zone: zone
+      language: language
+      custom.plan: plan
+    day: {column: received}
+enrichment: {allow_test_domains: true}
+qualification: {threshold: 0, review_band: 0}
+nurture:
+  send_window: {start: "00:00", end: "23:59", weekdays: [mon, tue, wed, thu, fri, sat, sun]}
+"""
+
+Break = Callable[[Engine, pytest.MonkeyPatch], Any]
+
+
+@pytest.fixture
+def instance(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    """Dagster as users have it: a home of its own, and its tables in the database of the leads."""
+    monkeypatch.setenv("LEADFLOW_HOME", str(tmp_path / "home"))
+    for name in ("DAGSTER_HOME", "LEADFLOW_DAGSTER_DATABASE_URL", "DAGSTER_EVENT_BATCH_SIZE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    get_settings.cache_clear()
+    with dagster_instance() as users:
+        register(engine, CAMPAIGN_FILE, "quiet.yaml")
+        register_partitions(users, engine)
+        yield users
+
+
+def test_no_word_of_a_lead_is_found_outside_the_pipelines_tables(
+    engine: Engine,
+    instance: dg.DagsterInstance,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level("INFO")
+    tell_the_facts(engine, tmp_path)
+    report = run_days(instance, engine, DAYS)
+    assert report.is_success, report
+    assert draw_report(instance)
+    assert land_files(engine, instance) == "1 refused"
+    assert_told_in_the_tables(engine)
+
+    said = [break_a_stage(engine, instance, stage, name, why) for stage, (name, why) in BROKEN_STAGES.items()]
+    assert not break_the_import(engine, instance)
+    with MailServer(manner_towards) as server:
+        for name, value in (("transport", "smtp"), ("smtp_port", server.port), ("smtp_security", "none")):
+            monkeypatch.setenv(f"LEADFLOW_{name.upper()}", str(value))
+        get_settings.cache_clear()
+        assert not break_the_wire(engine, instance)
+        assert run_job(instance, dispatch_job)
+    assert len(server.messages) == 1
+
+    printed = capfd.readouterr()
+    everywhere = {
+        "what was printed": printed.out + printed.err,
+        "what was logged": "\n".join([caplog.text, *(str(record.__dict__) for record in caplog.records)]),
+        "what is told of failures": "\n".join(said),
+        **files_of(get_settings().dagster_home),
+        **tables_of(engine, "public"),
+        **texts_of_tables(engine, (activity_log, message_attempts)),
+    }
+    assert len(instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))) == len(said) + 2
+    assert any(DAYS.campaign in found for found in everywhere.values()), "the search itself finds what is there"
+    leaks = {
+        place: found[max(0, at - 100) : at + 100]
+        for place, found in ((place, found.lower()) for place, found in everywhere.items())
+        for word in (MARK, PHONE_DIGITS)
+        if (at := found.find(word)) >= 0
+    }
+    assert leaks == {}
+
+
+# --- the words --------------------------------------------------------------------------------------------------------
+
+
+def lead_row(kind: str, **others: str) -> dict[str, str]:
+    """A lead that has a word of its own in every text."""
+    words = {name: f"{MARK}{name}" for name in TOLD_IN_TEXT}
+    return {
+        "mail": f"{MARK}mail.{kind}@leads.example",
+        "phone": f"+44{PHONE_DIGITS}",
+        "site": f"https://{MARK}site.example",
+        **words,
+        "received": str(FIRST_DAY),
+        **others,
+    }
+
+
+def tell_the_facts(engine: Engine, folder: Path) -> None:
+    """Leads good, quarantined and unreadable, what they did, what became of them, and what people decided."""
+    leads = folder / f"leads-of-{MARK}file.csv"
+    rows = [lead_row(kind) for kind in ("kept", "refused", "busy")]
+    rows += [lead_row("quarantined", mail=f"{MARK}nomail", phone="")]
+    pd.DataFrame(rows, columns=COLUMNS).to_csv(leads, index=False)
+    with leads.open("a") as file:
+        file.write(",".join([f"{MARK}ragged"] * (len(COLUMNS) + 5)) + "\n")
+    report = import_file(engine, DAYS.campaign, leads)
+    assert (report.new, report.quarantined) == (4, 1)
+
+    noon = f"{FIRST_DAY}T12:00:00Z"
+    columns = ["event_id", "email", "behaviour", "occurred_at", "note"]
+    events = [
+        [f"{MARK}event", f"{MARK}mail.kept@leads.example", f"{MARK}behaviour", noon, f"{MARK}note"],
+        ["2", f"{MARK}mail.kept@leads.example", "click", noon, f"{MARK}note"],
+        ["3", f"{MARK}mail.kept@leads.example", "click", f"{MARK}when", f"{MARK}note"],
+    ]
+    path = folder / f"{MARK}events.csv"
+    pd.DataFrame(events, columns=columns).to_csv(path, index=False)
+    assert import_file(engine, DAYS.campaign, path, contents=Contents.EVENTS).quarantined == 1
+
+    outcomes = [[f"{MARK}nobody@leads.example", word, noon] for word in ("meeting", f"{MARK}outcome")]
+    path = folder / f"{MARK}outcomes.csv"
+    pd.DataFrame(outcomes, columns=["email", "outcome", "occurred_at"]).to_csv(path, index=False)
+    assert import_file(engine, DAYS.campaign, path, contents=Contents.OUTCOMES).quarantined == 1
+
+    with engine.connect() as connection:
+        lead_id = connection.scalar(text("SELECT min(lead_id) FROM leadflow.engagement_events"))
+    assert lead_id is not None
+    for field, value in (("owner", f"{MARK}owner"), ("status", "QUALIFIED"), ("sequence", f"{MARK}sequence")):
+        add_override(
+            engine,
+            campaign=DAYS.campaign,
+            lead_id=lead_id,
+            field=field,
+            value=value,
+            actor=f"{MARK}actor",
+            reason=f"{MARK}reason",
+            occurred_at=datetime.fromisoformat(noon),
+        )
+
+
+def assert_told_in_the_tables(engine: Engine) -> None:
+    """Nothing would leak either if the words had got lost on the way."""
+    kept = "\n".join(texts_of_tables(engine, metadata.tables.values()).values()).lower()
+    words = ("mail", "site", *TOLD_IN_TEXT, "nomail", "ragged", "file", "event", "behaviour", "note", "when")
+    words += ("events", "outcomes", "outcome", "owner", "actor", "reason")
+    assert [word for word in words if f"{MARK}{word}" not in kept] == []
+    assert PHONE_DIGITS in kept
+    with engine.connect() as connection:
+        for table in DERIVED_TABLES:
+            assert connection.execute(select(table).limit(1)).first(), f"{table.name} is empty"
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+def quotes_the_lead(*_: Any, **__: Any) -> NoReturn:
+    """What pandas and Python say of a value that they do not like."""
+    try:
+        float(f"{MARK}mail.kept@leads.example")
+    except ValueError as error:
+        error.add_note(f"{MARK}first")
+        raise RuntimeError(f"{MARK}last") from error
+
+
+@contextmanager
+def a_check_refuses(engine: Engine) -> Iterator[None]:
+    """PostgreSQL quotes the row in its DETAIL, and in its CONTEXT the line of COPY."""
+    table = "ALTER TABLE leadflow.enriched_leads"
+    with engine.begin() as connection:
+        connection.execute(
+            text(f"{table} ADD CONSTRAINT nobody CHECK (email NOT LIKE '{MARK}%') NOT VALID")
+        )
+    yield
+    with engine.begin() as connection:
+        connection.execute(text(f"{table} DROP CONSTRAINT nobody"))
+
+
+@contextmanager
+def a_trigger_refuses(engine: Engine, table: str, state: str = "P0001") -> Iterator[None]:
+    """A trigger of somebody else's quotes the row wherever it can."""
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "CREATE FUNCTION leadflow.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                "RAISE EXCEPTION 'not %', NEW USING DETAIL = NEW::text, HINT = NEW::text, "
+                f"ERRCODE = '{state}'; END $$"
+            )
+        )
+        connection.execute(
+            text(
+                f"CREATE TRIGGER refuse BEFORE INSERT ON leadflow.{table} "
+                "FOR EACH ROW EXECUTE FUNCTION leadflow.refuse()"
+            )
+        )
+    yield
+    with engine.begin() as connection:
+        connection.execute(text("DROP FUNCTION leadflow.refuse CASCADE"))
+
+
+@contextmanager
+def a_function_quotes(_: Engine, place: str) -> Iterator[None]:
+    """A function of ours raises what quotes the lead."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(place, quotes_the_lead)
+        yield
+
+
+BROKEN_STAGES: dict[str, tuple[Callable[[Engine], Any], str]] = {
+    "harvest": (
+        lambda engine: a_trigger_refuses(engine, "quarantined_records", "22P02"),
+        "quarantined_records refuses the rows",
+    ),
+    "enrich": (a_check_refuses, "enriched_leads refuses the rows"),
+    "score": (
+        lambda engine: a_function_quotes(engine, "leadflow_pipeline.score.assets.plan_scored"),
+        "its message is withheld",
+    ),
+    "qualify": (
+        lambda engine: a_function_quotes(engine, "leadflow_pipeline.store.resource.read_partitions"),
+        "its message is withheld",
+    ),
+    "route": (lambda engine: a_trigger_refuses(engine, "routed_leads"), "RaiseException"),
+    "nurture": (
+        lambda engine: a_function_quotes(engine, "leadflow_pipeline.store.checks.check_rows"),
+        "its message is withheld",
+    ),
+}
+"""Stage -> how it is broken, and what its failure says all the same."""
+
+
+def break_a_stage(
+    engine: Engine, instance: dg.DagsterInstance, stage: str, broken: Callable[[Engine], Any], why: str
+) -> str:
+    """Runs a stage while it is broken; what a person is told."""
+    with broken(engine):
+        report: RunReport = run_days(instance, engine, DAYS, stage=stage)
+    gc.collect()  # a failed step lies about, with its lock, until it is
+    said = "; ".join(report.failures)
+    assert not report.is_success
+    assert why in said
+    return said
+
+
+def land_files(engine: Engine, instance: dg.DagsterInstance) -> str:
+    """A file that is no table lands beside a good one; how many were refused."""
+    folder = get_settings().landing_folder / DAYS.campaign
+    folder.mkdir(parents=True)
+    pd.DataFrame([lead_row("kept")], columns=COLUMNS).to_csv(folder / f"{MARK}good.csv", index=False)
+    (folder / f"{MARK}bad.csv.gz").write_bytes(f"{MARK}no gzip".encode())
+    make_old(folder)
+    assert run_job(instance, import_job, ops={"import_files": {"config": {"campaign": DAYS.campaign}}})
+    return f"{len([path for path in (folder / 'refused').iterdir() if path.suffix == '.gz'])} refused"
+
+
+def break_the_import(engine: Engine, instance: dg.DagsterInstance) -> bool:
+    """A good file lands, and the database does not want its records."""
+    folder = get_settings().landing_folder / DAYS.campaign
+    rows = [lead_row("kept", first=f"{MARK}another")]
+    pd.DataFrame(rows, columns=COLUMNS).to_csv(folder / f"{MARK}late.csv", index=False)
+    make_old(folder)
+    with a_trigger_refuses(engine, "source_records"):
+        return run_job(instance, import_job, ops={"import_files": {"config": {"campaign": DAYS.campaign}}})
+
+
+def break_the_wire(engine: Engine, instance: dg.DagsterInstance) -> bool:
+    """Python's mail client raises with the recipient's address."""
+
+    def refused(*_: Any) -> NoReturn:
+        raise smtplib.SMTPRecipientsRefused({f"{MARK}mail.kept@leads.example": (550, MARK.encode())})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Smtp, "send", refused)
+        succeeded = run_job(instance, dispatch_job)
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE leadflow.messages SET lease_until = '2000-01-01Z' WHERE lease_until IS NOT NULL")
+        )
+    return succeeded
+
+
+def manner_towards(recipient: str) -> Manner:
+    """The mail server repeats the address in whatever it refuses."""
+    kind = recipient.partition("@")[0].rpartition(".")[2]
+    manners: dict[str, Manner] = {"refused": "refuse at rcpt", "busy": "busy at rcpt"}
+    return manners.get(kind, "accept")
+
+
+def make_old(folder: Path) -> None:
+    """As if nobody had written there for a minute."""
+    for path in folder.iterdir():
+        moment = path.stat().st_mtime - 60
+        os.utime(path, (moment, moment))
+
+
+# --- running ----------------------------------------------------------------------------------------------------------
+
+
+def import_job() -> dg.JobDefinition:
+    """From a function, because Dagster wants one that it can import."""
+    return defs.resolve_job_def(automation.import_landed_files.name)
+
+
+def dispatch_job() -> dg.JobDefinition:
+    """From a function, because Dagster wants one that it can import."""
+    return defs.resolve_job_def(automation.dispatch.name)
+
+
+def run_job(
+    instance: dg.DagsterInstance, job: Callable[[], dg.JobDefinition], **config: Any
+) -> bool:
+    """Runs a job as the daemon's run worker does, its output captured."""
+    with dg.execute_job(dg.reconstructable(job), instance, run_config=config) as result:
+        return result.success
+
+
+def draw_report(instance: dg.DagsterInstance) -> bool:
+    return dg.materialize(
+        [campaign_report], instance=instance, resources=defs.resources, partition_key=DAYS.campaign
+    ).success
+
+
+# --- searching --------------------------------------------------------------------------------------------------------
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    """Every file below a folder, and every name of one."""
+    paths = sorted(folder.rglob("*"))
+    assert any(path.suffix in (".err", ".out") for path in paths), "compute logs are captured"
+    read = {str(path): path.read_bytes().decode("utf-8", "replace") for path in paths if path.is_file()}
+    return {**read, "names of files": "\n".join(map(str, paths))}
+
+
+def tables_of(engine: Engine, schema: str) -> dict[str, str]:
+    """Every row of every table of a schema, as text."""
+    tables = MetaData()
+    tables.reflect(engine, schema=schema)
+    assert f"{schema}.event_logs" in tables.tables
+    return texts_of_tables(engine, tables.tables.values())
+
+
+def texts_of_tables(engine: Engine, tables: Any) -> dict[str, str]:
+    """Table -> all that it holds."""
+    with engine.connect() as connection:
+        return {
+            table.fullname: "\n".join(plain(value) for row in connection.execute(select(table)) for value in row)
+            for table in tables
+        }
+
+
+def plain(value: object) -> str:
+    """A cell as text; Dagster compresses some."""
+    if not isinstance(value, bytes | memoryview):
+        return str(value)
+    try:
+        return zlib.decompress(value).decode()
+    except zlib.error:
+        return bytes(value).decode("utf-8", "replace")
+
+
+def test_a_tick_that_fails_names_no_file(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A landed file may be taken away between two looks, and its name may be a person's."""
+    register(engine, CAMPAIGN_FILE, "quiet.yaml")
+    gone = tmp_path / f"{MARK}file.csv"
+    monkeypatch.setattr(automation, "landed_files", lambda *_: (gone,))
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(
+            instance, resources={"store": StoreResource()}, repository_def=defs.get_repository_def()
+        )
+        with pytest.raises(Exception, match=r".") as failure:
+            automation.landing_folders.evaluate_tick(context)
+    assert MARK not in "".join(traceback.format_exception(failure.value))
