@@ -94,8 +94,10 @@ def holds_by_day(
     holds = points.merge(strongest, on=["lead_id", "day"], how="left")
     holds["hold"] = holds["hold"].fillna(FREE).astype("int64")
     holds["code"] = holds["code"].fillna("resume")
-    before = holds.groupby("lead_id", sort=False)[["hold", "resumed_at"]].shift()
-    differs = before["hold"].ne(holds["hold"]) | ~_same(before["resumed_at"], holds["resumed_at"])
+    # The reason counts as well: a lead that is enrolled later is told the one that holds it by then.
+    before = holds.groupby("lead_id", sort=False)[["hold", "code", "resumed_at"]].shift()
+    same = holds["hold"].eq(before["hold"]) & holds["code"].eq(before["code"])
+    differs = ~(same & _same(before["resumed_at"], holds["resumed_at"]))
     return holds.loc[differs].reset_index(drop=True)
 
 

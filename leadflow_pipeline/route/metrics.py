@@ -33,17 +33,8 @@ class RoutingMetrics:
     @classmethod
     def of(cls, routed: pd.DataFrame, duration_seconds: float = 0.0) -> RoutingMetrics:
         """The metrics of routed leads (`status`, `tier`)."""
-        is_routed = routed["status"] == RoutingStatus.ROUTED
-        tiers = routed.loc[is_routed, "tier"].value_counts()
-        rejected = int((routed["status"] == RoutingStatus.REJECTED_LEAD).sum())
-        return cls(
-            processed_count=len(routed),
-            routed_count=int(is_routed.sum()),
-            **{f"{tier.lower()}_count": int(tiers.get(tier, 0)) for tier in Tier},
-            skipped_count=len(routed) - int(is_routed.sum()) - rejected,
-            rejected_count=rejected,
-            duration_seconds=duration_seconds,
-        )
+        counts: dict[str, Any] = {str(name): int(count) for name, count in _counted(routed).sum().items()}
+        return cls(**counts, duration_seconds=duration_seconds)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields, and each tier's share of the routed: 0 to 1 in three decimals, 0 of none."""
@@ -64,9 +55,25 @@ def summarise(routed: pd.DataFrame, rules: RoutingRules) -> pd.DataFrame:
     boosted = (counted["boosted_by_intent"] & (counted["status"] == RoutingStatus.ROUTED)).groupby(
         counted["day"]
     )
-    by_day = {day: RoutingMetrics.of(rows).to_dict() for day, rows in counted.groupby("day")}
+    counts: dict[Any, dict[str, Any]] = _counted(counted).groupby(counted["day"]).sum().to_dict("index")  # type: ignore[assignment]
+    by_day = {day: RoutingMetrics(**counts_of_day).to_dict() for day, counts_of_day in counts.items()}
     metrics = pd.DataFrame.from_dict(by_day, orient="index", columns=METRICS_OF_A_DAY)
     return metrics.assign(boosted_count=boosted.sum().astype("int64"))
+
+
+def _counted(routed: pd.DataFrame) -> pd.DataFrame:
+    """Under the name of each count, whether a lead is one of it."""
+    is_routed = routed["status"] == RoutingStatus.ROUTED
+    is_rejected = routed["status"] == RoutingStatus.REJECTED_LEAD
+    return pd.DataFrame(
+        {
+            "processed_count": pd.Series(True, index=routed.index),
+            "routed_count": is_routed,
+            **{f"{tier.lower()}_count": is_routed & (routed["tier"] == tier) for tier in Tier},
+            "skipped_count": ~is_routed & ~is_rejected,
+            "rejected_count": is_rejected,
+        }
+    )
 
 
 METRICS_OF_A_DAY = [name for name in RoutingMetrics().to_dict() if name not in {"duration_seconds", "errors"}]

@@ -23,6 +23,9 @@ PIPELINE_DRIVER = "postgresql+psycopg"
 DAGSTER_DRIVER = "postgresql+psycopg2"
 """Dagster's own storage sends statements that psycopg 3 refuses, so it is named a URL of its own."""
 
+RAISED_BY_A_FUNCTION = "exec_stmt_raise"
+"""Where in PostgreSQL's source an error begins that PL/pgSQL's RAISE words."""
+
 
 def database_url() -> str:
     """The pipeline's database, `postgresql+psycopg://...`; starts the embedded server where no other is
@@ -116,11 +119,13 @@ def _forget_values(context: ExceptionContext) -> None:
 def safe_message(error: psycopg.Error) -> str:
     """What a database error says, without any value of a row.
 
-    Class 22 (a value that does not fit its type) names the value in the message itself, so only the kind is
-    kept.
+    Class 22 (a value that does not fit its type) names the value in the message itself, and a trigger of
+    somebody else's may say anything, so of these only the kind is kept.
     """
     if error.sqlstate is not None and error.sqlstate.startswith("22"):
         column = f" in column {error.diag.column_name}" if error.diag.column_name else ""
         return f"a value does not fit its column{column} ({type(error).__name__}, SQLSTATE {error.sqlstate})"
+    if error.diag.source_function == RAISED_BY_A_FUNCTION:
+        return f"a function in the database refused it ({type(error).__name__}, SQLSTATE {error.sqlstate})"
     primary = error.diag.message_primary or str(error)
     return re.split(r"\n(?:DETAIL|CONTEXT|LINE \d+|HINT):?", primary, maxsplit=1)[0]

@@ -87,7 +87,7 @@ def test_a_dispatcher_killed_at_any_point_sends_nothing_twice(world: World, poin
 @pytest.mark.slow
 def test_dispatchers_killed_at_any_moment_send_nothing_twice(world: World, slow: bool) -> None:
     chance = random.Random(7)
-    for turn in range(100 if slow else 6):
+    for turn in range(100 if slow else 4):
         campaign = f"turn-{turn}"
         world.register(campaign)
         world.plan([{"lead_id": f"{turn}-{number}"} for number in range(2 * MESSAGES)], campaign=campaign)
