@@ -42,7 +42,7 @@ class Measured:
 
 
 def measure(days: int, leads_a_day: int) -> list[Measured]:
-    """The empty graph first, then the pipeline; one day of each beforehand, so that nothing is done for the first time."""
+    """The empty graph, then the pipeline; one day of each beforehand, so that nothing is done for the first time."""
     warm_up = PartitionRange(CAMPAIGN, (FIRST_DAY,))
     first = FIRST_DAY + timedelta(days=1)
     partitions = PartitionRange(CAMPAIGN, days_between(first, first + timedelta(days=days - 1)))
@@ -75,14 +75,21 @@ def table(measured: list[Measured]) -> str:
     """The figures as text, and the ratio."""
     empty, pipeline = measured
     lines = [f"{'graph':<10}{'days':>6}{'seconds':>9}{'processor':>11}"]
-    lines += [f"{row.graph:<10}{row.days:>6,}{row.seconds:>9.2f}{row.processor_seconds:>11.2f}" for row in measured]
-    ratio, processor_ratio = pipeline.seconds / empty.seconds, pipeline.processor_seconds / empty.processor_seconds
+    lines += [
+        f"{row.graph:<10}{row.days:>6,}{row.seconds:>9.2f}{row.processor_seconds:>11.2f}" for row in measured
+    ]
+    ratio, processor_ratio = (
+        pipeline.seconds / empty.seconds,
+        pipeline.processor_seconds / empty.processor_seconds,
+    )
     return "\n".join([*lines, f"{'ratio':<16}{ratio:>9.2f}{processor_ratio:>11.2f}"])
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--days", type=int, default=120)
     parser.add_argument("--leads-a-day", type=int, default=5)
     parser.add_argument("--json", type=Path, help="write the figures to this file too")

@@ -109,7 +109,11 @@ class MaterializeStage:
                 resources=build_defs().resources,
                 run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
             )
-            names = [event.asset_key.to_user_string() for event in result.get_asset_materialization_events()]
+            names = [
+                event.asset_key.to_user_string()
+                for event in result.get_asset_materialization_events()
+                if event.asset_key is not None
+            ]
         lineage = schema.partition_lineage
         with get_engine().connect() as connection:
             return int(
@@ -160,7 +164,9 @@ def run_size(leads: int, folder: Path) -> list[Measured]:
 
 def table(measured: list[Measured]) -> str:
     """The figures as text, a line a stage and a total a size."""
-    lines = [f"{'leads':>10}  {'stage':<10}{'seconds':>9}{'processor':>11}{'leads/s':>12}{'peak MiB':>10}{'rows':>12}"]
+    lines = [
+        f"{'leads':>10}  {'stage':<10}{'seconds':>9}{'processor':>11}{'leads/s':>12}{'peak MiB':>10}{'rows':>12}"
+    ]
     for size in dict.fromkeys(row.leads for row in measured if row.stage != "plain way"):
         rows = [row for row in measured if row.leads == size and row.stage != "plain way"]
         seconds = round(sum(row.seconds for row in rows), 2)
