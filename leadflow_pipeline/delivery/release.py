@@ -33,6 +33,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -180,8 +181,15 @@ def _due(campaign: str, now: datetime) -> Select[Any]:
         messages.c.subject_key == touch.c.enrolment_id,
         messages.c.step == touch.c.step,
     )
+    earlier = messages.alias("earlier")
+    has_begun = exists().where(
+        earlier.c.channel == touch.c.channel,
+        earlier.c.subject_key == touch.c.enrolment_id,
+        earlier.c.state.in_(HOLDING_STATES),
+    )
     return (
         select(
+            or_(touch.c.step == 1, has_begun).label("has_begun"),
             *(touch.c[name] for name in ("campaign", "lead_id", "enrolment_id", "step", "sequence")),
             touch.c.email.label("recipient"),
             touch.c.planned_at,
@@ -202,8 +210,13 @@ def _due(campaign: str, now: datetime) -> Select[Any]:
 
 
 def _plan_says(due: pd.DataFrame) -> pd.Series[str]:
-    """Why the lead's latest row forbids the touch; missing where it does not."""
+    """Why the lead's latest row, or the sequence so far, forbids the touch; missing where they do not.
+
+    A later email speaks of those before it, so it is held where none of them ever left: after a backfill, or where
+    the dispatcher stood still for so long that the first one grew stale.
+    """
     reason = pd.Series(None, index=due.index, dtype="str")
+    reason = reason.mask(~due["has_begun"].astype(bool), "the first email of the sequence was never sent")
     ended = due["plan_state"].isin(ENDED_BY_PLAN)
     reason = reason.mask(ended, "plan: " + due["plan_state"].str.lower())
     return reason.mask(due["plan_enrolment_id"].ne(due["enrolment_id"]), "plan: another sequence has begun")

@@ -206,3 +206,12 @@ def test_old_days_are_dated_by_their_plan_not_by_their_partition(world: World) -
     world.register()
     world.plan(1, day=date(2026, 5, 3), planned_at=NOW - timedelta(hours=30))
     assert released(world) == 1
+
+
+def test_a_later_email_waits_for_a_first_that_was_never_sent(world):
+    """It would speak of emails that the person never got."""
+    world.register()
+    world.plan(1, step=2)
+    released = release_due(world.engine, world.settings, NOW)
+    assert released.count == 0
+    assert released.held == {"the first email of the sequence was never sent": 1}
