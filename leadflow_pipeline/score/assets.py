@@ -13,8 +13,8 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from leadflow_pipeline.campaign import load, version_named_by
+from leadflow_pipeline.lead_fields import with_custom_fields
 from leadflow_pipeline.partitions import PartitionRange, add_partition_metadata
-from leadflow_pipeline.score.custom_fields import with_custom_fields
 from leadflow_pipeline.score.plan import fields_read, plan_scored
 from leadflow_pipeline.score.summary import summarise
 from leadflow_pipeline.store import schema

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from leadflow_pipeline.score import custom_fields
-from leadflow_pipeline.score.custom_fields import with_custom_fields
+from leadflow_pipeline import lead_fields
+from leadflow_pipeline.lead_fields import with_custom_fields
 
 DOCUMENTS = [
     '{"age": 58, "rate": 1.50, "job": "management"}',
@@ -31,7 +31,7 @@ def test_every_value_is_text_with_the_digits_it_was_written_with():
 
 def test_a_batch_does_not_change_what_is_read(monkeypatch):
     whole = unpacked(DOCUMENTS, ["custom.age"])
-    monkeypatch.setattr(custom_fields, "DOCUMENTS_AT_ONCE", 1)
+    monkeypatch.setattr(lead_fields, "DOCUMENTS_AT_ONCE", 1)
     pd.testing.assert_frame_equal(unpacked(DOCUMENTS, ["custom.age"]), whole)
 
 
