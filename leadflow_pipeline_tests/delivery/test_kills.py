@@ -85,6 +85,7 @@ def test_a_dispatcher_killed_at_any_point_sends_nothing_twice(world: World, poin
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_dispatchers_killed_at_any_moment_send_nothing_twice(world: World, slow: bool) -> None:
     chance = random.Random(7)
     for turn in range(100 if slow else 4):
