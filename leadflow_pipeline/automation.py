@@ -15,10 +15,17 @@ from hashlib import sha256
 from pathlib import Path
 
 import dagster as dg
+from sqlalchemy import Engine
 
+from leadflow_pipeline.campaign import load
 from leadflow_pipeline.delivery.dispatch import dispatch_due
+from leadflow_pipeline.enrich.ordering import order_and_ask
+from leadflow_pipeline.errors import LeadflowError, PermanentError
+from leadflow_pipeline.harvest.collecting import collect, due_sources
 from leadflow_pipeline.harvest.importing import import_landed
 from leadflow_pipeline.harvest.landing import landed_files
+from leadflow_pipeline.harvest.open_day import leads_of_open_day
+from leadflow_pipeline.harvest.sources import AskedSource
 from leadflow_pipeline.partitions import (
     CAMPAIGN_PARTITIONS_NAME,
     CAMPAIGN_TAG,
@@ -29,12 +36,12 @@ from leadflow_pipeline.partitions import (
 )
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.checks import LATEST_DAY_PRESENT
-from leadflow_pipeline.store.due_days import LAST_TABLE, DueDays, due_days, known_campaigns
+from leadflow_pipeline.store.due_days import LAST_TABLE, DueDays, active_campaigns, due_days, known_campaigns
 from leadflow_pipeline.store.facts import log_activity
 from leadflow_pipeline.store.failures import plain_failures
 from leadflow_pipeline.store.resource import StoreResource
 
-STAGES = ("harvest", "enrich", "score", "qualify", "route", "nurture")
+STAGES = ("harvest", "identity", "enrich", "score", "qualify", "route", "nurture")
 
 WORK_TAG = "leadflow/work"
 """On a run that a schedule or sensor started: which piece of work it is an attempt at."""
@@ -54,11 +61,14 @@ LATEST_DAY_CHECK = dg.AssetSelection.checks(
     dg.AssetCheckKey(dg.AssetKey(LAST_TABLE.name), LATEST_DAY_PRESENT)
 )
 
+PRESENT = dg.AssetSelection.assets("persons", "accounts", "splink_opinion")
+"""Who is who over all campaigns: of no campaign and no day, so no part of a campaign's daily run."""
+
 # --- the daily chain ----------------------------------------------------------------------------------------
 
 daily_pipeline = dg.define_asset_job(
     "daily_pipeline",
-    selection=dg.AssetSelection.groups(*STAGES) - LATEST_DAY_CHECK,
+    selection=dg.AssetSelection.groups(*STAGES) - PRESENT - LATEST_DAY_CHECK,
     description="Every stage of one campaign, for a day or a range of days, with its checks.",
 )
 
@@ -198,6 +208,125 @@ def import_request(
     )
 
 
+# --- vendors --------------------------------------------------------------------------------------------------
+
+
+def ask_campaign(engine: Engine, campaign: str) -> list[dg.TableRecord]:
+    """Reads the campaign's due sources, then asks its providers about recent leads, today's included.
+
+    What vendors do is in the rows, one for each of them; what is wrong with the campaign itself is a row too, so that
+    the other campaigns are served.
+    """
+    rows: list[dg.TableRecord] = []
+    try:
+        for read in collect(engine, campaign, only_due=True):
+            rows.append(
+                asked_row(campaign, read.source, read.state, read.rows, read.new, read.credits, read.problem)
+            )
+        if load(engine, campaign).rules.enrichment.needs_facts:
+            for told in order_and_ask(
+                engine, campaign, leads_of_open_day(engine, campaign, datetime.now(UTC))
+            ):
+                state = "deferred" if told.deferred_until else "failed" if told.problem else "done"
+                asked = asked_row(
+                    campaign, told.provider, state, told.asked, told.answered, told.credits, told.problem
+                )
+                rows.append(asked)
+    except LeadflowError as error:
+        rows.append(asked_row(campaign, "-", "failed", problem=str(error)))
+    return rows
+
+
+def asked_row(
+    campaign: str,
+    who: str,
+    state: str,
+    asked: int = 0,
+    new: int = 0,
+    credits: float = 0,
+    problem: str | None = None,
+) -> dg.TableRecord:
+    """What came of asking one source or provider: counts, and one plain line where something is in the way."""
+    return dg.TableRecord(
+        {
+            "campaign": campaign,
+            "asked": who,
+            "state": state,
+            "records or questions": asked,
+            "new": new,
+            "credits": credits,
+            "problem": problem or "",
+        }
+    )
+
+
+@dg.op
+def ask_vendors_now(context: dg.OpExecutionContext, store: StoreResource) -> None:
+    """Asks for every active campaign. A vendor that fails is a row of the table, and fails nothing."""
+    with plain_failures():
+        rows = [
+            row for campaign in asking_campaigns(store.engine) for row in ask_campaign(store.engine, campaign)
+        ]
+    states = [row.data["state"] for row in rows]
+    context.add_output_metadata(
+        {
+            "asked": len(rows),
+            "new": sum(int(row.data["new"] or 0) for row in rows),
+            "credits": sum(float(row.data["credits"] or 0) for row in rows),
+            "deferred": states.count("deferred"),
+            "failed": states.count("failed"),
+            **({"who was asked": dg.MetadataValue.table(rows)} if rows else {}),
+        }
+    )
+
+
+@dg.job(
+    description="Reads the sources that are asked, and asks vendors about leads. What fails is tried again later.",
+    tags={"dagster/max_retries": "0", WORK_TAG: "ask_vendors"},
+)
+def ask_vendors() -> None:
+    """One step. Not retried: what stayed behind is due at a later tick."""
+    ask_vendors_now()
+
+
+@dg.schedule(
+    job=ask_vendors,
+    cron_schedule="*/10 * * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every ten minutes, where a source is due or a campaign has providers, and no such run is under way.",
+)
+def ask_vendors_schedule(
+    context: dg.ScheduleEvaluationContext, store: StoreResource
+) -> dg.RunRequest | dg.SkipReason:
+    """Requests a run where there is somebody to ask."""
+    now = datetime.now(UTC)
+    with plain_failures():
+        asking = asking_campaigns(store.engine, now)
+    if not asking:
+        return dg.SkipReason("no active campaign has a source that is due or a provider to ask")
+    under_way = dg.RunsFilter(tags={WORK_TAG: "ask_vendors"}, statuses=UNFINISHED)
+    if context.instance.get_runs_count(under_way):
+        return dg.SkipReason("vendors are being asked already")
+    return dg.RunRequest(run_key=now.isoformat())
+
+
+def asking_campaigns(engine: Engine, now: datetime | None = None) -> list[str]:
+    """The active campaigns that ask anybody; given a moment, those that have somebody to ask then."""
+    asking = []
+    with engine.connect() as connection:
+        active = active_campaigns(connection)
+    for campaign in active:
+        try:
+            rules = load(engine, campaign).rules
+        except PermanentError:  # told by the run that computes it
+            continue
+        sources = [source for source in rules.sources if isinstance(source, AskedSource)]
+        has_source = bool(due_sources(engine, campaign, sources, now) if now and sources else sources)
+        if has_source or rules.enrichment.needs_facts:
+            asking.append(campaign)
+    return asking
+
+
 # --- what goes out ------------------------------------------------------------------------------------------
 
 
@@ -238,10 +367,10 @@ def dispatch_schedule(store: StoreResource) -> dg.RunRequest | dg.SkipReason:
 
 report_automation = dg.AutomationConditionSensorDefinition(
     "report_automation",
-    target=dg.AssetSelection.groups("insight"),
+    target=dg.AssetSelection.groups("insight") | PRESENT,
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Makes a campaign's report again when its daily tables have changed.",
+    description="Makes persons, accounts and a campaign's report again when daily tables have changed.",
 )
 
 # --- watching -----------------------------------------------------------------------------------------------
@@ -281,6 +410,6 @@ def record_failures(context: dg.RunFailureSensorContext, store: StoreResource) -
         )
 
 
-JOBS = (daily_pipeline, import_landed_files, dispatch, latest_day_watch)
-SCHEDULES = (daily_schedule, dispatch_schedule, latest_day_schedule)
+JOBS = (daily_pipeline, import_landed_files, ask_vendors, dispatch, latest_day_watch)
+SCHEDULES = (daily_schedule, ask_vendors_schedule, dispatch_schedule, latest_day_schedule)
 SENSORS = (register_campaigns, landing_folders, report_automation, record_failures)

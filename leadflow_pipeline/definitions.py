@@ -11,6 +11,9 @@ import dagster as dg
 from leadflow_pipeline import automation
 from leadflow_pipeline.enrich.assets import enriched_leads
 from leadflow_pipeline.harvest.assets import harvest
+from leadflow_pipeline.identity.assets import lead_aliases
+from leadflow_pipeline.identity.present_assets import PRESENT_ASSETS
+from leadflow_pipeline.identity.splink_adapter import splink_opinion
 from leadflow_pipeline.insight.assets import campaign_report
 from leadflow_pipeline.nurture.assets import nurture
 from leadflow_pipeline.qualify.assets import qualified_leads
@@ -19,14 +22,14 @@ from leadflow_pipeline.score.assets import scored_leads
 from leadflow_pipeline.store.checks import latest_day_check, stage_checks
 from leadflow_pipeline.store.resource import PartitionIOManager, StoreResource
 
-STAGE_ASSETS = (harvest, enriched_leads, scored_leads, qualified_leads, routed_leads, nurture)
+STAGE_ASSETS = (harvest, lead_aliases, enriched_leads, scored_leads, qualified_leads, routed_leads, nurture)
 """In the order of a lead's life."""
 
 
 def build_defs() -> dg.Definitions:
     """Everything that Dagster may know of this project."""
     return dg.Definitions(
-        assets=[*STAGE_ASSETS, campaign_report],
+        assets=[*STAGE_ASSETS, *PRESENT_ASSETS, splink_opinion, campaign_report],
         asset_checks=[*(stage_checks(assets) for assets in STAGE_ASSETS), latest_day_check()],
         jobs=automation.JOBS,
         schedules=automation.SCHEDULES,

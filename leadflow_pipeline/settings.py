@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from leadflow_pipeline.errors import PermanentError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,6 +45,9 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8787", description="where the unsubscribe links of emails point to"
     )
 
+    service_host: str = Field("127.0.0.1", description="address the HTTP service listens at")
+    service_port: int = Field(8787, ge=1, le=65535)
+
     @property
     def outbox_folder(self) -> Path:
         """Where the eml transport puts messages."""
@@ -62,3 +68,23 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """The settings of this process."""
     return Settings()
+
+
+def secret(name: str) -> str:
+    """The value of a secret that a campaign file names: `key_from: LEADFLOW_APOLLO_KEY`.
+
+    Raises PermanentError, which never holds the value, where the variable is missing or cannot be sent, and where a
+    campaign file names what is none of its own: whoever writes one could otherwise send the database's password, or
+    any variable of this machine, to an address of their choice.
+    """
+    own = {f"LEADFLOW_{field.upper()}" for field in Settings.model_fields}
+    if not name.startswith("LEADFLOW_") or name in own:
+        raise PermanentError(
+            f"{name} is no variable for a vendor's secret: name one that begins with LEADFLOW_ and is no setting"
+        )
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise PermanentError(f"the variable {name} is not set: put the vendor's secret into the environment")
+    if not (value.isascii() and value.isprintable()):
+        raise PermanentError(f"the variable {name} holds characters that no key has: copy the secret again")
+    return value

@@ -15,8 +15,9 @@ from zoneinfo import available_timezones
 from leadflow_pipeline.campaign.document import Document
 from leadflow_pipeline.campaign.problems import Path, Problem, nearest, written_path
 from leadflow_pipeline.campaign.templates import CAMPAIGN_TOKENS, LEAD_TOKENS, template_problems
-from leadflow_pipeline.enrich.rules import SENIORITIES
-from leadflow_pipeline.harvest.rules import LEAD_FIELDS
+from leadflow_pipeline.enrich.rules import FIELDS_OF_KIND, SENIORITIES
+from leadflow_pipeline.harvest.rules import FIELDS_OF, Contents
+from leadflow_pipeline.harvest.sources import KINDS, kind_of
 from leadflow_pipeline.route.rules import (
     DEFAULT_INTENT_SIGNALS,
     ContentSequence,
@@ -67,23 +68,52 @@ def check_document(document: Document) -> Iterator[Problem]:
 
 
 def custom_fields(document: Document) -> tuple[str, ...]:
-    """The `custom.<name>` fields that any source declares, in order of their names."""
+    """The `custom.<name>` fields that any source or enrichment declares, in order of their names."""
     declared = {
         field
-        for _, source in _items(document, ("sources",))
+        for _, source in items_of(document, ("sources",))
         for section in FIELD_MAPPINGS
-        for field in _mapping(source.get(section))
-        if CUSTOM_FIELD.fullmatch(field)
+        for field in mapping_of(source.get(section))
     }
-    return tuple(sorted(declared))
+    declared |= {
+        field
+        for section in ("providers", "http", "set", "map")
+        for party in _enrichment_parts(document, section)
+        for field in _fields_given(party, section)
+    }
+    return tuple(sorted(field for field in declared if CUSTOM_FIELD.fullmatch(field)))
+
+
+def _enrichment_parts(document: Document, section: str) -> Iterator[dict[str, Any]]:
+    """Everything that gives fields: the providers, or that kind of step of every recipe."""
+    if section == "providers":
+        yield from (provider for _, provider in items_of(document, ("enrichment", "providers")))
+        return
+    for recipe in mapping_of(document.value_at(("enrichment", "recipes"))):
+        for _, step in items_of(document, ("enrichment", "recipes", recipe, "steps")):
+            yield mapping_of(step.get(section))
+
+
+def _fields_given(part: dict[str, Any], section: str) -> Iterator[str]:
+    if section == "set":
+        yield from part
+    elif section == "map":
+        yield str(part.get("to"))
+    elif "take" in part:
+        yield from mapping_of(part["take"])
+    else:
+        given = part.get("fields", FIELDS_OF_KIND.get(str(part.get("kind")), ()))
+        yield from (field for field in given or () if isinstance(field, str))
 
 
 def _check_sources(document: Document) -> Iterator[Problem]:
     """Fields that a lead does not have, names used twice, and an outcome that a rule could see."""
     first_with: dict[str, Path] = {}
-    for path, source in _items(document, ("sources",)):
+    for path, source in items_of(document, ("sources",)):
         yield from _unknown_lead_fields(document, path, source)
+        yield from _unnamed_leads(document, path, source)
         yield from _visible_outcomes(document, path, source)
+        yield from _people_from_nowhere(document, path, source)
         name = source.get("name")
         if isinstance(name, str) and first_with.setdefault(name, path) != path:
             message = f"is the name of {written_path(first_with[name])} too"
@@ -91,24 +121,65 @@ def _check_sources(document: Document) -> Iterator[Problem]:
 
 
 def _unknown_lead_fields(document: Document, path: Path, source: dict[str, Any]) -> Iterator[Problem]:
-    allowed = (*LEAD_FIELDS, "source_key")
-    declared = [(section, field) for section in FIELD_MAPPINGS for field in _mapping(source.get(section))]
+    contents = source.get("contents", Contents.LEADS.value)
+    if contents not in FIELDS_OF:
+        return
+    allowed = (*FIELDS_OF[contents], "source_key")
+    tells_who = contents == Contents.LEADS.value
+    declared = [(section, field) for section in FIELD_MAPPINGS for field in mapping_of(source.get(section))]
     for section, field in declared:
-        if field not in allowed and not CUSTOM_FIELD.fullmatch(field):
-            own = f"write custom.{_slug(field)} for a field of your own"
-            remedy = " or ".join(filter(None, [nearest(field, allowed, list_few=False), own]))
-            yield document.problem((*path, section, field), "is no field of a lead", remedy)
-    known = [field for _, field in declared]
-    for field in _mapping(source.get("missing_by_field")):
-        if field not in known:
-            message = "names a field this source does not map"
-            yield document.problem((*path, "missing_by_field", field), message, nearest(field, known))
+        if field not in allowed and not (tells_who and CUSTOM_FIELD.fullmatch(field)):
+            own = f"write custom.{_slug(field)} for a field of your own" if tells_who else None
+            remedy = " or ".join(filter(None, [nearest(field, allowed, list_few=not tells_who), own]))
+            kind = "a lead" if tells_who else f"a source of {contents}"
+            yield document.problem((*path, section, field), f"is no field of {kind}", remedy)
+    usual = getattr(KINDS.get(kind_of(source)), "usual_mapping", {})
+    known = [*usual, *(field for _, field in declared)]
+    for section in ("missing_by_field", "meanings"):
+        for field in mapping_of(source.get(section)):
+            if field not in known:
+                message = "names a field this source does not map"
+                yield document.problem((*path, section, field), message, nearest(field, known))
+
+
+def _unnamed_leads(document: Document, path: Path, source: dict[str, Any]) -> Iterator[Problem]:
+    """Events and outcomes that name leads by keys of no source, and leads that claim to be told of others."""
+    keyed = {
+        other["name"]
+        for _, other in items_of(document, ("sources",))
+        if "source_key" in mapping_of(other.get("mapping")) and other.get("contents", "leads") == "leads"
+        if isinstance(other.get("name"), str)
+    }
+    if source.get("contents", Contents.LEADS.value) == Contents.LEADS.value:
+        if "of" in source:
+            message = "is for sources of events or outcomes"
+            yield document.problem((*path, "of"), message, "say `contents: outcomes`, or remove it")
+    elif "of" not in source:
+        if "source_key" in mapping_of(source.get("mapping")):
+            message = "names leads by source_key, and does not say in which source"
+            yield document.problem((*path, "mapping", "source_key"), message, "add `of: <source of leads>`")
+    elif source["of"] not in keyed:
+        message = "is no source of leads that maps source_key"
+        yield document.problem((*path, "of"), message, nearest(str(source["of"]), sorted(keyed)))
+
+
+def _people_from_nowhere(document: Document, path: Path, source: dict[str, Any]) -> Iterator[Problem]:
+    """A source that asks about the people of another one, which is not there."""
+    wanted = source.get("people_from")
+    others = [
+        other["name"]
+        for at, other in items_of(document, ("sources",))
+        if at != path and isinstance(other.get("name"), str)
+    ]
+    if isinstance(wanted, str) and wanted not in others:
+        message = "is no other source of this campaign"
+        yield document.problem((*path, "people_from"), message, nearest(wanted, others))
 
 
 def _visible_outcomes(document: Document, path: Path, source: dict[str, Any]) -> Iterator[Problem]:
-    outcome = _mapping(source.get("outcome"))
+    outcome = mapping_of(source.get("outcome"))
     hidden = {column for key in ("column", "value_column") if isinstance(column := outcome.get(key), str)}
-    for field, column in _mapping(source.get("mapping")).items():
+    for field, column in mapping_of(source.get("mapping")).items():
         if isinstance(column, str) and column in hidden:
             message = "reads the outcome column, so rules would see how it ended"
             yield document.problem((*path, "mapping", field), message, "remove it from the mapping")
@@ -119,13 +190,13 @@ def _check_field_names(document: Document) -> Iterator[Problem]:
     custom = custom_fields(document)
     known = (*ENRICHED_FIELDS, *custom)
     for section in CONDITION_LISTS:
-        for path, condition in _items(document, section):
-            yield from _unknown_field(document, (*path, "field"), condition.get("field"), known)
+        for path, condition in items_of(document, section):
+            yield from check_known_field(document, (*path, "field"), condition.get("field"), known)
     required = ("qualification", "required_fields")
-    for position, field in enumerate(_sequence(document.value_at(required))):
-        yield from _unknown_field(document, (*required, position), field, known)
+    for position, field in enumerate(sequence_of(document.value_at(required))):
+        yield from check_known_field(document, (*required, position), field, known)
     signals = ("routing", "intent_signals")
-    for signal in _mapping(document.value_at(signals)):
+    for signal in mapping_of(document.value_at(signals)):
         if signal not in DEFAULT_INTENT_SIGNALS and signal not in custom:
             message = "is neither a signal that leads show nor a custom field that a source declares"
             yield document.problem(
@@ -133,7 +204,10 @@ def _check_field_names(document: Document) -> Iterator[Problem]:
             )
 
 
-def _unknown_field(document: Document, path: Path, field: object, known: Iterable[str]) -> Iterator[Problem]:
+def check_known_field(
+    document: Document, path: Path, field: object, known: Iterable[str]
+) -> Iterator[Problem]:
+    """The problem of a field that no lead of this campaign has, with the nearest that it has."""
     if not isinstance(field, str) or field in known:
         return
     if CUSTOM_FIELD.fullmatch(field):
@@ -154,11 +228,11 @@ def _check_known_words(document: Document) -> Iterator[Problem]:
         (("nurture", "sequences"), SHIPPED_SEQUENCES, "is no sequence"),
     )
     for section, words, message in vocabularies:
-        for word in _mapping(document.value_at(section)):
+        for word in mapping_of(document.value_at(section)):
             if word not in words:
                 yield document.problem((*section, word), message, nearest(word, words))
     section = ("enrichment", "decision_makers")
-    for position, word in enumerate(_sequence(document.value_at(section))):
+    for position, word in enumerate(sequence_of(document.value_at(section))):
         if isinstance(word, str) and word not in SENIORITIES:
             yield document.problem(
                 (*section, position), f"{word} is no seniority", nearest(word, SENIORITIES)
@@ -168,7 +242,7 @@ def _check_known_words(document: Document) -> Iterator[Problem]:
 def _check_time_zones(document: Document) -> Iterator[Problem]:
     """Time zones that the IANA database does not know."""
     places: list[Path] = [("time_zone",)]
-    places += [(*path, "day", "time_zone") for path, _ in _items(document, ("sources",))]
+    places += [(*path, "day", "time_zone") for path, _ in items_of(document, ("sources",))]
     for path in places:
         zone = document.value_at(path)
         if isinstance(zone, str) and zone not in _time_zones():
@@ -222,7 +296,7 @@ def _own_emails_fit(
         yield document.problem(path, message, "make the two agree")
     after = 0.0
     for position, email in enumerate(emails):
-        delay = _mapping(email).get("delay_days")
+        delay = mapping_of(email).get("delay_days")
         after += delay if isinstance(delay, int | float) else 0
         if after > rules.duration_days:
             message = f"falls on day {after:g} of a sequence that lasts {rules.duration_days} days"
@@ -248,13 +322,13 @@ def _check_templates(document: Document) -> Iterator[Problem]:
     """Emails whose templates would fail, or leave a hole, when they are sent."""
     custom = custom_fields(document)
     words = ("nurture", "words")
-    own_words = _mapping(document.value_at(words))
+    own_words = mapping_of(document.value_at(words))
     tokens = (*LEAD_TOKENS, *CAMPAIGN_TOKENS, *own_words)
     for word in own_words:
         if not word.isidentifier():
             yield document.problem((*words, word), "cannot be a token", "use letters, digits and _")
-    for sequence in _mapping(document.value_at(("nurture", "sequences"))):
-        for path, email in _items(document, ("nurture", "sequences", sequence, "emails")):
+    for sequence in mapping_of(document.value_at(("nurture", "sequences"))):
+        for path, email in items_of(document, ("nurture", "sequences", sequence, "emails")):
             for part in ("subject", "text", "html"):
                 template = email.get(part)
                 if not isinstance(template, str):
@@ -267,18 +341,20 @@ def _check_templates(document: Document) -> Iterator[Problem]:
                     )
 
 
-def _items(document: Document, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+def items_of(document: Document, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Path and content of each mapping in the list at a path."""
-    for position, item in enumerate(_sequence(document.value_at(path))):
+    for position, item in enumerate(sequence_of(document.value_at(path))):
         if isinstance(item, dict):
             yield (*path, position), item
 
 
-def _mapping(value: Any) -> dict[str, Any]:
+def mapping_of(value: Any) -> dict[str, Any]:
+    """The value, or an empty mapping where it is another shape: that is told by the models."""
     return value if isinstance(value, dict) else {}
 
 
-def _sequence(value: Any) -> list[Any]:
+def sequence_of(value: Any) -> list[Any]:
+    """The value, or an empty list where it is another shape."""
     return value if isinstance(value, list) else []
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from leadflow_pipeline.campaign.checks import ENRICHED_FIELDS, SHIPPED_SEQUENCES
 from leadflow_pipeline.campaign.model import Campaign
 from leadflow_pipeline.harvest.rules import LEAD_FIELDS
+from leadflow_pipeline.harvest.sources import KINDS
 from leadflow_pipeline.route.rules import DEFAULT_INTENT_SIGNALS
 from leadflow_pipeline.score.rules import ScoreRules
 
@@ -21,10 +22,11 @@ def campaign_json_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a campaign file."""
     schema = Campaign.model_json_schema()
     definitions = schema["$defs"]
-    source = definitions["SourceRules"]["properties"]
-    for section in ("mapping", "constants", "defaults"):
-        source[section]["propertyNames"] = _words_or_custom((*LEAD_FIELDS, "source_key"))
-    source["missing_by_field"]["propertyNames"] = _words_or_custom(LEAD_FIELDS)
+    for kind in KINDS.values():
+        source = definitions[kind.__name__]["properties"]
+        for section in ("mapping", "constants", "defaults"):
+            source[section]["propertyNames"] = _words_or_custom((*LEAD_FIELDS, "source_key"))
+        source["missing_by_field"]["propertyNames"] = _words_or_custom(LEAD_FIELDS)
     scoring = definitions["ScoreRules"]["properties"]
     scoring["points"]["propertyNames"] = {"enum": list(ScoreRules().points)}
     scoring["caps"]["propertyNames"] = {"enum": list(ScoreRules().caps)}

@@ -12,7 +12,8 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from leadflow_pipeline.enrich.rules import EnrichRules
-from leadflow_pipeline.harvest.rules import SourceRules
+from leadflow_pipeline.harvest.sources import Source
+from leadflow_pipeline.identity.rules import IdentityRules
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.qualify.rules import QualifyRules
 from leadflow_pipeline.route.rules import RoutingRules
@@ -71,6 +72,11 @@ class Campaign(BaseModel):
         "active",
         description="applied when this line changes; between changes pause, resume and archive decide",
     )
+    priority: int = Field(
+        100,
+        description="whose sequence writes to a person where several are due at once: the smaller number; "
+        "a sequence that has begun is not interrupted",
+    )
     goal: Goal = Goal()
     sender: Sender
     postal_address: str = Field(
@@ -79,7 +85,8 @@ class Campaign(BaseModel):
     time_zone: str = Field(description="IANA name, e.g. Europe/Lisbon")
     currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="ISO 4217, of budgets and values")
     ideal_customer_profile: IdealCustomerProfile = IdealCustomerProfile()
-    sources: tuple[SourceRules, ...] = Field(min_length=1)
+    sources: tuple[Source, ...] = Field(min_length=1)
+    identity: IdentityRules = Field(default_factory=IdentityRules)
     enrichment: EnrichRules = Field(default_factory=EnrichRules)
     scoring: ScoreRules = Field(default_factory=ScoreRules)
     qualification: QualifyRules = Field(default_factory=QualifyRules)

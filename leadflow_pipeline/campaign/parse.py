@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from leadflow_pipeline.campaign.checks import check_document
 from leadflow_pipeline.campaign.document import Document, read_document
+from leadflow_pipeline.campaign.enrichment_checks import check_enrichment
 from leadflow_pipeline.campaign.model import Campaign
 from leadflow_pipeline.campaign.problems import CampaignError, Path, Problem, nearest
 
@@ -64,7 +65,7 @@ def parse_campaign(text: str, name: str) -> Campaign:
 
 def parse_document(document: Document, name: str) -> Campaign:
     """The campaign in a document that was read. Raises CampaignError as `parse_campaign` does."""
-    problems = [*document.problems, *check_document(document)]
+    problems = [*document.problems, *check_document(document), *check_enrichment(document)]
     try:
         campaign = _validated(document.content)
     except ValidationError as error:
@@ -95,7 +96,9 @@ def _model_problems(document: Document, error: ValidationError) -> list[Problem]
     rest is looked at again without the unknown keys.
     """
     findings = error.errors(include_url=False, include_input=False)
-    unknown = [finding["loc"] for finding in findings if finding["type"] == "extra_forbidden"]
+    unknown = [
+        _untagged(document, finding["loc"]) for finding in findings if finding["type"] == "extra_forbidden"
+    ]
     if unknown:
         try:
             _validated(_without(document.content, unknown))
@@ -118,10 +121,12 @@ def _problem(document: Document, path: Path, finding: ErrorDetails) -> Problem:
     kind, context = finding["type"], finding.get("ctx", {})
     message, remedy = PLAIN_WORDS.get(kind, (finding["msg"].replace("Input should", "must"), ""))
     value = document.value_at(path)
-    if len(finding["loc"]) > len(path) and kind.endswith("_type"):
+    if len(finding["loc"]) > len(path) and kind.endswith("_type") and kind != "model_type":
         message, remedy = "must be one text, number or truth value", ""
     elif kind == "extra_forbidden":
-        message, remedy = "unknown key", nearest(str(path[-1]), keys_allowed_in(path[:-1]))
+        message, remedy = "unknown key", nearest(str(path[-1]), keys_allowed_in(finding["loc"][:-1]))
+    elif kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _kind_problem(document, path, context)
     elif kind == "value_error":
         message = str(context["error"])
         path = (*path, *_blamed_key(document, path))
@@ -136,6 +141,16 @@ def _problem(document: Document, path: Path, finding: ErrorDetails) -> Problem:
     return document.problem(path, message, remedy)
 
 
+def _kind_problem(document: Document, path: Path, context: dict[str, Any]) -> Problem:
+    """A `kind` that there is none of, or that is missing where there are several."""
+    words = [word.strip("' ") for word in context.get("expected_tags", "").split(",") if word]
+    if not words:
+        return document.problem((*path, "kind"), "is required but missing", "say which kind it is")
+    near = nearest(str(context["tag"]), words)
+    remedy = near if near.startswith("did you mean") else ""
+    return document.problem((*path, "kind"), f"must be one of {', '.join(words)}", remedy)
+
+
 def _blamed_key(document: Document, path: Path) -> Path:
     """The key to point at where values do not go together: the first of them that the file gives."""
     for key in BLAMED.get(str(path[-1]) if path else "", ()):
@@ -147,6 +162,16 @@ def _blamed_key(document: Document, path: Path) -> Path:
 def _pattern_in_words(pattern: str, path: Path) -> tuple[str, str]:
     if pattern.startswith("^[a-z0-9]"):
         return "is no slug", SLUG_REMEDY
+    if pattern.startswith("^https?"):
+        return (
+            "must be a web address",
+            "such as https://api.example.org/v1/leads, without user, query or fragment",
+        )
+    if pattern.startswith("^LEADFLOW_"):
+        return (
+            "must be the name of a variable of the environment",
+            "such as LEADFLOW_CRM_KEY, and never a secret itself",
+        )
     if r"\S" in pattern:
         return "must be a text that is not blank", "" if path == ("postal_address",) else "on a single line"
     if "[A-Z]" in pattern:
@@ -156,13 +181,20 @@ def _pattern_in_words(pattern: str, path: Path) -> tuple[str, str]:
 
 @lru_cache(maxsize=256)
 def keys_allowed_in(path: Path) -> tuple[str, ...]:
-    """The keys that the model at a path of the file knows."""
+    """The keys that the model at a path of the file knows; the path may name the kind of a model, as pydantic's do."""
     models: list[type[BaseModel]] = [Campaign]
     for step in path:
         fields = [model.model_fields[step] for model in models if step in model.model_fields]
-        if fields:
+        if of_kind := [model for model in models if step in _kinds_of(model)]:
+            models = of_kind
+        elif fields:
             models = [inner for field in fields for inner in _models_in(field.annotation)]
     return tuple(dict.fromkeys(name for model in models for name in model.model_fields))
+
+
+def _kinds_of(model: type[BaseModel]) -> tuple[Any, ...]:
+    """What a model's `kind` may be, where it is one of several."""
+    return get_args(model.model_fields["kind"].annotation) if "kind" in model.model_fields else ()
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -175,12 +207,21 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 def _known_path(document: Document, finding: ErrorDetails) -> Path:
     """The finding's place in the document: without the type names pydantic adds for a choice of types."""
-    path = finding["loc"]
+    path = _untagged(document, finding["loc"])
     if finding["type"] == "missing":
         return path
     while path and path not in document.lines:
         path = path[:-1]
     return path
+
+
+def _untagged(document: Document, place: Path) -> Path:
+    """A place without the kinds that pydantic puts between a list or key and what a model of that kind holds."""
+    path: Path = ()
+    for step in place[:-1]:
+        if isinstance(step, int) or (*path, step) in document.lines:
+            path = (*path, step)
+    return (*path, *place[-1:])
 
 
 def _without(content: Any, unknown: list[tuple[str | int, ...]], path: Path = ()) -> Any:

@@ -9,7 +9,18 @@ from __future__ import annotations
 import typer
 from sqlalchemy.exc import OperationalError
 
-from leadflow_pipeline.cli import campaign, database, demo, dispatch, leads, operate
+from leadflow_pipeline.cli import (
+    campaign,
+    collect,
+    database,
+    demo,
+    dispatch,
+    enrichment,
+    identity,
+    leads,
+    operate,
+    service,
+)
 from leadflow_pipeline.cli.output import fail
 from leadflow_pipeline.errors import LeadflowError
 
@@ -22,9 +33,13 @@ app = typer.Typer(
 )
 demo.register(app)
 operate.register(app)
+service.register(app)
 leads.register(app)
+collect.register(app)
 dispatch.register(app)
 app.add_typer(campaign.app, name="campaign")
+app.add_typer(enrichment.app, name="enrich")
+app.add_typer(identity.app, name="identity")
 app.add_typer(database.app, name="db")
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pandas as pd
 import typer
@@ -58,11 +58,24 @@ def register(app: typer.Typer) -> None:
     app.command()(demo)
 
 
-def demo() -> None:
+def demo(
+    vendors: Annotated[
+        bool,
+        typer.Option(
+            "--vendors",
+            help="Instead: collect and enrich leads from vendors that are stand-ins on this machine.",
+        ),
+    ] = False,
+) -> None:
     """Take 45,211 real leads and 100 invented ones from files to planned emails, and show what became of them."""
     from leadflow_pipeline.cli.instance import dagster_instance
     from leadflow_pipeline.store.engine import get_engine
 
+    if vendors:
+        from leadflow_pipeline.cli.demo_vendors import demo_vendors
+
+        demo_vendors()
+        return
     changes = Changes()
     with dagster_instance() as instance:
         engine = get_engine()

@@ -65,7 +65,12 @@ def import_leads(
     source: Annotated[
         str | None, typer.Option(help="Source of the campaign file; told from the file's name if left out.")
     ] = None,
-    contents: Annotated[Contents, typer.Option("--as", help="What the rows are.")] = Contents.LEADS,
+    contents: Annotated[
+        Contents, typer.Option("--as", help="What the rows are, where no source of the campaign file says it.")
+    ] = Contents.LEADS,
+    received: Annotated[
+        datetime | None, typer.Option(help="Day of rows that have none of their own; else today.", **DAY)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Keep every row of a file as a fact. A file imported again changes nothing."""
@@ -80,6 +85,7 @@ def import_leads(
             file,
             source=source,
             contents=importing.Contents(contents.value),
+            received_at=received.replace(tzinfo=UTC) if received else None,
             progress=lambda rows: bar.update(task, completed=rows),
         )
     if as_json:

@@ -33,9 +33,16 @@ def register(app: typer.Typer) -> None:
 
 def up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Dagster UI, on 127.0.0.1.")] = 3000,
+    service_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Port of the HTTP service; else LEADFLOW_SERVICE_PORT, 8787."),
+    ] = None,
     browser: Annotated[bool, typer.Option(help="Open the UI in a browser.")] = True,
 ) -> None:
-    """Start the database, the Dagster UI and its daemon (schedules, sensors). Ctrl-C stops all of them."""
+    """Start the database, the Dagster UI and its daemon (schedules, sensors), and the HTTP service (webhooks).
+
+    Ctrl-C stops all of them.
+    """
     from leadflow_pipeline.cli.instance import dagster_environment, shipped_file
     from leadflow_pipeline.cli.supervise import (
         Service,
@@ -48,10 +55,13 @@ def up(
     from leadflow_pipeline.store.engine import get_engine
 
     with stop_signal() as stop:
+        settings = get_settings()
+        host, at_port = settings.service_host, service_port or settings.service_port
         require_free_port(port)
-        environment = dagster_environment()
+        require_free_port(at_port, host, "--service-port")
+        environment = dagster_environment() | {"LEADFLOW_SERVICE_PORT": str(at_port)}
         migrate.upgrade(get_engine())
-        logs, workspace = get_settings().home / "logs", str(shipped_file("workspace.yaml"))
+        logs, workspace = settings.home / "logs", str(shipped_file("workspace.yaml"))
         address = ["-h", "127.0.0.1", "-p", str(port)]
         webserver = [sys.executable, "-m", "dagster_webserver", *address, "-w", workspace]
         daemon = [sys.executable, "-m", "dagster._daemon", "run", "-w", workspace]
@@ -59,13 +69,23 @@ def up(
             [
                 Service("the Dagster webserver", webserver, logs / "webserver.log"),
                 Service("the Dagster daemon", daemon, logs / "daemon.log"),
+                Service(
+                    "the HTTP service",
+                    [sys.executable, "-m", "leadflow_pipeline.service"],
+                    logs / "service.log",
+                ),
             ],
             environment,
         )
-        url = f"http://127.0.0.1:{port}"
+        url, service_url = f"http://127.0.0.1:{port}", f"http://{host}:{at_port}"
         try:
-            if wait_until_answering(f"{url}/server_info", services, stop):
-                typer.echo(f"Dagster UI  {url}\nlogs        {logs}\nemails      {where_emails_go()}")
+            are_ready = (
+                wait_until_answering(address, services, stop)
+                for address in (f"{service_url}/health/ready", f"{url}/server_info")
+            )
+            if all(are_ready):
+                typer.echo(f"Dagster UI  {url}\nwebhooks    {service_url}/webhooks/lead/CAMPAIGN")
+                typer.echo(f"logs        {logs}\nemails      {where_emails_go()}")
                 typer.echo("Ctrl-C stops everything.")
                 if browser and sys.stdout.isatty():
                     webbrowser.open(url)

@@ -17,7 +17,7 @@ from uuid import uuid4
 import dagster as dg
 from sqlalchemy import Engine, func, select
 
-from leadflow_pipeline.automation import STAGES, daily_pipeline
+from leadflow_pipeline.automation import PRESENT, STAGES, daily_pipeline
 from leadflow_pipeline.campaign import VERSION_TAG
 from leadflow_pipeline.definitions import defs
 from leadflow_pipeline.errors import PermanentError
@@ -157,7 +157,7 @@ def daily_job() -> dg.JobDefinition:
 
 def assets_of(stage: str) -> list[dg.AssetKey]:
     """The assets of one stage."""
-    return sorted(dg.AssetSelection.groups(stage).resolve(defs.resolve_asset_graph()))
+    return sorted((dg.AssetSelection.groups(stage) - PRESENT).resolve(defs.resolve_asset_graph()))
 
 
 def rows_written(engine: Engine, run_id: str) -> dict[str, int]:

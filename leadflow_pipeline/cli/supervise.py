@@ -103,15 +103,15 @@ def wait_until_answering(url: str, services: Services, stop: threading.Event) ->
     return False
 
 
-def require_free_port(port: int) -> None:
-    """Raises PermanentError if somebody else serves this port."""
-    with socket.socket() as probe:
+def require_free_port(port: int, host: str = "127.0.0.1", option: str = "--port") -> None:
+    """Raises PermanentError if somebody else serves this port; `option` is what chooses another."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError:
             raise PermanentError(
-                f"port {port} is in use, perhaps by another leadflow up: stop it, or choose a --port"
+                f"port {port} is in use, perhaps by another leadflow up: stop it, or choose a {option}"
             ) from None
 
 

@@ -4,9 +4,12 @@ What belongs here: which touches are due, what the plan and the present say of t
 does not: planning, and sending.
 
 Only what is due now passes: a touch of old days has outlived its `not_after`, so a backfill releases nothing. The key
-of a message is the enrolment and the step, so a touch that was planned again is not released again. One sequence at a
-time may write to a person: the one that wrote first, over all campaigns, until it is over. Emails to a person keep
-their distance even where a standstill made several due at once.
+of a message is the enrolment and the step, so a touch that was planned again is not released again.
+
+One sequence at a time may write to a person, under whatever address, over all campaigns: the one that wrote first,
+until it is over; a campaign that matters more does not interrupt it. Where several could begin now, the campaign with
+the smaller `priority` does, then the earlier enrolment, then the campaign whose slug comes first. Emails to a person
+keep their distance even where a standstill made several due at once.
 
 Releases go one after the other, because two at once could each see a person free.
 """
@@ -14,7 +17,7 @@ Releases go one after the other, because two at once could each see a person fre
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
@@ -29,7 +32,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
-    and_,
+    any_,
     exists,
     func,
     literal,
@@ -52,14 +55,15 @@ from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.keys import address_keys
 from leadflow_pipeline.store.locks import lock_number
 from leadflow_pipeline.store.partitions import latest_before
+from leadflow_pipeline.store.people import address_keys_of, person_of
 from leadflow_pipeline.store.schema import (
     Timestamp,
-    campaigns,
     enriched_leads,
     messages,
     nurture_touches,
     nurtured_leads,
 )
+from leadflow_pipeline.store.sequences import HOLDING_STATES, is_running
 
 BATCH: Final = 2_000
 """Messages rendered and written at a time; it bounds memory, not what is released."""
@@ -67,14 +71,14 @@ BATCH: Final = 2_000
 OLDEST_TOUCH: Final = timedelta(days=32)
 """A touch lives 30 days at most (`stale_after_hours`) and falls due up to two days after its own day."""
 
-STALLED: Final = timedelta(days=30)
-"""A sequence whose next touch is overdue by this much is not being planned any more and holds nobody."""
-
 MOST_DISTANCE: Final = timedelta(hours=20)
 """Between two emails to a person, where the sequence itself asks for no shorter delay."""
 
-HOLDING_STATES: Final = ("planned", "claimed", "on_wire", "sent", "unknown")
-LIVE_STATES: Final = ("ENROLLED", "TOUCH_DUE", "PAUSED")
+PRECEDENCE: Final = ["priority", "enrolled_at", "campaign", "enrolment_id", "step"]
+"""Whose touch leaves where a person has several: the smallest in all of these, so the order of reading is no matter."""
+
+RIVAL: Final = "another sequence writes to the person"
+TOO_SOON: Final = "too soon after the last email"
 ENDED_BY_PLAN: Final = ("PAUSED", "STOPPED", "GRADUATED")
 LEAD_COLUMNS: Final = ["lead_id", *(name for name in LEAD_TOKENS if name in enriched_leads.columns), "custom"]
 
@@ -106,7 +110,7 @@ class Released:
 def release_due(
     engine: Engine, settings: Settings, now: datetime, *, limit: int | None = None, dry_run: bool = False
 ) -> Released:
-    """Releases what is due now, campaign by campaign; with `dry_run` it is only counted.
+    """Releases what is due now, over all campaigns; with `dry_run` it is only counted.
 
     Where another release is under way it does nothing: what is due stays due.
     """
@@ -119,9 +123,11 @@ def release_due(
         if not guard.scalar(select(func.pg_try_advisory_lock(number))):
             return released
         try:
-            for campaign in active_campaigns(engine):
-                left = None if limit is None else limit - released.count
-                _release_campaign(connection, load(engine, campaign), settings, now, left, released)
+            versions = {campaign: load(engine, campaign) for campaign in active_campaigns(engine)}
+            free = [_free_touches(connection, version, now, released) for version in versions.values()]
+            chosen = _one_for_each_person(free, released)[:limit]
+            for campaign, touches in chosen.groupby("campaign", sort=True):
+                _write(connection, versions[str(campaign)], touches, settings, now, released)
                 if not dry_run:
                     connection.commit()
         finally:
@@ -139,26 +145,43 @@ def count_due_touches(engine: Engine, now: datetime) -> int:
         )
 
 
-def _release_campaign(
-    connection: Connection,
-    version: CampaignVersion,
-    settings: Settings,
-    now: datetime,
-    limit: int | None,
-    released: Released,
-) -> None:
+def _free_touches(
+    connection: Connection, version: CampaignVersion, now: datetime, released: Released
+) -> pd.DataFrame:
+    """The due touches of a campaign that neither plan nor present forbids, with the person of each."""
     due = read(connection, _due(version.campaign, now))
     due["recipient_key"] = address_keys(due["recipient"])
     due["reason"] = _plan_says(due)
     asked = due[due["reason"].isna()]
-    if not asked.empty:
-        due.loc[asked.index, "reason"] = _present_says(connection, asked, version, now)
+    present = _present_says(connection, asked, version, now)
+    due.loc[asked.index, "reason"] = present["reason"]
     released.held.update(due["reason"].dropna().tolist())
+    is_free = due["reason"].isna()
+    return due[is_free].assign(person=present["person"][is_free], priority=version.rules.priority)
 
-    free = due[due["reason"].isna()].sort_values(["planned_at", "enrolment_id", "step"])
-    first = free.drop_duplicates("recipient_key").head(limit if limit is not None else len(free))
-    for begin in range(0, len(first), BATCH):
-        batch = first.iloc[begin : begin + BATCH]
+
+def _one_for_each_person(free: Sequence[pd.DataFrame], released: Released) -> pd.DataFrame:
+    """The touch that may leave now for each person and each address, in the order in which they were due."""
+    if not free:
+        return pd.DataFrame({"campaign": []})
+    touches = pd.concat(free, ignore_index=True).sort_values(PRECEDENCE, ignore_index=True)
+    chosen = touches.drop_duplicates("person").drop_duplicates("recipient_key")
+    others = touches.drop(chosen.index)
+    is_later_step = others["enrolment_id"].isin(chosen["enrolment_id"])
+    released.held.update(is_later_step.map({True: TOO_SOON, False: RIVAL}).tolist())
+    return chosen.sort_values(["planned_at", "enrolment_id", "step"])
+
+
+def _write(
+    connection: Connection,
+    version: CampaignVersion,
+    touches: pd.DataFrame,
+    settings: Settings,
+    now: datetime,
+    released: Released,
+) -> None:
+    for begin in range(0, len(touches), BATCH):
+        batch = touches.iloc[begin : begin + BATCH]
         rows = list(_messages(connection.engine, batch, version, settings, now, released))
         if rows:
             connection.execute(insert(messages).on_conflict_do_nothing(), rows)
@@ -170,7 +193,12 @@ def _due(campaign: str, now: datetime) -> Select[Any]:
     """Touches due now that are no messages yet, beside where the plan last saw the lead."""
     touch, oldest = nurture_touches, (now - OLDEST_TOUCH).date()
     plan = (
-        select(nurtured_leads.c.lead_id, nurtured_leads.c.enrolment_id, nurtured_leads.c.state)
+        select(
+            nurtured_leads.c.lead_id,
+            nurtured_leads.c.enrolment_id,
+            nurtured_leads.c.state,
+            nurtured_leads.c.enrolled_at,
+        )
         .where(nurtured_leads.c.campaign == campaign, nurtured_leads.c.day >= oldest)
         .order_by(nurtured_leads.c.lead_id, nurtured_leads.c.day.desc())
         .distinct(nurtured_leads.c.lead_id)
@@ -196,6 +224,7 @@ def _due(campaign: str, now: datetime) -> Select[Any]:
             touch.c.not_after,
             plan.c.enrolment_id.label("plan_enrolment_id"),
             plan.c.state.label("plan_state"),
+            plan.c.enrolled_at,
         )
         .join_from(touch, plan, plan.c.lead_id == touch.c.lead_id, isouter=True)
         .where(
@@ -224,14 +253,15 @@ def _plan_says(due: pd.DataFrame) -> pd.Series[str]:
 
 def _present_says(
     connection: Connection, due: pd.DataFrame, version: CampaignVersion, now: datetime
-) -> pd.Series[str]:
-    """Why the present forbids the touch; missing where it does not."""
+) -> pd.DataFrame:
+    """`reason`: why the present forbids the touch, missing where it does not; `person`: whom it would reach."""
     CANDIDATE.create(connection)
     copy_in(connection, conform(due[[column.name for column in CANDIDATE.columns]], CANDIDATE), CANDIDATE)
     rules = version.rules.nurture
     asked = select(
         CANDIDATE.c.enrolment_id,
         CANDIDATE.c.step,
+        person_of(CANDIDATE).label("person"),
         objection(CANDIDATE, rules, now).cast(Text).label("reason"),
         _rival_writes(now).label("is_taken"),
         _last_written(now).label("last_written_at"),
@@ -244,33 +274,20 @@ def _present_says(
         .set_axis(due.index)
     )
     too_soon = answers["last_written_at"] > now - _distances(due, rules)
-    reason = answers["reason"].mask(
-        answers["reason"].isna() & answers["is_taken"], "another sequence writes to the person"
+    reason = answers["reason"].mask(answers["reason"].isna() & answers["is_taken"], RIVAL)
+    return pd.DataFrame(
+        {"reason": reason.mask(reason.isna() & too_soon, TOO_SOON), "person": answers["person"]}
     )
-    return reason.mask(reason.isna() & too_soon, "too soon after the last email")
 
 
 def _rival_writes(now: datetime) -> Any:
-    """Whether another enrolment has written to the person and is not over."""
-    plan = nurtured_leads.alias("rival_plan")
-    latest = (
-        select(plan.c.enrolment_id, plan.c.state, plan.c.next_touch_at)
-        .where(plan.c.campaign == messages.c.campaign, plan.c.lead_id == messages.c.lead_id)
-        .order_by(plan.c.day.desc())
-        .limit(1)
-        .lateral("latest")
-    )
+    """Whether another enrolment has written to the person, under any address, and is not over."""
     return (
         exists()
         .where(
-            messages.c.recipient_key == CANDIDATE.c.recipient_key,
+            messages.c.recipient_key == any_(address_keys_of(CANDIDATE)),
             messages.c.subject_key != CANDIDATE.c.enrolment_id,
-            messages.c.state.in_(HOLDING_STATES),
-            campaigns.c.campaign == messages.c.campaign,
-            campaigns.c.status == "active",
-            latest.c.enrolment_id == messages.c.subject_key,
-            latest.c.state.in_(LIVE_STATES),
-            latest.c.next_touch_at > now - STALLED,
+            is_running(now),
         )
         .correlate(CANDIDATE)
     )
@@ -281,7 +298,8 @@ def _last_written(now: datetime) -> Any:
     return (
         select(func.max(func.coalesce(messages.c.sent_at, literal(now, Timestamp))))
         .where(
-            and_(messages.c.recipient_key == CANDIDATE.c.recipient_key, messages.c.state.in_(HOLDING_STATES))
+            messages.c.recipient_key == any_(address_keys_of(CANDIDATE)),
+            messages.c.state.in_(HOLDING_STATES),
         )
         .correlate(CANDIDATE)
         .scalar_subquery()

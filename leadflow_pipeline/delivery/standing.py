@@ -2,6 +2,9 @@
 
 What belongs here: the questions both doors ask of facts, in SQL. What does not: whether a touch is due (`release`),
 and the plan: a plan may be a day old, the present may not.
+
+Facts are asked of the person, not only of the lead: who unsubscribed or answered under one address is not written to
+under another. A suppression says itself how far it reaches; what a lead did counts in its own campaign.
 """
 
 from __future__ import annotations
@@ -10,9 +13,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, case, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, FromClause, any_, case, exists, func, literal, or_, select
 
 from leadflow_pipeline.nurture.rules import NurtureRules
+from leadflow_pipeline.store.people import address_keys_of, lead_ids_of
 from leadflow_pipeline.store.schema import campaigns, engagement_events, outcomes, overrides, suppressions
 
 ALWAYS_STOP: Final = ("unsubscribe", "complaint")
@@ -34,6 +38,10 @@ def objection(who: FromClause, rules: NurtureRules, now: Moment) -> ColumnElemen
     return case(
         (_is_suppressed(who, "address", who.c.recipient_key), "address is suppressed"),
         (_is_suppressed(who, "domain", _domain(who)), "domain is suppressed"),
+        (
+            _is_suppressed(who, "address", any_(address_keys_of(who))),
+            "another address of the person is suppressed",
+        ),
         (by_hand == "stop", "stopped by hand"),
         *_stop_events(who, {*rules.stop_on, *ALWAYS_STOP}, was_resumed, now),
         *(_outcomes(who, was_resumed, now) if rules.stop_on_outcome else ()),
@@ -84,7 +92,7 @@ def _stop_events(
     for behaviour in sorted(behaviours):
         found = exists().where(
             engagement_events.c.campaign == who.c.campaign,
-            engagement_events.c.lead_id == who.c.lead_id,
+            engagement_events.c.lead_id == any_(lead_ids_of(who)),
             engagement_events.c.behaviour == behaviour,
             ~engagement_events.c.is_machine,
             engagement_events.c.occurred_at <= now,
@@ -99,7 +107,7 @@ def _outcomes(
     for outcome in ("won", "lost", "meeting"):
         found = exists().where(
             outcomes.c.campaign == who.c.campaign,
-            outcomes.c.lead_id == who.c.lead_id,
+            outcomes.c.lead_id == any_(lead_ids_of(who)),
             outcomes.c.outcome == outcome,
             outcomes.c.occurred_at <= now,
             _is_after(outcomes.c.occurred_at, was_resumed),

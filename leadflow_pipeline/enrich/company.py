@@ -8,7 +8,7 @@ from __future__ import annotations
 import pandas as pd
 
 from leadflow_pipeline.enrich.distinct import for_each_distinct
-from leadflow_pipeline.enrich.folding import folded
+from leadflow_pipeline.folding import folded
 
 LEGAL_FORMS: tuple[str, ...] = (
     # English-speaking countries

@@ -1,7 +1,7 @@
 """Countries, their time zones, and time zones as people write them.
 
 What belongs here: names and codes to ISO 3166-1 alpha-2, checked IANA zone names, and the zone of a country
-that keeps one time. What does not: languages, regions and cities.
+that keeps one time. What does not: languages; regions and cities (`regions.py`), which are asked first.
 
 Zones are those of the tzdata package, not of the machine, so that two machines agree.
 """
@@ -14,8 +14,9 @@ from importlib.resources import files
 import pandas as pd
 
 from leadflow_pipeline.enrich.distinct import for_each_distinct
-from leadflow_pipeline.enrich.folding import folded
 from leadflow_pipeline.enrich.lists import lines_of
+from leadflow_pipeline.enrich.regions import zones_of_places
+from leadflow_pipeline.folding import folded
 
 
 def tidy_countries(countries: pd.Series) -> pd.Series:
@@ -26,14 +27,30 @@ def tidy_countries(countries: pd.Series) -> pd.Series:
     )
 
 
-def tidy_time_zones(time_zones: pd.Series, countries: pd.Series) -> pd.Series:
-    """The zone's own spelling where the text names one, else the zone of the country (alpha-2), else
-    missing."""
+def tidy_time_zones(
+    time_zones: pd.Series,
+    countries: pd.Series,
+    regions: pd.Series | None = None,
+    cities: pd.Series | None = None,
+) -> pd.Series:
+    """The zone's own spelling where the text names one, else the zone of the country (alpha-2), region or city, else
+    missing. All are indexed alike, as is the result."""
     named = for_each_distinct(
         time_zones, lambda texts: texts.str.strip().str.lower().map(zones()).astype("str")
     )
     of_country = for_each_distinct(countries, lambda codes: codes.map(zone_of_country()).astype("str"))
-    return named.fillna(of_country)
+    nowhere = pd.Series(pd.NA, index=countries.index, dtype="str")
+    of_place = zones_of_places(
+        countries, nowhere if regions is None else regions, nowhere if cities is None else cities
+    )
+    return named.fillna(of_place).fillna(of_country)
+
+
+NEARLY_ALL_IN_ONE_ZONE: dict[str, str] = {
+    "CL": "America/Santiago", "CN": "Asia/Shanghai", "EC": "America/Guayaquil", "NZ": "Pacific/Auckland",
+    "PF": "Pacific/Tahiti", "UA": "Europe/Kyiv",
+}  # fmt: skip
+"""Countries of several zones where 97 of 100 people or more keep this one (all of China by law)."""
 
 
 @cache
@@ -54,7 +71,7 @@ def zones() -> dict[str, str]:
 
 @cache
 def zone_of_country() -> dict[str, str]:
-    """Alpha-2 -> time zone, for countries all of whose zones keep the same time from now on.
+    """Alpha-2 -> time zone, for countries all of whose zones keep the same time from now on, or nearly.
 
     Germany has two zones, Berlin and Busingen, that differ in their past only: it is Berlin, the first
     listed. The United States are not here.
@@ -65,11 +82,12 @@ def zone_of_country() -> dict[str, str]:
         if not line.startswith("#"):
             country, _, zone = line.split("\t")[:3]
             zones_of.setdefault(country, []).append(zone)
-    return {
+    one_zone = {
         country: names[0]
         for country, names in zones_of.items()
         if len({_rule_of(name) for name in names}) == 1
     }
+    return NEARLY_ALL_IN_ONE_ZONE | one_zone
 
 
 def _rule_of(zone: str) -> bytes:

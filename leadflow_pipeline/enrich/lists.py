@@ -12,6 +12,7 @@ from importlib.resources import files
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from publicsuffixlist import PublicSuffixList
 
 
 def lines_of(name: str) -> tuple[str, ...]:
@@ -45,3 +46,9 @@ def free_mail_domains() -> pa.Array:
 def role_accounts() -> pa.Array:
     """Local parts that belong to a function (`info`, `sales`), not to a person."""
     return pa.array(lines_of("role_accounts.txt"), pa.large_string())
+
+
+@cache
+def public_suffixes() -> PublicSuffixList:
+    """The public suffix list that comes with its package: never fetched, so that two machines agree."""
+    return PublicSuffixList()

@@ -19,11 +19,18 @@ from typing import Any
 import pandas as pd
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, SUPPORTED_REGIONS, PhoneMetadata
 
-KINDS = (
-    "fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "voip", "personal_number", "pager",
-    "uan", "voicemail",
+PHONE_TYPES: tuple[str, ...] = (
+    "mobile", "fixed_line", "fixed_line_or_mobile", "toll_free", "voip", "other",
 )  # fmt: skip
-"""Kinds of number that make a number valid, the frequent ones first."""
+"""What answers a number. `other`: premium rate, shared cost, personal numbers, pagers, company-wide numbers and
+voicemail."""
+
+SPECIAL_KINDS: tuple[tuple[str, str], ...] = (
+    ("premium_rate", "other"), ("toll_free", "toll_free"), ("shared_cost", "other"), ("voip", "voip"),
+    ("personal_number", "other"), ("pager", "other"), ("uan", "other"), ("voicemail", "other"),
+)  # fmt: skip
+"""Kinds of number in the library's metadata that go before fixed lines and mobiles, in the library's order, and the
+type of each."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,10 @@ class DigitPattern:
         return fits & digits.str.len().isin(self.lengths) if self.lengths else fits
 
 
+NO_NUMBER = DigitPattern("", (-1,))
+"""Of a country without numbers of a kind."""
+
+
 @dataclass(frozen=True)
 class NumberPlan:
     """How numbers are written and which exist in one country."""
@@ -46,7 +57,10 @@ class NumberPlan:
     country: str
     calling_code: str
     general: DigitPattern
-    kinds: tuple[DigitPattern, ...]
+    special: tuple[tuple[DigitPattern, str], ...]
+    """Patterns of the special kinds and their types, the first that fits decides."""
+    fixed_line: DigitPattern
+    mobile: DigitPattern
     trunk_prefix: str | None
     """Regular expression of what is dialled before a number inside the country, e.g. `0`."""
     trunk_prefix_is_plain: bool
@@ -56,16 +70,23 @@ class NumberPlan:
     leading_digits: str | None
     """Numbers that share the calling code with other countries but begin like this are this country's."""
 
-    def has_number(self, digits: pd.Series) -> pd.Series:
-        """Whether each national number (no trunk prefix) can exist in the country."""
-        result = self.general.matches(digits)
-        open_ = digits[result]
-        for kind in self.kinds:
+    def types_of(self, digits: pd.Series) -> pd.Series:
+        """The type of each national number (no trunk prefix), one of `PHONE_TYPES`; missing for one that cannot
+        exist in the country."""
+        types = pd.Series(pd.NA, index=digits.index, dtype="str")
+        open_ = digits[self.general.matches(digits)]
+        for pattern, phone_type in self.special:
             if open_.empty:
                 break
-            open_ = open_[~kind.matches(open_)]
-        result[open_.index] = False
-        return result
+            matches = pattern.matches(open_)
+            types[open_.index[matches]] = phone_type
+            open_ = open_[~matches]
+        is_fixed = self.fixed_line.matches(open_)
+        is_mobile = is_fixed if self.fixed_line == self.mobile else self.mobile.matches(open_)
+        types[open_.index[is_fixed & is_mobile]] = "fixed_line_or_mobile"
+        types[open_.index[is_fixed & ~is_mobile]] = "fixed_line"
+        types[open_.index[is_mobile & ~is_fixed]] = "mobile"
+        return types
 
 
 @cache
@@ -79,7 +100,9 @@ def plan_of(country: str) -> NumberPlan:
         country=country,
         calling_code=str(metadata.country_code),
         general=_pattern(metadata.general_desc),
-        kinds=tuple(dict.fromkeys(_pattern(kind) for kind in _kinds(metadata))),
+        special=tuple(_special(metadata)),
+        fixed_line=_pattern(metadata.fixed_line),
+        mobile=_pattern(metadata.mobile),
         trunk_prefix=prefix,
         trunk_prefix_is_plain=bool(prefix)
         and (not metadata.national_prefix_transform_rule or re.compile(prefix).groups == 0),
@@ -88,14 +111,16 @@ def plan_of(country: str) -> NumberPlan:
     )
 
 
-def _kinds(metadata: Any) -> Iterator[Any]:
-    descriptions = (getattr(metadata, kind) for kind in KINDS)
-    return (
-        description for description in descriptions if description and description.national_number_pattern
-    )
+def _special(metadata: Any) -> Iterator[tuple[DigitPattern, str]]:
+    for kind, phone_type in SPECIAL_KINDS:
+        description = getattr(metadata, kind)
+        if description and description.national_number_pattern:
+            yield _pattern(description), phone_type
 
 
 def _pattern(description: Any) -> DigitPattern:
+    if not description or not description.national_number_pattern:
+        return NO_NUMBER
     return DigitPattern(description.national_number_pattern, tuple(description.possible_length))
 
 
@@ -113,21 +138,20 @@ def calling_codes(digits: int) -> frozenset[str]:
     return frozenset(code for code in codes if len(code) == digits and countries_of(code))
 
 
-def country_of_numbers(calling_code: str, digits: pd.Series) -> pd.Series:
-    """The country to which each national number belongs; missing where no country of the calling code has
-    it."""
-    countries = pd.Series(pd.NA, index=digits.index, dtype="str")
+def read_numbers(calling_code: str, digits: pd.Series) -> pd.DataFrame:
+    """Columns `phone_country`, to which each national number belongs, and `phone_type`; both missing where no country
+    of the calling code has it."""
+    countries, types = (pd.Series(pd.NA, index=digits.index, dtype="str") for _ in range(2))
     open_ = digits
     shared = countries_of(calling_code)
     for country in shared:
         if open_.empty:
             break
         plan = plan_of(country)
-        has_number = plan.has_number(open_)
-        countries[open_.index[has_number]] = country
         # Among countries that share a code, leading digits claim a number even if it turns out not to exist.
-        is_claimed = open_.str.match(f"(?:{plan.leading_digits})") if plan.leading_digits else has_number
-        if plan.leading_digits and len(shared) > 1:
-            countries[open_.index[has_number & ~is_claimed]] = pd.NA
-        open_ = open_[~is_claimed]
-    return countries
+        has_claim = len(shared) > 1 and plan.leading_digits is not None
+        claimed = open_[open_.str.match(f"(?:{plan.leading_digits})")] if has_claim else open_
+        found = plan.types_of(claimed).dropna()
+        countries[found.index], types[found.index] = country, found
+        open_ = open_.drop(claimed.index if has_claim else found.index)
+    return pd.DataFrame({"phone_country": countries, "phone_type": types})

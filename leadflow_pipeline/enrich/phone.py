@@ -15,8 +15,10 @@ from phonenumbers import (
     SUPPORTED_REGIONS,
     NumberParseException,
     PhoneNumberFormat,
+    PhoneNumberType,
     format_number,
     is_valid_number,
+    number_type,
     parse,
     region_code_for_number,
 )
@@ -26,25 +28,37 @@ from leadflow_pipeline.enrich.number_plans import (
     NumberPlan,
     calling_codes,
     countries_of,
-    country_of_numbers,
     plan_of,
+    read_numbers,
 )
 
 COMMON_SHAPE = r"\+?[ (]*[0-9][0-9 ().\-/]*"
 """Texts whose digits are the number, with at most a plus before them."""
 SMALLEST_GROUP = 500
 """Numbers of one calling code from which judging them together costs less than the library one by one."""
+EXTENSION = r"([0-9)]) ?(?i:ext\.? ?|extension ?|x)[0-9]{1,7}$"
+"""Written behind a number, in the spellings that need no library."""
+TYPES: dict[int, str] = {
+    PhoneNumberType.MOBILE: "mobile",
+    PhoneNumberType.FIXED_LINE: "fixed_line",
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: "fixed_line_or_mobile",
+    PhoneNumberType.TOLL_FREE: "toll_free",
+    PhoneNumberType.VOIP: "voip",
+}
+"""The library's types of number; all others are `other`."""
+_COLUMNS = ("phone", "phone_country", "phone_type")
 _PUNCTUATION = r"[ ().\-/]"
 _MOST_DIGITS = 20
 """Longer than any number: the library's limits on length are left to it."""
 
 
 def judge_phones(phones: pd.Series, countries: pd.Series, default_country: str | None = None) -> pd.DataFrame:
-    """Columns `phone` (E.164), `phone_status` (valid, invalid, missing) and `phone_country`, indexed as
-    `phones`.
+    """Columns `phone` (E.164), `phone_status` (valid, invalid, missing), `phone_country` (alpha-2) and `phone_type`
+    (one of `PHONE_TYPES`), indexed as `phones`.
 
     `countries` (alpha-2) says where a number written without `+` is dialled, `default_country` where that is
-    unknown. `phone` and `phone_country` are missing unless the number is valid.
+    unknown. All but the status are missing unless the number is valid, and so is the country of a number that
+    belongs to none (+800).
     """
     texts = phones.astype("str").str.strip().reset_index(drop=True)
     texts = texts.mask(texts == "")
@@ -61,6 +75,7 @@ def judge_phones(phones: pd.Series, countries: pd.Series, default_country: str |
             "phone": judged["phone"].array,
             "phone_status": status.array,
             "phone_country": judged["phone_country"].array,
+            "phone_type": judged["phone_type"].array,
         },
         index=phones.index,
     )
@@ -69,8 +84,9 @@ def judge_phones(phones: pd.Series, countries: pd.Series, default_country: str |
 def check_common_shapes(
     texts: pd.Series, dialled_in: pd.Series, smallest_group: int = SMALLEST_GROUP
 ) -> pd.DataFrame:
-    """Columns `phone` and `phone_country`, both missing for an invalid number; rows only where the answer is
-    certain without the library, and many enough to be worth the trouble."""
+    """Columns `phone`, `phone_country` and `phone_type`, all missing for an invalid number; rows only where the
+    answer is certain without the library, and many enough to be worth the trouble."""
+    texts = _without_extension(texts)
     is_common = texts.str.fullmatch(COMMON_SHAPE, na=False)
     digits = texts[is_common].str.replace(_PUNCTUATION, "", regex=True)
     digits = digits[digits.str.len() <= _MOST_DIGITS]
@@ -87,7 +103,7 @@ def check_common_shapes(
         for country, numbers in at_home.groupby(dialled_in[at_home.index])
         if len(numbers) >= smallest_group
     ]
-    nothing = pd.DataFrame({"phone": [], "phone_country": []}, dtype="str", index=pd.RangeIndex(0))
+    nothing = pd.DataFrame({column: [] for column in _COLUMNS}, dtype="str", index=pd.RangeIndex(0))
     return pd.concat([nothing, *pieces])
 
 
@@ -96,20 +112,32 @@ def check_by_library(texts: pd.Series, dialled_in: pd.Series) -> pd.DataFrame:
     pairs = pd.MultiIndex.from_arrays([texts, dialled_in])
     codes, distinct = pd.factorize(pairs)
     verdicts = [_verdict(text, None if pd.isna(country) else country) for text, country in distinct]
-    frame = pd.DataFrame(verdicts, columns=["phone", "phone_country"], dtype="str")
+    frame = pd.DataFrame(verdicts, columns=list(_COLUMNS), dtype="str")
     return frame.take(codes).set_axis(texts.index)
 
 
-def _verdict(text: str, country: str | None) -> tuple[str | None, str | None]:
+def _without_extension(texts: pd.Series) -> pd.Series:
+    has_extension = texts.str.contains(r"(?i:x|ext\.|n) ?[0-9]+$", regex=True, na=False)
+    if not has_extension.any():
+        return texts
+    bare = texts[has_extension].str.replace(EXTENSION, r"\1", regex=True)
+    return bare.reindex(texts.index).fillna(texts)
+
+
+def _verdict(text: str, country: str | None) -> tuple[str | None, str | None, str | None]:
     try:
         number = parse(text, country)
     except NumberParseException:
-        return None, None
+        return None, None, None
     if not is_valid_number(number):
-        return None, None
+        return None, None, None
     # Numbers of no country (+800 and the like) have a region that is not ISO 3166: 001.
     region = region_code_for_number(number)
-    return format_number(number, PhoneNumberFormat.E164), region if region in SUPPORTED_REGIONS else None
+    return (
+        format_number(number, PhoneNumberFormat.E164),
+        region if region in SUPPORTED_REGIONS else None,
+        TYPES.get(number_type(number), "other"),
+    )
 
 
 def _calling_code(digits: pd.Series) -> pd.Series:
@@ -136,9 +164,9 @@ def _check_national(country: str, digits: pd.Series) -> pd.DataFrame:
 
 def _check(plan: NumberPlan, digits: pd.Series) -> pd.DataFrame:
     numbers = _without_trunk_prefix(plan, digits)
-    countries = country_of_numbers(plan.calling_code, numbers)
-    phones = (f"+{plan.calling_code}" + numbers).where(countries.notna())
-    return pd.DataFrame({"phone": phones, "phone_country": countries}, dtype="str")
+    read = read_numbers(plan.calling_code, numbers)
+    phones = (f"+{plan.calling_code}" + numbers).where(read["phone_country"].notna())
+    return pd.DataFrame({"phone": phones, **read}, dtype="str")
 
 
 def _without_trunk_prefix(plan: NumberPlan, digits: pd.Series) -> pd.Series:

@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from leadflow_pipeline.enrich.distinct import for_each_distinct
-from leadflow_pipeline.enrich.folding import folded
 from leadflow_pipeline.enrich.title_words import DEPARTMENT_WORDS, NOT_A_RANK, SENIORITY_WORDS, STAFF_WORDS
+from leadflow_pipeline.folding import folded
 
 
 def read_titles(titles: pd.Series) -> pd.DataFrame:

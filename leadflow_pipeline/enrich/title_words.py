@@ -16,7 +16,8 @@ NOT_A_RANK: tuple[str, ...] = (
     "lead management", "lead nurturing", "lead qualification", "inbound lead*", "outbound lead*",
     "head office", "head quarter*", "senior living", "senior care", "business partner*", "channel partner*",
     "partner manag*", "partner marketing", "partner sales", "partner develop*", "partner success",
-    "partner account*", "sales partner*", "partner program*", "management consult*", "management accountant*",
+    "partner account*", "partner alliance*", "partner channel*", "partner service*", "partner business*",
+    "sales partner*", "partner program*", "management consult*", "management accountant*",
     "case management",
 )  # fmt: skip
 """Phrases in which a word of rank tells no rank. They are not read for rank; other words of the title still
@@ -43,7 +44,8 @@ SENIORITY_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
         # Whoever assists, advises or stands near a leader is not one.
         "staff",
         (
-            "assistant to", "assistants to", "assistant of", "assistant ceo", "ceo assistant",
+            "assistant to", "assistants to", "assistant of", "assistant ceo", "assistant cfo",
+            "assistant coo", "assistant cio", "assistant cmo", "assistant cso", "ceo assistant",
             "ceos assistant", "directors assistant", "presidents assistant", "assistant managing director",
             "executive assistant*", "personal assistant*", "management assistant*", "board assistant*",
             "assistentin", "assistent", "assistenz*", "*assistent", "*assistentin", "*assistenz",
@@ -68,12 +70,13 @@ SENIORITY_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "ceo", "cto", "cfo", "coo", "cio", "cmo", "cro", "cpo", "ciso", "cdo", "chro", "cso", "clo",
             "cco", "cxo", "cao", "c e o", "c t o", "c f o", "c o o", "chief * officer", "chief * * officer",
-            "chief executive*", "managing director*", "geschaftsfuhr*", "geschaftsleit*", "geschaftsltg",
-            "vorstand*", "vorstande", "generaldirektor*", "board member*", "member of the board",
-            "member of the executive board", "member of the management board", "mitglied des vorstand*",
-            "chairman*", "chairwoman*", "chairperson*", "aufsichtsrat*", "hauptgeschaftsfuhr*",
-            "unternehmensleit*", "firmenleit*", "gf", "gl", "md", "president directeur general", "pdg",
-            "directeur general", "c level", "c suite",
+            "chief * * * officer", "chief executive*", "managing director*", "geschaftsfuhr*",
+            "geschaftsfuher*", "geschaftsleit*", "geschaftsltg", "vorstand*", "vorstande", "generaldirektor*",
+            "board member*", "member of the board", "member of the executive board",
+            "member of the management board", "mitglied des vorstand*", "chairman*", "chairwoman*",
+            "chairperson*", "vorsitz*", "aufsichtsrat*", "hauptgeschaftsfuhr*", "unternehmensleit*",
+            "firmenleit*", "gf", "gl", "md", "president directeur general", "pdg", "directeur general",
+            "c level", "c suite",
         ),
     ),
     (
@@ -110,9 +113,10 @@ SENIORITY_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "manager*", "*manager", "*managerin", "*managers", "mgr", "^management$", "top management",
             "senior management", "middle management", "management team", "member of management",
             "supervisor*", "team lead*", "teamlead*", "*teamlead*", "team leader*", "group leader*",
-            "gruppenleit*", "foreman", "vorarbeiter*", "schichtleit*", "filialleit*", "*leiter", "*leiterin",
-            "*leitung", "superintendent*", "meister", "polier*", "responsable*", "jefe*", "head nurse",
-            "stationsleit*", "oberarzt*",
+            "project leader*", "project lead", "teamverantwort*", "ltg", "ltr", "gruppenleit*", "foreman",
+            "vorarbeiter*", "schichtleit*", "filialleit*", "*leiter", "*leiterin", "*leitung",
+            "superintendent*", "meister", "polier*", "responsable*", "jefe*", "head nurse", "stationsleit*",
+            "oberarzt*",
         ),
     ),
     (
@@ -190,11 +194,10 @@ DEPARTMENT_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "marketing",
         (
             "marketing", "marketing*", "*marketing", "*marketingmanag*", "cmo", "brand", "branding",
-            "advertis*", "seo", "sea", "ppc", "public relations", "pr", "communication*", "kommunikation*",
-            "*kommunikation", "werbung", "werbe*", "content", "social media", "demand generation", "growth",
-            "offentlichkeitsarbeit", "presse*", "media", "medien*", "messe", "messen", "event", "events",
-            "event*", "*event", "e commerce", "ecommerce", "copywriter*", "journalis*", "redakteur*",
-            "redaktion*", "crm marketing", "mediengestalt*", "lead generation", "communication",
+            "advertis*", "seo", "sea", "ppc", "public relations", "werbung", "werbe*", "social media",
+            "demand generation", "offentlichkeitsarbeit", "presse*", "copywriter*", "journalis*",
+            "redakteur*", "redaktion*", "mediengestalt*", "lead generation", "unternehmenskommunikation",
+            "corporate communication*", "head of communication*",
         ),
     ),
     (
@@ -206,9 +209,20 @@ DEPARTMENT_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "new business", "cro", "chief revenue", "chief commercial", "commercial director*",
             "commercial manager*", "aussendienst*", "innendienst*", "inside sales", "sdr", "bdr", "bdm",
             "kam", "salesman", "saleswoman", "salesperson", "kundenberat*", "kundenmanag*",
-            "channel manager*", "partner manager*", "alliances", "store manager*", "retail", "filialleit*",
-            "biz dev", "bizdev", "absatz*", "handelsvertret*", "revenue", "commercial", "crm",
-            "customer relationship*", "customer relations", "makler*", "broker*", "real estate agent*",
+            "channel manager*", "partner manager*", "alliances", "alliance manag*", "store manager*",
+            "retail", "filialleit*", "biz dev", "bizdev", "absatz*", "handelsvertret*", "revenue",
+            "commercial", "commercial*", "customer relationship*", "customer relations", "makler*", "broker*",
+            "real estate agent*", "business unit*", "business line*", "business manager*",
+            "business director*",
+        ),
+    ),
+    (
+        # Fields in which others work, too: `Vertrieb Messen` sells.
+        "marketing",
+        (
+            "pr", "communication*", "kommunikation*", "*kommunikation", "content", "growth", "media",
+            "medien*", "messe*", "trade show*", "trade fair*", "fairs", "exhibition*", "event*", "*event",
+            "*events", "*veranstaltung*", "e commerce", "ecommerce",
         ),
     ),
     (
@@ -245,13 +259,14 @@ DEPARTMENT_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "it",
         (
-            "it", "information technology", "information systems", "informatik*", "*informatik*", "edv",
-            "cio", "ciso", "system administrator*", "systems administrator*", "sysadmin*", "systemadmin*",
-            "netzwerk*", "network", "security engineer*", "it security", "information security", "cyber*",
-            "database", "datenbank*", "sap", "erp", "salesforce", "cloud", "infrastructure", "itsm", "dba",
-            "digital*", "digitalisierung*", "technology officer", "systems analyst*", "business analyst*",
-            "systemanalyt*", "systembetreu*", "anwendungsbetreu*", "web admin*", "service management", "data",
-            "business intelligence", "bi", "telekommunikation*", "ict", "dynamics", "sharepoint",
+            "it", "information technology", "information systems", "informatique*", "informatik*",
+            "*informatik*", "edv", "cio", "ciso", "system administrator*", "systems administrator*",
+            "sysadmin*", "systemadmin*", "netzwerk*", "network", "security engineer*", "it security",
+            "information security", "cyber*", "database", "datenbank*", "sap", "erp", "crm*", "salesforce",
+            "cloud", "infrastructure", "itsm", "dba", "digital*", "digitalisierung*", "technology officer",
+            "systems analyst*", "business analyst*", "systemanalyt*", "systembetreu*", "anwendungsbetreu*",
+            "web admin*", "service management", "data", "business intelligence", "bi", "telekommunikation*",
+            "ict", "dynamics", "sharepoint",
         ),
     ),
     (

@@ -1,17 +1,15 @@
-"""Addresses on the web: a company's site and a LinkedIn page, each written one way.
+"""Websites, each written one way.
 
-What belongs here: spelling. What does not: whether the page is there: no host that a lead named is ever
-asked.
+What belongs here: spelling. What does not: profiles on social networks (`social.py`), and whether the page is there:
+no host that a lead named is ever asked.
 
-The common spellings are read with plain text operations; only the others meet the regular expressions that
-know them all.
+The common spellings are read with plain text operations; only the others meet the regular expression that knows
+them all.
 """
 
 from __future__ import annotations
 
 import pandas as pd
-
-LINKEDIN = "https://www.linkedin.com/"
 
 _COMMON_HOST = r"(?:[a-z0-9]+(?:-+[a-z0-9]+)*\.)+[a-z]{2,}"
 _LABEL = r"[\p{L}\p{N}](?:[\p{L}\p{N}\p{M}-]*[\p{L}\p{N}\p{M}])?"
@@ -20,9 +18,6 @@ _WEBSITE = (
     rf"((?:{_LABEL}\.)+[\p{{L}}\p{{M}}][\p{{L}}\p{{N}}\p{{M}}-]*[\p{{L}}\p{{N}}\p{{M}}])(?::[0-9]*)?"
     r"(/[^?#\s@]*?)?/*(?:[?#].*)?$"
 )
-_COMMON_PAGE = rf"{LINKEDIN}(?:in|company)/[^/?#\s]+"
-_PAGE = r"^(?i:(?:https?:)?(?://)?(?:[a-z0-9-]+\.)?linkedin\.com)/+(?:m/|mwlite/)?([^/?#\s][^?#\s]*?)/*(?:[?#].*)?$"
-_PATH_OF_PAGE = r"^/?((?:in|company|school|pub)/[^/?#\s]+)/*(?:[?#].*)?$"
 
 _MARK = "\t"
 """Opens what a pattern found; a stripped text does not begin with it, so what was not found is told apart."""
@@ -45,21 +40,6 @@ def _website(texts: pd.Series) -> pd.Series:
     found = _found(texts, _WEBSITE, r"\1\2").str.replace(r"/+$", "", regex=True)
     path = found.str.replace(r"^[^/]*", "", regex=True)
     return found.str.replace(r"/.*$", "", regex=True).str.lower() + path
-
-
-def tidy_linkedin_urls(urls: pd.Series) -> pd.Series:
-    """`https://www.linkedin.com/in/ann-lee`, whatever country's LinkedIn, query or closing slash was given.
-
-    `in/ann-lee` alone will do. Missing where the text is no page of LinkedIn's.
-    """
-    texts = urls.str.strip().str.removesuffix("/")
-    page = texts.where(texts.str.fullmatch(_COMMON_PAGE, na=False))
-    for pattern in (_PAGE, _PATH_OF_PAGE):
-        rest = texts[page.isna() & texts.notna()]
-        if len(rest):
-            found = _found(rest, pattern, LINKEDIN + r"\1").str.replace(r"/+$", "", regex=True)
-            page = page.fillna(found.reindex(page.index))
-    return page
 
 
 def _found(texts: pd.Series, pattern: str, replacement: str) -> pd.Series:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,17 +19,9 @@ from leadflow_pipeline.harvest import lead_facts
 from leadflow_pipeline.harvest.batches import Batch
 from leadflow_pipeline.harvest.readers import read_file
 from leadflow_pipeline.harvest.records import facts_of, outcomes_of
-from leadflow_pipeline.harvest.rules import SourceRules
+from leadflow_pipeline.harvest.rules import Contents, FileSource, SourceRules
 
 Item = TypeVar("Item")
-
-
-class Contents(StrEnum):
-    """What the rows of a file are."""
-
-    LEADS = "leads"
-    EVENTS = "events"
-    OUTCOMES = "outcomes"
 
 
 @dataclass(frozen=True)
@@ -44,43 +35,37 @@ class Arrival:
     """Events or outcomes, where the file holds such."""
     told_outcomes: pd.DataFrame
     """Outcomes that leads' own records tell: content_key, lead_id, outcome, value."""
+    received_at: datetime
 
 
 def arrivals(
-    path: Path,
-    contents: Contents,
-    campaign: str,
-    source: SourceRules,
-    received_at: datetime,
-    first_day: datetime,
+    path: Path, campaign: str, source: FileSource, received_at: datetime, first_day: datetime
 ) -> Iterator[Arrival]:
     """Everything a file holds, batch by batch. Raises FileRefused for a file that cannot be read."""
     for batch in read_file(path, source):
-        rows = batch.row_count
-        facts = told = pd.DataFrame()
-        if contents is Contents.LEADS:
-            records = facts_of(batch, source, received_at, first_day)
-            if source.outcome is not None:
-                told = _told_outcomes(campaign, batch, records, source)
-        else:
-            facts, rest = _lead_facts(contents, campaign, batch, path.name)
-            records = facts_of(rest, source, received_at, first_day)
-        yield Arrival(rows, records, facts, told)
+        if source.contents is not Contents.LEADS and batch.cells.num_columns:
+            lead_facts.require_fact_columns(batch.cells.column_names, source, path.name)
+        yield arrival_of(batch, campaign, source, received_at, first_day)
+
+
+def arrival_of(
+    batch: Batch, campaign: str, source: SourceRules, received_at: datetime, first_day: datetime
+) -> Arrival:
+    """The facts of some rows of a source, whatever its contents."""
+    facts = told = pd.DataFrame()
+    if source.contents is Contents.LEADS:
+        records = facts_of(batch, source, received_at, first_day)
+        if source.outcome is not None:
+            told = _told_outcomes(campaign, batch, records, source)
+    else:
+        facts, rest = lead_facts.facts_about_leads(campaign, batch, source)
+        records = facts_of(rest, source, received_at, first_day)
+    return Arrival(batch.row_count, records, facts, told, received_at)
 
 
 def _told_outcomes(campaign: str, batch: Batch, records: pd.DataFrame, source: SourceRules) -> pd.DataFrame:
     readable = records.loc[records["unreadable_reason"].isna(), ["row_number", "content_key"]]
     return outcomes_of(campaign, batch, source).merge(readable, on="row_number").drop(columns="row_number")
-
-
-def _lead_facts(
-    contents: Contents, campaign: str, batch: Batch, file_name: str
-) -> tuple[pd.DataFrame, Batch]:
-    is_event = contents is Contents.EVENTS
-    if batch.cells.num_columns:
-        needed = "behaviour" if is_event else "outcome"
-        lead_facts.require_fact_columns(batch.cells.column_names, needed, file_name)
-    return (lead_facts.events_of if is_event else lead_facts.outcomes_of_leads)(campaign, batch)
 
 
 def one_ahead(items: Iterator[Item]) -> Iterator[Item]:

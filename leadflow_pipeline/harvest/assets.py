@@ -10,24 +10,18 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pandas as pd
-from sqlalchemy import ARRAY, Date, Engine, any_, literal, select
 
 from leadflow_pipeline.campaign import load, version_named_by
 from leadflow_pipeline.harvest.plan import plan_harvested, read_records
+from leadflow_pipeline.harvest.stored_records import records_of_days
 from leadflow_pipeline.harvest.summary import summarise_harvested, summarise_quarantined
 from leadflow_pipeline.partitions import PartitionRange, add_partition_metadata
-from leadflow_pipeline.store.copy import read
 from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.locks import stage_lock
 from leadflow_pipeline.store.partitions import latest_before
 from leadflow_pipeline.store.resource import StoreResource
-from leadflow_pipeline.store.schema import harvested_leads, quarantined_records, source_records
+from leadflow_pipeline.store.schema import harvested_leads, quarantined_records
 from leadflow_pipeline.store.stage_asset import stage_multi_asset
-
-RECORD_COLUMNS = (
-    "record_id", "day", "occurred_at", "source", "content_key", "origin", "row_number", "payload", "raw",
-    "unreadable_reason",
-)  # fmt: skip
 
 
 @stage_multi_asset([harvested_leads, quarantined_records], stage="harvest", name="harvest")
@@ -38,7 +32,7 @@ def harvest(context: dg.AssetExecutionContext, store: StoreResource) -> Iterator
     version = load(store.engine, campaign, version_named_by(context))
     sources = version.rules.sources
     with stage_lock(store.engine, campaign, harvested_leads.name):
-        records = read_records_of(store.engine, partitions)
+        records = records_of_days(store.engine, campaign, partitions.days)
         mapped, quarantined = read_records(campaign, records, sources)
         previous = latest_before(
             store.engine, harvested_leads, campaign, partitions.first_day, lead_ids=mapped["lead_id"]
@@ -51,17 +45,3 @@ def harvest(context: dg.AssetExecutionContext, store: StoreResource) -> Iterator
             add_partition_metadata(context, partitions, summary, asset_key=table.name)
             conformed = conform(frame, table, campaign=campaign, campaign_version=version.version)
             yield dg.Output(conformed, output_name=table.name)
-
-
-def read_records_of(engine: Engine, partitions: PartitionRange) -> pd.DataFrame:
-    """The records of a range, in order of time, and of arrival within a moment.
-
-    They are put in order here: sorting a million whole records, the database would write them to disk.
-    """
-    query = select(*(source_records.c[name] for name in RECORD_COLUMNS)).where(
-        source_records.c.campaign == partitions.campaign,
-        source_records.c.day == any_(literal(list(partitions.days), ARRAY(Date))),
-    )
-    with engine.connect() as connection:
-        records = read(connection, query)
-    return records.sort_values(["occurred_at", "record_id"], ignore_index=True)

@@ -30,7 +30,7 @@ import pyarrow.csv as pa_csv
 from leadflow_pipeline.harvest.batches import Batch, cells_of, unreadable_rows
 from leadflow_pipeline.harvest.decoding import open_text
 from leadflow_pipeline.harvest.refusal import FileRefused
-from leadflow_pipeline.harvest.rules import SourceRules
+from leadflow_pipeline.harvest.rules import FileSource
 from leadflow_pipeline.harvest.sniffing import (
     guess_delimiter,
     read_header,
@@ -49,7 +49,7 @@ csv.field_size_limit(1 << 30)  # Python's own limit for one cell is 128 KiB
 RowNumbers = np.ndarray[Any, np.dtype[np.int64]]
 
 
-def read_delimited(path: Path, source: SourceRules) -> Iterator[Batch]:
+def read_delimited(path: Path, source: FileSource) -> Iterator[Batch]:
     """The rows of a delimited file. Raises FileRefused if the header does not fit the source's rules."""
     text = sample(path, source.encoding)
     declared, text = _separator_line(text)
@@ -129,7 +129,7 @@ class _OddRows:
 
 
 def _read_rows(
-    path: Path, source: SourceRules, delimiter: str, columns: tuple[str, ...], rows_to_skip: int
+    path: Path, source: FileSource, delimiter: str, columns: tuple[str, ...], rows_to_skip: int
 ) -> Iterator[Batch]:
     odd = _OddRows(columns, delimiter, rows_to_skip)
     types = {column: pa.large_string() for column in columns}
@@ -181,7 +181,7 @@ def _has_line_breaks(cells: pa.Table) -> bool:
     return any(pc.any(pc.match_substring(column, "\n")).as_py() for column in cells.columns)
 
 
-def _refuse_stray_quotes(path: Path, source: SourceRules, delimiter: str) -> None:
+def _refuse_stray_quotes(path: Path, source: FileSource, delimiter: str) -> None:
     """Refuses a file in which a stray quotation mark makes one cell of several rows.
 
     The parser for bulk is lenient, so whoever forgot to close a quotation mark would lose the rows after it

@@ -1,10 +1,11 @@
 """The way out: one person is removed from every table and from the files this pipeline wrote.
 
-What belongs here: finding a person's rows and removing them, and remembering only that the address must not
-come back. What does not: recognising addresses in texts (`erasure`).
+What belongs here: removing a person's rows, and remembering only that their addresses must not come back. What does
+not: finding all that a person is known by (`whole_person`), recognising addresses in texts (`erasure`).
 
-What stays is a suppression with the keyed hash of the address: imports leave that person's records out, and
-the doors write to nobody with that key.
+One address erases the person: every lead in every campaign that is known to be the same, and every address of those.
+What stays is a suppression with the keyed hash of each address: imports leave that person's records out, and the doors
+write to nobody with that key.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy import Text as SqlText
@@ -34,25 +34,34 @@ from sqlalchemy import cast as as_type
 from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.harvest.door import ERASURE
 from leadflow_pipeline.harvest.erasure import addresses_in
-from leadflow_pipeline.harvest.importing import ERASURE
 from leadflow_pipeline.harvest.keys import USABLE_EMAIL, lead_ids
 from leadflow_pipeline.harvest.landing import DONE, REFUSED
+from leadflow_pipeline.harvest.whole_person import Lead, addresses_of, is_one_of, leads_of_person, records_of
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline.store.schema import (
     DERIVED_TABLES,
+    account_aliases,
+    account_leads,
+    accounts,
     activity_log,
     campaigns,
     engagement_events,
+    match_reviews,
     message_attempts,
     messages,
     outcomes,
     overrides,
     partition_lineage,
+    person_aliases,
+    person_leads,
+    persons,
     quarantined_records,
     source_records,
     suppressions,
+    vendor_lookups,
 )
 
 LEAD_TABLES: tuple[Table, ...] = (
@@ -60,7 +69,18 @@ LEAD_TABLES: tuple[Table, ...] = (
     engagement_events,
     outcomes,
     overrides,
+    vendor_lookups,
 )
+
+TEXTS: dict[Table, tuple[ColumnElement[str], ...]] = {
+    source_records: (as_type(source_records.c.payload, SqlText), source_records.c.raw),
+    quarantined_records: (quarantined_records.c.raw,),
+    vendor_lookups: (as_type(vendor_lookups.c.answer, SqlText), as_type(vendor_lookups.c.question, SqlText)),
+}
+"""Where an address may stand in any text of a row. What was asked of vendors and answered is searched whole."""
+
+SHARED_MAILBOX = "mailbox of a role that an erased person was written to at"
+"""Not written to any more; but what others have told under it is theirs, and still comes in."""
 
 
 @dataclass
@@ -86,36 +106,44 @@ def erase_person(engine: Engine, email: str, *, actor: str) -> ErasureReport:
         raise PermanentError("that is no email address: write it as name@example.org")
     report = ErasureReport()
     with engine.begin() as connection:
-        _suppress(connection, address)
-        leads = _leads_of(connection, address)
+        leads = leads_of_person(connection, _leads_of(connection, address))
+        own, shared = addresses_of(connection, leads)
+        addresses = sorted({address, *own})
+        for known in addresses:
+            _suppress(connection, known, ERASURE)
+        for known in set(shared) - {address}:
+            _suppress(connection, known, SHARED_MAILBOX)
+        records = records_of(engine, connection, leads)
+        _remove(connection, source_records, source_records.c.record_id.in_(records), report)
         for table in LEAD_TABLES:
-            _remove(connection, table, _is_one_of(table, leads), report)
-        _remove_messages(connection, leads, address, report)
-        for table, texts in (
-            (source_records, (as_type(source_records.c.payload, SqlText), source_records.c.raw)),
-            (quarantined_records, (quarantined_records.c.raw,)),
-        ):
-            _remove_texts(connection, table, texts, address, report)
-        connection.execute(update(activity_log).where(_is_one_of(activity_log, leads)).values(lead_id=None))
+            _remove(connection, table, is_one_of(table, leads), report)
+        _remove_messages(connection, leads, addresses, report)
+        _remove_identity(connection, leads, report)
+        for known in addresses:
+            for table, texts in TEXTS.items():
+                _remove_texts(connection, table, texts, known, report)
+        connection.execute(update(activity_log).where(is_one_of(activity_log, leads)).values(lead_id=None))
         connection.execute(
             insert(activity_log).values(actor=actor, action="erase", detail={"rows": report.rows})
         )
-    _remove_files(address, report)
+    for known in addresses:
+        _remove_files(known, report)
+    report.files_to_mend = sorted(set(report.files_to_mend))
     return report
 
 
-def _suppress(connection: Connection, address: str) -> None:
+def _suppress(connection: Connection, address: str, reason: str) -> None:
     statement = insert_or_update(suppressions).values(
-        scope="address", subject=address_key(address), campaign="", reason=ERASURE
+        scope="address", subject=address_key(address), campaign="", reason=reason
     )
     connection.execute(
         statement.on_conflict_do_update(
-            index_elements=["scope", "subject", "campaign"], set_={"reason": ERASURE}
+            index_elements=["scope", "subject", "campaign"], set_={"reason": reason}
         )
     )
 
 
-def _leads_of(connection: Connection, address: str) -> list[tuple[str, str]]:
+def _leads_of(connection: Connection, address: str) -> list[Lead]:
     """(campaign, lead_id) of every lead with the address, whether any table has it yet or not."""
     keys = pd.DataFrame({"email": [address], "phone": [None], "source_key": [None]}, dtype="str")
     slugs = connection.scalars(select(campaigns.c.campaign)).all()
@@ -128,17 +156,14 @@ def _leads_of(connection: Connection, address: str) -> list[tuple[str, str]]:
     return sorted(leads)
 
 
-def _is_one_of(table: Table, leads: list[tuple[str, str]]) -> ColumnElement[bool]:
-    return tuple_(table.c.campaign, table.c.lead_id).in_(leads)
-
-
 def _remove(
     connection: Connection, table: Table, condition: ColumnElement[bool], report: ErasureReport
 ) -> None:
     """Deletes rows, and lowers what is recorded of their partitions, so that a check still finds them
     whole."""
     if table not in DERIVED_TABLES:
-        removed = len(connection.execute(delete(table).where(condition).returning(table.c.campaign)).all())
+        key = next(iter(table.primary_key))
+        removed = len(connection.execute(delete(table).where(condition).returning(key)).all())
     else:
         gone = connection.execute(
             delete(table).where(condition).returning(table.c.campaign, table.c.day)
@@ -159,16 +184,43 @@ def _remove(
 
 
 def _remove_messages(
-    connection: Connection, leads: list[tuple[str, str]], address: str, report: ErasureReport
+    connection: Connection, leads: list[Lead], addresses: list[str], report: ErasureReport
 ) -> None:
     theirs = or_(
-        _is_one_of(messages, leads),
-        messages.c.recipient_key == address_key(address),
-        func.lower(messages.c.recipient) == address,
+        is_one_of(messages, leads),
+        messages.c.recipient_key.in_([address_key(address) for address in addresses]),
+        func.lower(messages.c.recipient).in_(addresses),
     )
     ids = connection.scalars(select(messages.c.message_id).where(theirs)).all()
     connection.execute(delete(message_attempts).where(message_attempts.c.message_id.in_(ids)))
     _remove(connection, messages, messages.c.message_id.in_(ids), report)
+
+
+def _remove_identity(connection: Connection, leads: list[Lead], report: ErasureReport) -> None:
+    """Removes who they were, which company they belonged to, and what was asked about them.
+
+    A company that nobody else belongs to goes too. One that stays forgets its phone and postcode, which may have been
+    this person's, until accounts are resolved again.
+    """
+    names = [f"{campaign}/{lead_id}" for campaign, lead_id in leads]
+    asked = or_(match_reviews.c.left_id.in_(names), match_reviews.c.right_id.in_(names))
+    _remove(connection, match_reviews, asked, report)
+    for wholes, aliases, members, name in (
+        (persons, person_aliases, person_leads, "person_id"),
+        (accounts, account_aliases, account_leads, "account_id"),
+    ):
+        ids = connection.scalars(select(members.c[name]).where(is_one_of(members, leads)).distinct()).all()
+        _remove(connection, members, is_one_of(members, leads), report)
+        left = select(members.c[name]).where(members.c[name].in_(ids))
+        gone = connection.scalars(
+            select(wholes.c[name]).where(wholes.c[name].in_(ids), wholes.c[name].not_in(left))
+        ).all()
+        _remove(connection, aliases, aliases.c.alias_of.in_(gone), report)
+        _remove(connection, wholes, wholes.c[name].in_(gone), report)
+        if wholes is accounts:
+            connection.execute(
+                update(accounts).where(accounts.c.account_id.in_(ids)).values(phone=None, postcode=None)
+            )
 
 
 def _remove_texts(
@@ -179,7 +231,7 @@ def _remove_texts(
     report: ErasureReport,
 ) -> None:
     """Removes the records whose text holds the address, and not those that hold a longer one."""
-    text = func.coalesce(*texts, "")
+    text = func.concat_ws(" ", *texts)
     key = list(table.primary_key)
     found = select(*key, text.label("text")).where(func.strpos(func.lower(text), address) > 0)
     rows = pd.DataFrame(

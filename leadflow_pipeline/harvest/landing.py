@@ -12,7 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from leadflow_pipeline.harvest.refusal import FileRefused
-from leadflow_pipeline.harvest.rules import SourceRules
+from leadflow_pipeline.harvest.rules import FileSource, SourceRules
 
 DONE, REFUSED = "done", "refused"
 UNFINISHED_ENDINGS = (".part", ".partial", ".tmp", ".crdownload", ".filepart")
@@ -36,20 +36,21 @@ def _is_unfinished(name: str) -> bool:
     return name.startswith((".", "~")) or name.lower().endswith(UNFINISHED_ENDINGS)
 
 
-def source_of(file_name: str, sources: Sequence[SourceRules], named: str | None = None) -> SourceRules:
+def source_of(file_name: str, sources: Sequence[SourceRules], named: str | None = None) -> FileSource:
     """The source a file belongs to: the named one, else the only one whose `files` pattern fits.
 
-    Raises FileRefused if there is none, or more than one.
+    Raises FileRefused if there is none, or more than one. Sources that are asked take no files.
     """
-    names = ", ".join(source.name for source in sources) or "none"
+    takes_files = [source for source in sources if isinstance(source, FileSource)]
+    names = ", ".join(source.name for source in takes_files) or "none"
     if named is not None:
-        for source in sources:
+        for source in takes_files:
             if source.name == named:
                 return source
         raise FileRefused(
-            f"the campaign has no source {named!r}, only {names}: mend --source or the campaign file"
+            f"the campaign has no source {named!r} that takes files, only {names}: mend --source or the campaign file"
         )
-    fitting = [source for source in sources if fnmatch(file_name.lower(), source.files.lower())]
+    fitting = [source for source in takes_files if fnmatch(file_name.lower(), source.files.lower())]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:

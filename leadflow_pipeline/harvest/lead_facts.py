@@ -1,18 +1,17 @@
-"""Files that tell what leads did (events) or what became of them (outcomes), rather than who they are.
+"""Sources that tell what leads did (events) or what became of them (outcomes), rather than who they are.
 
-What belongs here: their columns and what makes a row acceptable. What does not: storing them.
+What belongs here: the facts of their rows, and what makes a row acceptable. What does not: storing them.
 
-Both name the lead by `lead_id` or `email`. Events: `behaviour`, `occurred_at`, and perhaps `event_id`,
-`is_machine`. Outcomes: `outcome` (won, lost, meeting), `occurred_at`, and perhaps `value`. Times are ISO
-8601, in UTC where they name no offset. A row that is not acceptable becomes an unreadable record, so that it
-shows up in a quarantine.
+A row names its lead by `lead_id`, `email` or `phone`, or by the `source_key` it has in another source (`of`). Events:
+`behaviour`, perhaps `event_id` and `is_machine`. Outcomes: `outcome` (won, lost, meeting), perhaps `value`. The
+moment is in the source's day column, `occurred_at` where it names none. A row that is not acceptable becomes an
+unreadable record, so that it shows up in a quarantine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -20,69 +19,84 @@ from leadflow_pipeline.harvest.batches import Batch, no_texts, texts_of
 from leadflow_pipeline.harvest.days import parse_moments
 from leadflow_pipeline.harvest.json_text import json_objects
 from leadflow_pipeline.harvest.keys import content_keys, lead_ids
-from leadflow_pipeline.harvest.normalise import clean_email, clean_text, parse_numbers
+from leadflow_pipeline.harvest.mapping import SOURCE_KEY, field_texts, mapping_of
+from leadflow_pipeline.harvest.normalise import parse_numbers
 from leadflow_pipeline.harvest.refusal import FileRefused
-from leadflow_pipeline.harvest.rules import DayColumn, SourceRules
+from leadflow_pipeline.harvest.rules import Contents, DayColumn, FileSource, SourceRules
 
-EVENTS = SourceRules(name="events", header="present")
-OUTCOMES = SourceRules(name="outcomes", header="present")
+EVENTS = FileSource(name="events", contents=Contents.EVENTS, header="present")
+OUTCOMES = FileSource(name="outcomes", contents=Contents.OUTCOMES, header="present")
+"""What the rows of a file are read as where the campaign file does not declare a source for it."""
+
+OCCURRED_AT = DayColumn(column="occurred_at")
 OUTCOME_WORDS = ("won", "lost", "meeting")
 TRUE_WORDS = ("true", "yes", "1", "t", "y")
+NAMES_OF_A_LEAD = ("lead_id", "email", "phone", SOURCE_KEY)
 
 
-def events_of(campaign: str, batch: Batch) -> tuple[pd.DataFrame, Batch]:
-    """The events of a batch, and the batch of what is none: all its rows are unreadable.
+def facts_about_leads(campaign: str, batch: Batch, source: SourceRules) -> tuple[pd.DataFrame, Batch]:
+    """The facts of a batch, and the batch of what is none: all its rows are unreadable.
 
-    Events have lead_id, behaviour, occurred_at, event_id, is_machine, row_number and payload. An event
-    without an id of its own gets a hash of its content, so that a file imported twice changes nothing.
+    Facts have row_number, payload, lead_id, occurred_at, `source_key` where nothing else names the lead (its lead_id
+    is then what the lead has that is known by nothing else), and of events behaviour, event_id and is_machine, of
+    outcomes outcome and value. An event without an id of its own gets a hash of its content, so that rows that come
+    in twice change nothing.
     """
-    events = _facts(campaign, batch)
-    events["behaviour"] = _texts(batch, "behaviour").str.lower()
-    events["event_id"] = _texts(batch, "event_id").fillna(content_keys(events["payload"]))
-    events["is_machine"] = _texts(batch, "is_machine").str.lower().isin(TRUE_WORDS)
-    return _acceptable(batch, events, {"behaviour": events["behaviour"].notna()})
+    facts = _named_and_dated(campaign, batch, source)
+    if source.contents is Contents.EVENTS:
+        facts["behaviour"] = _texts("behaviour", batch, source).str.lower()
+        facts["event_id"] = _texts("event_id", batch, source).fillna(content_keys(facts["payload"]))
+        facts["is_machine"] = _texts("is_machine", batch, source).str.lower().isin(TRUE_WORDS)
+        return _acceptable(batch, facts, {"behaviour": facts["behaviour"].notna()})
+    facts["outcome"] = _texts("outcome", batch, source).str.lower()
+    facts["value"] = parse_numbers(pa.array(_texts("value", batch, source), pa.large_string()))
+    is_known = facts["outcome"].isin(OUTCOME_WORDS)
+    return _acceptable(batch, facts, {"outcome (won, lost or meeting)": is_known})
 
 
-def outcomes_of_leads(campaign: str, batch: Batch) -> tuple[pd.DataFrame, Batch]:
-    """The outcomes of a batch (lead_id, outcome, occurred_at, value, row_number, payload), and what is
-    none."""
-    outcomes = _facts(campaign, batch)
-    outcomes["outcome"] = _texts(batch, "outcome").str.lower()
-    has_values = "value" in batch.cells.column_names
-    outcomes["value"] = parse_numbers(batch.cells.column("value")) if has_values else np.nan
-    return _acceptable(
-        batch, outcomes, {"outcome (won, lost or meeting)": outcomes["outcome"].isin(OUTCOME_WORDS)}
-    )
-
-
-def require_fact_columns(columns: Sequence[str], needed: str, file_name: str) -> None:
+def require_fact_columns(columns: Sequence[str], source: SourceRules, file_name: str) -> None:
     """Raises FileRefused if a file of events or outcomes lacks a column it cannot do without."""
-    lacking = [name for name in (needed, "occurred_at") if name not in columns]
-    if not {"email", "lead_id"} & set(columns):
+    mapping = mapping_of(source)
+    given = {field for field, column in mapping.items() if column in columns} | source.constants.keys()
+    what = "behaviour" if source.contents is Contents.EVENTS else "outcome"
+    lacking = [] if what in given else [mapping.get(what, what)]
+    if _day_of(source).column not in columns:
+        lacking.append(_day_of(source).column)
+    if not given.intersection(NAMES_OF_A_LEAD if source.of else NAMES_OF_A_LEAD[:-1]):
         lacking.insert(0, "email (or lead_id)")
     if lacking:
         raise FileRefused(
-            f"{file_name} has no column {' and no '.join(lacking)}: name the columns so in its header"
+            f"{file_name} has no column {' and no '.join(lacking)}: name the columns so in its header, or map them "
+            "in the campaign file"
         )
 
 
-def _facts(campaign: str, batch: Batch) -> pd.DataFrame:
-    keys = pd.DataFrame({"email": _texts(batch, "email"), "phone": None, "source_key": None}).astype("str")
-    keys["email"] = clean_email(pa.array(keys["email"], pa.large_string())).to_pandas().astype("str")
+def _named_and_dated(campaign: str, batch: Batch, source: SourceRules) -> pd.DataFrame:
+    keys = pd.DataFrame({field: _texts(field, batch, source) for field in NAMES_OF_A_LEAD})
+    if source.of is None:
+        keys[SOURCE_KEY] = no_texts(keys.index)
+    named = keys["lead_id"].fillna(lead_ids(campaign, source.of or "", keys))
+    by_key_alone = keys[["lead_id", "email", "phone"]].isna().all(axis="columns")
     return pd.DataFrame(
         {
             "row_number": batch.row_numbers,
             "payload": json_objects(batch.cells).to_pandas().astype("str"),
-            "lead_id": _texts(batch, "lead_id").fillna(lead_ids(campaign, "", keys)),
-            "occurred_at": parse_moments(_texts(batch, "occurred_at"), DayColumn(column="occurred_at")),
+            "lead_id": named,
+            SOURCE_KEY: keys[SOURCE_KEY].where(by_key_alone),
+            "occurred_at": parse_moments(texts_of(batch.cells, _day_of(source).column), _day_of(source)),
         }
     )
 
 
-def _texts(batch: Batch, column: str) -> pd.Series:
-    texts = pa.array(texts_of(batch.cells, column), pa.large_string())
-    cleaned: pd.Series = clean_text(texts).to_pandas().astype("str")
-    return cleaned
+def _day_of(source: SourceRules) -> DayColumn:
+    return source.day or OCCURRED_AT
+
+
+def _texts(field: str, batch: Batch, source: SourceRules) -> pd.Series:
+    texts: pd.Series = (
+        field_texts(field, mapping_of(source).get(field), batch.cells, source).to_pandas().astype("str")
+    )
+    return texts
 
 
 def _acceptable(batch: Batch, facts: pd.DataFrame, tests: dict[str, pd.Series]) -> tuple[pd.DataFrame, Batch]:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from leadflow_pipeline.harvest.batches import no_texts
 from leadflow_pipeline.harvest.json_text import TEXT, read_members
-from leadflow_pipeline.harvest.keys import lead_ids
+from leadflow_pipeline.harvest.keys import NAME_FIELDS, lead_ids
 from leadflow_pipeline.harvest.normalise import (
     Array,
     clean_code,
@@ -28,9 +28,10 @@ from leadflow_pipeline.harvest.normalise import (
     clean_text,
     parse_numbers,
 )
-from leadflow_pipeline.harvest.rules import LEAD_FIELDS, SourceRules
+from leadflow_pipeline.harvest.rules import FIELDS_OF, LEAD_FIELDS, SourceRules
 
 SOURCE_KEY = "source_key"
+KEY_FIELDS = ("email", "phone", SOURCE_KEY, *NAME_FIELDS)
 CUSTOM = "custom."
 NUMBER_FIELDS = ("company_size", "budget")
 LARGEST_COMPANY = 2**31 - 1
@@ -55,8 +56,9 @@ _CLEANERS: dict[str, Callable[[Array], Array]] = {
 
 
 def mapping_of(source: SourceRules) -> dict[str, str]:
-    """Field -> column."""
-    return dict(source.mapping) or {field: field for field in (*LEAD_FIELDS, SOURCE_KEY)}
+    """Field -> column: the source's usual ones and the campaign file's, else columns that are called as the fields."""
+    fields = (*FIELDS_OF[source.contents], SOURCE_KEY)
+    return {**source.usual_mapping, **source.mapping} or {field: field for field in fields}
 
 
 def custom_fields(sources: Sequence[SourceRules]) -> tuple[str, ...]:
@@ -79,7 +81,7 @@ def map_records(campaign: str, payloads: pd.Series, source: SourceRules) -> pd.D
     cells = read_members(payloads, sorted(set(mapping.values())))
     texts: dict[str, Array] = {}
     for field in (*LEAD_FIELDS, SOURCE_KEY, *custom_fields([source])):
-        texts[field] = _field_texts(field, mapping.get(field), cells, source)
+        texts[field] = field_texts(field, mapping.get(field), cells, source)
     mapped = pd.DataFrame({field: _as_column(field, values) for field, values in texts.items()})
     mapped.index = payloads.index
     mapped.insert(0, "lead_id", lead_ids(campaign, source.name, mapped))
@@ -89,12 +91,25 @@ def map_records(campaign: str, payloads: pd.Series, source: SourceRules) -> pd.D
 
 def leads_of(campaign: str, cells: pa.Table, source: SourceRules) -> pd.Series:
     """Lead id of each row of a file, for what is said of a lead before any plan: its outcome."""
+    return _keys_and_leads(campaign, cells, source)["lead_id"]
+
+
+def keys_and_leads(campaign: str, payloads: pd.Series, source: SourceRules) -> pd.DataFrame:
+    """The source_key and lead_id of each record, as `map_records` has them."""
     mapping = mapping_of(source)
-    wanted = ("email", "phone", SOURCE_KEY)
+    columns = sorted({mapping[field] for field in KEY_FIELDS if field in mapping})
+    return _keys_and_leads(campaign, read_members(payloads, columns), source)
+
+
+def _keys_and_leads(campaign: str, cells: pa.Table, source: SourceRules) -> pd.DataFrame:
+    mapping = mapping_of(source)
     keys = pd.DataFrame(
-        {field: _as_column(field, _field_texts(field, mapping.get(field), cells, source)) for field in wanted}
+        {
+            field: _as_column(field, field_texts(field, mapping.get(field), cells, source))
+            for field in KEY_FIELDS
+        }
     )
-    return lead_ids(campaign, source.name, keys)
+    return keys[[SOURCE_KEY]].assign(lead_id=lead_ids(campaign, source.name, keys))
 
 
 def default_values(field: str, sources: Sequence[SourceRules]) -> Mapping[str, str | float]:
@@ -104,16 +119,32 @@ def default_values(field: str, sources: Sequence[SourceRules]) -> Mapping[str, s
     return dict(zip(given, cleaned.tolist(), strict=True))
 
 
-def _field_texts(field: str, column: str | None, cells: pa.Table, source: SourceRules) -> Array:
+def field_texts(field: str, column: str | None, cells: pa.Table, source: SourceRules) -> Array:
+    """The texts of a field, cleaned: what is written stands for what the source says, and missing words for none."""
     if field in source.constants:
         return _cleaned(field, pa.repeat(pa.scalar(source.constants[field], TEXT), cells.num_rows))
     if column is None or column not in cells.column_names:
         return pa.nulls(cells.num_rows, TEXT)
-    column_texts = cells.column(column).combine_chunks()
-    words = {word.strip().lower() for word in (*source.missing, *source.missing_by_field.get(field, ()))}
-    folded = pc.utf8_lower(pc.utf8_trim_whitespace(column_texts))
-    is_missing = pc.is_in(folded, value_set=pa.array(sorted(words), TEXT))
-    return _cleaned(field, pc.if_else(is_missing, pa.scalar(None, TEXT), column_texts))
+    texts = cells.column(column).combine_chunks()
+    meanings = {_folded(written): meaning for written, meaning in source.meanings.get(field, {}).items()}
+    if meanings:
+        texts = pc.coalesce(_looked_up(texts, meanings), texts)
+    missing = (*source.missing, *source.missing_by_field.get(field, ()))
+    is_missing = pc.is_in(_folded_texts(texts), value_set=pa.array(sorted(set(map(_folded, missing))), TEXT))
+    return _cleaned(field, pc.if_else(is_missing, pa.scalar(None, TEXT), texts))
+
+
+def _looked_up(texts: Array, meanings: Mapping[str, str]) -> Array:
+    positions = pc.index_in(_folded_texts(texts), value_set=pa.array(list(meanings), TEXT))
+    return pa.array(list(meanings.values()), TEXT).take(positions)
+
+
+def _folded_texts(texts: Array) -> Array:
+    return pc.utf8_lower(pc.utf8_trim_whitespace(texts))
+
+
+def _folded(word: str) -> str:
+    return word.strip().lower()
 
 
 def _cleaned(field: str, texts: Array) -> Array:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from leadflow_pipeline.harvest.batches import Batch
 from leadflow_pipeline.harvest.delimited import read_delimited
-from leadflow_pipeline.harvest.rules import SourceRules
+from leadflow_pipeline.harvest.rules import FileSource
 from leadflow_pipeline.harvest.sniffing import FileFormat, recognise_format, require_columns
 from leadflow_pipeline.harvest.structured import read_json_array, read_json_lines, read_parquet, read_workbook
 
@@ -24,7 +24,7 @@ _READERS = {
 }
 
 
-def read_file(path: Path, source: SourceRules) -> Iterator[Batch]:
+def read_file(path: Path, source: FileSource) -> Iterator[Batch]:
     """The rows of a file in batches that fit in memory, every row in exactly one of them.
 
     Raises FileRefused, naming file, place and remedy, for a file that cannot be read as the source's rules

@@ -39,10 +39,20 @@ def facts_of(batch: Batch, source: SourceRules, received_at: datetime, first_day
     facts["unreadable_reason"] = facts["raw"]
     if source.day is not None:
         facts = _dated(facts, batch.cells, source, moment, pd.Timestamp(first_day))
-    unreadable = batch.unreadable.rename(columns={"reason": "unreadable_reason"})
-    unreadable = unreadable.assign(content_key=unreadable_keys(unreadable["raw"]), occurred_at=moment)
+    unreadable = unreadable_facts(batch.unreadable, received_at)
     together = pd.concat([facts, unreadable], ignore_index=True) if len(unreadable) else facts
     return together[FACT_COLUMNS].sort_values("row_number", kind="stable", ignore_index=True)
+
+
+def unreadable_facts(rows: pd.DataFrame, received_at: datetime) -> pd.DataFrame:
+    """Rows that cannot be read (row_number, raw, reason) as facts: FACT_COLUMNS."""
+    facts = rows.rename(columns={"reason": "unreadable_reason"})
+    facts = facts.assign(
+        content_key=unreadable_keys(facts["raw"]),
+        occurred_at=pd.Series(pd.Timestamp(received_at).as_unit("us"), index=facts.index, dtype=INSTANT),
+        payload=no_texts(facts.index),
+    )
+    return facts[FACT_COLUMNS]
 
 
 def _dated(

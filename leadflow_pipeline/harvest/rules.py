@@ -1,8 +1,14 @@
-"""What a campaign file may say about its sources. Only the model; reading and mapping live beside it."""
+"""What a campaign file may say about its sources. Only the models; reading and mapping live beside them.
+
+What belongs here: what all sources share, and files. What does not: sources that are asked (`sources`, a file each).
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +18,10 @@ LEAD_FIELDS: tuple[str, ...] = (
     "time_zone", "language",
 )  # fmt: skip
 """Fields a column may be mapped to, beside `custom.<name>` and `source_key`."""
+
+EVENT_FIELDS: tuple[str, ...] = ("lead_id", "email", "phone", "behaviour", "event_id", "is_machine")
+OUTCOME_FIELDS: tuple[str, ...] = ("lead_id", "email", "phone", "outcome", "value")
+"""Fields of sources that tell what leads did, or what became of them, beside `source_key`."""
 
 Missing = tuple[str, ...]
 DEFAULT_MISSING: Missing = (
@@ -29,6 +39,22 @@ DEFAULT_MISSING: Missing = (
     "?",
 )
 """Words that mean nothing was known; compared in lower case, trimmed."""
+
+
+class Contents(StrEnum):
+    """What the rows of a source are."""
+
+    LEADS = "leads"
+    EVENTS = "events"
+    OUTCOMES = "outcomes"
+
+
+FIELDS_OF: dict[str, tuple[str, ...]] = {
+    Contents.LEADS: LEAD_FIELDS,
+    Contents.EVENTS: EVENT_FIELDS,
+    Contents.OUTCOMES: OUTCOME_FIELDS,
+}
+"""Contents -> what their columns may be mapped to, beside `source_key`."""
 
 
 class DayColumn(BaseModel):
@@ -59,18 +85,24 @@ class OutcomeColumn(BaseModel):
 
 
 class SourceRules(BaseModel):
-    """One source of leads: where its files land, which column is which field, what a missing value looks
-    like."""
+    """What every source of leads may say: which column is which field, what a missing value looks like."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    usual_mapping: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Field -> column, where the columns are known beforehand; a campaign file adds to it or puts others in place."""
+
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    kind: Literal["file"] = "file"
     channel: str = Field(
         "other", description="referral, ads, social, inbound, event, list, ...: what the source factor scores"
     )
-    files: str = Field(
-        "*", description="names in the landing folder that belong to this source, e.g. `bank-*.csv.gz`"
+    contents: Contents = Field(
+        Contents.LEADS,
+        description="leads: who they are; events: what they did; outcomes: what became of them",
+    )
+    of: str | None = Field(
+        None,
+        description="of events and outcomes whose rows name leads by source_key: the source with those keys",
     )
     mapping: dict[str, str] = Field(
         default_factory=dict, description="field -> column; unmapped columns stay in the record"
@@ -79,15 +111,29 @@ class SourceRules(BaseModel):
     defaults: dict[str, str] = Field(
         default_factory=dict, description="field -> value where the column is missing"
     )
+    meanings: dict[str, dict[str, str]] = Field(
+        default_factory=dict,
+        description="field -> {what is written: what it stands for}, upper and lower case alike, "
+        "e.g. custom.origin: {google: Google}; what is not listed stays",
+    )
     missing: tuple[str, ...] = DEFAULT_MISSING
     missing_by_field: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
         description="field -> further words that mean missing, e.g. custom.days_since: ['-1']",
     )
     day: DayColumn | None = Field(
-        None, description="without it a record belongs to the day it was imported on"
+        None, description="without it a record belongs to the day it was received on"
     )
     outcome: OutcomeColumn | None = None
+
+
+class FileSource(SourceRules):
+    """Leads that are handed in as files: which files, and how they are written where that cannot be guessed."""
+
+    kind: Literal["file"] = "file"
+    files: str = Field(
+        "*", description="names in the landing folder that belong to this source, e.g. `bank-*.csv.gz`"
+    )
     header: Literal["auto", "present", "absent"] = "auto"
     columns: tuple[str, ...] | None = Field(None, description="column names, where the file has no header")
     delimiter: str | None = Field(None, max_length=1, description="guessed where it is not given")

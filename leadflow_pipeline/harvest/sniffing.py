@@ -15,7 +15,7 @@ from pathlib import Path
 
 from leadflow_pipeline.harvest.decoding import first_bytes, is_workbook, open_text
 from leadflow_pipeline.harvest.refusal import FileRefused
-from leadflow_pipeline.harvest.rules import LEAD_FIELDS, SourceRules
+from leadflow_pipeline.harvest.rules import LEAD_FIELDS, FileSource, SourceRules
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_BYTES = 1 << 18
@@ -139,9 +139,7 @@ def _folded(name: str) -> str:
     return " ".join(name.split()).casefold()
 
 
-def read_header(
-    first_row: Sequence[str], source: SourceRules, file_name: str
-) -> tuple[tuple[str, ...], bool]:
+def read_header(first_row: Sequence[str], source: FileSource, file_name: str) -> tuple[tuple[str, ...], bool]:
     """Column names, and whether the first row holds them.
 
     In doubt (`header: auto`) the first row is a header if it holds one of the columns the rules name.
@@ -164,7 +162,7 @@ def read_header(
     )
 
 
-def _columns_without_header(first_row: Sequence[str], source: SourceRules, file_name: str) -> tuple[str, ...]:
+def _columns_without_header(first_row: Sequence[str], source: FileSource, file_name: str) -> tuple[str, ...]:
     if source.columns is None:
         return tuple(f"column {position}" for position in range(1, len(first_row) + 1))
     if len(source.columns) != len(first_row):

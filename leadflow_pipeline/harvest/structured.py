@@ -21,13 +21,13 @@ import pyarrow.parquet as pq
 from leadflow_pipeline.harvest.batches import Batch, as_text, cells_of, storable, unreadable_rows
 from leadflow_pipeline.harvest.decoding import NUL, SYMBOL_FOR_NUL, open_text, open_unpacked
 from leadflow_pipeline.harvest.refusal import FileRefused
-from leadflow_pipeline.harvest.rules import SourceRules
+from leadflow_pipeline.harvest.rules import FileSource, SourceRules
 from leadflow_pipeline.harvest.sniffing import name_columns, read_header, require_columns
 
 ROWS_PER_BATCH = 50_000
 
 
-def read_json_lines(path: Path, source: SourceRules) -> Iterator[Batch]:
+def read_json_lines(path: Path, source: FileSource) -> Iterator[Batch]:
     """One JSON object a line. A line that is none is unreadable; a key an object lacks is an empty cell."""
     # Numbers stay as they were written: 1.50 is not 1.5, and no digit of a long one is lost.
     decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
@@ -52,10 +52,10 @@ def _batch_of_lines(lines: list[tuple[int, str]], decoder: json.JSONDecoder, sou
             objects.append((number, value))
         else:
             unreadable.append((number, line, f"row {number} is not a JSON object"))
-    return _batch_of_objects(objects, unreadable, source)
+    return batch_of_objects(objects, unreadable, source)
 
 
-def read_json_array(path: Path, source: SourceRules) -> Iterator[Batch]:
+def read_json_array(path: Path, source: FileSource) -> Iterator[Batch]:
     """One array of JSON objects. Raises FileRefused if the whole is not valid JSON."""
     with open_text(path, source.encoding) as stream:
         text = stream.read().decode("utf-8")
@@ -74,15 +74,18 @@ def read_json_array(path: Path, source: SourceRules) -> Iterator[Batch]:
             for number, value in chunk
             if not isinstance(value, dict)
         ]
-        yield _batch_of_objects(objects, unreadable, source)
+        yield batch_of_objects(objects, unreadable, source)
 
 
-def _batch_of_objects(
+def batch_of_objects(
     objects: Sequence[tuple[int, dict[str, Any]]],
     unreadable: Sequence[tuple[int, str, str]],
     source: SourceRules,
 ) -> Batch:
+    """Rows from numbered JSON objects, each member a column; `unreadable` are (row_number, raw, reason)."""
     keys = list(dict.fromkeys(itertools.chain.from_iterable(value for _, value in objects)))
+    if objects and not keys:
+        keys = [""]  # objects without any member are rows too, and a table without columns would have none
     arrays = [
         pa.array([as_text(value.get(key)) for _, value in objects], type=pa.large_string()) for key in keys
     ]
@@ -93,7 +96,7 @@ def _batch_of_objects(
     )
 
 
-def read_workbook(path: Path, source: SourceRules) -> Iterator[Batch]:
+def read_workbook(path: Path, source: FileSource) -> Iterator[Batch]:
     """One sheet of an XLSX workbook. Rows without any value are no records."""
     # Imported here, because it takes as long as pandas, and every command and run would wait for it.
     import openpyxl
@@ -113,7 +116,7 @@ def read_workbook(path: Path, source: SourceRules) -> Iterator[Batch]:
         yield from _batches_of_rows(rows, path, source)
 
 
-def _sheet_of(workbook: Any, path: Path, source: SourceRules) -> Any:
+def _sheet_of(workbook: Any, path: Path, source: FileSource) -> Any:
     if source.sheet is None:
         return workbook.worksheets[0]
     if source.sheet not in workbook.sheetnames:
@@ -125,7 +128,7 @@ def _sheet_of(workbook: Any, path: Path, source: SourceRules) -> Any:
 
 
 def _batches_of_rows(
-    rows: Iterable[tuple[int, Sequence[Any]]], path: Path, source: SourceRules
+    rows: Iterable[tuple[int, Sequence[Any]]], path: Path, source: FileSource
 ) -> Iterator[Batch]:
     remaining = iter(rows)
     first = next(remaining, None)
@@ -169,7 +172,7 @@ def _batch_of_rows(rows: Sequence[tuple[int, Sequence[Any]]], columns: tuple[str
     return Batch(cells_of(columns, readable), np.array(numbers, dtype=np.int64), unreadable_rows(unreadable))
 
 
-def read_parquet(path: Path, source: SourceRules) -> Iterator[Batch]:
+def read_parquet(path: Path, source: FileSource) -> Iterator[Batch]:
     """A Parquet file. Rows are numbered from 1; there is no header row."""
     with open_unpacked(path) as stream:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pandas as pd
@@ -16,6 +16,7 @@ from sqlalchemy import Engine, Integer, Table, cast, func, select
 
 from leadflow_pipeline.campaign import load
 from leadflow_pipeline.insight import pages, plots, summaries
+from leadflow_pipeline.insight.overlaps import overlap_table, read_overlaps
 from leadflow_pipeline.partitions import campaign_partitions, end_of
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import schema
@@ -109,6 +110,7 @@ def make_report(engine: Engine, campaign: str) -> Report:
         ),
         "Tiers": summaries.tier_table(routed, outcomes),
         "Conversion by score decile": summaries.conversion_by_decile(scored, outcomes),
+        "People in other campaigns too": _overlaps(engine, campaign),
     }
     volume = summaries.daily_volume(*rows_by_day(engine, campaign))
     threshold = rules.qualification.threshold
@@ -124,6 +126,12 @@ def make_report(engine: Engine, campaign: str) -> Report:
             "Conversion": plots.plot_conversion_by_decile(tables["Conversion by score decile"]),
         },
     )
+
+
+def _overlaps(engine: Engine, campaign: str) -> pd.DataFrame:
+    """As of now: a person is in several campaigns at present, not on a day."""
+    with engine.connect() as connection:
+        return overlap_table(read_overlaps(connection, datetime.now(UTC), campaign))
 
 
 def rows_by_day(engine: Engine, campaign: str) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -2,6 +2,8 @@
 
 * `bank`: 45,211 real contacts of a bank's phone campaigns (CC BY 4.0, see the notice beside the file).
 * `b2b`: 100 invented leads of five sources, what they did, who could own them, and a labelled truth.
+* `xeducation`, `olist`: campaign files for two public data sets that may not be shipped; each says where they are.
+* `vendors`: a campaign whose leads come from vendors, and no data: stand-ins on this machine give it.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ B2B_EVENTS = FOLDER / "b2b" / "events.csv"
 B2B_REPS = FOLDER / "b2b" / "reps.csv"
 B2B_TRUTH = FOLDER / "b2b" / "truth.csv"
 """What a careful person would decide for each of the 100 leads: qualification, tier, owner, and why."""
+
+VENDORS_CAMPAIGN = FOLDER / "vendors" / "campaign.yaml"
 
 
 def b2b_leads(source: str) -> Path:

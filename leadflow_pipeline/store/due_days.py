@@ -41,6 +41,9 @@ FACTS_OF_TABLE: dict[Table, FactsOfTable] = {
     schema.harvested_leads: FactsOfTable(
         schema.source_records.c.campaign, schema.source_records.c.day, schema.source_records.c.received_at
     ),
+    schema.enriched_leads: FactsOfTable(
+        schema.vendor_lookups.c.campaign, schema.vendor_lookups.c.day, schema.vendor_lookups.c.finished_at
+    ),
     schema.scored_leads: FactsOfTable(
         schema.engagement_events.c.campaign,
         schema.engagement_events.c.day,

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
     Date,
     Engine,
     MetaData,
@@ -37,6 +38,7 @@ from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.schema import (
     activity_log,
     engagement_events,
+    lead_aliases,
     outcomes,
     overrides,
     source_records,
@@ -158,15 +160,23 @@ def read_events(
     lead_ids: pd.Series | None = None,
     columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """What leads (these, or all) did before a moment, by (occurred_at, event_id). `columns` narrows what
-    is read.
+    """What leads (these, or all) did before a moment, by (occurred_at, event_id). `columns` narrows what is read.
+
+    What an alias did from the day on which it became one is its canonical lead's doing; as in all readers below.
     """
     table = engagement_events
-    wanted = [table.c[name] for name in columns] if columns is not None else list(table.c)
+    names = list(columns) if columns is not None else [column.name for column in table.columns]
+    aliases = read_aliases(engine, campaign)
+    wanted = [table.c[name] for name in dict.fromkeys([*names, "lead_id", "day"])]
     query = select(*wanted).where(table.c.campaign == campaign, table.c.occurred_at < before)
     if lead_ids is not None:
-        query = query.where(table.c.lead_id == any_(literal(lead_ids.unique().tolist(), ARRAY(Text))))
-    return _read(engine, query.order_by(table.c.occurred_at, table.c.event_id.collate("C")))
+        theirs = pd.concat([lead_ids, aliases.loc[aliases["alias_of"].isin(lead_ids), "lead_id"]])
+        query = query.where(table.c.lead_id == any_(literal(theirs.unique().tolist(), ARRAY(Text))))
+    events = _read(engine, query.order_by(table.c.occurred_at, table.c.event_id.collate("C")))
+    events = _under_canonical(events, events["day"], aliases)
+    if lead_ids is not None and len(aliases):
+        events = events[events["lead_id"].isin(lead_ids)].reset_index(drop=True)
+    return events[names]
 
 
 def read_days_with_news(engine: Engine, campaign: str, days: Sequence[date]) -> pd.DataFrame:
@@ -177,39 +187,68 @@ def read_days_with_news(engine: Engine, campaign: str, days: Sequence[date]) -> 
     """
     wanted = any_(literal(list(days), ARRAY(Date)))
     events, decisions = engagement_events.c, overrides.c
-    decided_on = [
-        cast(func.timezone("UTC", at), Date) for at in (decisions.occurred_at, decisions.expires_at)
-    ]
+    decided_on = [_day_of(at) for at in (decisions.occurred_at, decisions.expires_at)]
     news = union(
-        select(events.lead_id, events.day).where(events.campaign == campaign, events.day == wanted),
+        select(events.lead_id, events.day, events.day.label("fact_day")).where(
+            events.campaign == campaign, events.day == wanted
+        ),
         *(
-            select(decisions.lead_id, day.label("day")).where(decisions.campaign == campaign, day == wanted)
+            select(decisions.lead_id, day.label("day"), decided_on[0].label("fact_day")).where(
+                decisions.campaign == campaign, day == wanted
+            )
             for day in decided_on
         ),
     ).subquery()
-    return _read(engine, select(news).order_by(news.c.day, news.c.lead_id.collate("C")))
+    found = _read(engine, select(news))
+    found = _under_canonical(found, found["fact_day"], read_aliases(engine, campaign))
+    found = found[["lead_id", "day"]].drop_duplicates()
+    return found.sort_values(["day", "lead_id"], ignore_index=True)
 
 
 def read_outcomes(engine: Engine, campaign: str, *, before: datetime) -> pd.DataFrame:
     """What became of leads before a moment, by (occurred_at, lead_id, outcome)."""
     table = outcomes
-    return _read(
-        engine,
-        select(table)
-        .where(table.c.campaign == campaign, table.c.occurred_at < before)
-        .order_by(table.c.occurred_at, table.c.lead_id.collate("C"), table.c.outcome.collate("C")),
-    )
+    found = _read(engine, select(table).where(table.c.campaign == campaign, table.c.occurred_at < before))
+    found = _under_canonical(found, found["day"], read_aliases(engine, campaign))
+    return found.sort_values(["occurred_at", "lead_id", "outcome", "origin"], ignore_index=True)
 
 
 def read_overrides(engine: Engine, campaign: str, before: datetime) -> pd.DataFrame:
     """People's decisions before a moment, expired ones included, by (occurred_at, override_id)."""
     table = overrides
-    return _read(
-        engine,
-        select(table)
+    query = (
+        select(table, _day_of(table.c.occurred_at).label("day"))
         .where(table.c.campaign == campaign, table.c.occurred_at < before)
-        .order_by(table.c.occurred_at, table.c.override_id),
+        .order_by(table.c.occurred_at, table.c.override_id)
     )
+    found = _read(engine, query)
+    return _under_canonical(found, found["day"], read_aliases(engine, campaign)).drop(columns="day")
+
+
+def read_aliases(engine: Engine, campaign: str) -> pd.DataFrame:
+    """Every lead that is another's alias, from its day on: `lead_id`, `alias_of`, `day`, by lead_id."""
+    aliases = lead_aliases.c
+    query = select(aliases.lead_id, aliases.alias_of, aliases.day).where(aliases.campaign == campaign)
+    return _read(engine, query.order_by(aliases.lead_id))
+
+
+def _under_canonical(facts: pd.DataFrame, days: pd.Series, aliases: pd.DataFrame) -> pd.DataFrame:
+    """Facts of aliases under the lead they belong to, where their day is not before the alias's.
+
+    A fact before that day stays where it was: when that day was computed nobody knew who it was about, and computing
+    the day again must not know more. Joined here: the planner knows too little of a young table to be trusted with it.
+    """
+    if aliases.empty or facts.empty:
+        return facts
+    known = aliases.set_index("lead_id")
+    since = facts["lead_id"].map(known["day"])
+    is_alias = (days >= since).fillna(value=False).astype(bool)
+    canonical = facts["lead_id"].map(known["alias_of"]).astype("str")
+    return facts.assign(lead_id=facts["lead_id"].mask(is_alias, canonical))
+
+
+def _day_of(moment: ColumnElement[datetime]) -> ColumnElement[date]:
+    return cast(func.timezone("UTC", moment), Date)
 
 
 def _read(engine: Engine, query: Select[Any]) -> pd.DataFrame:

@@ -6,11 +6,13 @@ FOREIGN KEY, indexes). What does not: queries, and anything about how a column i
 Three kinds of table:
 
 * *facts* happened and are only ever added to (`source_records`, `engagement_events`, `outcomes`, `overrides`,
-  `suppressions`, `activity_log`; `messages` moves through its states but a row is never removed);
+  `suppressions`, `activity_log`, `webhook_deliveries`, `domain_lookups`; `messages` and `vendor_lookups` move through
+  their states but a row is never removed);
 * *derived* tables hold what a stage computed for one `(campaign, day)`, replaceable as a whole. Their primary key
   starts with `(campaign, day)`, they hold no wall-clock time, no run id and no generated number, so that computing
   them again gives the same bytes;
-* *global* tables hold the present (`campaigns`, `campaign_versions`).
+* *global* tables hold the present (`campaigns`, `campaign_versions`; how far each source was read and what each vendor
+  allows; who is who: `persons`, `accounts` and what belongs to them).
 
 Times are `timestamptz`, days are UTC days.
 """
@@ -68,6 +70,11 @@ MESSAGE_STATES = (
 )  # fmt: skip
 CAMPAIGN_STATUSES = ("active", "paused", "archived")
 OUTCOMES = ("won", "lost", "meeting")
+LOOKUP_STATES = ("planned", "on_wire", "pending", "answered", "not_found", "failed", "unknown")
+OPEN_LOOKUP_STATES = ("on_wire", "pending", "unknown")
+"""Asked and perhaps paid for, and no answer yet: nobody may ask the same of the vendor meanwhile."""
+ENRICHMENT_STATUSES = ("none", "waiting", "complete", "partial")
+REVIEW_STATES = ("open", "same", "different")
 
 
 def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
@@ -104,6 +111,159 @@ campaign_versions = Table(
     Column("content_key", Text, nullable=False, comment="SHA-256 of the parsed document"),
     Column("created_at", Timestamp, nullable=False, server_default=func.now()),
     CheckConstraint("version >= 1", name="version"),
+)
+
+source_cursors = Table(
+    "source_cursors",
+    metadata,
+    Column("campaign", Text, ForeignKey(campaigns.c.campaign), primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("cursor", Text, comment="where to go on, in the source's own words; NULL: from the start"),
+    Column("state", Text, nullable=False, server_default="ready"),
+    Column("problem", Text, comment="why it is deferred or failed, in one plain line"),
+    Column("next_attempt_at", Timestamp, nullable=False, server_default=func.now()),
+    Column(
+        "seen_cursors", JSONB, nullable=False, server_default="[]", comment="hashes, of the sweep under way"
+    ),
+    Column("pages", BigInteger, nullable=False, server_default="0", comment="of the sweep under way"),
+    Column("records", BigInteger, nullable=False, server_default="0", comment="new ones, ever"),
+    Column("updated_at", Timestamp, nullable=False, server_default=func.now()),
+    one_of("state", ("ready", "deferred", "failed")),
+    CheckConstraint("(state = 'ready') = (problem IS NULL)", name="problem"),
+)
+
+vendor_buckets = Table(
+    "vendor_buckets",
+    metadata,
+    Column("bucket", Text, primary_key=True, comment="vendor, account and endpoint group that share a rate"),
+    Column("tokens", Double, nullable=False),
+    Column("filled_at", Timestamp, nullable=False, server_default=func.now()),
+    Column("blocked_until", Timestamp, comment="the vendor said when to come back"),
+)
+
+vendor_breakers = Table(
+    "vendor_breakers",
+    metadata,
+    Column("vendor", Text, primary_key=True),
+    Column("failures", Integer, nullable=False, server_default="0", comment="in a row"),
+    Column("opened_at", Timestamp, comment="NULL: closed"),
+    Column("probe_at", Timestamp, comment="from when one call may try whether the vendor is back"),
+    Column("problem", Text),
+    CheckConstraint("(opened_at IS NULL) = (probe_at IS NULL)", name="probe"),
+)
+
+vendor_spending = Table(
+    "vendor_spending",
+    metadata,
+    Column("campaign", Text, ForeignKey(campaigns.c.campaign), primary_key=True),
+    Column("spender", Text, primary_key=True, comment="a source or a provider of the campaign file"),
+    Column("day", Date, primary_key=True),
+    Column("unit", Text, primary_key=True),
+    Column("amount", Double, nullable=False),
+    one_of("unit", ("calls", "credits", "leads")),
+)
+
+persons = Table(
+    "persons",
+    metadata,
+    Column("person_id", Text, primary_key=True, comment="of its first lead: it never changes"),
+    Column("created_at", Timestamp, nullable=False, server_default=func.now()),
+)
+
+person_aliases = Table(
+    "person_aliases",
+    metadata,
+    Column(
+        "person_id", Text, primary_key=True, comment="an id that was merged: it leads on, and never dangles"
+    ),
+    Column("alias_of", Text, ForeignKey(persons.c.person_id), nullable=False),
+    Column("merged_at", Timestamp, nullable=False, server_default=func.now()),
+    CheckConstraint("person_id <> alias_of", name="alias_of"),
+    Index(None, "alias_of"),
+)
+
+person_leads = Table(
+    "person_leads",
+    metadata,
+    Column("campaign", Text, ForeignKey(campaigns.c.campaign), primary_key=True),
+    Column("lead_id", Text, primary_key=True),
+    Column("person_id", Text, ForeignKey(persons.c.person_id), nullable=False),
+    Column("match_probability", Double, nullable=False),
+    Column("evidence", JSONB, nullable=False, comment="names of what agreed, never the values"),
+    Column("address_key", Text, comment="HMAC of its normalised address, as the doors know it; NULL without one"),
+    Column(
+        "first_received_at",
+        Timestamp,
+        nullable=False,
+        server_default=func.now(),
+        comment="when the lead came to be: the first lead of a person gives it its id",
+    ),
+    Column(
+        "read_at",
+        Timestamp,
+        comment="written_at of the partition its fields were read from; where that was written again: match again",
+    ),
+    within("match_probability", 0, 1),
+    Index(None, "person_id"),
+    Index(None, "address_key"),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False, comment="folded, no legal suffix"),
+    Column("domain", Text, comment="registrable"),
+    Column("phone", Text),
+    Column("postcode", Text),
+    Column("country", Text),
+    Column("created_at", Timestamp, nullable=False, server_default=func.now()),
+    Index(None, "domain"),
+    Index(None, "name_key"),
+)
+
+account_aliases = Table(
+    "account_aliases",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("alias_of", Text, ForeignKey(accounts.c.account_id), nullable=False),
+    Column("merged_at", Timestamp, nullable=False, server_default=func.now()),
+    CheckConstraint("account_id <> alias_of", name="alias_of"),
+    Index(None, "alias_of"),
+)
+
+account_leads = Table(
+    "account_leads",
+    metadata,
+    Column("campaign", Text, ForeignKey(campaigns.c.campaign), primary_key=True),
+    Column("lead_id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey(accounts.c.account_id), nullable=False),
+    Column("evidence", JSONB, nullable=False),
+    Index(None, "account_id"),
+)
+
+match_reviews = Table(
+    "match_reviews",
+    metadata,
+    Column("review_id", BigInteger, Identity(), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("left_id", Text, nullable=False, comment="the smaller of the two; campaign/lead_id or account_id"),
+    Column("right_id", Text, nullable=False),
+    Column("match_probability", Double, nullable=False),
+    Column("evidence", JSONB, nullable=False),
+    Column("state", Text, nullable=False, server_default="open"),
+    Column("actor", Text),
+    Column("reason", Text),
+    Column("created_at", Timestamp, nullable=False, server_default=func.now()),
+    Column("decided_at", Timestamp),
+    one_of("kind", ("person", "account")),
+    one_of("state", REVIEW_STATES),
+    within("match_probability", 0, 1),
+    CheckConstraint("left_id < right_id", name="pair"),
+    CheckConstraint("(state = 'open') = (decided_at IS NULL)", name="decided_at"),
+    UniqueConstraint("kind", "left_id", "right_id"),
+    comment="Are these the same? A person's answer binds every later resolution.",
 )
 
 # --- facts -------------------------------------------------------------------------------------------------------
@@ -281,6 +441,89 @@ activity_log = Table(
     Index(None, "campaign", "lead_id"),
 )
 
+vendor_lookups = Table(
+    "vendor_lookups",
+    metadata,
+    Column("lookup_id", BigInteger, Identity(), primary_key=True),
+    Column("campaign", Text, ForeignKey(campaigns.c.campaign), nullable=False),
+    Column(
+        "source", Text, comment="the source whose record the answer becomes; NULL where it enriches a lead"
+    ),
+    Column("lead_id", Text, comment="the lead whose fields the answer fills; NULL where it becomes a record"),
+    Column("provider", Text, nullable=False, comment="name of the source or provider in the campaign file"),
+    Column("vendor", Text, nullable=False),
+    Column(
+        "subject_key", Text, nullable=False, comment="keyed hash of what is asked: the same question, once"
+    ),
+    Column("question", JSONB, nullable=False),
+    Column("state", Text, nullable=False, server_default="planned"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("requested_at", Timestamp, nullable=False, server_default=func.now()),
+    Column("next_attempt_at", Timestamp, nullable=False, server_default=func.now()),
+    Column("asked_at", Timestamp, comment="when it last went on the wire: what to look for in the vendor's log"),
+    Column("place", Integer, comment="among the questions of its request, from 0"),
+    Column("request_id", Text, comment="the vendor's own, kept before anything is asked of it again"),
+    Column("finished_at", Timestamp, comment="when there was an answer, or none to be had"),
+    Column("day", Date, Computed("(finished_at AT TIME ZONE 'UTC')::date", persisted=True)),
+    Column("expires_at", Timestamp, comment="until when the answer is good enough not to ask again"),
+    Column(
+        "credits", Double, nullable=False, server_default="0", comment="what it cost, in the vendor's unit"
+    ),
+    Column("copied_from", BigInteger, comment="the lookup that was paid for"),
+    Column("answer", JSONB, comment="as the vendor gave it"),
+    Column("problem", Text, comment="one plain line, no personal data"),
+    one_of("state", LOOKUP_STATES),
+    CheckConstraint("(source IS NULL) <> (lead_id IS NULL)", name="purpose"),
+    CheckConstraint(
+        "(state IN ('answered', 'not_found', 'failed')) = (finished_at IS NOT NULL)", name="finished_at"
+    ),
+    CheckConstraint("(state = 'answered') = (answer IS NOT NULL)", name="answer"),
+    Index(
+        "vendor_lookups_open_key",
+        "vendor",
+        "subject_key",
+        unique=True,
+        postgresql_where="state IN ('on_wire', 'pending', 'unknown')",
+    ),
+    Index(
+        "vendor_lookups_due_idx",
+        "campaign",
+        "provider",
+        "next_attempt_at",
+        postgresql_where="state IN ('planned', 'pending')",
+    ),
+    Index(None, "vendor", "subject_key"),
+    Index(None, "campaign", "lead_id"),
+    Index(None, "campaign", "day"),
+    comment="What was asked of vendors, what they answered and what it cost. Nothing is bought twice.",
+)
+
+domain_lookups = Table(
+    "domain_lookups",
+    metadata,
+    Column("domain", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("finished_at", Timestamp, primary_key=True),
+    Column("expires_at", Timestamp, nullable=False),
+    Column("answer", JSONB, comment="NULL where nobody could answer"),
+    Column("problem", Text),
+    one_of("kind", ("mx", "registration")),
+    CheckConstraint("(answer IS NULL) = (problem IS NOT NULL)", name="answer"),
+    comment="What the network says of a domain: who takes its mail, and since when it is registered.",
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("campaign", Text, ForeignKey(campaigns.c.campaign), primary_key=True),
+    Column("webhook_id", Text, primary_key=True),
+    Column("body_key", Text, nullable=False, comment="hash: the same id with another body is refused"),
+    Column("source", Text, nullable=False),
+    Column("received_at", Timestamp, nullable=False, server_default=func.now()),
+    Index(None, "received_at"),
+    comment="Ids of webhooks that were taken in, kept so that a repeated delivery changes nothing.",
+)
+
 partition_lineage = Table(
     "partition_lineage",
     metadata,
@@ -360,6 +603,22 @@ quarantined_records = derived(
     comment="Records of the day that could not become a lead, whole, with the reason. Nothing is dropped.",
 )
 
+lead_aliases = derived(
+    "lead_aliases",
+    lead_key(),
+    Column(
+        "alias_of",
+        Text,
+        nullable=False,
+        comment="the lead known before that this one is; never itself an alias",
+    ),
+    Column("match_probability", Double, nullable=False),
+    Column("evidence", JSONB, nullable=False, comment="names of what agreed, never the values"),
+    within("match_probability", 0, 1),
+    CheckConstraint("lead_id <> alias_of", name="alias_of"),
+    comment="Leads first received on the day that are the same person as a lead the campaign knows already.",
+)
+
 enriched_leads = derived(
     "enriched_leads",
     lead_key(),
@@ -373,14 +632,23 @@ enriched_leads = derived(
     Column("email_is_role", Boolean, nullable=False),
     Column("email_is_disposable", Boolean, nullable=False),
     Column("email_is_free", Boolean, nullable=False),
+    Column(
+        "email_is_catch_all", Boolean, comment="the domain takes any address; NULL where nobody has asked"
+    ),
+    Column("email_suggestion", Text, comment="what was probably meant, where a common domain is misspelt"),
     Column("phone", Text, comment="E.164; NULL where it is missing or invalid"),
     Column("phone_status", Text, nullable=False),
     Column("phone_country", Text, comment="ISO 3166-1 alpha-2"),
+    Column("phone_type", Text, comment="mobile, fixed_line, fixed_line_or_mobile, toll_free, voip, other"),
+    Column("honorific", Text, comment="Dr, Prof, Mrs, ..."),
     Column("first_name", Text),
     Column("last_name", Text),
     Column("full_name", Text),
     Column("company", Text, comment="as written, tidied"),
     Column("company_key", Text, comment="for matching: lower case, no legal suffix"),
+    Column("company_domain", Text, comment="registrable domain of its website, else of a business address"),
+    Column("company_founded_year", Integer),
+    Column("domain_registered_on", Date, comment="of company_domain"),
     Column("job_title", Text),
     Column("seniority", Text),
     Column("department", Text),
@@ -400,7 +668,16 @@ enriched_leads = derived(
     Column("recent_job_change", Boolean, nullable=False),
     Column("company_funded_recently", Boolean, nullable=False),
     Column("company_hiring", Boolean, nullable=False),
+    Column("social_urls", JSONB, nullable=False, comment="network -> address"),
+    Column("enrichment_status", Text, nullable=False),
+    Column(
+        "provenance",
+        JSONB,
+        nullable=False,
+        comment="field -> who said it, when, for how much, how sure; not named: the lead's own records",
+    ),
     Column("custom", JSONB, nullable=False),
+    one_of("enrichment_status", ENRICHMENT_STATUSES),
     one_of("email_status", ("valid", "risky", "invalid", "missing")),
     one_of("phone_status", ("valid", "invalid", "missing")),
     comment="Leads of the day with what can be known of them: checked addresses, company, seniority, signals.",
@@ -509,6 +786,7 @@ nurture_touches = derived(
 DERIVED_TABLES: tuple[Table, ...] = (
     harvested_leads,
     quarantined_records,
+    lead_aliases,
     enriched_leads,
     scored_leads,
     qualified_leads,

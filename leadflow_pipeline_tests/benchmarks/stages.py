@@ -32,7 +32,7 @@ from leadflow_pipeline_tests.benchmarks.generated_leads import (
 )
 
 DAY = date(2026, 3, 2)
-STAGES = ("harvest", "enrich", "score", "qualify", "route", "nurture")
+STAGES = ("harvest", "identity", "enrich", "score", "qualify", "route", "nurture")
 PLAIN_WAY_LEADS = 1_000
 
 

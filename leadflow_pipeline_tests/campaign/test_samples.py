@@ -101,7 +101,7 @@ def test_the_schema_says_what_is_needed_and_what_is_known(path: tuple[str, ...],
 def test_the_schema_completes_fields() -> None:
     definitions = campaign_json_schema()["$defs"]
     field = definitions["FitCriterion"]["properties"]["field"]["anyOf"]
-    mapped = definitions["SourceRules"]["properties"]["mapping"]["propertyNames"]["anyOf"]
+    mapped = definitions["HubSpotSource"]["properties"]["mapping"]["propertyNames"]["anyOf"]
 
     assert {"company_size", "seniority"} <= set(field[0]["enum"])
     assert not {"campaign", "custom", "lead_id"} & set(field[0]["enum"])

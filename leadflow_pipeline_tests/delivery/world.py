@@ -90,6 +90,7 @@ class World:
             is_new=True, source="list", received_at=NOW, email_status="valid", email_is_role=False,
             email_is_disposable=False, email_is_free=False, phone_status="missing", is_decision_maker=False,
             recent_job_change=False, company_funded_recently=False, company_hiring=False,
+            social_urls="{}", enrichment_status="none", provenance="{}",
         )  # fmt: skip
         if "custom" not in enriched:
             enriched["custom"] = "{}"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadflow_pipeline.enrich.company import LEGAL_FORMS, tidy_companies
-from leadflow_pipeline.enrich.folding import folded
+from leadflow_pipeline.folding import folded
 
 
 def key(name: str) -> str | None:

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from leadflow_pipeline.enrich.country import country_codes, tidy_countries, tidy_time_zones, zone_of_country
-from leadflow_pipeline.enrich.folding import folded
 from leadflow_pipeline.enrich.lists import lines_of
+from leadflow_pipeline.folding import folded
 
 
 def texts(*values: str | None) -> pd.Series:

@@ -1,17 +1,23 @@
-"""Email addresses: what a user would miss, and the proof that the fast path says what the library says."""
+"""Email addresses: what a user would miss, and the proof that the fast path says what the library says.
+
+With `ISEMAIL_TESTS` set to a copy of the isemail suite (CSV: address, category; control characters as U+2400 and up),
+the whole suite is judged as well. It is not shipped: its cases that decide something stand here in our own words.
+"""
 
 from __future__ import annotations
+
+import os
 
 import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from leadflow_pipeline.enrich.email import (
+from leadflow_pipeline.enrich.email import judge_emails
+from leadflow_pipeline.enrich.email_syntax import (
     EmailReason,
     check_by_library,
     check_common_shapes,
-    judge_emails,
 )
 from leadflow_pipeline.enrich.lists import disposable_domains, free_mail_domains, role_accounts
 
@@ -97,6 +103,117 @@ def test_test_domains_are_addresses_where_a_campaign_allows_them():
     for written in ("ann@leads.example", "ann@example.org", "ann@mail.test", "ann.é@leads.example"):
         assert judge(written, allow_test_domains=True)["email_status"] == "valid"
     assert judge("ann@nas.local", allow_test_domains=True)["email_reason"] == "reserved_domain"
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        # A domain without a dot: no top-level domain may have mail servers.
+        ("ann@com", "domain_without_dot"),
+        ("a@b", "domain_without_dot"),
+        # A digit in the top-level domain: there is none, and a machine's number needs brackets.
+        ("ann@acme.123", "bad_domain"),
+        ("ann@203.0.113.7", "bad_domain"),
+        ("ann@acme.c0m", "bad_domain"),
+        ("ann@acme.x1", "bad_domain"),
+        # An empty name in quotes.
+        ('""@acme.com', "bad_local_part"),
+        # Forms of a message header.
+        ("ann(comment)@acme.com", "bad_local_part"),
+        ("(comment)ann@acme.com", "bad_local_part"),
+        ("ann@acme.com(comment)", "bad_domain"),
+        ('"ann"."lee"@acme.com', "bad_local_part"),
+    ],
+)
+def test_what_the_grammar_allows_and_no_mail_server_takes_is_refused(written, reason):
+    assert judge(written)["email_reason"] == reason
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "ann@xn--example.com",
+        "ann@xn--i-7iq.ws",
+        "a@" + "b1234567." * 25 + "com",
+        "ann@[IPv6:2001:db8::1]",
+        '"ann\\@lee"@acme.com',
+        "1234567890@acme.com",
+        "_______@acme.com",
+        "ann@1and1.com",
+        "!#$%&'*+/=?^_`{|}~-@acme.com",
+    ],
+)
+def test_what_a_mailer_must_accept_is_accepted(written):
+    assert judge(written)["email_status"] in ("valid", "risky")
+
+
+@pytest.mark.skipif("ISEMAIL_TESTS" not in os.environ, reason="needs a copy of the isemail suite")
+def test_the_isemail_suite():
+    suite = pd.read_csv(os.environ["ISEMAIL_TESTS"], dtype="str", keep_default_na=False)
+    shown = {0x2400 + code: chr(code) for code in range(33)} | {0x2421: "\x7f"}
+    is_error = suite["category"] == "ISEMAIL_ERR"
+    to_accept = suite["category"].isin(["ISEMAIL_VALID_CATEGORY", "ISEMAIL_DNSWARN", "ISEMAIL_RFC5321"])
+    addresses = suite["address"].map(lambda text: text.translate(shown)).astype("str")
+    judged = judge_emails(addresses, allow_test_domains=True)
+    is_accepted = judged["email"].notna()
+    # White space around an address is the file's; with the address in it, this one is an error.
+    assert addresses[is_error & is_accepted].str.strip().tolist() == ["test@example.com"]
+    top_level = addresses.str.replace(r"^.*[@.]", "", regex=True)
+    is_excepted = (
+        top_level.str.contains("[0-9]", regex=True)
+        | ~addresses.str.contains(r"@.*\.", regex=True)
+        | addresses.str.startswith('""@')
+    )
+    assert not (to_accept & ~is_accepted & ~is_excepted & ~addresses.str.contains("@[", regex=False)).any()
+
+
+def test_a_domain_without_mail_servers_is_invalid_and_keeps_its_domain():
+    emails = texts("ann@acme.com", "bo@acme.com", "cy@acme.com", "a..b@acme.com", None)
+    servers = pd.Series([True, False, pd.NA, False, False], dtype="boolean")
+    judged = judge_emails(emails, mail_servers=servers)
+    assert judged["email_status"].tolist() == ["valid", "invalid", "valid", "invalid", "missing"]
+    assert judged["email_reason"].fillna("-").tolist() == [
+        "-",
+        "no_mail_server",
+        "-",
+        "bad_local_part",
+        "missing",
+    ]
+    assert judged["email"].isna().tolist() == [False, True, False, True, True]
+    assert judged["email_domain"].isna().tolist() == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "reason", "is_catch_all"),
+    [
+        ("verified", "valid", None, False),
+        ("unverified", "valid", None, None),
+        ("likely to engage", "valid", None, None),
+        (None, "valid", None, None),
+        ("nominative@pro", "valid", None, False),
+        ("catch-all@pro", "risky", "catch_all", True),
+        ("catch_all", "risky", "catch_all", True),
+        ("Accept All", "risky", "catch_all", True),
+        ("invalid", "invalid", "mailbox_refused", False),
+        ("UNDELIVERABLE", "invalid", "mailbox_refused", False),
+        ("nominative@invalid domain", "invalid", "mailbox_refused", False),
+        ("Do_Not_Contact@pro", "invalid", "mailbox_refused", False),
+    ],
+)
+def test_what_vendors_say_of_a_mailbox(words, status, reason, is_catch_all):
+    row = judge_emails(texts("ann@acme.com"), vendor_status=texts(words)).iloc[0]
+    said = [None if pd.isna(row[name]) else row[name] for name in ("email_reason", "email_is_catch_all")]
+    assert [row["email_status"], *said] == [status, reason, is_catch_all]
+
+
+def test_syntax_goes_before_servers_and_servers_before_mailboxes():
+    emails = texts("ann", "ann@acme.com", "info@acme.com")
+    servers = pd.Series([False, False, True], dtype="boolean")
+    judged = judge_emails(
+        emails, mail_servers=servers, vendor_status=texts("invalid", "invalid", "catch-all")
+    )
+    assert judged["email_reason"].tolist() == ["no_at_sign", "no_mail_server", "role"]
+    assert judged["email_is_catch_all"].iloc[2]
 
 
 def test_free_mail_is_marked_and_risky_only_where_a_campaign_says_so():

@@ -45,7 +45,38 @@ def texts(*values: str | None) -> pd.Series:
 )
 def test_valid_numbers_are_written_one_way(written, country, phone, phone_country):
     judged = judge_phones(texts(written), texts(country), "DE").iloc[0]
-    assert judged.tolist() == [phone, "valid", phone_country]
+    assert judged[["phone", "phone_status", "phone_country"]].tolist() == [phone, "valid", phone_country]
+
+
+@pytest.mark.parametrize(
+    ("written", "phone_type"),
+    [
+        ("+1 202 555 0123", "fixed_line_or_mobile"),
+        ("+49 30 23125 123", "fixed_line"),
+        ("+44 20 7946 0123", "fixed_line"),
+        ("+44 7400 123456", "mobile"),
+        ("+49 171 3920012", "mobile"),
+        ("+1 800 555 0123", "toll_free"),
+        ("+800 1234 5678", "toll_free"),
+        ("+49 800 1234567", "toll_free"),
+        ("+44 56 1234 5678", "voip"),
+        ("+44 9098 790123", "other"),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 600])
+def test_what_answers_a_number(written, phone_type, count):
+    judged = judge_phones(texts(*[written] * count), texts(*[None] * count))
+    assert set(judged["phone_type"]) == {phone_type}
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["202-555-0123 ext. 12", "202-555-0123 x12", "(202) 555-0123x12", "2025550123 extension 7"],
+)
+@pytest.mark.parametrize("count", [1, 600])
+def test_an_extension_is_read_and_left_out(written, count):
+    judged = judge_phones(texts(*[written] * count), texts(*["US"] * count))
+    assert set(judged["phone"]) == {"+12025550123"}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +119,7 @@ def test_every_numbering_plan_is_understood():
     for country in COUNTRIES:
         plan = plan_of(country)
         assert country in countries_of(plan.calling_code)
-        assert not plan.has_number(texts("0000000", "")).any()
+        assert plan.types_of(texts("0000000", "")).isna().all()
     with pytest.raises(KeyError, match="numbering plan"):
         plan_of("AQ")
 
@@ -114,6 +145,9 @@ def numbers(draw: st.DrawFn) -> tuple[str, str | None]:
         f"+{code}{trunk}{national}",
         f"00{code}{national}",
         f"({trunk}{national[:2]}) {national[2:]}",
+        f"+{code}{national} Ext. 12",
+        f"{trunk}{national}x7",
+        f"{national} extension 1234567",
     ]
     return draw(st.sampled_from(shapes)), draw(
         st.sampled_from([country, country, None, "US", "DE", "GB", "CA"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 import pandas as pd
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadflow_pipeline.enrich.plan import plan_enriched, size_bands
-from leadflow_pipeline.enrich.providers import FIELDS, GivenProvider, first_known
 from leadflow_pipeline.enrich.rules import SIZE_BANDS, EnrichRules
 from leadflow_pipeline.enrich.signals import SIGNALS, read_signals
 from leadflow_pipeline.enrich.summary import summarise_enriched
@@ -50,7 +48,7 @@ def test_a_whole_lead():
         {
             "email": "Ann.Lee@Acme.example",
             "phone": "030 23125 123",
-            "first_name": "Ann",
+            "first_name": "Dr. Ann",
             "last_name": "Lee",
             "company": "Acme Tools GmbH",
             "job_title": "Head of Sales",
@@ -79,7 +77,15 @@ def test_a_whole_lead():
         "size_band": "11-50",
         "country": "DE",
         "website": "acme.example",
+        "company_domain": "acme.example",
+        "phone_type": "fixed_line",
+        "honorific": "Dr",
+        "first_name": "Ann",
+        "full_name": "Ann Lee",
         "linkedin_url": "https://www.linkedin.com/in/ann-lee",
+        "social_urls": '{"linkedin": "https://www.linkedin.com/in/ann-lee"}',
+        "enrichment_status": "none",
+        "provenance": "{}",
         "budget": 5.5,
         "time_zone": "Europe/Berlin",
         "language": "de-de",
@@ -162,29 +168,6 @@ def test_signals_are_what_the_parsed_object_says(custom):
         text = json.dumps(custom, separators=separators)
         read = read_signals(pd.Series([text], dtype="str")).iloc[0]
         assert read.tolist() == [custom.get(signal) == "yes" for signal in SIGNALS]
-
-
-def test_the_first_provider_that_knows_is_believed_and_named():
-    @dataclass(frozen=True)
-    class Directory:
-        name: str = "directory"
-        fields: tuple[str, ...] = ("industry", "city")
-
-        def look_up(self, leads: pd.DataFrame) -> pd.DataFrame:
-            return pd.DataFrame({"industry": "retail", "city": None}, index=leads.index, dtype="str")
-
-    leads = harvested({"industry": "software"}, {})
-    found = first_known(leads, (GivenProvider(), Directory()))
-    assert found.known["industry"].tolist() == ["software", "retail"]
-    assert found.provenance["industry"].tolist() == ["given", "directory"]
-    assert found.provenance["city"].isna().all()
-    assert tuple(found.known.columns) == FIELDS
-    assert plan_enriched(leads, RULES, (GivenProvider(), Directory()))["industry"].tolist() == [
-        "software",
-        "retail",
-    ]
-    with pytest.raises(ValueError, match="GivenProvider"):
-        first_known(leads, (Directory(),))
 
 
 fields = st.fixed_dictionaries(

@@ -1,4 +1,4 @@
-"""Web sites and LinkedIn pages, each written one way."""
+"""Websites, each written one way."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadflow_pipeline.enrich.web import tidy_linkedin_urls, tidy_websites
+from leadflow_pipeline.enrich.web import tidy_websites
 
 
 def one(tidy, written: str) -> str | None:
@@ -34,30 +34,11 @@ def test_website(written, site):
     assert one(tidy_websites, written) == site
 
 
-@pytest.mark.parametrize(
-    ("written", "page"),
-    [
-        ("https://www.linkedin.com/in/ann-lee", "https://www.linkedin.com/in/ann-lee"),
-        ("http://de.LinkedIn.com/in/Ann-Lee/?trk=x", "https://www.linkedin.com/in/Ann-Lee"),
-        ("linkedin.com/company/acme/", "https://www.linkedin.com/company/acme"),
-        ("www.linkedin.com/mwlite/in/ann", "https://www.linkedin.com/in/ann"),
-        ("/in/ann-lee", "https://www.linkedin.com/in/ann-lee"),
-        ("https://www.linkedin.com/", None),
-        ("https://acme.example/in/ann", None),
-        ("ann lee", None),
-        ("https://notlinkedin.com/in/ann", None),
-    ],
-)
-def test_linkedin(written, page):
-    assert one(tidy_linkedin_urls, written) == page
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     st.text(alphabet="aAé.-/:?#@ w1", max_size=12).map(lambda tail: "https://www." + tail)
     | st.text(max_size=12)
 )
 def test_a_tidy_address_is_its_own_tidy_address(written):
-    for tidy in (tidy_websites, tidy_linkedin_urls):
-        found = one(tidy, written)
-        assert found is None or one(tidy, found) == found
+    found = one(tidy_websites, written)
+    assert found is None or one(tidy_websites, found) == found

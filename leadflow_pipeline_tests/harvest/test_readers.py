@@ -12,7 +12,7 @@ import pytest
 from leadflow_pipeline.harvest.readers import read_file
 from leadflow_pipeline.harvest.records import facts_of
 from leadflow_pipeline.harvest.refusal import FileRefused
-from leadflow_pipeline.harvest.rules import DayColumn, SourceRules
+from leadflow_pipeline.harvest.rules import DayColumn, FileSource
 from leadflow_pipeline_tests.harvest.nasty_files import (
     HEADER,
     LATIN_PEOPLE,
@@ -22,18 +22,18 @@ from leadflow_pipeline_tests.harvest.nasty_files import (
     whole_rows_quoted,
 )
 
-FAIR = SourceRules(name="fair", mapping={"email": "Email", "full_name": "Name"})
+FAIR = FileSource(name="fair", mapping={"email": "Email", "full_name": "Name"})
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 FIRST_DAY = datetime(2008, 5, 1, tzinfo=UTC)
 
 
-def facts(path: Path, source: SourceRules = FAIR) -> pd.DataFrame:
+def facts(path: Path, source: FileSource = FAIR) -> pd.DataFrame:
     """Every row of a file as a fact."""
     batches = [facts_of(batch, source, NOW, FIRST_DAY) for batch in read_file(path, source)]
     return pd.concat(batches).sort_values("row_number", ignore_index=True)
 
 
-def records(path: Path, source: SourceRules = FAIR) -> list[dict[str, str]]:
+def records(path: Path, source: FileSource = FAIR) -> list[dict[str, str]]:
     """The readable records of a file; every row must be one."""
     read = facts(path, source)
     assert read["unreadable_reason"].isna().all(), read["unreadable_reason"].tolist()

@@ -50,6 +50,25 @@ def event(engine: Engine, campaign: str, day: date, known_at: datetime) -> None:
         )
 
 
+def answer(engine: Engine, campaign: str, day: date, known_at: datetime) -> None:
+    """What a vendor says of a lead is a fact of the day it is known, so here the two are one."""
+    with engine.begin() as connection:
+        connection.execute(
+            insert(schema.vendor_lookups).values(
+                campaign=campaign,
+                lead_id="lead",
+                provider="acme",
+                vendor="acme",
+                subject_key=f"{day}{known_at}",
+                question={},
+                state="answered",
+                answer={},
+                finished_at=known_at,
+                expires_at=known_at + timedelta(days=90),
+            )
+        )
+
+
 def computed(
     engine: Engine,
     campaign: str,
@@ -121,6 +140,16 @@ def test_a_fact_that_arrives_late_makes_its_day_due_again_and_all_after_it(
     assert due(engine) == [DueDays(spring, date(2026, 3, 6), LAST)]
     computed(engine, spring, date(2026, 3, 6), LAST, LONG_AGO + timedelta(hours=2))
     assert due(engine) == []
+
+
+def test_an_answer_that_came_after_its_day_was_computed_makes_the_day_due_again(
+    engine: Engine, spring: str
+) -> None:
+    record(engine, spring, FIRST, known_at=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    evening = datetime(2026, 3, 6, 23, 59, 30, tzinfo=UTC)
+    computed(engine, spring, FIRST, LAST, at=evening - timedelta(minutes=1))
+    answer(engine, spring, date(2026, 3, 6), evening)
+    assert due(engine) == [DueDays(spring, date(2026, 3, 6), LAST)]
 
 
 def test_a_run_that_ended_half_way_stays_due(engine: Engine, spring: str) -> None:

@@ -24,6 +24,12 @@ ROWS = {
     'QUALIFIED', '[]', false, 1); INSERT INTO leadflow.partition_lineage (table_name, campaign, day,
     campaign_version, rows, run_id) VALUES ('qualified_leads', 'spring-sale', '2026-05-01', 1, 1, 'run');
     """,
+    "0002": """ INSERT INTO leadflow.campaigns (campaign, status, current_version) VALUES ('spring-sale',
+    'active', 1); INSERT INTO leadflow.vendor_lookups (campaign, lead_id, provider, vendor, subject_key, question)
+    VALUES ('spring-sale', 'a', 'apollo', 'apollo', 'k', '{}'); INSERT INTO leadflow.persons (person_id) VALUES ('p');
+    INSERT INTO leadflow.person_leads (campaign, lead_id, person_id, match_probability, evidence) VALUES
+    ('spring-sale', 'a', 'p', 1, '[]');
+    """,
 }
 """Revision -> statements that put rows into that revision's tables."""
 

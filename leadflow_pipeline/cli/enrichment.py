@@ -1,0 +1,205 @@
+"""`leadflow enrich ...`: validate, look at, run and settle enrichment by hand.
+
+What belongs here: arguments and output. What does not: any rule. What takes long to import is imported by the command
+that needs it.
+"""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import asdict
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+import typer
+
+from leadflow_pipeline.cli.output import console, print_json, table_of
+from leadflow_pipeline.errors import PermanentError
+
+app = typer.Typer(no_args_is_help=True, help="What is known of leads, and who is asked for more.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")]
+
+
+class Decision(StrEnum):
+    """What a person may decide about a question of unknown fate."""
+
+    ASK_AGAIN = "ask-again"
+    GIVE_UP = "give-up"
+
+
+@app.command()
+def validate(
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="EMAIL|PHONE...", help="Addresses and telephone numbers.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="A text file with one address or number a line.")] = None,
+    country: Annotated[
+        str | None, typer.Option(help="Where numbers without + are dialled, such as DE.")
+    ] = None,
+    allow_test_domains: Annotated[
+        bool, typer.Option("--allow-test-domains", help="Accept example.org and the like.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say whether addresses and numbers are any good, and why not. Offline, and without a campaign."""
+    from leadflow_pipeline.enrich.validation import validate_emails, validate_phones
+
+    given = pd.Series([*(texts or []), *(_lines_of(file) if file is not None else [])], dtype="str")
+    if given.empty:
+        raise PermanentError("there is nothing to validate: give an address, a number or --file")
+    is_email = given.str.contains("@", regex=False)
+    emails = validate_emails(given[is_email], allow_test_domains=allow_test_domains)
+    phones = validate_phones(given[~is_email], country=country.upper() if country else None)
+    if as_json:
+        print_json([*_records(emails), *_records(phones)])
+        return
+    for title, verdicts in (
+        ("Addresses", emails[["given", "status", "reason", "suggestion"]]),
+        ("Telephone numbers", phones),
+    ):
+        if len(verdicts):
+            console.print(table_of(title, [_shown(row) for row in _records(verdicts)]))
+
+
+@app.command()
+def status(
+    campaign: Slug,
+    lead: Annotated[str | None, typer.Argument(help="A lead's id, or its email address.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show who was asked, what waits, what it cost, and what nobody knows the fate of."""
+    from leadflow_pipeline.campaign import load
+    from leadflow_pipeline.cli.known_leads import known_lead
+    from leadflow_pipeline.enrich import inquiry
+    from leadflow_pipeline.store.engine import get_engine
+
+    engine = get_engine()
+    load(engine, campaign)
+    if lead is not None:
+        found = inquiry.lead_status(engine, campaign, known_lead(engine, campaign, lead))
+        if as_json:
+            print_json(found)
+        else:
+            _show_lead(found)
+        return
+    providers = inquiry.provider_status(engine, campaign)
+    unknown = inquiry.unknown_lookups(engine, campaign)
+    if as_json:
+        print_json({"providers": providers, "unknown": unknown})
+        return
+    if not providers:
+        typer.echo("nobody was asked about a lead of this campaign yet")
+        return
+    console.print(table_of("Who was asked", [_shown(row) for row in providers]))
+    if unknown:
+        console.print(table_of("Of unknown fate", [_shown(row) for row in unknown]))
+        typer.echo("Look at the vendor's own list, then: leadflow enrich settle LOOKUP ask-again|give-up")
+
+
+@app.command()
+def run(campaign: Slug, as_json: Json = False) -> None:
+    """Ask about the campaign's recent leads whatever is due now, within its budgets, and fetch what is ready."""
+    from leadflow_pipeline.enrich.ordering import order_and_ask
+    from leadflow_pipeline.harvest.open_day import leads_of_open_day
+    from leadflow_pipeline.store.engine import get_engine
+
+    engine = get_engine()
+    reports = order_and_ask(engine, campaign, leads_of_open_day(engine, campaign, datetime.now(UTC)))
+    rows = [asdict(report) for report in reports]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        console.print(table_of("Asked", [_shown(row) for row in rows]))
+    else:
+        typer.echo(
+            "this campaign declares no provider: see enrichment.providers in `leadflow campaign schema`"
+        )
+
+
+@app.command()
+def types(
+    campaign: Annotated[str | None, typer.Argument(help="Show what this campaign declares.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show which kinds of provider there are, or those of a campaign, and which fields each gives."""
+    from leadflow_pipeline.enrich.inquiry import enrichment_types
+
+    rules = None
+    if campaign is not None:
+        from leadflow_pipeline.campaign import load
+        from leadflow_pipeline.store.engine import get_engine
+
+        rules = load(get_engine(), campaign).rules.enrichment
+    rows = enrichment_types(rules)
+    if as_json:
+        print_json(rows)
+        return
+    console.print(
+        table_of("Enrichment", [_shown({**row, "gives": ", ".join(row["gives"])}) for row in rows])
+        if rows
+        else "this campaign declares neither provider nor recipe"
+    )
+
+
+@app.command()
+def settle(
+    lookup: Annotated[int, typer.Argument(help="Number of a question of unknown fate.")],
+    decision: Annotated[
+        Decision, typer.Argument(help="ask-again: it may cost once more; give-up: without an answer.")
+    ],
+    actor: Annotated[str | None, typer.Option(help="Who decides; your account's name if left out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Settle a question that left and was not answered. Look at the vendor's own list of requests first."""
+    from leadflow_pipeline.store.engine import get_engine
+    from leadflow_pipeline.vendors import lookups
+
+    decided: Literal["ask-again", "give-up"] = "ask-again" if decision is Decision.ASK_AGAIN else "give-up"
+    lookups.settle(get_engine(), lookup, decided, actor or getpass.getuser())
+    if as_json:
+        print_json({"lookup_id": lookup, "decision": decided})
+    else:
+        typer.echo(f"lookup {lookup}: {decided}")
+
+
+def _lines_of(file: Path) -> list[str]:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PermanentError(
+            f"{file} cannot be read ({type(error).__name__}): name a text file in UTF-8"
+        ) from None
+    return [line for line in map(str.strip, text.splitlines()) if line]
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain values; None for what is missing."""
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A row for people: nothing where there is nothing, moments without fractions."""
+    return {name: _shown_value(value) for name, value in row.items()}
+
+
+def _shown_value(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else value
+
+
+def _show_lead(found: dict[str, Any]) -> None:
+    day, word = found["day"], found["enrichment_status"]
+    typer.echo(f"lead {found['lead_id']}: {f'{word} as of {day}' if day else 'in no enriched day yet'}")
+    if found["asked"]:
+        console.print(table_of("Who was asked", [_shown(row) for row in found["asked"]]))
+    said = [{"field": field, **who} for field, who in found["provenance"].items()]
+    if said:
+        console.print(table_of("Who said what", [_shown(row) for row in said]))

@@ -1,0 +1,44 @@
+"""Validation only: is this an address, is this a telephone number? For whoever has a list and no campaign.
+
+What belongs here: the checks of enrichment on plain lists of texts. What does not: the checks themselves. Offline:
+nobody is asked anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from leadflow_pipeline.enrich.email import judge_emails
+from leadflow_pipeline.enrich.phone import judge_phones
+
+EMAIL_COLUMNS = {
+    "email": "normalised", "email_status": "status", "email_reason": "reason", "email_suggestion": "suggestion",
+    "email_domain": "domain", "email_is_role": "is_role", "email_is_disposable": "is_disposable",
+    "email_is_free": "is_free",
+}  # fmt: skip
+PHONE_COLUMNS = {
+    "phone": "normalised", "phone_status": "status", "phone_country": "country", "phone_type": "type",
+}  # fmt: skip
+
+
+def validate_emails(
+    emails: Iterable[str], *, allow_test_domains: bool = False, free_mail_is_risky: bool = False
+) -> pd.DataFrame:
+    """A row for each address in order: given, normalised, status (valid, risky, invalid, missing), reason, suggestion,
+    domain, is_role, is_disposable, is_free."""
+    given = pd.Series(list(emails), dtype="str", name="given")
+    judged = judge_emails(given, allow_test_domains=allow_test_domains, free_mail_is_risky=free_mail_is_risky)
+    return pd.concat([given, judged[list(EMAIL_COLUMNS)].rename(columns=EMAIL_COLUMNS)], axis="columns")
+
+
+def validate_phones(phones: Iterable[str], *, country: str | None = None) -> pd.DataFrame:
+    """A row for each number in order: given, normalised (E.164), status (valid, invalid, missing), country, type.
+
+    `country` (ISO 3166-1 alpha-2) is where numbers written without + are dialled.
+    """
+    given = pd.Series(list(phones), dtype="str", name="given")
+    nowhere = pd.Series(None, index=given.index, dtype="str")
+    judged = judge_phones(given, nowhere, country)
+    return pd.concat([given, judged[list(PHONE_COLUMNS)].rename(columns=PHONE_COLUMNS)], axis="columns")

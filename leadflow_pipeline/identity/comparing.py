@@ -1,0 +1,261 @@
+"""How far the values of pairs agree: the level of each pair in each column.
+
+What belongs here: comparing texts, a whole array of pairs at once. What does not: what a level is worth.
+
+Texts are compared once for each distinct pair of them, and only where they are not equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from rapidfuzz import process
+from rapidfuzz.distance import OSA, JaroWinkler
+
+from leadflow_pipeline.identity.given_names import are_two_names, is_variant
+from leadflow_pipeline.identity.levels import CLOSE, DIFFERENT, PARTLY, SAME, UNLIKE
+from leadflow_pipeline.identity.numbering import (
+    MISSING,
+    Mask,
+    Outlines,
+    People,
+    Positions,
+    Texts,
+    may_be_within,
+    outlines_of,
+)
+
+Levels = npt.NDArray[np.int8]
+
+CLOSE_FROM, SIMILAR_FROM = 0.92, 0.80
+"""Jaro-Winkler similarities, as Winkler (1990) graded names of people."""
+KEPT_FROM = 0.75
+"""Share of a text that is kept, where the rest are slips of the keys."""
+MOST_SLIPS = 4
+"""In a text as long as an address; a pair with more is not looked at closely."""
+LENGTHS_OF_SHORT_FORMS = (1, 3, 4, 5)
+DAYS_IN_MONTH, DAYS_IN_YEAR = 31, 372
+
+
+@dataclass(frozen=True)
+class TextPairs:
+    """Distinct pairs of unequal texts, and their outlines."""
+
+    one: Texts
+    other: Texts
+    one_outlines: Outlines
+    other_outlines: Outlines
+
+    def at(self, positions: Positions) -> TextPairs:
+        """The pairs at these positions."""
+        return TextPairs(
+            self.one[positions],
+            self.other[positions],
+            self.one_outlines.taken(positions),
+            self.other_outlines.taken(positions),
+        )
+
+    @property
+    def shorter(self) -> npt.NDArray[np.int64]:
+        """Length of the shorter text of each pair."""
+        return np.minimum(self.one_outlines.lengths, self.other_outlines.lengths)
+
+    @property
+    def longer(self) -> npt.NDArray[np.int64]:
+        """Length of the longer text of each pair."""
+        return np.maximum(self.one_outlines.lengths, self.other_outlines.lengths)
+
+
+def levels_of(
+    people: People, column: str, left: Positions, right: Positions, *, with_column: str | None = None
+) -> Levels:
+    """The level of each pair in a column; -1 where either value is missing.
+
+    `with_column` names another column for the right people: the other name, where names may be swapped.
+    """
+    if column == "email":
+        return email_levels(people, left, right)
+    one, other = people.codes(column)[left], people.codes(with_column or column)[right]
+    levels = np.full(len(left), DIFFERENT, dtype=np.int8)
+    levels[one == other] = SAME
+    levels[(one < 0) | (other < 0)] = MISSING
+    compare = COMPARISONS.get(column)
+    unequal = np.flatnonzero(levels == DIFFERENT)
+    if compare is None or not len(unequal):
+        return levels
+    texts, outlines = people.texts(column), people.outlines(column)
+    pair_of, pairs = pd.factorize(one[unequal].astype(np.int64) * len(texts) + other[unequal])
+    first, second = pairs // len(texts), pairs % len(texts)
+    distinct = TextPairs(texts[first], texts[second], outlines.taken(first), outlines.taken(second))
+    levels[unequal] = compare(distinct)[pair_of]
+    return levels
+
+
+def email_levels(people: People, left: Positions, right: Positions) -> Levels:
+    """A few slips of the keys; the person's name at another place; another mailbox of the company; or neither.
+
+    Mailbox and domain must be close each by itself: colleagues share the domain, and a name stays with its bearer.
+    Two mailboxes of a company that both spell the last name, and bear the same number if any, are two spellings of
+    one (`j.berg@`, `berg.jana@`).
+    """
+    mailbox = levels_of(people, "mailbox", left, right)
+    one, other = people.company_mail[left], people.company_mail[right]
+    is_colleague = (one == other) & (one >= 0)
+    levels = np.where(mailbox == MISSING, MISSING, np.where(is_colleague, UNLIKE, DIFFERENT)).astype(np.int8)
+    known = np.flatnonzero((mailbox >= SAME) & (mailbox <= CLOSE))
+    domain = levels_of(people, "mail_domain", left[known], right[known])
+    levels[known[(mailbox[known] == SAME) & (domain == DIFFERENT)]] = PARTLY
+    levels[known[domain <= CLOSE]] = CLOSE
+    levels[known[(mailbox[known] == SAME) & (domain == SAME)]] = SAME
+    same_name = np.ones(len(left), dtype=bool)
+    for name in ("first_name", "last_name"):
+        codes = people.codes(name)
+        same_name &= (codes[left] == codes[right]) & (codes[left] >= 0)
+    namesakes = np.flatnonzero(is_colleague & (levels == UNLIKE) & same_name)
+    levels[namesakes[_both_spell_the_name(people, left[namesakes], right[namesakes])]] = PARTLY
+    return levels
+
+
+def _both_spell_the_name(people: People, left: Positions, right: Positions) -> Mask:
+    mailboxes, names = people.texts("mailbox"), people.texts("last_name")[people.codes("last_name")[left]]
+    one, other = (mailboxes[people.codes("mailbox")[side]] for side in (left, right))
+    same_number = _without(r"[^0-9]+", one) == _without(r"[^0-9]+", other)
+    spelt = [name in first and name in second for name, first, second in zip(names, one, other, strict=True)]
+    return np.array(spelt, dtype=bool) & same_number
+
+
+def compare_first_names(pairs: TextPairs) -> Levels:
+    """As other names; but two that are both names of their own differ, however alike, unless one stands for the
+    other."""
+    levels = compare_names(pairs)
+    both = list(zip(pairs.one.tolist(), pairs.other.tolist(), strict=True))
+    levels[[is_variant(one, other) for one, other in both]] = PARTLY
+    levels[[are_two_names(one, other) for one, other in both]] = DIFFERENT
+    return levels
+
+
+def compare_names(pairs: TextPairs) -> Levels:
+    """Nearly the same (a slip of the keys, two in a long name, letters jumbled); an initial or the beginning; alike."""
+    levels = np.full(len(pairs.one), DIFFERENT, dtype=np.int8)
+    one, other = pairs.one_outlines, pairs.other_outlines
+    is_within = (one.letters & ~other.letters == 0) | (other.letters & ~one.letters == 0)
+    for position in np.flatnonzero(is_within & np.isin(pairs.shorter, LENGTHS_OF_SHORT_FORMS)):
+        if _is_beginning(pairs.one[position], pairs.other[position]):
+            levels[position] = PARTLY
+    likely = np.flatnonzero(may_be_within(MOST_SLIPS, one, other) & (pairs.shorter >= 3))
+    some = pairs.at(likely)
+    similarity, edits = _similarities(some, SIMILAR_FROM), _edits(some, 2)
+    is_close = (edits <= 1) | ((edits <= 2) & (some.shorter >= 8)) | (similarity >= CLOSE_FROM)
+    is_unlike = (similarity >= SIMILAR_FROM) & (levels[likely] == DIFFERENT)
+    levels[likely[is_unlike]] = UNLIKE
+    levels[likely[is_close]] = CLOSE
+    for position in np.flatnonzero((one.letters == other.letters) & (one.lengths == other.lengths)):
+        if len(pairs.one[position]) >= 4 and sorted(pairs.one[position]) == sorted(pairs.other[position]):
+            levels[position] = CLOSE
+    return levels
+
+
+def compare_mailboxes(pairs: TextPairs) -> Levels:
+    """A few slips of the keys. Where only numbers differ, somebody numbered them on purpose."""
+    levels = np.full(len(pairs.one), DIFFERENT, dtype=np.int8)
+    close = np.flatnonzero(_are_close(pairs))
+    one, other = (_without(r"[0-9]+", texts[close]) for texts in (pairs.one, pairs.other))
+    levels[close] = np.where(one == other, UNLIKE, CLOSE)
+    return levels
+
+
+def compare_mail_domains(pairs: TextPairs) -> Levels:
+    """A few slips of the keys before the ending, which is too much alike among domains to count."""
+    levels = np.full(len(pairs.one), DIFFERENT, dtype=np.int8)
+    one, other = (_without(r"\.[^.]*$", texts) for texts in (pairs.one, pairs.other))
+    stems = TextPairs(
+        one, other, outlines_of(pd.Series(one, dtype="str")), outlines_of(pd.Series(other, dtype="str"))
+    )
+    levels[_are_close(stems)] = CLOSE
+    return levels
+
+
+def compare_digits(pairs: TextPairs) -> Levels:
+    """One digit wrong, left out or swapped with its neighbour; two."""
+    edits = _edits(pairs, 2)
+    levels = np.full(len(pairs.one), DIFFERENT, dtype=np.int8)
+    levels[edits == 2] = PARTLY
+    levels[edits <= 1] = CLOSE
+    return levels
+
+
+def compare_dates(pairs: TextPairs) -> Levels:
+    """One digit wrong; two, or two of year, month and day alike, or within a month; within a year."""
+    left, right = (
+        pd.Series(dates, dtype="str").astype("int64").to_numpy() for dates in (pairs.one, pairs.other)
+    )
+    alike = [
+        left // 10_000 == right // 10_000,
+        left // 100 % 100 == right // 100 % 100,
+        left % 100 == right % 100,
+    ]
+    apart = np.abs(_rough_days(left) - _rough_days(right))
+    edits = _edits(pairs, 2)
+    levels = np.full(len(pairs.one), DIFFERENT, dtype=np.int8)
+    levels[apart <= DAYS_IN_YEAR] = UNLIKE
+    levels[(np.sum(alike, axis=0) >= 2) | (apart <= DAYS_IN_MONTH) | (edits == 2)] = PARTLY
+    levels[edits <= 1] = CLOSE
+    return levels
+
+
+def compare_texts(pairs: TextPairs) -> Levels:
+    """A few slips of the keys."""
+    return np.where(_are_close(pairs), CLOSE, DIFFERENT).astype(np.int8)
+
+
+COMPARISONS: dict[str, Callable[[TextPairs], Levels]] = {
+    "first_name": compare_first_names,
+    "last_name": compare_names,
+    "mailbox": compare_mailboxes,
+    "mail_domain": compare_mail_domains,
+    "birth_date": compare_dates,
+    **dict.fromkeys(("phone", "postcode", "identifier"), compare_digits),
+    **dict.fromkeys(("street", "address_2", "city", "company"), compare_texts),
+}
+"""Columns without one are the same or different."""
+
+
+def _is_beginning(one: str, other: str) -> bool:
+    short, long = (one, other) if len(one) <= len(other) else (other, one)
+    return long.startswith(short)
+
+
+def _without(pattern: str, texts: Texts) -> Texts:
+    return pd.Series(texts, dtype="str").str.replace(pattern, "", regex=True).to_numpy(dtype=object)
+
+
+def _rough_days(dates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Days since the year 0 with months of equal length: what is written need not be a day of the calendar."""
+    return dates // 10_000 * 372 + dates // 100 % 100 * 31 + dates % 100
+
+
+def _are_close(pairs: TextPairs) -> Mask:
+    """Whether a few slips of the keys make one of the other."""
+    is_close = np.zeros(len(pairs.one), dtype=bool)
+    likely = np.flatnonzero(may_be_within(MOST_SLIPS, pairs.one_outlines, pairs.other_outlines))
+    some = pairs.at(likely)
+    edits = _edits(some, MOST_SLIPS)
+    is_similar = (edits <= MOST_SLIPS) & (_similarities(some, CLOSE_FROM) >= CLOSE_FROM)
+    is_close[likely] = is_similar | (edits <= (1 - KEPT_FROM) * some.longer)
+    return is_close
+
+
+def _similarities(pairs: TextPairs, least: float) -> npt.NDArray[np.float32]:
+    """Jaro-Winkler similarities; 0 below `least`."""
+    return process.cpdist(
+        pairs.one, pairs.other, scorer=JaroWinkler.similarity, dtype=np.float32, score_cutoff=least
+    )
+
+
+def _edits(pairs: TextPairs, most: int) -> npt.NDArray[np.uint8]:
+    """Letters added, left out, replaced, or swapped with their neighbour; `most` + 1 for more than `most`."""
+    return process.cpdist(pairs.one, pairs.other, scorer=OSA.distance, dtype=np.uint8, score_cutoff=most)

@@ -1,0 +1,89 @@
+"""The service as one application, and the process that serves it.
+
+What belongs here: composing routers, and starting. What does not: any route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from leadflow_pipeline.service import problems
+from leadflow_pipeline.service.deliveries import Delivery, Fate, forget_old_ids, take_in_deliveries
+from leadflow_pipeline.service.delivery_queue import DeliveryQueue
+from leadflow_pipeline.service.health import health_router
+from leadflow_pipeline.service.intake import intake_router
+from leadflow_pipeline.service.problems import NOT_NOW
+from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store.engine import get_engine
+
+log = logging.getLogger(__name__)
+
+BETWEEN_CLEANINGS = timedelta(hours=1)
+SECONDS_TO_FINISH = 10
+
+
+def build_app(
+    engine_of: Callable[[], Engine] = get_engine, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> FastAPI:
+    """The application. It asks for its engine when it needs it, so it starts while the database is down."""
+
+    def store(deliveries: Sequence[Delivery]) -> list[Fate]:
+        return take_in_deliveries(engine_of(), deliveries, now())
+
+    queue = DeliveryQueue(store)
+
+    @asynccontextmanager
+    async def at_work(_: FastAPI) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(queue.work()), asyncio.create_task(_clean(engine_of, now))]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    app = FastAPI(title="leadflow", lifespan=at_work, redirect_slashes=False)
+    problems.register(app)
+    app.include_router(intake_router(engine_of, queue, now))
+    app.include_router(health_router(engine_of))
+    return app
+
+
+def server_of(app: FastAPI, host: str, port: int) -> uvicorn.Server:
+    """A server that is not running yet. Port 0: any that is free."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            http="h11",  # the same parser and loop, whatever else is installed
+            loop="asyncio",
+            ws="none",
+            access_log=False,  # addresses of people, and nothing that the database does not know better
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=SECONDS_TO_FINISH,
+        )
+    )
+
+
+def serve(host: str | None = None, port: int | None = None) -> None:
+    """Serves until a signal says stop; requests under way are finished first."""
+    settings = get_settings()
+    server_of(build_app(), host or settings.service_host, port or settings.service_port).run()
+
+
+async def _clean(engine_of: Callable[[], Engine], now: Callable[[], datetime]) -> None:
+    """Forgets old ids from time to time; a database that is down is met again the next time."""
+    while True:
+        try:
+            await asyncio.to_thread(lambda: forget_old_ids(engine_of(), now()))
+        except NOT_NOW as error:
+            log.warning("old webhook ids were not removed (%s)", type(error).__name__)
+        await asyncio.sleep(BETWEEN_CLEANINGS.total_seconds())

@@ -1,0 +1,89 @@
+"""Which webhooks there are, and the keys that open them.
+
+What belongs here: from an address to a webhook source of a campaign file and its secrets. What does not: judging a
+signature.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+from fastapi.concurrency import run_in_threadpool
+from sqlalchemy import Engine
+
+from leadflow_pipeline.campaign import campaign_status, load
+from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.harvest.sources.webhook import WebhookSource
+from leadflow_pipeline.service.problems import SECONDS_TO_RETRY_AFTER, Problem
+from leadflow_pipeline.service.signatures import key_of
+from leadflow_pipeline.settings import secret
+
+log = logging.getLogger(__name__)
+
+SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+TRUSTED_FOR = timedelta(seconds=2)
+"""How soon a changed campaign file counts. Asking the database for every delivery would double what one costs."""
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """A webhook source of a campaign, and the keys that open it."""
+
+    source: WebhookSource
+    keys: tuple[bytes, ...]
+    is_closed: bool
+    """The campaign is archived."""
+
+
+class Entrances:
+    """The entrances that were asked for lately, and the database for the others."""
+
+    def __init__(self, engine_of: Callable[[], Engine], now: Callable[[], datetime]) -> None:
+        self._engine_of = engine_of
+        self._now = now
+        self._known: dict[tuple[str, str | None], tuple[datetime, Entrance]] = {}
+
+    async def find(self, campaign: str, source: str | None) -> Entrance | None:
+        """The webhook source meant: the one named, or the campaign's only one. None where there is none.
+
+        Raises Problem (503) where its secrets cannot be had: the sender may be in the right, so it is to come again.
+        """
+        address = (campaign, source)
+        if address in self._known and self._now() - self._known[address][0] < TRUSTED_FOR:
+            return self._known[address][1]
+        self._known.pop(address, None)
+        found = await run_in_threadpool(self._look_up, campaign, source)
+        if found is not None:  # only what there is: nobody can fill the memory with what there is not
+            self._known[address] = (self._now(), found)
+        return found
+
+    def _look_up(self, campaign: str, source: str | None) -> Entrance | None:
+        if not SLUG.fullmatch(campaign):
+            return None
+        engine = self._engine_of()
+        try:
+            sources = load(engine, campaign).rules.sources
+            is_closed = campaign_status(engine, campaign) == "archived"
+        except PermanentError:
+            return None
+        webhooks = [
+            each for each in sources if isinstance(each, WebhookSource) and source in (None, each.name)
+        ]
+        if len(webhooks) != 1:
+            return None
+        try:
+            keys = tuple(key_of(secret(name)) for name in webhooks[0].secrets_from)
+        except PermanentError as error:
+            log.error("webhooks of campaign %s cannot be verified: %s", campaign, error)
+            raise Problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "this address is not set up yet: send it again later",
+                {"Retry-After": SECONDS_TO_RETRY_AFTER},
+            ) from None
+        return Entrance(webhooks[0], keys, is_closed)

@@ -1,0 +1,29 @@
+"""Is it alive, and can it work: `/health/live` and `/health/ready`, for supervisors and load balancers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+from sqlalchemy import Engine, select
+
+from leadflow_pipeline.store.schema import webhook_deliveries
+
+
+def health_router(engine_of: Callable[[], Engine]) -> APIRouter:
+    """The routes, over an engine."""
+    router = APIRouter(prefix="/health", tags=["health"])
+
+    @router.get("/live")
+    async def live() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "alive"}
+
+    @router.get("/ready")
+    def ready() -> dict[str, str]:
+        """The database answers and has our tables; 503 where it does not."""
+        with engine_of().connect() as connection:
+            connection.execute(select(webhook_deliveries.c.webhook_id).limit(1))
+        return {"status": "ready"}
+
+    return router

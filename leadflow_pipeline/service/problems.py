@@ -1,0 +1,127 @@
+"""How the service says no: `application/problem+json` (RFC 9457), one plain sentence, nothing of what was sent.
+
+What belongs here: the shape of every answer that is no success, and keeping the unexpected out of the logs but for its
+kind and place. What does not: deciding what is a problem.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from leadflow_pipeline.errors import TransientError
+
+log = logging.getLogger(__name__)
+
+SECONDS_TO_RETRY_AFTER = "10"
+NOT_NOW: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolTimeout, TransientError)
+"""The database is down, busy or restarting: the sender comes again, and nothing is lost."""
+
+
+class Problem(Exception):
+    """An answer other than success: a status and one plain sentence."""
+
+    def __init__(self, status: HTTPStatus, sentence: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+        self.headers = dict(headers or {})
+
+
+def not_now() -> Problem:
+    """503: whoever asks is to come again."""
+    sentence = "the database does not answer: send it again later"
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": SECONDS_TO_RETRY_AFTER})
+
+
+def register(app: FastAPI) -> None:
+    """Gives every refusal of the app the same shape."""
+    app.add_exception_handler(Problem, _of_problem)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(RequestValidationError, _of_validation)
+    app.add_middleware(_Unexpected)
+
+
+async def _of_problem(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)  # noqa: S101 - registered for it
+    return _answer(error)
+
+
+async def _of_http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    status = HTTPStatus(error.status_code)
+    return _answer(Problem(status, SENTENCES.get(status, status.description or status.phrase), error.headers))
+
+
+async def _of_validation(_: Request, __: Exception) -> JSONResponse:
+    return _answer(
+        Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "a parameter of the address is not as documented: see /docs")
+    )
+
+
+SENTENCES = {
+    HTTPStatus.NOT_FOUND: "there is nothing at this address: see /docs",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this address is not asked that way: see /docs",
+}
+
+
+def _answer(problem: Problem) -> JSONResponse:
+    content: dict[str, Any] = {
+        "type": "about:blank",
+        "title": problem.status.phrase,
+        "status": problem.status.value,
+        "detail": problem.sentence,
+    }
+    return JSONResponse(
+        content, problem.status.value, headers=problem.headers, media_type="application/problem+json"
+    )
+
+
+class _Unexpected:
+    """The outermost layer: turns errors into answers, and logs what nobody foresaw by kind and place alone.
+
+    A server's own traceback would hold the message, and a message may hold a lead.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:  # whatever it is, the sender gets an answer
+            if scope["type"] != "http":
+                raise
+            problem = _unexpected(error)
+            if not has_begun:  # else the connection is closed in the middle of the answer, which says enough
+                await _answer(problem)(scope, receive, send)
+
+
+def _unexpected(error: Exception) -> Problem:
+    is_connection_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    if isinstance(error, NOT_NOW) or is_connection_lost:
+        log.warning("the database does not answer (%s)", type(error).__name__)
+        return not_now()
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    log.error("%s in %s, line %s", type(error).__name__, place.filename, place.lineno)
+    return Problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here, and was noted: send it again later"
+    )

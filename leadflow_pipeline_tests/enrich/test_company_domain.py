@@ -1,0 +1,59 @@
+"""The domain a company owns, by the public suffix list and never by a fetch."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from leadflow_pipeline.enrich.company_domain import company_domains, registrable_domains
+
+
+@pytest.mark.parametrize(
+    ("host", "domain"),
+    [
+        ("acme.com", "acme.com"),
+        ("www2.eu.acme.com", "acme.com"),
+        ("shop.acme.co.uk", "acme.co.uk"),
+        ("acme.com.au", "acme.com.au"),
+        ("a.b.acme.kawasaki.jp", "b.acme.kawasaki.jp"),
+        ("www.city.kawasaki.jp", "city.kawasaki.jp"),
+        ("ACME.com", "acme.com"),
+        ("acme.github.io", "acme.github.io"),
+        ("shop.acme.example", "acme.example"),
+        ("bücher.de", "xn--bcher-kva.de"),
+        ("com", None),
+        ("co.uk", None),
+        ("github.io", None),
+        ("localhost", None),
+        ("192.0.2.1", None),
+        ("[192.0.2.1]", None),
+        ("", None),
+        ("a..b", None),
+        ("\u200d.com", None),
+    ],
+)
+def test_registrable(host, domain):
+    found = registrable_domains(pd.Series([host], dtype="str"))[0]
+    assert (None if pd.isna(found) else found) == domain
+
+
+@pytest.mark.parametrize(
+    ("website", "email_domain", "is_personal", "domain"),
+    [
+        ("acme.com/de/team", "mail.other.com", False, "acme.com"),
+        (None, "mail.acme.co.uk", False, "acme.co.uk"),
+        (None, "gmail.com", True, None),
+        ("linkedin.com/company/acme", "acme.com", False, "acme.com"),
+        ("apps.apple.com/app/acme", None, None, None),
+        ("apple.com", "gmail.com", True, "apple.com"),
+        (None, None, None, None),
+    ],
+)
+def test_the_website_goes_before_the_address(website, email_domain, is_personal, domain):
+    found = company_domains(
+        pd.Series([website], index=[7], dtype="str"),
+        pd.Series([email_domain], index=[7], dtype="str"),
+        pd.Series([is_personal], index=[7], dtype="boolean"),
+    )
+    assert found.index.tolist() == [7]
+    assert (None if pd.isna(found[7]) else found[7]) == domain

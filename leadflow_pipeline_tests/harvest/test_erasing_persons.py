@@ -1,0 +1,201 @@
+"""One address erases the person: every lead, address, record and answer known to be the same. Everybody is invented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sqlalchemy import Engine, insert, select, text
+
+from leadflow_pipeline.campaign import load, register
+from leadflow_pipeline.harvest.erasing import erase_person
+from leadflow_pipeline.harvest.importing import import_file
+from leadflow_pipeline.harvest.plan import plan_harvested, read_records
+from leadflow_pipeline.store.facts import read_source_records
+from leadflow_pipeline.store.frames import conform, empty
+from leadflow_pipeline.store.keys import address_key
+from leadflow_pipeline.store.partitions import replace_partitions
+from leadflow_pipeline.store.schema import (
+    account_leads,
+    accounts,
+    harvested_leads,
+    lead_aliases,
+    match_reviews,
+    metadata,
+    person_aliases,
+    person_leads,
+    persons,
+    suppressions,
+    vendor_lookups,
+)
+
+CAMPAIGN = """\
+campaign: {slug}
+name: Any
+sender: {{name: Ida Example, email: ida@sender.example.org}}
+postal_address: 1 Test Street, 10115 Berlin, Germany
+time_zone: UTC
+sources:
+  - name: list
+    mapping: {{email: email, phone: phone, full_name: name}}
+    day: {{column: received}}
+"""
+ROWS = {
+    "spring": "anna@leads.example,,Anna Berg\n,+493023125001,Anna Berg\nbruno@leads.example,,Bruno Klein\n",
+    "autumn": "a.berg@firma.example,,Anna Berg\ninfo@firma.example,,Anna Berg\n"
+    "carla@leads.example,,see info@firma.example\n",
+}
+DAY = pd.Timestamp("2026-05-01")
+
+
+@pytest.fixture
+def lead(engine: Engine, tmp_path: Path) -> Callable[[str], tuple[str, str]]:
+    """Imports and harvests both campaigns; gives the lead with an address or phone."""
+    for slug, rows in ROWS.items():
+        register(engine, CAMPAIGN.format(slug=slug), f"{slug}.yaml")
+        path = tmp_path / f"{slug}.csv"
+        lines = [f"{row},2026-05-01" for row in rows.splitlines()]
+        path.write_text("\n".join(["email,phone,name,received", *lines]), encoding="utf-8")
+        import_file(engine, slug, path)
+        sources = load(engine, slug).rules.sources
+        mapped, _ = read_records(slug, read_source_records(engine, slug, [DAY.date()]), sources)
+        rows_of_day = conform(
+            plan_harvested(mapped, empty(harvested_leads), sources),
+            harvested_leads,
+            campaign=slug,
+            campaign_version=1,
+        )
+        replace_partitions(
+            engine, harvested_leads, slug, [DAY.date()], rows_of_day, campaign_version=1, run_id="test"
+        )
+
+    def find(known_by: str) -> tuple[str, str]:
+        query = select(harvested_leads.c.campaign, harvested_leads.c.lead_id).where(
+            (harvested_leads.c.email == known_by) | (harvested_leads.c.phone == known_by)
+        )
+        with engine.connect() as connection:
+            return tuple(connection.execute(query).one())  # type: ignore[return-value]
+
+    return find
+
+
+def test_one_address_erases_the_person(engine: Engine, lead: Callable[[str], tuple[str, str]]) -> None:
+    anna, phone_only = lead("anna@leads.example"), lead("+493023125001")
+    other, role, bruno = lead("a.berg@firma.example"), lead("info@firma.example"), lead("bruno@leads.example")
+    with engine.begin() as connection:
+        connection.execute(insert(persons), [{"person_id": "p"}, {"person_id": "q"}])
+        connection.execute(insert(person_aliases).values(person_id="former", alias_of="p"))
+        connection.execute(
+            insert(person_leads),
+            [
+                {
+                    "campaign": slug,
+                    "lead_id": lead_id,
+                    "person_id": person,
+                    "match_probability": 1,
+                    "evidence": [],
+                }
+                for (slug, lead_id), person in ((anna, "p"), (other, "p"), (role, "p"), (bruno, "q"))
+            ],
+        )
+        connection.execute(
+            insert(lead_aliases).values(
+                campaign="spring", day=DAY, lead_id=phone_only[1], alias_of=anna[1], match_probability=0.97,
+                evidence=["phone"], campaign_version=1,
+            )
+        )  # fmt: skip
+        names = sorted(["/".join(anna), "/".join(bruno)])
+        connection.execute(
+            insert(match_reviews).values(
+                kind="person", left_id=names[0], right_id=names[1], match_probability=0.6, evidence=[]
+            )
+        )
+        kept = {"name_key": "x", "phone": "+493023125001"}
+        connection.execute(
+            insert(accounts),
+            [{"account_id": "hers", "name": "Berg", **kept}, {"account_id": "both", "name": "Firma", **kept}],
+        )
+        connection.execute(
+            insert(account_leads),
+            [
+                {"campaign": slug, "lead_id": lead_id, "account_id": account, "evidence": []}
+                for (slug, lead_id), account in ((anna, "hers"), (other, "both"), (bruno, "both"))
+            ],
+        )
+        asked = {"provider": "clearbit", "vendor": "clearbit", "state": "planned"}
+        connection.execute(
+            insert(vendor_lookups),
+            [
+                {"campaign": anna[0], "lead_id": anna[1], "subject_key": "1", "question": {"id": 1}, **asked},
+                {
+                    "campaign": "spring",
+                    "lead_id": "x",
+                    "subject_key": "2",
+                    "question": {"q": "A.Berg@firma.example"},
+                    **asked,
+                },
+                {
+                    "campaign": bruno[0],
+                    "lead_id": bruno[1],
+                    "subject_key": "3",
+                    "question": {"q": "bruno@leads.example"},
+                    **asked,
+                },
+            ],
+        )
+
+    report = erase_person(engine, "a.berg@firma.example", actor="ida")
+
+    assert report.rows["source_records"] == 4, "also the record that has no address"
+    assert report.rows["vendor_lookups"] == 2
+    with engine.connect() as connection:
+        left = {table.name: str(connection.execute(select(table)).all()) for table in metadata.sorted_tables}
+        for table in (
+            "persons",
+            "person_aliases",
+            "person_leads",
+            "match_reviews",
+            "lead_aliases",
+            "account_leads",
+        ):
+            assert not [
+                word
+                for word in ("'p'", "former", anna[1], other[1], role[1], phone_only[1])
+                if word in left[table]
+            ], table
+        assert connection.execute(text("SELECT account_id, phone FROM leadflow.accounts")).all() == [
+            ("both", None)
+        ]
+        suppressed = set(connection.scalars(select(suppressions.c.subject)))
+    assert suppressed == {
+        address_key(address)
+        for address in ("anna@leads.example", "a.berg@firma.example", "info@firma.example")
+    }
+    told = " ".join(left.values()).lower()
+    assert not [word for word in ("anna", "berg@", "3023125001") if word in told]
+    assert "carla@leads.example" in told, "who only names the shared mailbox is somebody else"
+    assert "bruno@leads.example" in told
+    assert erase_person(engine, "a.berg@firma.example", actor="ida").rows == {}
+
+
+def test_what_others_tell_under_a_shared_mailbox_still_comes_in(
+    engine: Engine, lead: Callable[[str], tuple[str, str]], tmp_path: Path
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(insert(persons).values(person_id="p"))
+        rows = [lead("a.berg@firma.example"), lead("info@firma.example")]
+        connection.execute(
+            insert(person_leads),
+            [
+                {"campaign": slug, "lead_id": name, "person_id": "p", "match_probability": 1, "evidence": []}
+                for slug, name in rows
+            ],
+        )
+    erase_person(engine, "a.berg@firma.example", actor="ida")
+    path = tmp_path / "later.csv"
+    later = ["info@firma.example,,Dora,2026-05-02", "a.berg@firma.example,,Anna,2026-05-02"]
+    path.write_text("\n".join(["email,phone,name,received", *later]), encoding="utf-8")
+    report = import_file(engine, "autumn", path)
+    assert (report.new, report.erased) == (1, 1)

@@ -1,0 +1,201 @@
+"""Webhooks on a real socket: what comes in, what is refused, and that nothing comes in twice."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, create_engine, insert, make_url, select, text
+
+from leadflow_pipeline.campaign import register, set_status
+from leadflow_pipeline.harvest.door import ERASURE
+from leadflow_pipeline.service.deliveries import KEPT, forget_old_ids
+from leadflow_pipeline.service.entrances import TRUSTED_FOR
+from leadflow_pipeline.store.keys import address_key
+from leadflow_pipeline.store.schema import source_records, suppressions, webhook_deliveries
+from leadflow_pipeline_tests.service.senders import (
+    CAMPAIGN,
+    IDA,
+    OLD_SECRET,
+    Sender,
+    count,
+    signed,
+    stored_ids,
+)
+
+
+def test_a_lead_is_in_the_database_once_it_is_acknowledged(sender: Sender, engine: Engine) -> None:
+    before = datetime.now(UTC)
+    answer = sender.send([IDA, {"contact": {"email": "otto@leads.example"}, "tags": ["a", "b"], "n": 1.50}])
+    assert (answer.status_code, answer.json()) == (202, {"id": "msg_1", "leads": 2})
+    with engine.connect() as connection:
+        rows = connection.execute(select(source_records).order_by(source_records.c.row_number)).all()
+    assert [row.payload for row in rows] == [
+        {"contact.email": "ida@leads.example", "contact.name": "Ida Example", "company.name": "Example Ltd"},
+        {"contact.email": "otto@leads.example", "tags": '["a", "b"]', "n": "1.5"},
+    ]
+    assert {(row.source, row.origin) for row in rows} == {("form", "webhook msg_1")}
+    assert all(before <= row.occurred_at <= datetime.now(UTC) for row in rows)
+
+
+def test_the_same_id_again_changes_nothing_and_with_another_body_it_is_refused(
+    sender: Sender, engine: Engine
+) -> None:
+    first = sender.send(IDA)
+    again = sender.send(IDA, secret=OLD_SECRET, at=datetime.now(UTC) - timedelta(minutes=4))
+    assert (again.status_code, again.json()) == (200, first.json())
+    other = sender.send({**IDA, "plan": "gold"})
+    assert other.status_code == 409
+    assert other.headers["content-type"] == "application/problem+json"
+    assert (count(engine), count(engine, webhook_deliveries)) == (1, 1)
+    assert sender.send(IDA, "msg_2").status_code == 202
+    assert (count(engine), count(engine, webhook_deliveries)) == (1, 2)
+
+
+def test_fifty_times_at_once_is_one_lead(sender: Sender, engine: Engine) -> None:
+    with ThreadPoolExecutor(50) as senders:
+        answers = list(senders.map(lambda _: sender.send(IDA), range(50)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 49 + [202]
+    assert len({answer.text for answer in answers}) == 1
+    assert (count(engine), count(engine, webhook_deliveries)) == (1, 1)
+
+
+def test_whoever_cannot_sign_learns_nothing(sender: Sender, engine: Engine) -> None:
+    register(
+        engine, CAMPAIGN.replace("campaign: fair", "campaign: other").replace("form", "first"), "other.yaml"
+    )
+    answers = [
+        sender.send(IDA, headers={"webhook-signature": "v1,AAAA"}),
+        sender.send(IDA, headers={"webhook-timestamp": "1"}),
+        sender.send(IDA, headers={"webhook-id": "another"}),
+        sender.send(IDA, at=datetime.now(UTC) - timedelta(minutes=6)),
+        sender.send(IDA, path="/webhooks/lead/nobody"),
+        sender.send(IDA, path="/webhooks/lead/fair/nothing"),
+        sender.send(IDA, path="/webhooks/lead/Fair'%00--"),
+        sender.client.post("/webhooks/lead/fair", json=IDA),
+        sender.send(IDA, path="/webhooks/lead/other?source=form"),
+    ]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.text for answer in answers}) == 1
+    assert "ida" not in answers[0].text
+    assert count(engine) == 0
+
+
+def test_the_source_may_be_named_in_either_way(sender: Sender, engine: Engine) -> None:
+    source = CAMPAIGN.partition("sources:\n")[2]
+    register(engine, CAMPAIGN + source.replace("name: form", "name: chat"), "fair.yaml")
+    assert sender.send(IDA).status_code == 401
+    assert sender.send(IDA, "msg_1", path="/webhooks/lead/fair?source=chat").status_code == 202
+    assert sender.send(IDA, "msg_2", path="/webhooks/lead/fair/form").status_code == 202
+    with engine.connect() as connection:
+        assert set(connection.scalars(select(source_records.c.source))) == {"chat", "form"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b'{"a": "\xff"}', 400),
+        (b"[" * 100_000, 422),
+        (b'{"a":' * 40 + b"1" + b"}" * 40, 422),
+        (b"[]", 422),
+        (b"7", 422),
+        (b'[{"email": "a@leads.example"}, null]', 422),
+        (json.dumps([{"n": n} for n in range(1_001)]).encode(), 422),
+        (json.dumps({f"column {n}": n for n in range(501)}).encode(), 422),
+        (b" " * (256 << 10) + b"{}", 413),
+    ],
+    ids=lambda value: repr(value[:12]) if isinstance(value, bytes) else None,
+)
+def test_a_body_that_is_no_leads_is_refused_with_a_reason(
+    sender: Sender, engine: Engine, body: bytes, status: int
+) -> None:
+    answer = sender.send(body)
+    assert answer.status_code == status
+    assert answer.json()["detail"]
+    assert (count(engine), stored_ids(engine)) == (0, set())
+
+
+def test_a_body_without_a_stated_length_is_cut_off_too(sender: Sender, engine: Engine) -> None:
+    blocks = (b" " * 4_096 for _ in range(1_000))
+    answer = sender.client.post("/webhooks/lead/fair", content=blocks, headers=signed(b"", "msg_1"))
+    assert answer.status_code == 413
+    assert sender.send(IDA, headers={"content-encoding": "gzip"}).status_code == 415
+    assert count(engine) == 0
+
+
+def test_what_is_odd_but_json_comes_in(sender: Sender, engine: Engine) -> None:
+    body = (
+        b'\xef\xbb\xbf{"contact": {"email": "ida@leads.example", "name": "\\ud83d half \\u0000"}, "n": 1e999, '
+        b'"i": ' + b"9" * 5_000 + b', "not": NaN, "": 1, "plan": "a", "plan": "b", "contact.email": "x"}'
+    )
+    assert sender.send(body).status_code == 202
+    with engine.connect() as connection:
+        payload = connection.scalars(select(source_records.c.payload)).one()
+    assert payload["contact.name"] == "? half ␀"
+    assert payload["n"] == "1e999"
+    assert len(payload["i"]) == 5_000
+    assert payload["contact.email (2)"] == "x"
+
+
+def test_a_lead_that_asked_to_be_forgotten_is_acknowledged_and_not_kept(
+    sender: Sender, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        subject = address_key("ida@leads.example")
+        connection.execute(insert(suppressions).values(scope="address", subject=subject, reason=ERASURE))
+    assert sender.send(IDA).status_code == 202
+    assert count(engine) == 0
+
+
+def test_an_archived_campaign_says_stop_and_a_missing_secret_later(
+    sender: Sender, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_status(engine, "fair", "archived", actor="test")
+    assert sender.send(IDA).status_code == 410
+    set_status(engine, "fair", "paused", actor="test")
+    sender.clock.ahead += TRUSTED_FOR
+    assert sender.send(IDA).status_code == 202
+    monkeypatch.delenv("LEADFLOW_FAIR_HOOK_OLD")
+    sender.clock.ahead += TRUSTED_FOR
+    answer = sender.send(IDA)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+
+
+def test_ids_are_kept_for_a_week_and_then_forgotten(sender: Sender, engine: Engine) -> None:
+    sender.send(IDA)
+    now = datetime.now(UTC)
+    assert forget_old_ids(engine, now + timedelta(days=7)) == 0
+    assert forget_old_ids(engine, now + KEPT + timedelta(minutes=1)) == 1
+
+
+def test_health_and_refusals_have_one_shape(sender: Sender) -> None:
+    assert sender.client.get("/health/live").json() == {"status": "alive"}
+    assert sender.client.get("/health/ready").json() == {"status": "ready"}
+    for answer, status in (
+        (sender.client.get("/nothing"), 404),
+        (sender.client.get("/webhooks/lead/fair"), 405),
+    ):
+        assert (answer.status_code, answer.json()["status"]) == (status, status)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_while_the_database_is_down_the_sender_is_to_come_again(
+    sender: Sender, database_url: str, server_url: str
+) -> None:
+    name = make_url(database_url).database
+    server = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+        stop = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+        connection.execute(stop, {"name": name})
+        for answer in (sender.send(IDA), sender.client.get("/health/ready")):
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+            assert answer.json()["detail"] == "the database does not answer: send it again later"
+        assert sender.client.get("/health/live").status_code == 200
+        connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
+    server.dispose()
+    assert sender.send(IDA).status_code == 202
