@@ -10,10 +10,13 @@ from typing import Any
 
 from leadflow_pipeline.campaign.checks import ENRICHED_FIELDS, SHIPPED_SEQUENCES
 from leadflow_pipeline.campaign.model import Campaign
-from leadflow_pipeline.harvest.rules import LEAD_FIELDS
+from leadflow_pipeline.harvest.rules import FIELDS_OF
 from leadflow_pipeline.harvest.sources import KINDS
 from leadflow_pipeline.route.rules import DEFAULT_INTENT_SIGNALS
 from leadflow_pipeline.score.rules import ScoreRules
+
+MAPPED_FIELDS = tuple(dict.fromkeys(field for fields in FIELDS_OF.values() for field in fields))
+"""Of leads, events and outcomes alike: a schema cannot say which, the checks can."""
 
 CUSTOM = {"pattern": r"^custom\.[a-z][a-z0-9_]*$"}
 
@@ -24,9 +27,8 @@ def campaign_json_schema() -> dict[str, Any]:
     definitions = schema["$defs"]
     for kind in KINDS.values():
         source = definitions[kind.__name__]["properties"]
-        for section in ("mapping", "constants", "defaults"):
-            source[section]["propertyNames"] = _words_or_custom((*LEAD_FIELDS, "source_key"))
-        source["missing_by_field"]["propertyNames"] = _words_or_custom(LEAD_FIELDS)
+        for section in ("mapping", "constants", "defaults", "missing_by_field", "meanings"):
+            source[section]["propertyNames"] = _words_or_custom((*MAPPED_FIELDS, "source_key"))
     scoring = definitions["ScoreRules"]["properties"]
     scoring["points"]["propertyNames"] = {"enum": list(ScoreRules().points)}
     scoring["caps"]["propertyNames"] = {"enum": list(ScoreRules().caps)}

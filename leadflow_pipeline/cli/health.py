@@ -15,13 +15,17 @@ from enum import StrEnum
 from typing import Any
 
 import dagster as dg
+import requests
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from leadflow_pipeline.campaign import load
 from leadflow_pipeline.cli.instance import dagster_environment
 from leadflow_pipeline.errors import LeadflowError
+from leadflow_pipeline.harvest.sources.webhook import WebhookSource
 from leadflow_pipeline.partitions import CAMPAIGN_TAG, last_complete_day
-from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.service.signatures import key_of
+from leadflow_pipeline.settings import get_settings, secret
 from leadflow_pipeline.store import migrate
 from leadflow_pipeline.store.due_days import active_campaigns, due_days, known_campaigns
 from leadflow_pipeline.store.engine import get_engine
@@ -32,6 +36,7 @@ GIBIBYTE = 2**30
 ENOUGH_DISK = 2 * GIBIBYTE
 STALE_HEARTBEAT = timedelta(minutes=5)
 LATE_MESSAGE = timedelta(hours=1)
+SECONDS_TO_ANSWER = 5
 
 
 class State(StrEnum):
@@ -68,7 +73,7 @@ def diagnose() -> list[Finding]:
         )
         return [*findings, Finding("database", State.BROKEN, describe(error), remedy)]
     findings.append(Finding("database", State.WELL, "answers, and its tables are up to date"))
-    for look in (look_at_days, look_at_messages, look_at_quarantine, look_at_dagster):
+    for look in (look_at_days, look_at_messages, look_at_quarantine, look_at_webhooks, look_at_dagster):
         findings.extend(look(engine))
     return findings
 
@@ -141,6 +146,43 @@ def look_at_quarantine(engine: Engine) -> Iterator[Finding]:
             f"{count:,} records could not become a lead",
             f"leadflow export quarantined_records --campaign {campaign}, mend and import them",
         )
+
+
+def look_at_webhooks(engine: Engine) -> Iterator[Finding]:
+    """Whether the service answers, and has the secrets of every active campaign that takes webhooks."""
+    with engine.connect() as connection:
+        active = active_campaigns(connection)
+    webhooks = [
+        (campaign, source)
+        for campaign in active
+        for source in load(engine, campaign).rules.sources
+        if isinstance(source, WebhookSource)
+    ]
+    for campaign, source in webhooks:
+        subject = f"webhook {source.name} of {campaign}"
+        try:
+            for name in source.secrets_from:
+                key_of(secret(name))
+        except LeadflowError as error:
+            yield Finding(subject, State.BROKEN, describe(error), "leadflow webhook secret makes a new one")
+        else:
+            yield Finding(subject, State.WELL, "has its secrets")
+    if webhooks:
+        yield look_at_service()
+
+
+def look_at_service() -> Finding:
+    """Whether the HTTP service answers where the settings say it listens."""
+    settings = get_settings()
+    url = f"http://{settings.service_host}:{settings.service_port}/health/ready"
+    try:
+        is_ready = requests.get(url, timeout=SECONDS_TO_ANSWER).ok
+    except requests.RequestException:
+        is_ready = False
+    if is_ready:
+        return Finding("HTTP service", State.WELL, "answers")
+    sentence = f"does not answer at {url}: no webhook comes in"
+    return Finding("HTTP service", State.BROKEN, sentence, "leadflow up, or leadflow serve")
 
 
 def look_at_dagster(engine: Engine) -> Iterator[Finding]:

@@ -66,7 +66,8 @@ def import_leads(
         str | None, typer.Option(help="Source of the campaign file; told from the file's name if left out.")
     ] = None,
     contents: Annotated[
-        Contents, typer.Option("--as", help="What the rows are, where no source of the campaign file says it.")
+        Contents,
+        typer.Option("--as", help="What the rows are, where no source of the campaign file says it."),
     ] = Contents.LEADS,
     received: Annotated[
         datetime | None, typer.Option(help="Day of rows that have none of their own; else today.", **DAY)

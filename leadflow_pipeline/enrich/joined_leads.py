@@ -10,12 +10,20 @@ exception: the first one stays, because a sequence under way must not move to an
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 import pandas as pd
 
 KEYS = ["day", "lead_id"]
-NOT_SAID = ("campaign", "campaign_version", "day", "lead_id", "is_new", "record_count", "source", "received_at")
+NOT_SAID = (
+    "campaign",
+    "campaign_version",
+    "day",
+    "lead_id",
+    "is_new",
+    "record_count",
+    "source",
+    "received_at",
+)
 """Columns of a harvested row that are about the row."""
 FIRST_STAYS = "email"
 CUSTOM = "custom"
@@ -84,11 +92,13 @@ def _text(value: object) -> str | None:
 
 
 def _objects(members: pd.DataFrame) -> list[str]:
-    names: Sequence[str] = [json.dumps(name.removeprefix(f"{CUSTOM}."), ensure_ascii=False) for name in members]
+    names = [json.dumps(str(name).removeprefix(f"{CUSTOM}."), ensure_ascii=False) for name in members]
     columns = [members[name].tolist() for name in members]
     if not columns:
         return ["{}"] * len(members)
     return [
-        "{" + ", ".join(f"{name}: {text}" for name, text in zip(names, row, strict=True) if not pd.isna(text)) + "}"
+        "{"
+        + ", ".join(f"{name}: {text}" for name, text in zip(names, row, strict=True) if not pd.isna(text))
+        + "}"
         for row in zip(*columns, strict=True)
     ]

@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -103,7 +104,8 @@ _SYMBOLS = (
     r"\x{e0020}-\x{e007f}]|(?:^|[^\p{L}\p{M}])\x{200d}+|\x{200d}+(?:$|[^\p{L}\p{M}])"
 )
 """Emoji and what holds them together. Joiners between letters are spelling (Persian, Malayalam, Sinhala)."""
-_LONE_MARKS = r"(?:^|\s)[^\p{L}\p{N},\s]+(?:\s+[^\p{L}\p{N},\s]+)*(?:\s|$)"
+_LONE_MARKS = r"(?:^|\s)[^\p{L},\s]+(?:\s+[^\p{L},\s]+)*(?:\s|$)"
+"""Words without a letter."""
 _ENDS = " ,;:|/*–—-_"
 
 
@@ -156,9 +158,8 @@ def _without_titles(names: pd.Series) -> pd.DataFrame:
     """Columns `name`, `honorific` and `generation`."""
     bare = names.str.replace(_DEGREES_BEHIND, "", regex=True)
     generation = _groups(bare, _GENERATION)
-    bare = generation["name"].fillna(bare)
     # A degree may stand before the generation, too.
-    bare = bare.str.replace(_DEGREES_BEHIND, "", regex=True)
+    bare = generation["name"].str.replace(_DEGREES_BEHIND, "", regex=True).fillna(bare)
     titles = _groups(bare, _HONORIFICS)
     bare = titles["name"].fillna(bare).str.strip(_ENDS)
     return pd.DataFrame(
@@ -276,12 +277,17 @@ def _specially(name: str) -> str:
 
 def _groups(texts: pd.Series, pattern: str) -> pd.DataFrame:
     """A column for each named group of the pattern, missing where it does not match."""
-    found = pc.extract_regex(pa.array(texts, pa.large_string()), pattern)
-    names = [found.type.field(position).name for position in range(found.type.num_fields)]
-    columns = {name: pc.struct_field(found, name).to_pandas() for name in names}
-    return pd.DataFrame(
-        {name: column.to_numpy() for name, column in columns.items()}, index=texts.index, dtype="str"
+    array = pa.array(texts, pa.large_string())
+    # To ask whether a pattern fits costs a tenth of asking where its groups are.
+    rows = np.flatnonzero(
+        pc.match_substring_regex(array, pattern).fill_null(False).to_numpy(zero_copy_only=False)
     )
+    found = pc.extract_regex(array.take(pa.array(rows)), pattern)
+    names = [found.type.field(position).name for position in range(found.type.num_fields)]
+    columns = {name: pd.Series(pc.struct_field(found, name).to_pandas(), dtype="str") for name in names}
+    place = np.full(len(texts), len(rows))
+    place[rows] = np.arange(len(rows))
+    return pd.DataFrame(columns).reindex(place).set_axis(texts.index)
 
 
 def _matches(texts: pd.Series, pattern: str) -> pd.Series:

@@ -68,6 +68,11 @@ class ProviderReport:
     deferred_until: datetime | None = None
     problem: str | None = None
 
+    @property
+    def has_news(self) -> bool:
+        """Whether any waterfall may go on because of it."""
+        return bool(self.answered or self.not_found or self.failed or self.unknown)
+
 
 def order_and_ask(
     engine: Engine,
@@ -95,19 +100,22 @@ def order_and_ask(
         if isinstance(provider, ProviderRules) and provider.kind in DOMAIN_KINDS
     ]
     reports = {party.name: ProviderReport(party.name) for party in parties}
-    due = parties
+    due = set(reports)  # at first everybody, because answers may be pending
     # A round for each place in the waterfall, and one for what answered at once in the last.
     for _ in range(len(parties) + 1):
         questions = next_questions(engine, campaign, recent, rules, now())
         with engine.begin() as connection:
-            order(connection, questions, now())
-        asked = {question.provider for question in questions}
-        due = [party for party in parties if party.name in asked or party in due]
-        if not due:
+            ordered = order(connection, questions, now())
+        due |= {question.provider for question in questions}
+        told = {
+            party.name: _carry_out(engine, campaign, party, now, wait)
+            for party in parties
+            if party.name in due
+        }
+        reports |= {name: _joined(reports[name], report) for name, report in told.items()}
+        if not ordered.copied and not any(report.has_news for report in told.values()):
             break
-        for party in due:
-            reports[party.name] = _joined(reports[party.name], _carry_out(engine, campaign, party, now, wait))
-        due = []
+        due = set()
     asked_about_leads = [_with_waiting(engine, campaign, report) for report in reports.values()]
     return [*of_domains, *asked_about_leads]
 
@@ -230,6 +238,7 @@ def _carry_out(
         answered=outcome.states["answered"] + outcome.states["copied"],
         not_found=outcome.states["not_found"],
         failed=outcome.states["failed"],
+        unknown=outcome.states["unknown"],
         credits=outcome.credits,
         deferred_until=outcome.deferred_until,
         problem=outcome.problem,

@@ -1,8 +1,8 @@
 """Sources are asked, and their records go through the door (the second way in, beside files).
 
-What belongs here: reading a source page by page within its budget, one transaction a page, buying what a source has to
-buy, and what becomes of a source that fails. What does not: any one vendor (`sources`), how far a source has been read
-(`place`), making facts of records (`door`).
+What belongs here: reading a source page by page within its budget, one transaction a page, records of what was
+bought, and what becomes of a source that fails. What does not: any one vendor (`sources`), how far a source has been
+read (`place`), what it buys (`buying`), making facts of records (`door`).
 
 A page's records and the place behind them are committed together, so a process that is killed anywhere reads at most
 one page again, and its records are known by then. A source that fails waits and says why in one line; the others are
@@ -20,11 +20,12 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from leadflow_pipeline.campaign import campaign_status, load
 from leadflow_pipeline.errors import Deferred, FateUnknown, PermanentError, TransientError
+from leadflow_pipeline.harvest import buying
 from leadflow_pipeline.harvest import place as places
 from leadflow_pipeline.harvest.door import ImportReport, take_in
 from leadflow_pipeline.harvest.place import Place, fingerprint
@@ -32,9 +33,7 @@ from leadflow_pipeline.harvest.rules import SourceRules
 from leadflow_pipeline.harvest.sources import AskedSource, BoughtSource, Page
 from leadflow_pipeline.harvest.sources.base import MOST_AT_ONCE
 from leadflow_pipeline.harvest.sources.world import World, tomorrow
-from leadflow_pipeline.store.schema import vendor_lookups
-from leadflow_pipeline.vendors.limits import Budget, spend, spent
-from leadflow_pipeline.vendors.lookups import CarriedOut, Question, carry_out, order
+from leadflow_pipeline.vendors.limits import spend, spent
 from leadflow_pipeline.vendors.session import Refused, utc_now
 
 State = Literal["done", "more", "busy", "deferred", "failed"]
@@ -120,20 +119,8 @@ def collect(
 def due_sources(engine: Engine, campaign: str, sources: Sequence[SourceRules], now: datetime) -> set[str]:
     """The asked sources that have something to do now: pages to read, or questions to ask."""
     names = [source.name for source in sources if isinstance(source, AskedSource)]
-    lookups = vendor_lookups.c
-    query = (
-        select(lookups.source)
-        .where(
-            lookups.campaign == campaign,
-            lookups.source.in_(names),
-            lookups.state.in_(("planned", "pending")),
-            lookups.next_attempt_at <= now,
-        )
-        .distinct()
-    )
-    with engine.connect() as connection:
-        buying = set(connection.scalars(query))
-    return buying | set(places.due_sources(engine, campaign, names, now))
+    buying_now = buying.buying_sources(engine, campaign, names, now)
+    return buying_now | set(places.due_sources(engine, campaign, names, now))
 
 
 def _asked_sources(campaign: str, sources: Sequence[SourceRules], named: str | None) -> list[AskedSource]:
@@ -302,7 +289,7 @@ class Reading:
         taken, ordered = None, 0
         with world.engine.begin() as connection:
             if isinstance(source, BoughtSource):
-                ordered = order(connection, self._questions(source, part), world.now()).planned
+                ordered = buying.order_questions(connection, world, source, part)
             else:
                 taken = self._take_in(connection, part, page.origin, self._place.skip + 1)
             self._move_on(connection, place, taken.new if taken else 0, **(values or {}))
@@ -331,30 +318,16 @@ class Reading:
 
     def buy(self, source: BoughtSource) -> None:
         """Asks the vendor what was ordered, and makes records of its answers."""
-        world, report, budget = self._world, self._report, source.budget
-        done = carry_out(
-            world.engine,
-            source.asker(world),
-            campaign=world.campaign,
-            provider=source.account,
-            budget=Budget(budget.calls, budget.credits, budget.leads),
-            now=world.now,
-            answer_ttl=timedelta(days=source.answer_days),
-            not_found_ttl=timedelta(days=source.not_found_days),
-            most=budget.leads_per_job,
-            on_answers=self._answers_taken(source),
-        )
+        report = self._report
+        done = buying.ask(self._world, source, self._answers_taken(source))
         report.lookups = {state: count for state, count in done.states.items() if count}
         report.credits = done.credits
-        self._note_buying(done)
-
-    def _note_buying(self, done: CarriedOut) -> None:
         if done.deferred_until is not None:
-            self._report.end("deferred", done.problem or "the vendor asks to wait", done.deferred_until)
+            report.end("deferred", done.problem or "the vendor asks to wait", done.deferred_until)
         elif done.problem is not None:
-            self._report.end("failed", done.problem, self._world.now() + AFTER_A_FAILURE)
-        elif self._report.state == "done" and self._open_questions():
-            self._report.end("more")
+            report.end("failed", done.problem, self._world.now() + AFTER_A_FAILURE)
+        elif report.state == "done" and self._open_questions():
+            report.end("more")
 
     def _answers_taken(self, source: BoughtSource) -> Callable[[Connection, pd.DataFrame], None]:
         """What to do with answers in the transaction that keeps them: records of them go through the door."""
@@ -369,26 +342,6 @@ class Reading:
 
         return take
 
-    def _questions(self, source: BoughtSource, found: Sequence[Mapping[str, Any]]) -> list[Question]:
-        return [
-            Question(
-                campaign=self._world.campaign,
-                provider=source.account,
-                vendor=source.vendor,
-                subject=source.subject(question),
-                question=question,
-                source=source.name,
-            )
-            for question in found
-        ]
-
     def _open_questions(self) -> int:
-        """Questions of the source that are planned or under way."""
-        lookups = vendor_lookups.c
-        query = select(func.count()).where(
-            lookups.campaign == self._world.campaign,
-            lookups.source == self._source.name,
-            lookups.state.in_(("planned", "pending", "on_wire")),
-        )
-        with self._world.engine.connect() as connection:
-            return connection.scalar(query) or 0
+        world = self._world
+        return buying.open_questions(world.engine, world.campaign, self._source.name)

@@ -84,7 +84,9 @@ def lead_ids(campaign: str, source: str, fields: pd.DataFrame) -> pd.Series:
     return hash_texts(pc.coalesce(*keys).to_pandas().astype("str").set_axis(fields.index))
 
 
-def _names_of_shared(fields: pd.DataFrame, email: pa.Array, has_email: pa.Array, has_phone: pa.Array) -> pd.Series:
+def _names_of_shared(
+    fields: pd.DataFrame, email: pa.Array, has_email: pa.Array, has_phone: pa.Array
+) -> pd.Series:
     """What a record's key needs beside an address or number that colleagues share: its folded name, else nothing."""
     by_email, by_phone = (usable.to_numpy(zero_copy_only=False) for usable in (has_email, has_phone))
     addresses = pd.Series(email.to_pandas(), dtype="str").set_axis(fields.index)

@@ -86,7 +86,7 @@ def pairs_sharing(key: Codes, most: int, new: Mask | None, *, gives_up: bool) ->
     partners = np.where(rank <= most, rank, 0) if gives_up else np.minimum(rank, most)
     if new is not None:
         seen_new = np.cumsum(new[order])
-        seen_before = (seen_new - new[order])[start_of]
+        seen_before: Positions = (seen_new - new[order])[start_of]
         partners[seen_new == seen_before] = 0
     later = np.repeat(np.arange(len(order)), partners)
     within = np.arange(len(later)) - np.repeat(np.cumsum(partners) - partners, partners)

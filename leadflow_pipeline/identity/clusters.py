@@ -45,7 +45,8 @@ def _joined(count: int, left: Positions, right: Positions) -> Positions:
     links = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(count, count))
     _, label = connected_components(links, directed=False)
     _, first = np.unique(label, return_index=True)
-    return first.astype(np.int64)[label]
+    smallest: Positions = first.astype(np.int64)[label]
+    return smallest
 
 
 def _join_in_order(

@@ -117,7 +117,27 @@ def email_levels(people: People, left: Positions, right: Positions) -> Levels:
         same_name &= (codes[left] == codes[right]) & (codes[left] >= 0)
     namesakes = np.flatnonzero(is_colleague & (levels == UNLIKE) & same_name)
     levels[namesakes[_both_spell_the_name(people, left[namesakes], right[namesakes])]] = PARTLY
+    close = np.flatnonzero(levels == CLOSE)
+    differ_as_names = close[_differ_as_their_names(people, left[close], right[close])]
+    levels[differ_as_names] = np.where(is_colleague[differ_as_names], UNLIKE, DIFFERENT)
     return levels
+
+
+def _differ_as_their_names(people: People, left: Positions, right: Positions) -> Mask:
+    """Whether two mailboxes differ just where the last names do: then no key slipped, these are two names."""
+    names = people.codes("last_name")
+    found = np.zeros(len(left), dtype=bool)
+    known = np.flatnonzero((names[left] >= 0) & (names[right] >= 0))
+    texts = (
+        people.texts(column)[people.codes(column)[side[known]]]
+        for column in ("last_name", "mailbox")
+        for side in (left, right)
+    )
+    found[known] = [
+        mailbox != other_mailbox == mailbox.replace(name, other_name)
+        for name, other_name, mailbox, other_mailbox in zip(*texts, strict=True)
+    ]
+    return found
 
 
 def _both_spell_the_name(people: People, left: Positions, right: Positions) -> Mask:
@@ -125,7 +145,8 @@ def _both_spell_the_name(people: People, left: Positions, right: Positions) -> M
     one, other = (mailboxes[people.codes("mailbox")[side]] for side in (left, right))
     same_number = _without(r"[^0-9]+", one) == _without(r"[^0-9]+", other)
     spelt = [name in first and name in second for name, first, second in zip(names, one, other, strict=True)]
-    return np.array(spelt, dtype=bool) & same_number
+    both: Mask = np.array(spelt, dtype=bool) & same_number
+    return both
 
 
 def compare_first_names(pairs: TextPairs) -> Levels:
@@ -139,7 +160,7 @@ def compare_first_names(pairs: TextPairs) -> Levels:
 
 
 def compare_names(pairs: TextPairs) -> Levels:
-    """Nearly the same (a slip of the keys, two in a long name, letters jumbled); an initial or the beginning; alike."""
+    """A slip of the keys, more of them towards the end, or letters jumbled; an initial or the beginning; alike."""
     levels = np.full(len(pairs.one), DIFFERENT, dtype=np.int8)
     one, other = pairs.one_outlines, pairs.other_outlines
     is_within = (one.letters & ~other.letters == 0) | (other.letters & ~one.letters == 0)
@@ -148,8 +169,8 @@ def compare_names(pairs: TextPairs) -> Levels:
             levels[position] = PARTLY
     likely = np.flatnonzero(may_be_within(MOST_SLIPS, one, other) & (pairs.shorter >= 3))
     some = pairs.at(likely)
-    similarity, edits = _similarities(some, SIMILAR_FROM), _edits(some, 2)
-    is_close = (edits <= 1) | ((edits <= 2) & (some.shorter >= 8)) | (similarity >= CLOSE_FROM)
+    similarity, edits = _similarities(some, SIMILAR_FROM), _edits(some, 1)
+    is_close = (edits <= 1) | (similarity >= CLOSE_FROM)
     is_unlike = (similarity >= SIMILAR_FROM) & (levels[likely] == DIFFERENT)
     levels[likely[is_unlike]] = UNLIKE
     levels[likely[is_close]] = CLOSE
@@ -163,19 +184,19 @@ def compare_mailboxes(pairs: TextPairs) -> Levels:
     """A few slips of the keys. Where only numbers differ, somebody numbered them on purpose."""
     levels = np.full(len(pairs.one), DIFFERENT, dtype=np.int8)
     close = np.flatnonzero(_are_close(pairs))
-    one, other = (_without(r"[0-9]+", texts[close]) for texts in (pairs.one, pairs.other))
-    levels[close] = np.where(one == other, UNLIKE, CLOSE)
+    levels[close] = np.where(_differ_in_numbers_only(pairs.at(close)), UNLIKE, CLOSE)
     return levels
 
 
 def compare_mail_domains(pairs: TextPairs) -> Levels:
-    """A few slips of the keys before the ending, which is too much alike among domains to count."""
+    """A few slips of the keys before the ending, which is too much alike among domains to count; numbers are none."""
     levels = np.full(len(pairs.one), DIFFERENT, dtype=np.int8)
     one, other = (_without(r"\.[^.]*$", texts) for texts in (pairs.one, pairs.other))
     stems = TextPairs(
         one, other, outlines_of(pd.Series(one, dtype="str")), outlines_of(pd.Series(other, dtype="str"))
     )
-    levels[_are_close(stems)] = CLOSE
+    close = np.flatnonzero(_are_close(stems))
+    levels[close[~_differ_in_numbers_only(stems.at(close))]] = CLOSE
     return levels
 
 
@@ -190,9 +211,7 @@ def compare_digits(pairs: TextPairs) -> Levels:
 
 def compare_dates(pairs: TextPairs) -> Levels:
     """One digit wrong; two, or two of year, month and day alike, or within a month; within a year."""
-    left, right = (
-        pd.Series(dates, dtype="str").astype("int64").to_numpy() for dates in (pairs.one, pairs.other)
-    )
+    left, right = (np.array(dates, dtype=np.int64) for dates in (pairs.one, pairs.other))
     alike = [
         left // 10_000 == right // 10_000,
         left // 100 % 100 == right // 100 % 100,
@@ -208,8 +227,11 @@ def compare_dates(pairs: TextPairs) -> Levels:
 
 
 def compare_texts(pairs: TextPairs) -> Levels:
-    """A few slips of the keys."""
-    return np.where(_are_close(pairs), CLOSE, DIFFERENT).astype(np.int8)
+    """A few slips of the keys. Two that differ in numbers only were numbered on purpose (`Unit 7`, `Unit 8`)."""
+    levels = np.full(len(pairs.one), DIFFERENT, dtype=np.int8)
+    close = np.flatnonzero(_are_close(pairs))
+    levels[close[~_differ_in_numbers_only(pairs.at(close))]] = CLOSE
+    return levels
 
 
 COMPARISONS: dict[str, Callable[[TextPairs], Levels]] = {
@@ -227,6 +249,11 @@ COMPARISONS: dict[str, Callable[[TextPairs], Levels]] = {
 def _is_beginning(one: str, other: str) -> bool:
     short, long = (one, other) if len(one) <= len(other) else (other, one)
     return long.startswith(short)
+
+
+def _differ_in_numbers_only(pairs: TextPairs) -> Mask:
+    one, other = (_without(r"[0-9]+", texts) for texts in (pairs.one, pairs.other))
+    return np.asarray(one == other, dtype=bool)
 
 
 def _without(pattern: str, texts: Texts) -> Texts:

@@ -71,9 +71,9 @@ LEVELS: dict[str, tuple[Level, Level, Level, Level, Level]] = {
     ),
     # 22,000 days of birth, unevenly spread; each digit may be mistyped, day and month swapped.
     "birth_date": (
-        Level("birth date", 0.80, 0.0002),
-        Level("birth date, nearly", 0.10, 0.001),
-        Level("birth date, partly", 0.07, 0.009),
+        Level("birth date", 0.78, 0.00007),
+        Level("birth date, nearly", 0.10, 0.0011),
+        Level("birth date, partly", 0.09, 0.011),
         Level("", 0.03, 0.03),
         Level("birth date differs", 0.05, 0.963),
     ),

@@ -112,6 +112,7 @@ def _judge(people: People, left: Positions, right: Positions, rules: IdentityRul
     }
     named, name_bits = _names(people, left, right)
     levels |= named
+    levels["email"][_follows_from_the_name(levels)] = MISSING
     bits = PRIOR_BITS + name_bits + _own_bits(levels) + _shared_bits(levels)
     probability = 1 / (1 + np.exp2(-bits.astype(np.float64)))
     reached = np.flatnonzero((probability >= rules.review_above) & _is_about_the_person(levels))
@@ -155,19 +156,25 @@ def _most_bits_of_names(people: People, left: Positions, right: Positions) -> Bi
 def _names(people: People, left: Positions, right: Positions) -> tuple[dict[str, Levels], Bits]:
     """Levels of first and last name as they agree best, straight or swapped, and what that is worth."""
     straight = {name: levels_of(people, name, left, right) for name in NAMES}
-    bits = sum(bits_of(name)[level] for name, level in straight.items())
+    bits = _bits(straight)
     doubtful = np.flatnonzero((straight["first_name"] >= PARTLY) | (straight["last_name"] >= PARTLY))
     some_left, some_right = left[doubtful], right[doubtful]
     swapped = {
         name: levels_of(people, name, some_left, some_right, with_column=other)
         for name, other in zip(NAMES, reversed(NAMES), strict=True)
     }
-    swapped_bits = SWAPPED_NAMES_BITS + sum(bits_of(name)[level] for name, level in swapped.items())
+    swapped_bits = SWAPPED_NAMES_BITS + _bits(swapped)
     is_swapped = swapped_bits > bits[doubtful]
     for name, level in swapped.items():
         straight[name][doubtful[is_swapped]] = level[is_swapped]
     bits[doubtful[is_swapped]] = swapped_bits[is_swapped]
     return straight, bits
+
+
+def _bits(levels: Mapping[str, Levels]) -> Bits:
+    """What these columns are worth together."""
+    bits: Bits = np.sum([bits_of(name)[level] for name, level in levels.items()], axis=0, dtype=np.float32)
+    return bits
 
 
 def _own_bits(levels: Mapping[str, Levels]) -> Bits:
@@ -196,12 +203,20 @@ def _shared_bits(levels: Mapping[str, Levels]) -> Bits:
     return work + home
 
 
+def _follows_from_the_name(levels: Mapping[str, Levels]) -> Mask:
+    """Whether two addresses agree in the mailbox's name only, which for people of one name goes without saying."""
+    are_namesakes = (levels["first_name"] != MISSING) & (levels["last_name"] != MISSING)
+    follows: Mask = (levels["email"] == PARTLY) & are_namesakes
+    return follows
+
+
 def _is_about_the_person(levels: Mapping[str, Levels]) -> Mask:
     """Whether anything of the person's own agrees, and not the name alone."""
     agrees = (levels["first_name"] >= SAME) & (levels["first_name"] <= PARTLY)
     for name in ("email", *OWN):
         agrees |= (levels[name] == SAME) | (levels[name] == CLOSE)
-    return agrees & (_agrees_beyond_area(levels) | (levels["city"] == SAME))
+    agrees &= _agrees_beyond_area(levels) | (levels["city"] == SAME)
+    return agrees
 
 
 def _agrees_beyond_area(levels: Mapping[str, Levels]) -> Mask:

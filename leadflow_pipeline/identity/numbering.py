@@ -115,7 +115,8 @@ def may_be_within(edits: npt.NDArray[np.int64] | int, one: Outlines, other: Outl
     """Whether so few edits may make one text of the other: an edit changes at most two letters' presence, and the
     length by one."""
     unlike = np.bitwise_count(one.letters ^ other.letters).astype(np.int64)
-    return (unlike <= 2 * edits) & (np.abs(one.lengths - other.lengths) <= edits)
+    is_near: Mask = (unlike <= 2 * edits) & (np.abs(one.lengths - other.lengths) <= edits)
+    return is_near
 
 
 def combined(*columns: Codes) -> Codes:

@@ -10,7 +10,21 @@ from datetime import datetime
 from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Integer, Select, Table, Text, and_, any_, exists, func, or_, select, true
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Integer,
+    Select,
+    Table,
+    Text,
+    and_,
+    any_,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from leadflow_pipeline.identity.members import staged
@@ -112,7 +126,9 @@ def what_they_own(
         words = aggregate_order_by(outcomes.c.outcome.distinct(), outcomes.c.outcome)
         running = select(func.max(messages.c.sequence)).where(theirs, is_running(now))
         sent = select(func.count().cast(Integer)).where(theirs, messages.c.state == "sent")
-        ended = select(func.array_to_string(func.array_agg(words), ", ", type_=Text)).where(same_lead(outcomes, wanted))
+        ended = select(func.array_to_string(func.array_agg(words), ", ", type_=Text)).where(
+            same_lead(outcomes, wanted)
+        )
         query = (
             select(
                 wanted.c.campaign,

@@ -74,5 +74,8 @@ def _canonical_positions(
 
 
 def _no_aliases() -> pd.DataFrame:
-    types = {name: "str" for name in ALIAS_COLUMNS} | {"day": "datetime64[us]", "match_probability": "float64"}
+    types = dict.fromkeys(ALIAS_COLUMNS, "str") | {
+        "day": "datetime64[us]",
+        "match_probability": "float64",
+    }
     return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in types.items()})

@@ -36,7 +36,7 @@ from leadflow_pipeline.identity.persons import (
     resolve,
     same_address,
 )
-from leadflow_pipeline.identity.present_leads import due_leads, present_leads
+from leadflow_pipeline.identity.present_leads import due_leads, present_leads, without_nested_loops
 from leadflow_pipeline.identity.rules import IdentityRules
 from leadflow_pipeline.store.copy import read
 from leadflow_pipeline.store.keys import address_keys
@@ -98,6 +98,7 @@ def resolve_persons(engine: Engine, *, rebuild: bool = False) -> PersonReport:
 def plan_persons(connection: Connection, *, rebuild: bool = False) -> PersonPlan:
     """What resolving would change now; others that resolve wait until this transaction ends."""
     connection.execute(select(func.pg_advisory_xact_lock(lock_number("persons"))))
+    without_nested_loops(connection)
     if not rebuild and not connection.scalar(select(exists(due_leads()))) and not _unheeded(connection):
         return _nothing_due(connection)
     leads = read(connection, present_leads()).sort_values(ORDER, ignore_index=True)

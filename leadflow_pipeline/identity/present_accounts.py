@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, and_, delete, func, select
 from leadflow_pipeline.identity import reviews
 from leadflow_pipeline.identity.accounts import ResolvedAccounts, resolve_accounts
 from leadflow_pipeline.identity.members import ACCOUNTS, staged, write_members
-from leadflow_pipeline.identity.present_leads import same_lead
+from leadflow_pipeline.identity.present_leads import same_lead, without_nested_loops
 from leadflow_pipeline.store.copy import read
 from leadflow_pipeline.store.locks import lock_number
 from leadflow_pipeline.store.schema import (
@@ -53,6 +53,7 @@ def resolve_present_accounts(engine: Engine) -> AccountReport:
     """Finds the account of every lead. Two at once go one after the other. Safe to repeat."""
     with engine.begin() as connection:
         connection.execute(select(func.pg_advisory_xact_lock(lock_number("accounts"))))
+        without_nested_loops(connection)
         leads = _leads(connection)
         resolved = resolve_accounts(leads, _decisions(connection, leads))
         ended = _write(connection, leads, resolved)

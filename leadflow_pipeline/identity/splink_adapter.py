@@ -23,7 +23,7 @@ from leadflow_pipeline.identity import reviews
 from leadflow_pipeline.identity.matching import match_pairs
 from leadflow_pipeline.identity.people import match_fields
 from leadflow_pipeline.identity.persons import ORDER
-from leadflow_pipeline.identity.present_leads import present_leads
+from leadflow_pipeline.identity.present_leads import present_leads, without_nested_loops
 from leadflow_pipeline.identity.rules import IdentityRules
 from leadflow_pipeline.store.copy import read
 from leadflow_pipeline.store.failures import with_plain_failures
@@ -102,6 +102,7 @@ def second_opinion(engine: Engine, rules: IdentityRules) -> Agreement:
     Raises PermanentError where the extra is missing.
     """
     with engine.begin() as connection:
+        without_nested_loops(connection)
         leads = read(connection, present_leads()).sort_values(ORDER, ignore_index=True)
         people = match_fields(leads)
         if len(leads) < FEWEST_LEADS:

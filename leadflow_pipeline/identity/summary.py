@@ -20,5 +20,7 @@ def summarise_aliases(aliases: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     )
     counts = ["new_leads", "people_known_already"]
     summary[counts] = summary[counts].fillna(0).astype("int64")
-    summary["known_already_rate"] = summary["people_known_already"] / summary["new_leads"].where(lambda n: n > 0)
+    summary["known_already_rate"] = summary["people_known_already"] / summary["new_leads"].where(
+        lambda n: n > 0
+    )
     return summary

@@ -136,7 +136,8 @@ def _overlaps(engine: Engine, campaign: str) -> pd.DataFrame:
 
 def rows_by_day(engine: Engine, campaign: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """New leads, and touches, of each day: `day`, `rows`."""
-    leads, lineage = schema.harvested_leads, schema.partition_lineage
+    # Enriched, because there a person whose records came as several leads is one.
+    leads, lineage = schema.enriched_leads, schema.partition_lineage
     new_leads = (
         select(leads.c.day, cast(func.count(), Integer).label("rows"))
         .where(leads.c.campaign == campaign, leads.c.is_new)

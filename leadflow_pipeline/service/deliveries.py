@@ -56,6 +56,8 @@ class Delivery:
     webhook_id: str
     body_key: str
     leads: Sequence[Mapping[str, Any]]
+    keys_of: SourceRules | None = None
+    """The source in whose keys events or outcomes name their leads."""
 
 
 def body_key(body: bytes) -> str:
@@ -100,7 +102,15 @@ def _taken_in(connection: Connection, deliveries: Sequence[Delivery], now: datet
     ]
     if leads:
         origins = [f"webhook {webhook_id}" for webhook_id, _ in leads]
-        take_in(connection, campaign, source, [lead for _, lead in leads], origin=origins, received_at=now)
+        take_in(
+            connection,
+            campaign,
+            source,
+            [lead for _, lead in leads],
+            origin=origins,
+            received_at=now,
+            keys_of=deliveries[-1].keys_of,
+        )
     fates = []
     for delivery in deliveries:
         if delivery.body_key != keys[delivery.webhook_id]:

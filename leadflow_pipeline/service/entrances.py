@@ -18,6 +18,8 @@ from sqlalchemy import Engine
 
 from leadflow_pipeline.campaign import campaign_status, load
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.harvest.door import source_with_keys
+from leadflow_pipeline.harvest.rules import SourceRules
 from leadflow_pipeline.harvest.sources.webhook import WebhookSource
 from leadflow_pipeline.service.problems import SECONDS_TO_RETRY_AFTER, Problem
 from leadflow_pipeline.service.signatures import key_of
@@ -39,6 +41,8 @@ class Entrance:
     keys: tuple[bytes, ...]
     is_closed: bool
     """The campaign is archived."""
+    keys_of: SourceRules | None
+    """The source in whose keys events or outcomes name their leads."""
 
 
 class Entrances:
@@ -86,4 +90,4 @@ class Entrances:
                 "this address is not set up yet: send it again later",
                 {"Retry-After": SECONDS_TO_RETRY_AFTER},
             ) from None
-        return Entrance(webhooks[0], keys, is_closed)
+        return Entrance(webhooks[0], keys, is_closed, source_with_keys(webhooks[0], sources))

@@ -58,7 +58,8 @@ def intake_router(
         if entrance.is_closed:
             raise Problem(HTTPStatus.GONE, "the campaign is archived and takes no more leads: stop sending")
         leads = leads_in(body, request.headers.get("content-encoding"))
-        delivery = Delivery(campaign, entrance.source, headers.webhook_id, body_key(body), leads)
+        key = body_key(body)
+        delivery = Delivery(campaign, entrance.source, headers.webhook_id, key, leads, entrance.keys_of)
         return _answer(delivery, await queue.take(delivery))
 
     @router.post("/lead/{campaign}/{source}", status_code=HTTPStatus.ACCEPTED, response_model=None)

@@ -42,9 +42,10 @@ class SignedHeaders:
 
 def key_of(secret: str) -> bytes:
     """The key in a secret as senders show it: `whsec_` and base64. Raises PermanentError, without the secret."""
+    text = secret.removeprefix(PREFIX).rstrip("=")  # some senders leave the padding out
     try:
-        key = base64.b64decode(secret.removeprefix(PREFIX) + "==", validate=True)
-    except binascii.Error:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
         key = b""
     if len(key) < FEWEST_KEY_BYTES:
         raise PermanentError(

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.errors import FateUnknown, PermanentError
 from leadflow_pipeline.vendors.reading import json_object, objects
 from leadflow_pipeline.vendors.session import Rate, VendorSession
 
@@ -104,7 +104,12 @@ class Apollo:
             raise PermanentError(
                 f"Apollo refused to enrich {len(details)} people ({error_code(content)}): check what is asked of it"
             )
-        people = in_order_asked(details, content.get("matches"))
+        if not isinstance(content.get("matches"), list):
+            raise FateUnknown(
+                f"Apollo's answer about {len(details)} people holds none of them, though it may have charged for them: "
+                f"look at its usage page before they are asked about again"
+            )
+        people = in_order_asked(details, content["matches"])
         found = sum(person is not None for person in people)
         consumed = content.get("credits_consumed")
         request_id = content.get("request_id")
@@ -116,9 +121,10 @@ class Apollo:
         )
 
 
-def in_order_asked(details: Sequence[Mapping[str, Any]], matches: Any) -> list[dict[str, Any] | None]:
+def in_order_asked(
+    details: Sequence[Mapping[str, Any]], answers: Sequence[Any]
+) -> list[dict[str, Any] | None]:
     """The match for each person asked for. Where places were left out, by what identifies a person."""
-    answers = matches if isinstance(matches, list) else []
     if len(answers) == len(details):
         return [answer if isinstance(answer, dict) else None for answer in answers]
     found = objects(answers)

@@ -90,7 +90,7 @@ def take_token(engine: Engine, bucket: str, rate: Rate | None, now: datetime) ->
         tokens = min(float(full), row.tokens + gone * rate.tokens_per_second)
         if tokens < 1:
             # In whole microseconds, upwards: a moment knows no shorter time, and nobody waits for none.
-            return math.ceil((1 - tokens) / rate.tokens_per_second * 1e6) / 1e6
+            return float(math.ceil((1 - tokens) / rate.tokens_per_second * 1e6) / 1e6)
         connection.execute(
             update(buckets)
             .where(buckets.c.bucket == bucket)

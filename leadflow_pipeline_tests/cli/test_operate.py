@@ -144,9 +144,10 @@ class Up:
     """`leadflow up` as a process."""
 
     def __init__(self, environment: dict[str, str]) -> None:
-        self.home, self.port = environment["LEADFLOW_HOME"], free_port()
+        self.home, self.port, self.service_port = environment["LEADFLOW_HOME"], free_port(), free_port()
+        ports = ["--port", str(self.port), "--service-port", str(self.service_port)]
         self.process = subprocess.Popen(
-            [*LEADFLOW, "up", "--port", str(self.port), "--no-browser"],
+            [*LEADFLOW, "up", *ports, "--no-browser"],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -189,8 +190,10 @@ def up(environment: dict[str, str]) -> Iterator[Up]:
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes as Linux shows them")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_up_serves_the_ui_and_stops_without_a_trace(up: Up, stop: signal.Signals) -> None:
+def test_up_serves_the_ui_and_webhooks_and_stops_without_a_trace(up: Up, stop: signal.Signals) -> None:
     up.wait_for_ui()
+    with urllib.request.urlopen(f"http://127.0.0.1:{up.service_port}/health/ready") as answer:
+        assert json.load(answer) == {"status": "ready"}
     with urllib.request.urlopen(f"http://127.0.0.1:{up.port}/server_info") as answer:
         assert json.load(answer)["dagster_version"]
     assert up.others("dagster._daemon")
@@ -215,9 +218,12 @@ def test_up_says_which_port_is_taken(environment: dict[str, str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        done = leadflow(environment, "up", "--port", str(taken.getsockname()[1]))
-    assert done.returncode == 1
-    assert "--port" in done.stderr
+        for option in ("--port", "--service-port"):
+            other = "--port" if option == "--service-port" else "--service-port"
+            ports = [option, str(taken.getsockname()[1]), other, str(free_port())]
+            done = leadflow(environment, "up", *ports)
+            assert done.returncode == 1
+            assert f"choose a {option}" in done.stderr
 
 
 def free_port() -> int:

@@ -178,26 +178,40 @@ def test_large_companies_are_known_without_asking_anybody():
     assert row["enrichment_status"] == "none"
 
 
+TWO_O_CLOCK = pd.Timestamp(2026, 5, 1, 14, tz="UTC")
+SAID = [
+    company(name="Acme", tech=["SAP"]),
+    organization(estimated_num_employees=9),
+    {},
+    {"email": "x@leads.example"},
+]
 answers = st.lists(
     st.builds(
         lambda provider, answer, lead, hours: lookup(
-            provider, answer, lead_id=f"lead{lead}", finished_at=pd.Timestamp(2026, 5, 1, 14, tz="UTC") + pd.Timedelta(hours=hours)
+            provider, answer, lead_id=f"lead{lead}", finished_at=TWO_O_CLOCK + pd.Timedelta(hours=hours)
         ),
         st.sampled_from(["clearbit", "apollo", "dropcontact"]),
-        st.sampled_from([company(name="Acme", tech=["SAP"]), organization(estimated_num_employees=9), {}, {"email": "x@leads.example"}]),
+        st.sampled_from(SAID),
         st.integers(0, 4),
         st.integers(0, 90),
     ),
     max_size=8,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=20, deadline=None)
 @given(answers, st.data())
 def test_each_lead_is_enriched_alone_whatever_was_said_of_others(lookups, data):
     leads = harvested(
-        *({"lead_id": f"lead{n % 5}", "day": pd.Timestamp(2026, 5, 1 + n // 5), "email": f"a{n}@leads.example"} for n in range(15))
-    )  # fmt: skip
+        *(
+            {
+                "lead_id": f"lead{n % 5}",
+                "day": pd.Timestamp(2026, 5, 1 + n // 5),
+                "email": f"a{n}@leads.example",
+            }
+            for n in range(15)
+        )
+    )
     together = enrich(leads, *lookups)
     some = data.draw(st.lists(st.integers(0, 14), unique=True, min_size=1))
     pd.testing.assert_frame_equal(enrich(leads.iloc[some], *lookups), together.iloc[some])

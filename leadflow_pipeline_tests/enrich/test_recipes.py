@@ -59,8 +59,14 @@ def test_tables_speak_in_order_and_the_books_name_the_recipe():
 
 @pytest.mark.parametrize(
     ("value", "contains", "said"),
-    [("SAP", False, "erp"), (" sap ", False, "erp"), ("old SAP", False, "other"), ("old SAP", True, "erp"), (None, True, None)],
-)  # fmt: skip
+    [
+        ("SAP", False, "erp"),
+        (" sap ", False, "erp"),
+        ("old SAP", False, "other"),
+        ("old SAP", True, "erp"),
+        (None, True, None),
+    ],
+)
 def test_a_table_is_read_without_regard_to_case(value, contains, said):
     table = MapRules(
         field="custom.a", to="custom.b", table={"sap": "erp"}, contains=contains, otherwise="other"

@@ -27,8 +27,8 @@ END_OF_TIME = datetime(2100, 1, 1, tzinfo=UTC)
 X_EDUCATION = (
     "Prospect ID,Lead Number,Lead Origin,Lead Source,Do Not Email,Do Not Call,Converted,TotalVisits,Total Time Spent "
     "on Website,Page Views Per Visit,Last Activity,Country,Specialization,How did you hear about X Education,What is "
-    "your current occupation,What matters most to you in choosing a course,Tags,Lead Quality,Lead Profile,City,Asymmetrique "
-    "Activity Index,A free copy of Mastering The Interview,Last Notable Activity\n"
+    "your current occupation,What matters most to you in choosing a course,Tags,Lead Quality,Lead Profile,City,"
+    "Asymmetrique Activity Index,A free copy of Mastering The Interview,Last Notable Activity\n"
     "p-1,1,API,google,No,No,1,2,800,2,Email Opened,India,Select,Select,Student,,Will revert,High,Select,Select,01.High,"
     "No,Modified\n"
     "p-2,2,API,Google,Yes,No,0,,,,Unreachable,unknown,Marketing,,,,Ringing,Worst,,Mumbai,,Yes,Modified\n"

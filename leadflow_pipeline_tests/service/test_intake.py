@@ -14,7 +14,7 @@ from leadflow_pipeline.harvest.door import ERASURE
 from leadflow_pipeline.service.deliveries import KEPT, forget_old_ids
 from leadflow_pipeline.service.entrances import TRUSTED_FOR
 from leadflow_pipeline.store.keys import address_key
-from leadflow_pipeline.store.schema import source_records, suppressions, webhook_deliveries
+from leadflow_pipeline.store.schema import outcomes, source_records, suppressions, webhook_deliveries
 from leadflow_pipeline_tests.service.senders import (
     CAMPAIGN,
     IDA,
@@ -91,6 +91,21 @@ def test_the_source_may_be_named_in_either_way(sender: Sender, engine: Engine) -
     assert sender.send(IDA, "msg_2", path="/webhooks/lead/fair/form").status_code == 202
     with engine.connect() as connection:
         assert set(connection.scalars(select(source_records.c.source))) == {"chat", "form"}
+
+
+def test_a_webhook_may_tell_what_became_of_leads(sender: Sender, engine: Engine) -> None:
+    told = (
+        "  - {name: crm, kind: webhook, secrets_from: [LEADFLOW_FAIR_HOOK], contents: outcomes, of: form, "
+        "mapping: {source_key: id, outcome: stage}, day: {column: at}}\n"
+    )
+    keyed = CAMPAIGN.replace("mapping: {", "mapping: {source_key: contact.id, ")
+    register(engine, keyed + told, "fair.yaml")
+    ida = {"contact": {"id": 7, "email": "ida@leads.example"}}
+    assert sender.send(ida, path="/webhooks/lead/fair/form").status_code == 202
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    won = [{"id": 7, "stage": "won", "at": at}, {"id": 8, "stage": "won", "at": at}]
+    assert sender.send(won, "msg_2", path="/webhooks/lead/fair/crm").status_code == 202
+    assert (count(engine, outcomes), count(engine)) == (1, 2)
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,18 @@ def test_a_json_api_however_it_pages(asking: AskingWorld, paging: str) -> None:
         assert (again.new, again.repeated, again.state) == (0, 35, "done")
 
 
+def test_a_json_api_is_asked_only_for_what_changed_since(asking: AskingWorld) -> None:
+    with FakeJsonApi(PEOPLE) as server:
+        asking.register(json_api(server.url, extra=", since: {parameter: updated_after, field: updated_at}"))
+        asking.collect_one()
+        assert not any("updated_after" in request.query for request in server.requests)
+        seen = len(server.requests)
+        asking.clock.at += timedelta(days=2)
+        asking.collect_one()
+        latest = max(person.changed_at for person in PEOPLE).isoformat()
+        assert {request.first("updated_after") for request in server.requests[seen:]} == {latest}
+
+
 def test_a_job_stops_in_mid_page_and_the_next_one_goes_on_there(asking: AskingWorld) -> None:
     with FakeJsonApi(invented_people(35)) as server:
         asking.register(json_api(server.url, extra=", budget: {leads_per_job: 12, leads: 30}"))

@@ -1,0 +1,143 @@
+"""Which records are one person: what must be found, what must never be, and that the order of arrival changes nothing."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from leadflow_pipeline.identity.clusters import components
+from leadflow_pipeline.identity.matching import match_pairs
+from leadflow_pipeline.identity.people import match_fields
+from leadflow_pipeline.identity.rules import IdentityRules
+from leadflow_pipeline_tests.benchmarks.identity import quality
+from leadflow_pipeline_tests.benchmarks.invented_people import invented_people
+
+RULES = IdentityRules()
+
+ADA = {
+    "first_name": "Ada", "last_name": "Lindqvist", "email": "ada.lindqvist@acme.example", "company": "Acme GmbH",
+    "phone": "+49 30 23125 100", "city": "Berlin",
+}  # fmt: skip
+
+
+def probability_of(one: dict[str, str | None], other: dict[str, str | None], rules: IdentityRules = RULES) -> float:
+    """That two records are one person; 0 where not even a question is worth it."""
+    pairs = match_pairs(match_fields(pd.DataFrame([one, other])), None, rules)
+    return float(pairs["probability"].iloc[0]) if len(pairs) else 0.0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"first_name": "ADA", "last_name": "Lindqvist", "email": "ada@private.example", "company": "ACME"},
+        {"full_name": "Lindqvist, Ada", "phone": "030/23125100", "company": "Acme"},
+        {"full_name": "Dr. Ada Lindqvist", "email": "ada.lindqvist@acme.example"},
+        {"first_name": "Ada", "last_name": "Lindqivst", "phone": "0049 30 23125100", "email": None, "company": "ACME"},
+        {"first_name": "Lindqvist", "last_name": "Ada", "company": "Acme GmbH", "city": "Berlin", "phone": "03023125100"},
+        {"first_name": "A.", "last_name": "Lindqvist", "email": "ada.lindqvsit@acme.example"},
+        {"first_name": "Ada", "last_name": "Lindqvist", "email": "a.lindqvist@acme.example", "company": "Acme"},
+    ],
+)
+def test_one_person_is_found_again(other) -> None:
+    assert probability_of(ADA, other) >= RULES.same_above
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        # only a company's phone, with names and without
+        ({"phone": "030 23125100", "first_name": "Ada", "last_name": "Berg"}, {"phone": "030 23125100", "first_name": "Hugo", "last_name": "Cole"}),
+        ({"phone": "030 23125100", "company": "Acme"}, {"phone": "030 23125100", "company": "Acme"}),
+        ({"phone": "030 23125100", "last_name": "Berg"}, {"phone": "030 23125100", "last_name": "Berg"}),
+        # only a role address
+        ({"email": "info@acme.example", "company": "Acme"}, {"email": "info@acme.example", "company": "Acme"}),
+        ({"email": "sales@acme.example", "first_name": "Ada", "last_name": "Berg"}, {"email": "sales@acme.example", "first_name": "Hugo", "last_name": "Berg"}),
+        # a family firm
+        (ADA, ADA | {"first_name": "Hugo", "email": "hugo.lindqvist@acme.example"}),
+        (ADA, ADA | {"first_name": "Adam", "email": "adam.lindqvist@acme.example"}),
+        (
+            {"first_name": "Paul", "last_name": "Berg", "company": "Acme", "phone": "030 23125100", "street": "Elm Road 1"},
+            {"first_name": "Paula", "last_name": "Berg", "company": "Acme", "phone": "030 23125100", "street": "Elm Road 1"},
+        ),
+        # colleagues whose mailboxes are numbered, or alike
+        (ADA | {"email": "sales1x@acme.example"}, {"first_name": "Hugo", "email": "sales2x@acme.example", "company": "Acme"}),
+        (ADA, ADA | {"last_name": "Lundqvist", "email": "ada.lundqvist@acme.example"}),
+        # a name and a town
+        (
+            {"first_name": "Ada", "last_name": "Berg", "city": "London", "email": "ada.berg@acme.example"},
+            {"first_name": "Ada", "last_name": "Berg", "city": "London", "email": "ada.berg@globex.example"},
+        ),
+    ],
+)  # fmt: skip
+def test_two_people_stay_two(one, other) -> None:
+    assert probability_of(one, other) < RULES.same_above
+    assert probability_of(other, one) < RULES.same_above
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        {"phone": "030 23125100", "company": "Acme", "postcode": "10115", "city": "Berlin"},
+        {"email": "info@acme.example", "company": "Acme", "phone": "030 23125100"},
+    ],
+)
+def test_what_a_company_shares_is_not_even_a_question(shared) -> None:
+    assert probability_of(shared, shared) == 0
+    two = ({"first_name": "Ada", "last_name": "Berg"}, {"first_name": "Hugo", "last_name": "Cole"})
+    assert probability_of(shared | two[0], shared | two[1]) == 0
+
+
+def test_evidence_names_what_agreed_and_no_value() -> None:
+    pairs = match_pairs(match_fields(pd.DataFrame([ADA, ADA | {"phone": None}])), None, RULES)
+    assert '"email"' in pairs["evidence"].iloc[0]
+    assert not any(word in pairs["evidence"].iloc[0].lower() for word in ("ada", "lindqvist", "acme", "berlin"))
+
+
+def test_a_campaign_says_which_fields_count() -> None:
+    other = {"first_name": "Ada", "last_name": "Lindqvist", "phone": "030 23125 100", "company": "Acme"}
+    assert probability_of(ADA, other) >= RULES.same_above
+    assert probability_of(ADA, other, IdentityRules(fields=("email", "profile"))) == 0
+
+
+def test_frames_without_people_or_columns() -> None:
+    for people in (pd.DataFrame({"email": pd.Series(dtype="str")}), pd.DataFrame({"other": ["x", "y"]})):
+        assert match_pairs(match_fields(people), None, RULES).empty
+
+
+def test_invented_leads_find_each_other() -> None:
+    leads, truth = invented_people(3_000)
+    pairs = match_pairs(match_fields(leads), None, RULES)
+    same = pairs[pairs["probability"] >= RULES.same_above]
+    precision, recall, _ = quality(truth, components(len(leads), same["left"], same["right"]))
+    assert (precision, recall) > (0.99, 0.99)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_batches_in_any_sizes_give_the_pairs_of_all_at_once(data) -> None:
+    """Few names, companies and towns, so that keys are crowded and caps are met."""
+    value = st.sampled_from
+    people = st.fixed_dictionaries(
+        {
+            "first_name": value(["Ada", "Adam", "Bob", "Robert", None]),
+            "last_name": value(["Berg", "Bergh", "Cole", None]),
+            "company": value(["Acme", "Globex"]),
+            "phone": value(["030 23125100", "030 23125101", None]),
+            "email": value(["ada@a.example", "adda@a.example", "info@a.example", "bob@b.example", None]),
+            "birth_date": value(["1971-06-24", "1971-06-25", None]),
+        }
+    )
+    leads = pd.DataFrame(data.draw(st.lists(people, min_size=2, max_size=60)), dtype="str")
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(leads) - 1), max_size=5)))
+    fields = match_fields(leads)
+    whole = match_pairs(fields, None, RULES)
+    parts = []
+    for start, end in pairwise([0, *cuts, len(leads)]):
+        is_new = pd.Series(np.arange(end) >= start)
+        parts.append(match_pairs(fields.iloc[:end], is_new, RULES))
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), whole)
