@@ -29,6 +29,7 @@ from leadflow_pipeline.cli.runs import RunReport, register_partitions, run_days
 from leadflow_pipeline.definitions import defs
 from leadflow_pipeline.delivery.transports import Smtp
 from leadflow_pipeline.harvest.importing import Contents, import_file
+from leadflow_pipeline.identity.present_assets import PRESENT_ASSETS
 from leadflow_pipeline.insight.assets import campaign_report
 from leadflow_pipeline.partitions import PartitionRange, days_between, last_complete_day
 from leadflow_pipeline.settings import get_settings
@@ -129,6 +130,8 @@ def test_no_word_of_a_lead_is_found_outside_the_pipelines_tables(
         assert not break_the_wire(engine, instance)
         assert run_job(instance, dispatch_job)
     assert len(server.messages) == 1
+
+    assert resolve_identity(instance)
 
     printed = capfd.readouterr()
     logged = [record for record in caplog.records if record.name != LOG_OF_THE_STAND_IN]
@@ -390,6 +393,10 @@ def draw_report(instance: dg.DagsterInstance) -> bool:
     return dg.materialize(
         [campaign_report], instance=instance, resources=defs.resources, partition_key=DAYS.campaign
     ).success
+
+
+def resolve_identity(instance: dg.DagsterInstance) -> bool:
+    return dg.materialize(list(PRESENT_ASSETS), instance=instance, resources=defs.resources).success
 
 
 # --- searching --------------------------------------------------------------------------------------------------------

@@ -179,7 +179,8 @@ def _lines_of(file: Path) -> list[str]:
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as plain values; None for what is missing."""
-    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from publicsuffixlist import PublicSuffixList
 
+from leadflow_pipeline.mailboxes import free_mail_domains as free_mail_domains
+from leadflow_pipeline.mailboxes import role_accounts as role_accounts
+
 
 def lines_of(name: str) -> tuple[str, ...]:
     """The lines of a file in `data/`, without blank ones and comments."""
@@ -34,18 +37,6 @@ def is_listed(texts: pd.Series, names: pa.Array) -> pd.Series:
 def disposable_domains() -> pa.Array:
     """Domains of mailboxes that anyone can open for an hour."""
     return pa.array(lines_of("disposable_domains.txt"), pa.large_string())
-
-
-@cache
-def free_mail_domains() -> pa.Array:
-    """Domains where people, not companies, have their mailbox."""
-    return pa.array(lines_of("free_mail_domains.txt"), pa.large_string())
-
-
-@cache
-def role_accounts() -> pa.Array:
-    """Local parts that belong to a function (`info`, `sales`), not to a person."""
-    return pa.array(lines_of("role_accounts.txt"), pa.large_string())
 
 
 @cache

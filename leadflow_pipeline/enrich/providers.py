@@ -148,8 +148,11 @@ def provenance(leads: pd.DataFrame, claims: pd.DataFrame) -> pd.Series:
         fields + ':{"by":' + parties + ',"at":' + moments + ',"credits":' + credits + ',"confidence":' + confidences
         + "}"
     )  # fmt: skip
-    objects = "{" + members.groupby(said["row"]).agg(",".join) + "}"
-    texts.iloc[objects.index.to_numpy()] = objects.to_numpy(dtype=object)
+    objects: dict[int, list[str]] = {}
+    for row, member in zip(said["row"].tolist(), members.tolist(), strict=True):
+        objects.setdefault(row, []).append(member)
+    written = ["{" + ",".join(object_members) + "}" for object_members in objects.values()]
+    texts.iloc[np.fromiter(objects, dtype="int64")] = np.array(written, dtype=object)
     return texts
 
 

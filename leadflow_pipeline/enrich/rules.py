@@ -10,8 +10,8 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-import jmespath  # type: ignore[import-untyped]
-from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
+import jmespath
+from jmespath.exceptions import JMESPathError
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from leadflow_pipeline.conditions import Condition

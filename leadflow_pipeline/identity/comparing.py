@@ -271,15 +271,21 @@ def _are_close(pairs: TextPairs) -> Mask:
     likely = np.flatnonzero(may_be_within(MOST_SLIPS, pairs.one_outlines, pairs.other_outlines))
     some = pairs.at(likely)
     edits = _edits(some, MOST_SLIPS)
-    is_similar = (edits <= MOST_SLIPS) & (_similarities(some, CLOSE_FROM) >= CLOSE_FROM)
-    is_close[likely] = is_similar | (edits <= (1 - KEPT_FROM) * some.longer)
+    is_close[likely] = edits <= (1 - KEPT_FROM) * some.longer
+    unclear = np.flatnonzero((edits <= MOST_SLIPS) & ~is_close[likely])
+    is_close[likely[unclear]] = _similarities(some.at(unclear), CLOSE_FROM) >= CLOSE_FROM
     return is_close
 
 
 def _similarities(pairs: TextPairs, least: float) -> npt.NDArray[np.float32]:
     """Jaro-Winkler similarities; 0 below `least`."""
     return process.cpdist(
-        pairs.one, pairs.other, scorer=JaroWinkler.similarity, dtype=np.float32, score_cutoff=least
+        pairs.one,
+        pairs.other,
+        scorer=JaroWinkler.similarity,
+        dtype=np.float32,
+        score_cutoff=least,
+        workers=-1,
     )
 
 

@@ -9,20 +9,21 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-FIRST_NAMES = (
-    "Ada Adam Alice Alina Amir Andrea Anna Anton Aylin Ben Bianca Boris Bruno Carla Cem Chloe Clara Daniel David Diego "
-    "Dina Dmitri Elena Elif Emil Emma Erik Eva Fabian Farid Fatima Felix Finn Frank Frida George Greta Hana Hannah Hans "
-    "Helen Hugo Ida Igor Ines Ingrid Iris Isabel Ivan Jakob James Jan Jana Jens Joana John Jonas Julia Karl Katharina "
-    "Kemal Lara Lars Laura Lea Leon Liam Lina Luca Lucia Luis Magda Maria Marie Mark Marta Martin Max Maya Mia Michael "
-    "Milan Mina Nadia Nico Nils Nina Noah Nora Olga Oliver Omar Oscar Paul Paula Pedro Petra Philip Pia Rafael Ravi Rita "
-    "Robert Rosa Sara Selma Simon Sofia Stefan Susan Tania Thomas Tim Tom Uma Vera Victor Walter Yara Yusuf Zoe"
-).split()
-SYLLABLES = (
-    "al an ar bach bel ber bo burg ca dan del den dor el en er fel fer gar ger grau hal ham har hein hol hor il jan jen "
-    "kal kam ken kor lan lar len lin lor mac mal man mar mei mer min mol mon mor nar neu nor ob old or os pal par per "
-    "pol ran rei ren ric rin ro ros sal san sar sel sen ser sil sol son stein sten tal tan ter tor ul ur val van vel "
-    "ver vil vin wal wan wei wel wer wil win yan zan zel"
-).split()
+FIRST_NAMES = """
+    Ada Adam Alice Alina Amir Andrea Anna Anton Aylin Ben Bianca Boris Bruno Carla Cem Chloe Clara Daniel
+    David Diego Dina Dmitri Elena Elif Emil Emma Erik Eva Fabian Farid Fatima Felix Finn Frank Frida George
+    Greta Hana Hannah Hans Helen Hugo Ida Igor Ines Ingrid Iris Isabel Ivan Jakob James Jan Jana Jens Joana
+    John Jonas Julia Karl Katharina Kemal Lara Lars Laura Lea Leon Liam Lina Luca Lucia Luis Magda Maria
+    Marie Mark Marta Martin Max Maya Mia Michael Milan Mina Nadia Nico Nils Nina Noah Nora Olga Oliver Omar
+    Oscar Paul Paula Pedro Petra Philip Pia Rafael Ravi Rita Robert Rosa Sara Selma Simon Sofia Stefan Susan
+    Tania Thomas Tim Tom Uma Vera Victor Walter Yara Yusuf Zoe
+""".split()  # noqa: SIM905 - a list of words reads best as words
+SYLLABLES = """
+    al an ar bach bel ber bo burg ca dan del den dor el en er fel fer gar ger grau hal ham har hein hol hor
+    il jan jen kal kam ken kor lan lar len lin lor mac mal man mar mei mer min mol mon mor nar neu nor ob
+    old or os pal par per pol ran rei ren ric rin ro ros sal san sar sel sen ser sil sol son stein sten tal
+    tan ter tor ul ur val van vel ver vil vin wal wan wei wel wer wil win yan zan zel
+""".split()  # noqa: SIM905 - a list of words reads best as words
 FREE_MAIL = ("gmail.com", "outlook.com", "web.de", "gmx.net", "yahoo.com")
 
 

@@ -52,7 +52,7 @@ def refusals(text: str) -> str:
             "takes score, which is no field of a lead: write custom.<name> for your own",
         ),
         (
-            ALLOWED + f"providers: [{STEP}]".replace("https", "http", 2).replace("send:", "key_from: LEADFLOW_KEY, send:"),
+            ALLOWED + f"providers: [{STEP}]".replace("https:", "http:").replace("send:", "key_from: LEADFLOW_K, send:"),
             "would send its key unencrypted; use https",
         ),
         (

@@ -64,7 +64,8 @@ def test_between_equal_campaigns_the_earlier_enrolment_writes(world: World) -> N
     one_person(world, SPRING, AUTUMN)
     with world.engine.begin() as connection:
         connection.exec_driver_sql(
-            "UPDATE leadflow.nurtured_leads SET enrolled_at = enrolled_at - interval '1 day' WHERE campaign = 'spring-sale'"
+            "UPDATE leadflow.nurtured_leads SET enrolled_at = enrolled_at - interval '1 day' "
+            "WHERE campaign = 'spring-sale'"
         )
     release(world)
     assert [row["campaign"] for row in world.rows()] == ["spring-sale"]

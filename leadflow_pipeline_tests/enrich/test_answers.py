@@ -13,7 +13,7 @@ from leadflow_pipeline.enrich.answers import PATHS, read_answers, values_in
 from leadflow_pipeline.enrich.plan import plan_enriched
 from leadflow_pipeline.enrich.rules import HttpRules
 from leadflow_pipeline_tests.enrich.answered import facts, harvested, lookup, rules
-from leadflow_pipeline_tests.fakes import apollo, clearbit, dropcontact
+from leadflow_pipeline_tests.fakes import apollo, clearbit
 from leadflow_pipeline_tests.fakes.people import invented_person
 
 RULES = rules()
@@ -119,5 +119,23 @@ def test_no_answer_is_too_odd_to_be_read(provider, answer):
     assert set(claims["field"]) <= set(PARTIES[provider].gives)
 
 
-def test_dropcontacts_fake_speaks_what_is_read():
-    assert dropcontact.employees_band(120) == "51-200"
+NAMES = st.sampled_from(["a", "b", "_c", "d1"])
+documents = st.dictionaries(
+    NAMES,
+    st.recursive(
+        st.integers() | st.none() | st.booleans(),
+        lambda inner: st.dictionaries(NAMES, inner) | st.lists(inner, max_size=2),
+        max_leaves=8,
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(NAMES, min_size=1, max_size=3), documents)
+def test_a_path_of_names_is_walked_as_the_library_would(names, document):
+    path = ".".join(names)
+    walked, searched = (
+        HttpRules(name="step", url="https://n8n.leads.example/x", send=("email",), take={"custom.a": written})
+        for written in (path, f"({path})")
+    )
+    assert values_in(walked, document) == values_in(searched, document)

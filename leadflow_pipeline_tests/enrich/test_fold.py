@@ -33,7 +33,9 @@ def row(lead_id: str, day: int, hour: int = 9, **fields) -> dict:
 
 
 def harvested(*rows: dict) -> pd.DataFrame:
-    frame = pd.DataFrame([dict.fromkeys(column.name for column in harvested_leads.columns) | each for each in rows])
+    frame = pd.DataFrame(
+        [dict.fromkeys(column.name for column in harvested_leads.columns) | each for each in rows]
+    )
     return conform(frame, harvested_leads, campaign="spring-sale", campaign_version=1)
 
 
@@ -86,9 +88,8 @@ def test_on_the_day_of_both_the_lead_is_new_and_one(engine, campaign) -> None:
         row("c", 0, 11, is_new=True),
         row("b", 3, 9, phone="2", company="Acme"),
     )
-    aliases = pd.DataFrame(
-        {"day": [pd.Timestamp(FIRST_DAY)], "lead_id": ["b"], "alias_of": ["a"], "match_probability": [0.99], "evidence": ["[]"]}
-    )  # fmt: skip
+    alias = {"lead_id": "b", "alias_of": "a", "match_probability": 0.99, "evidence": "[]"}
+    aliases = pd.DataFrame([{"day": pd.Timestamp(FIRST_DAY)} | alias])
     for table, frame in ((harvested_leads, rows), (lead_aliases, aliases)):
         conformed = conform(frame, table, campaign=slug, campaign_version=1)
         replace_partitions(engine, table, slug, DAYS, conformed, campaign_version=1, run_id="a test")
@@ -101,7 +102,9 @@ def test_on_the_day_of_both_the_lead_is_new_and_one(engine, campaign) -> None:
     assert folded["company"].tolist()[::2] == ["Acme", "Acme"]
     assert conform(folded, harvested_leads, campaign=slug, campaign_version=1).columns.equals(stored.columns)
 
-    alone = fold_aliases(engine, PartitionRange(slug, DAYS[3:4]), stored[stored["day"] == pd.Timestamp(DAYS[3])])
+    alone = fold_aliases(
+        engine, PartitionRange(slug, DAYS[3:4]), stored[stored["day"] == pd.Timestamp(DAYS[3])]
+    )
     assert alone[["lead_id", "phone", "company"]].to_numpy().tolist() == [["a", "2", "Acme"]]
 
 

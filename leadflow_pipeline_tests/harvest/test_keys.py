@@ -37,7 +37,9 @@ def test_without_a_name_phones_and_source_keys_are_what_they_were() -> None:
 
 
 def test_names_may_be_no_columns_at_all() -> None:
-    fields = pd.DataFrame({"email": ["info@acme.example"], "phone": [None], "source_key": [None]}, dtype="str")
+    fields = pd.DataFrame(
+        {"email": ["info@acme.example"], "phone": [None], "source_key": [None]}, dtype="str"
+    )
     assert lead_ids("spring", "", fields).iloc[0] == lead_id(email="info@acme.example")
 
 

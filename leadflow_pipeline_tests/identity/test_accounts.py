@@ -20,6 +20,8 @@ NO_DECISIONS = pd.DataFrame(
     {"lead": pd.Series(dtype="int64"), "account_id": pd.Series(dtype="str"), "state": pd.Series(dtype="str")}
 )
 PHONE, OTHER_PHONE = "+493023125001", "+493023125002"
+BERLIN = {"postcode": "10115"}
+FIRMA = {"company_key": "firma"}
 
 
 def groups(
@@ -51,16 +53,16 @@ def test_the_same_domain_is_the_same_account_whatever_the_name() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "is_same"),
     [
-        ({"company_key": "firma", "phone": PHONE}, {"company_key": "firma", "phone": PHONE}, True),
-        ({"company_key": "firma", "phone": PHONE}, {"company_key": "firma", "phone": OTHER_PHONE}, False),
-        ({"company_key": "example bakery", "postcode": "10115"}, {"company_key": "exmaple bakery", "postcode": "10115"}, True),
-        ({"company_key": "example bakery", "postcode": "10115"}, {"company_key": "another bakery", "postcode": "10115"}, False),
+        ({**FIRMA, "phone": PHONE}, {**FIRMA, "phone": PHONE}, True),
+        ({**FIRMA, "phone": PHONE}, {**FIRMA, "phone": OTHER_PHONE}, False),
+        ({"company_key": "example bakery", **BERLIN}, {"company_key": "exmaple bakery", **BERLIN}, True),
+        ({"company_key": "example bakery", **BERLIN}, {"company_key": "another bakery", **BERLIN}, False),
         ({"company_key": "invented business machines", "phone": PHONE}, {"company_key": "ibm", "phone": PHONE}, True),
         ({"company_key": "invented business machines"}, {"company_key": "ibm"}, False),
         ({"company_key": "filiale 12", "postcode": "10115"}, {"company_key": "filiale 13", "postcode": "10115"}, False),
-        ({"company_key": "firma", "postcode": "1010", "country": "AT"}, {"company_key": "firma", "postcode": "1010", "country": "CH"}, False),
-        ({"domain": "firma.example", "company_key": "firma", "phone": PHONE}, {"company_key": "firma", "phone": PHONE}, True),
-        ({"domain": "firma.example", "company_key": "firma"}, {"company_key": "firma"}, False),
+        ({**FIRMA, **BERLIN, "country": "AT"}, {**FIRMA, **BERLIN, "country": "CH"}, False),
+        ({**FIRMA, "phone": PHONE}, {"domain": "a.example", **FIRMA, "phone": PHONE}, True),
+        ({"domain": "firma.example", **FIRMA}, {**FIRMA}, False),
     ],
 )  # fmt: skip
 def test_a_close_name_needs_a_second_agreement(

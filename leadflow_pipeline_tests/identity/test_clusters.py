@@ -10,7 +10,8 @@ from leadflow_pipeline.identity.clusters import components
 
 COUNT = 12
 PAIRS = st.lists(
-    st.tuples(st.integers(0, COUNT - 1), st.integers(0, COUNT - 1)).filter(lambda pair: pair[0] != pair[1]), max_size=15
+    st.tuples(st.integers(0, COUNT - 1), st.integers(0, COUNT - 1)).filter(lambda pair: pair[0] != pair[1]),
+    max_size=15,
 )
 
 
@@ -37,7 +38,9 @@ def test_decisions_hold_and_only_they_part(pairs, apart) -> None:
     assert all(found[one] != found[other] for one, other in apart)
     free = components(COUNT, *sides(pairs))
     assert all(free[position] == free[found[position]] for position in range(COUNT))
-    assert all(found[position] <= position and found[found[position]] == found[position] for position in range(COUNT))
+    assert all(
+        found[position] <= position and found[found[position]] == found[position] for position in range(COUNT)
+    )
     for one, other in pairs:
         enemies = {frozenset((found[left], found[right])) for left, right in apart}
         assert found[one] == found[other] or frozenset((found[one], found[other])) in enemies

@@ -116,7 +116,9 @@ def people(random: np.random.Generator) -> pd.DataFrame:
     names = ["Ada", "Bruno", "Carla", "Dmitri", "Elif", "Farid", "Greta", "Hugo"]
     number = pd.Series(range(PEOPLE))
     first = pd.Series(names).iloc[number % len(names)].reset_index(drop=True)
-    last = pd.Series([f"{'bcdfghjkl'[n % 9]}{'aeiou'[n % 5]}{'lmnrst'[n % 6]}{'aeiou'[n // 5 % 5]}rsen" for n in number])
+    last = pd.Series(
+        [f"{'bcdfghjkl'[n % 9]}{'aeiou'[n % 5]}{'lmnrst'[n % 6]}{'aeiou'[n // 5 % 5]}rsen" for n in number]
+    )
     return pd.DataFrame(
         {
             "email": first.str.lower() + "." + last + "@company" + number.astype("str") + ".leads.example",

@@ -32,11 +32,16 @@ def births(*leads: dict) -> pd.DataFrame:
         }
         for lead in leads
     ]
-    types = dict.fromkeys(BIRTH_COLUMNS, "str") | {"day": "datetime64[us]", "received_at": "datetime64[us, UTC]"}
+    types = dict.fromkeys(BIRTH_COLUMNS, "str") | {
+        "day": "datetime64[us]",
+        "received_at": "datetime64[us, UTC]",
+    }
     return pd.DataFrame(rows, columns=list(BIRTH_COLUMNS)).astype(types)
 
 
-def aliases(new: pd.DataFrame, known: pd.DataFrame | None = None, before: pd.DataFrame = NOBODY) -> dict[str, str]:
+def aliases(
+    new: pd.DataFrame, known: pd.DataFrame | None = None, before: pd.DataFrame = NOBODY
+) -> dict[str, str]:
     planned = plan_aliases(new, births() if known is None else known, before, RULES)
     return dict(zip(planned["lead_id"], planned["alias_of"], strict=True))
 
@@ -60,7 +65,13 @@ def test_leads_with_a_history_each_are_never_joined_afterwards() -> None:
     """The new lead proves that two known ones are one person: it follows the likelier, and they stay two."""
     known = births(
         {"lead_id": "a", "first_name": "Ada", "last_name": "Lindqvist", "email": "ada@private.example"},
-        {"lead_id": "b", "first_name": "Ada", "last_name": "Lindqvist", "company": "Acme", "phone": "030 23125 100"},
+        {
+            "lead_id": "b",
+            "first_name": "Ada",
+            "last_name": "Lindqvist",
+            "company": "Acme",
+            "phone": "030 23125 100",
+        },
     )
     new = births(ADA | {"lead_id": "c", "day": 1, "email": "ada@private.example"})
     assert aliases(new, known) == {"c": "a"}

@@ -153,7 +153,8 @@ def digest(leads: Leads) -> pd.DataFrame:
 def test_day_by_day_equals_all_at_once(leads: Leads, seed: int) -> None:
     draw = random.Random(seed)
     people = [
-        {"first_name": draw.choice(["Anna", "Ann", "Bruno", "Carla"]), "last_name": draw.choice(["Berg", "Bergh", "Klein"]),
+        {"first_name": draw.choice(["Anna", "Ann", "Bruno", "Carla"]),
+         "last_name": draw.choice(["Berg", "Bergh", "Klein"]),
          "email": draw.choice([None, f"p{draw.randrange(6)}@leads.example"]),
          "phone": draw.choice([None, f"+49302312500{draw.randrange(6)}"]),
          "company": draw.choice([None, "Firma", "Werk AG"]), "city": draw.choice(["Berlin", "Bonn"])}

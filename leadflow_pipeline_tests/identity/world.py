@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -47,13 +47,11 @@ class Leads:
         ]
         frame = pd.DataFrame(rows)
         for table in (harvested_leads, enriched_leads):
-            own = frame[[name for name in frame.columns if name in table.c]] if rows else pd.DataFrame()
-            conformed = conform(own, table, campaign=campaign, campaign_version=1) if rows else own
+            own = frame[[name for name in frame.columns if name in table.c]]
+            conformed = conform(own, table, campaign=campaign, campaign_version=1)
             replace_partitions(
-                self.engine, table, campaign, [when],
-                conformed if rows else conform(pd.DataFrame(columns=[c.name for c in table.columns], dtype="str"), table, campaign=campaign, campaign_version=1),
-                campaign_version=1, run_id="a test",
-            )  # fmt: skip
+                self.engine, table, campaign, [when], conformed, campaign_version=1, run_id="a test"
+            )
         self.known |= {(campaign, lead_id) for lead_id in leads}
 
     def _row(
@@ -125,7 +123,3 @@ def anna(**others: Any) -> dict[str, Any]:
         "email": "anna.berg@firma.example", "first_name": "Anna", "last_name": "Berg", "company": "Firma GmbH",
         "company_key": "firma", "company_domain": "firma.example", "postcode": "10115", "city": "Berlin", **others,
     }  # fmt: skip
-
-
-def names(count: int) -> Sequence[str]:
-    return [f"lead{number:03}" for number in range(count)]

@@ -33,13 +33,21 @@ def told(engine, campaign) -> str:
     """`b` is an alias of `a` since the second day; on both days something is told of it, and of `a` on the second."""
     slug = campaign()
     aliases = pd.DataFrame(
-        {"day": [pd.Timestamp(SINCE)], "lead_id": "b", "alias_of": "a", "match_probability": 0.99, "evidence": "[]"}
+        {
+            "day": [pd.Timestamp(SINCE)],
+            "lead_id": "b",
+            "alias_of": "a",
+            "match_probability": 0.99,
+            "evidence": "[]",
+        }
     )
     frame = conform(aliases, lead_aliases, campaign=slug, campaign_version=1)
     replace_partitions(engine, lead_aliases, slug, [SINCE], frame, campaign_version=1, run_id="a test")
     for lead_id, day in (("b", BEFORE), ("b", SINCE), ("a", SINCE)):
         told = {"campaign": slug, "lead_id": lead_id, "occurred_at": noon(day), "origin": "test"}
-        add_engagement_events(engine, pd.DataFrame([told | {"event_id": f"{lead_id} {day}", "behaviour": "click"}]))
+        add_engagement_events(
+            engine, pd.DataFrame([told | {"event_id": f"{lead_id} {day}", "behaviour": "click"}])
+        )
         add_outcomes(engine, pd.DataFrame([told | {"outcome": "won"}]))
         add_override(
             engine, campaign=slug, lead_id=lead_id, field="tier", value="HOT", actor="kim", reason="met",
