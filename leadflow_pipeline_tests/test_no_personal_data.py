@@ -172,16 +172,21 @@ def lead_row(kind: str, **others: str) -> dict[str, str]:
     }
 
 
+def another_person(kind: str) -> dict[str, str]:
+    """A lead that is not taken for the same person."""
+    return lead_row(kind, first=f"{MARK}{kind}", last=f"{MARK}of{kind}", phone="", linkedin="")
+
+
 def tell_the_facts(engine: Engine, folder: Path) -> None:
     """Leads good, quarantined and unreadable, what they did, what became of them, and what people decided."""
     leads = folder / f"leads-of-{MARK}file.csv"
-    rows = [lead_row(kind) for kind in ("kept", "refused", "busy")]
+    rows = [lead_row("kept"), lead_row("kept.too"), another_person("refused"), another_person("busy")]
     rows += [lead_row("quarantined", mail=f"{MARK}nomail", phone="")]
     pd.DataFrame(rows, columns=COLUMNS).to_csv(leads, index=False)
     with leads.open("a") as file:
         file.write(",".join([f"{MARK}ragged"] * (len(COLUMNS) + 5)) + "\n")
     report = import_file(engine, DAYS.campaign, leads)
-    assert (report.new, report.quarantined) == (4, 1)
+    assert (report.new, report.quarantined) == (5, 1)
 
     noon = f"{FIRST_DAY}T12:00:00Z"
     columns = ["event_id", "email", "behaviour", "occurred_at", "note"]

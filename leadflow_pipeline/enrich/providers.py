@@ -152,8 +152,7 @@ def provenance(leads: pd.DataFrame, claims: pd.DataFrame) -> pd.Series:
     for row, member in zip(said["row"].tolist(), members.tolist(), strict=True):
         objects.setdefault(row, []).append(member)
     written = ["{" + ",".join(object_members) + "}" for object_members in objects.values()]
-    texts.iloc[np.fromiter(objects, dtype="int64")] = np.array(written, dtype=object)
-    return texts
+    return _written_over(texts, pd.Series(list(objects)), pd.Series(written))
 
 
 def said_of_domains(domains: pd.Series, days: pd.Series, facts: pd.DataFrame, kind: str) -> pd.DataFrame:

@@ -15,15 +15,11 @@ nobody, and a narrower key brings the pair together. So the pairs of one key are
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 
 from leadflow_pipeline.identity.numbering import Codes, Mask, People, Positions, combined, in_either_order
-
-THREADS = 2
-"""Sorting and comparing leave Python's lock alone, so two threads halve the time where there are two cores."""
 
 MOST_SHARING = 8
 FIRST_FEW = 6
@@ -34,16 +30,13 @@ PERSONAL_KEYS = ("email", "identifier", "profile")
 def candidate_pairs(people: People, new: Mask | None = None) -> tuple[Positions, Positions]:
     """Positions of each pair worth comparing, once: (earlier, later). With `new`, only pairs with a new person."""
     count = max(people.count, 1)
-    personal = [(people.codes(name), FIRST_FEW, False) for name in PERSONAL_KEYS]
-    common = [(key, MOST_SHARING, True) for key in common_keys(people)]
-
-    def numbered_pairs(key: tuple[Codes, int, bool]) -> Positions:
-        codes, most, gives_up = key
-        earlier, later = pairs_sharing(codes, most, new, gives_up=gives_up)
-        return earlier * count + later
-
-    with ThreadPoolExecutor(THREADS) as threads:
-        pairs = list(threads.map(numbered_pairs, [*personal, *common]))
+    pairs = [np.empty(0, dtype=np.int64)]
+    for name in PERSONAL_KEYS:
+        earlier, later = pairs_sharing(people.codes(name), FIRST_FEW, new, gives_up=False)
+        pairs.append(earlier * count + later)
+    for key in common_keys(people):
+        earlier, later = pairs_sharing(key, MOST_SHARING, new, gives_up=True)
+        pairs.append(earlier * count + later)
     distinct = pd.unique(np.concatenate(pairs))
     return distinct // count, distinct % count
 

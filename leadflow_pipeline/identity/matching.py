@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from math import log2
 
 import numpy as np
 import pandas as pd
 
-from leadflow_pipeline.identity.blocking import THREADS, candidate_pairs
+from leadflow_pipeline.identity.blocking import candidate_pairs
 from leadflow_pipeline.identity.comparing import MOST_SLIPS, Levels, levels_of
 from leadflow_pipeline.identity.levels import (
     AREA,
@@ -71,16 +70,10 @@ def match_pairs(people: pd.DataFrame, new: pd.Series | None, rules: IdentityRule
     """
     known = People(_counting(people, rules))
     left, right = candidate_pairs(known, None if new is None else new.to_numpy(dtype=bool))
-    starts = range(0, max(len(left), 1), PAIRS_AT_ONCE)
-    with ThreadPoolExecutor(THREADS) as threads:
-        judged = list(
-            threads.map(
-                lambda start: _judge(
-                    known, left[start : start + PAIRS_AT_ONCE], right[start : start + PAIRS_AT_ONCE], rules
-                ),
-                starts,
-            )
-        )
+    judged = [
+        _judge(known, left[start : start + PAIRS_AT_ONCE], right[start : start + PAIRS_AT_ONCE], rules)
+        for start in range(0, max(len(left), 1), PAIRS_AT_ONCE)
+    ]
     pairs = pd.concat(judged, ignore_index=True)
     return pairs.sort_values(
         ["right", "probability", "left"], ascending=[True, False, True], ignore_index=True
