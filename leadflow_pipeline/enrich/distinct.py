@@ -8,7 +8,8 @@ values only.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from types import CodeType, FunctionType
+from typing import TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -25,9 +26,25 @@ def for_each_distinct(texts: pd.Series, work: Callable[[pd.Series], Frame]) -> F
     first occur.
     """
     codes, values = pd.factorize(texts)
-    result = work(pd.Series(values, dtype="str"))
+    result = work(pd.Series(values, dtype="str")) if len(values) else _of_nothing(work)
     # Position -1 stands for a missing text; pandas would take the last row, so those rows are blanked by
     # reindexing.
     spread = result.reset_index(drop=True).reindex(np.where(codes < 0, len(values), codes))
     spread.index = texts.index
     return spread
+
+
+def _of_nothing(work: Callable[[pd.Series], Frame]) -> Frame:
+    """`work` of no text: only its columns matter, and finding them out costs as much as a day of leads would.
+
+    So they are remembered for each function that depends on nothing else.
+    """
+    code = work.__code__ if isinstance(work, FunctionType) and not work.__closure__ else None
+    if code is None:
+        return work(pd.Series(dtype="str"))
+    if code not in _RESULTS_OF_NOTHING:
+        _RESULTS_OF_NOTHING[code] = work(pd.Series(dtype="str"))
+    return cast(Frame, _RESULTS_OF_NOTHING[code])
+
+
+_RESULTS_OF_NOTHING: dict[CodeType, pd.Series | pd.DataFrame] = {}

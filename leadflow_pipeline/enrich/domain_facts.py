@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from leadflow_pipeline.enrich.providers import CLAIM_COLUMNS, said_of_domains
+from leadflow_pipeline.enrich.providers import CLAIM_COLUMNS, NO_CLAIMS, said_of_domains
 from leadflow_pipeline.enrich.rules import EnrichRules
 
 MAIL_SERVERS, REGISTRATION = "mx", "registration"
@@ -34,6 +34,8 @@ def takes_mail(domains: pd.Series, days: pd.Series, facts: pd.DataFrame, rules: 
 
     Claims are about `email_status`, of rows whose domain takes none.
     """
+    if facts.empty:
+        return _nobody_asked(domains, "boolean")
     said = said_of_domains(domains, days, facts, MAIL_SERVERS)
     answers = said["answer"].map(lambda answer: bool(json.loads(answer)["servers"]), na_action="ignore")
     takes = answers.astype("boolean")
@@ -45,10 +47,17 @@ def registered_on(domains: pd.Series, days: pd.Series, facts: pd.DataFrame, rule
 
     Claims are about `domain_registered_on`.
     """
+    if facts.empty:
+        return _nobody_asked(domains, "datetime64[us]")
     said = said_of_domains(domains, days, facts, REGISTRATION)
     texts = said["answer"].map(lambda answer: json.loads(answer)["registered_on"], na_action="ignore")
     dates = pd.to_datetime(texts, format="%Y-%m-%d", errors="coerce").dt.as_unit("us")
     return Found(dates, _claims("domain_registered_on", dates.notna(), said, "domain_registration", rules))
+
+
+def _nobody_asked(domains: pd.Series, dtype: str) -> Found:
+    """What most campaigns get, for nothing."""
+    return Found(pd.Series(None, index=domains.index, dtype=dtype), NO_CLAIMS)
 
 
 def _claims(

@@ -18,7 +18,7 @@ guessing what is not written: no first name is made from an address, and no sex 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -63,14 +63,62 @@ def split_names(first_names: pd.Series, last_names: pd.Series, full_names: pd.Se
     )
 
 
+PARTS = ("name", "honorific", "generation")
+WHOLE = ("honorific", "first_name", "last_name", "full_name")
+
+
 def read_parts(texts: pd.Series) -> pd.DataFrame:
-    """Columns `name`, `honorific` and `generation` of texts that hold a first or a last name."""
+    """Columns `PARTS` of texts that hold a first or a last name."""
+    is_plain = _matches(texts, _PLAIN_WORD) & ~_is_special_word(texts)
+    plain = pd.DataFrame({"name": texts[is_plain]})
+    return _together(plain, read_any_parts, texts, PARTS)
+
+
+def read_full_names(texts: pd.Series) -> pd.DataFrame:
+    """Columns `WHOLE` of texts that hold a whole name."""
+    words = _groups(texts, rf"^(?P<first_name>{_PLAIN_WORD}) (?P<last_name>{_PLAIN_WORD})$")
+    is_special = _is_special_word(words["first_name"]) | _is_special_word(words["last_name"])
+    is_plain = words["first_name"].notna() & ~is_special
+    plain = words[is_plain].assign(full_name=texts[is_plain])
+    return _together(plain, read_any_full_names, texts, WHOLE)
+
+
+# The usual shape of a name needs no rule at all; a property test holds both ways to the same answer
+
+_PLAIN_WORD = r"[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]+(?:-[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]+)*"
+
+
+def _is_special_word(words: pd.Series) -> pd.Series:
+    """Whether a word, or a part of it, may be something else than a name."""
+    is_special = words.str.lower().isin(_SPECIAL_WORDS)
+    has_parts = words.str.contains("-", regex=False, na=False)
+    if has_parts.any():
+        parts = words[has_parts].str.lower().str.split("-").explode()
+        is_special |= parts.isin(_SPECIAL_WORDS).groupby(level=0).any().reindex(words.index, fill_value=False)
+    return is_special
+
+
+def _together(
+    plain: pd.DataFrame,
+    read_any: Callable[[pd.Series], pd.DataFrame],
+    texts: pd.Series,
+    columns: tuple[str, ...],
+) -> pd.DataFrame:
+    """The plain names, which lack the other columns, and those that are read by all the rules; indexed as `texts`."""
+    plain = plain.reindex(columns=list(columns)).astype("str")
+    if len(plain) == len(texts) and len(texts):
+        return plain
+    return pd.concat([plain, read_any(texts[~texts.index.isin(plain.index)])]).reindex(texts.index)
+
+
+def read_any_parts(texts: pd.Series) -> pd.DataFrame:
+    """As `read_parts`, by all the rules."""
     bare = _without_titles(_cleaned(texts))
     return bare.assign(name=_capitalised(bare["name"]))
 
 
-def read_full_names(texts: pd.Series) -> pd.DataFrame:
-    """Columns `honorific`, `first_name`, `last_name` and `full_name` of texts that hold a whole name."""
+def read_any_full_names(texts: pd.Series) -> pd.DataFrame:
+    """As `read_full_names`, by all the rules."""
     cleaned = _cleaned(texts)
     bare = _without_titles(cleaned)
     turned = _turned_around(bare["name"])
@@ -170,6 +218,13 @@ def _without_titles(names: pd.Series) -> pd.DataFrame:
         }
     )
 
+
+_SPECIAL_WORDS = frozenset(
+    word
+    for words in (_SPELLINGS, _DOTTED, DEGREES, SHORT_DEGREES, GENERATIONS, PARTICLES, CAPITAL_PARTICLES)
+    for phrase in words
+    for word in phrase.lower().split()
+)
 
 _EACH_TITLE = re.compile(
     f"({_alternatives(_SPELLINGS)})(?![^ .-])|({_alternatives(_DOTTED)})[.]", re.IGNORECASE

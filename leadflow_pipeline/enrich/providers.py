@@ -47,6 +47,9 @@ def _empty(columns: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in columns.items()})
 
 
+NO_CLAIMS = _empty(CLAIM_COLUMNS)
+
+
 @dataclass(frozen=True)
 class Facts:
     """What vendors and the network said, whenever: which of it counts for a row is decided here.
@@ -85,7 +88,7 @@ class Known:
 
 def known_values(leads: pd.DataFrame, rules: EnrichRules, facts: Facts) -> Known:
     """The value of every field of harvested leads, believed as the campaign says."""
-    own = Known(_without_claims(leads), leads["custom"], _empty(CLAIM_COLUMNS))
+    own = Known(_without_claims(leads), leads["custom"], NO_CLAIMS)
     claims = joined_claims(
         _answered(leads, rules, facts.lookups),
         *(_of_companies(leads, party) for party in rules.providers if party.kind == "firmographics"),
@@ -126,7 +129,7 @@ def statuses(leads: pd.DataFrame, facts: Facts) -> pd.Series:
 def joined_claims(*parts: pd.DataFrame) -> pd.DataFrame:
     """Claims about the same rows, one below the other."""
     full = [part for part in parts if len(part)]
-    return pd.concat(full, ignore_index=True) if full else _empty(CLAIM_COLUMNS)
+    return pd.concat(full, ignore_index=True) if full else NO_CLAIMS
 
 
 def provenance(leads: pd.DataFrame, claims: pd.DataFrame) -> pd.Series:
@@ -198,7 +201,7 @@ def _answered(leads: pd.DataFrame, rules: EnrichRules, lookups: pd.DataFrame) ->
     asked = _as_of(leads, lookups)
     answered = asked[asked["is_finished"].astype(bool) & (asked["state"] == "answered")]
     if answered.empty:
-        return _empty(CLAIM_COLUMNS)
+        return NO_CLAIMS
     answered = answered.sort_values(["row", "provider", "finished_at", "lookup_id"], kind="stable")
     answered = answered.drop_duplicates(["row", "provider"], keep="last", ignore_index=True)
     claims = read_answers(answered, rules)
@@ -282,7 +285,7 @@ def _own_claims(leads: pd.DataFrame, claims: pd.DataFrame, rules: EnrichRules) -
         )
         parts.append(part[part["value"].notna()])
     if not parts:
-        return _empty(CLAIM_COLUMNS)
+        return NO_CLAIMS
     return pd.concat(parts, ignore_index=True).reindex(columns=list(CLAIM_COLUMNS)).astype(CLAIM_COLUMNS)
 
 

@@ -114,7 +114,10 @@ def tidy_linkedin_urls(urls: pd.Series) -> pd.Series:
 
 def tidy_profiles(urls: pd.Series, network: str) -> pd.Series:
     """The address of the profile that each text names on one of `NETWORKS`; missing where it names none."""
-    return for_each_distinct(urls.astype("str"), lambda texts: _tidied(texts, NETWORKS[network]))
+    urls = urls.astype("str")
+    if not urls.notna().any():
+        return urls
+    return for_each_distinct(urls, lambda texts: _tidied(texts, NETWORKS[network]))
 
 
 def tidy_social_urls(custom: pd.Series, given: Mapping[str, pd.Series] | None = None) -> pd.Series:

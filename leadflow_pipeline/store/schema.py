@@ -190,7 +190,9 @@ person_leads = Table(
     Column("person_id", Text, ForeignKey(persons.c.person_id), nullable=False),
     Column("match_probability", Double, nullable=False),
     Column("evidence", JSONB, nullable=False, comment="names of what agreed, never the values"),
-    Column("address_key", Text, comment="HMAC of its normalised address, as the doors know it; NULL without one"),
+    Column(
+        "address_key", Text, comment="HMAC of its normalised address, as the doors know it; NULL without one"
+    ),
     Column(
         "first_received_at",
         Timestamp,
@@ -460,7 +462,9 @@ vendor_lookups = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("requested_at", Timestamp, nullable=False, server_default=func.now()),
     Column("next_attempt_at", Timestamp, nullable=False, server_default=func.now()),
-    Column("asked_at", Timestamp, comment="when it last went on the wire: what to look for in the vendor's log"),
+    Column(
+        "asked_at", Timestamp, comment="when it last went on the wire: what to look for in the vendor's log"
+    ),
     Column("place", Integer, comment="among the questions of its request, from 0"),
     Column("request_id", Text, comment="the vendor's own, kept before anything is asked of it again"),
     Column("finished_at", Timestamp, comment="when there was an answer, or none to be had"),

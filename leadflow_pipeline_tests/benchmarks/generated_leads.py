@@ -36,6 +36,10 @@ LAST_NAMES = (
     "Ivanova",
     "Jansen",
 )
+SYLLABLES = (
+    "ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "va", "we", "xi", "yo",
+    "za", "bel", "dor", "fin", "gar", "hol", "kam", "lin", "mer", "nor", "tal",
+)  # fmt: skip
 TITLES = (
     "Chief Financial Officer", "Head of Procurement", "Accounts Payable Manager", "Software Engineer", "VP Sales",
     "Leiter Einkauf", "Office Assistant", "Operations Director", "HR Manager", "Controller", "", "Owner",
@@ -56,7 +60,8 @@ def generated_leads(
     def pick(values: tuple[str, ...]) -> pd.Series:
         return pd.Series(np.array(values, dtype=object)[random.integers(0, len(values), count)], dtype="str")
 
-    first, last = pick(FIRST_NAMES), pick(LAST_NAMES)
+    # Names in plenty, or people with the same name and phone would be taken for one, and rightly so.
+    first, last = pick(FIRST_NAMES), pick(LAST_NAMES) + pick(SYLLABLES) + pick(SYLLABLES)
     dates = np.array([(day + timedelta(days=offset)).isoformat() for offset in range(days)], dtype=object)
     return pd.DataFrame(
         {

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadflow_pipeline.enrich.names import split_names
+from leadflow_pipeline.enrich.names import (
+    read_any_full_names,
+    read_any_parts,
+    read_full_names,
+    read_parts,
+    split_names,
+)
 
 
 def texts(*values: str | None) -> pd.Series:
@@ -171,3 +177,19 @@ def test_a_name_is_read_alone_as_together_and_comes_out_clean(written, number):
     assert (values == values.str.strip()).all()
     assert not values.str.contains("  ", regex=False).any()
     assert values.str.contains(r"\p{L}", regex=True).all()
+
+
+WORDS = st.sampled_from(
+    ["Ann", "Lee", "Jean-Luc", "Dr", "Herr", "Dipl-Ing", "Von", "Van", "La", "Phd", "Ma", "Junior", "Jr", "Öz", "Éva",
+     "Sig", "Ra", "De", "Heer", "McDonald", "ANN", "lee", "X", "Łukasz", "Maria", "Al-Amin", "St", "Ii"]
+)  # fmt: skip
+
+
+@given(st.lists(WORDS, min_size=1, max_size=3).map(" ".join))
+@settings(max_examples=60, deadline=None)
+def test_the_usual_shape_is_read_as_all_the_rules_would(written):
+    names = texts(written, "Ann Lee", "Ann")
+    pd.testing.assert_frame_equal(
+        read_parts(names), read_any_parts(names)[["name", "honorific", "generation"]]
+    )
+    pd.testing.assert_frame_equal(read_full_names(names), read_any_full_names(names))

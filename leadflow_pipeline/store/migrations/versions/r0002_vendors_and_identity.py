@@ -1,4 +1,3 @@
-
 """Vendors, webhooks and identity: what was asked and answered, how far sources were read, who is who."""
 
 from alembic import op
@@ -319,9 +318,7 @@ def upgrade() -> None:
             nullable=True,
             comment="when it last went on the wire: what to look for in the vendor's log",
         ),
-        Column(
-            "place", Integer(), nullable=True, comment="among the questions of its request, from 0"
-        ),
+        Column("place", Integer(), nullable=True, comment="among the questions of its request, from 0"),
         Column(
             "request_id",
             Text(),
