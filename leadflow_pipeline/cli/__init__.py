@@ -7,7 +7,7 @@ as the assets and the service do.
 from __future__ import annotations
 
 import typer
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from leadflow_pipeline.cli import (
     campaign,
@@ -23,6 +23,9 @@ from leadflow_pipeline.cli import (
 )
 from leadflow_pipeline.cli.output import fail
 from leadflow_pipeline.errors import LeadflowError
+
+TABLES_OF_ANOTHER_VERSION = ("42P01", "42703", "3F000")
+"""SQLSTATEs of a table, a column or a schema that is not there."""
 
 app = typer.Typer(
     name="leadflow",
@@ -51,3 +54,7 @@ def main() -> None:
         fail(str(error))
     except OperationalError as error:
         fail(f"the database does not answer ({type(error.orig).__name__}): leadflow doctor says more")
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) not in TABLES_OF_ANOTHER_VERSION:
+            raise
+        fail("the database has no tables of this version: run leadflow db migrate")

@@ -21,20 +21,24 @@ from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.copy import read
 from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.locks import stage_lock
+from leadflow_pipeline.store.partitions import read_partitions
 from leadflow_pipeline.store.resource import StoreResource
 from leadflow_pipeline.store.stage_asset import stage_asset
 
 
-@stage_asset(schema.lead_aliases, stage="identity", upstream=[schema.harvested_leads])
+@stage_asset(schema.lead_aliases, stage="identity", reads=[schema.harvested_leads])
 def lead_aliases(
-    context: dg.AssetExecutionContext, harvested_leads: pd.DataFrame, store: StoreResource
+    context: dg.AssetExecutionContext, store: StoreResource
 ) -> Iterator[dg.Output[pd.DataFrame]]:
     """Finds the new leads of each day that are people the campaign knows already."""
     partitions = PartitionRange.of(context)
     campaign, engine = partitions.campaign, store.engine
     version = load(engine, campaign, version_named_by(context))
     with stage_lock(engine, campaign, schema.lead_aliases.name):
-        new = harvested_leads.loc[harvested_leads["is_new"].astype(bool), list(BIRTH_COLUMNS)]
+        received = read_partitions(
+            engine, schema.harvested_leads, campaign, partitions.days, ["is_new", *BIRTH_COLUMNS]
+        )
+        new = received.loc[received["is_new"].astype(bool), list(BIRTH_COLUMNS)]
         # Where nobody is new nobody need be known: most days of a quiet campaign cost nothing.
         before = partitions.first_day if len(new) and version.rules.identity.enabled else date.min
         aliases = plan_aliases(

@@ -230,3 +230,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_a_database_without_tables_is_told_in_one_sentence(
+    environment: dict[str, str], engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA leadflow CASCADE"))
+    done = leadflow(environment, "campaign", "list")
+    assert done.returncode == 1
+    assert done.stderr == "error: the database has no tables of this version: run leadflow db migrate\n", (
+        done.stderr
+    )
