@@ -29,10 +29,16 @@ from leadflow_pipeline.store.migrate import upgrade  # noqa: E402
 
 FAST_AND_LOOSE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 TEMPLATE = "migrated"
+LONGEST = ("test_daily_equals_backfill", "test_whole_chain", "test_demo_vendors", "test_operate")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the long campaigns whole")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Starts the longest first, so that no process is left with one of them when the others are done."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.fixture(scope="session")

@@ -69,32 +69,36 @@ def compute(engine: Engine) -> Iterator[Compute]:
         yield run
 
 
-def test_every_way_of_computing_gives_the_same_bytes(engine: Engine, compute: Compute, tmp_path) -> None:
-    """Day by day; one range; weeks, in another order of campaigns; then any days again."""
+@pytest.mark.parametrize("campaign", RULES)
+def test_every_way_of_computing_gives_the_same_bytes(
+    campaign: str, engine: Engine, compute: Compute, tmp_path
+) -> None:
+    """Day by day, before anything else; one range; weeks, after the other campaigns; then any days again."""
     tell_the_facts(engine, tmp_path)
 
     for day in DAYS:
-        for campaign in RULES:
-            compute(campaign, day, day)
-    day_by_day = digest(engine)
+        compute(campaign, day, day)
+    day_by_day = digest(engine, campaign)
+
+    forget_derived_rows(engine)
+    for other in RULES:
+        compute(other, DAYS[0], DAYS[-1])
+    assert digest(engine, campaign) == day_by_day, "one range differs from day by day"
     assert_something_happened(engine)
+    everything = digest(engine)
 
     forget_derived_rows(engine)
-    for campaign in RULES:
-        compute(campaign, DAYS[0], DAYS[-1])
-    assert digest(engine) == day_by_day, "one range differs from day by day"
-
-    forget_derived_rows(engine)
-    for campaign in reversed(RULES):
-        for first in DAYS[::7]:
-            compute(campaign, first, min(first + timedelta(days=6), DAYS[-1]))
-    assert digest(engine) == day_by_day, "week by week, campaigns in another order, differs from day by day"
+    for other in reversed(RULES):
+        for first in DAYS[::7] if other == campaign else DAYS[:1]:
+            last = min(first + timedelta(days=6), DAYS[-1]) if other == campaign else DAYS[-1]
+            compute(other, first, last)
+    assert digest(engine) == everything, "week by week, campaigns in another order, differs from ranges"
 
     shuffled = random.Random(4)
-    for _ in range(9):
-        campaign, day = shuffled.choice(list(RULES)), shuffled.choice(DAYS)
+    for _ in range(3):
+        day = shuffled.choice(DAYS)
         compute(campaign, day, min(day + timedelta(days=shuffled.randrange(3)), DAYS[-1]))
-        assert digest(engine) == day_by_day, f"computing {campaign} from {day} again changed something"
+        assert digest(engine) == everything, f"computing {campaign} from {day} again changed something"
 
 
 def tell_the_facts(engine: Engine, folder) -> None:

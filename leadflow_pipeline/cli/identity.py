@@ -90,7 +90,10 @@ def list_reviews(
 
     with get_engine().connect() as connection:
         rows = open_reviews(connection, kind.value if kind else None, limit, with_values=show_values)
-    _print_rows("Are these the same?", rows, as_json, "nothing waits for an answer")
+    if show_values and len(rows) and not as_json:
+        _print_listing(rows)
+    else:
+        _print_rows("Are these the same?", rows, as_json, "nothing waits for an answer")
 
 
 @app.command()
@@ -135,7 +138,7 @@ def show(
         print_json({"person_id": living, "former_ids": former, "leads": records_of(leads)})
         return
     typer.echo(f"person {living}" + (f", formerly {', '.join(former)}" if former else ""))
-    console.print(table_of("Leads", shown(leads)))
+    _print_listing(leads)
 
 
 @app.command()
@@ -190,3 +193,13 @@ def _print_rows(title: str, rows: pd.DataFrame, as_json: bool, empty: str) -> No
         typer.echo(empty)
     else:
         console.print(table_of(title, shown(rows)))
+
+
+def _print_listing(rows: pd.DataFrame) -> None:
+    """One below the other, for rows that are wider than a terminal; what is missing is left out."""
+    widest = max(map(len, rows.columns), default=0)
+    for record in records_of(rows):
+        typer.echo("")
+        for name, value in record.items():
+            if value is not None and value != "":
+                typer.echo(f"  {name.ljust(widest)}  {value}")

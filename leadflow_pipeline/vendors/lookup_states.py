@@ -255,8 +255,10 @@ def finish(
         RETURNING mine.lookup_id
         """
     )
+    # Vendors bill in whole numbers and in parts; an array is of one kind.
+    told = {**rows, "credits": [float(credits) for credits in rows["credits"]]}
     return list(
-        connection.scalars(statement, {"ids": list(ids), "attempts": list(attempts), "now": now, **rows})
+        connection.scalars(statement, {"ids": list(ids), "attempts": list(attempts), "now": now, **told})
     )
 
 

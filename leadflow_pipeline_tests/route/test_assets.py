@@ -68,7 +68,12 @@ def rows(*columns: str) -> pd.DataFrame:
 
 def fill(engine: Engine) -> None:
     enriched = rows("company_size", "custom").assign(
-        is_new=True, email_status="valid", phone_status="missing"
+        is_new=True,
+        email_status="valid",
+        phone_status="missing",
+        social_urls="{}",
+        enrichment_status="none",
+        provenance="{}",
     )
     enriched["received_at"] = enriched["day"].dt.tz_localize("UTC")
     for name in [column.name for column in schema.enriched_leads.columns]:

@@ -60,6 +60,9 @@ def enriched_rows(*rows: tuple[str, int, bool, dict[str, object]]) -> pd.DataFra
         email=frame["lead_id"] + "@leads.example",
         email_status="valid",
         phone_status="missing",
+        social_urls="{}",
+        enrichment_status="none",
+        provenance="{}",
         custom='{"plan": "gold", "seats": 3}',
         **nobody,
     )
