@@ -164,7 +164,7 @@ words = st.sampled_from(
 names = st.lists(words, max_size=6).map(" ".join) | st.text(max_size=12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(names, min_size=1, max_size=12), st.integers(0, 1000))
 def test_a_name_is_read_alone_as_together_and_comes_out_clean(written, number):
     nothing = texts(*[None] * len(written))

@@ -189,7 +189,7 @@ fields = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(fields, min_size=1, max_size=30), st.data())
 def test_each_lead_is_enriched_alone(leads, data):
     rows = harvested(*leads)
