@@ -291,4 +291,6 @@ def _similarities(pairs: TextPairs, least: float) -> npt.NDArray[np.float32]:
 
 def _edits(pairs: TextPairs, most: int) -> npt.NDArray[np.uint8]:
     """Letters added, left out, replaced, or swapped with their neighbour; `most` + 1 for more than `most`."""
-    return process.cpdist(pairs.one, pairs.other, scorer=OSA.distance, dtype=np.uint8, score_cutoff=most)
+    return process.cpdist(
+        pairs.one, pairs.other, scorer=OSA.distance, dtype=np.uint8, score_cutoff=most, workers=-1
+    )
