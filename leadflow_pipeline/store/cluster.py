@@ -37,6 +37,7 @@ import psutil
 from leadflow_pipeline.errors import PermanentError
 
 if sys.platform != "win32":
+    import fcntl
     import pwd
 
 MAJOR_VERSION = 18
@@ -291,17 +292,29 @@ def _wheel_programs() -> Path:
     return Path(spec.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
 
 
-def _service_account() -> int:
+def _service_account(name: str = SERVICE_ACCOUNT) -> int:
     """The account that runs the server for root."""
-    for make_it in (
-        ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SERVICE_ACCOUNT],
-        None,
-    ):
-        with suppress(KeyError):
-            return pwd.getpwnam(SERVICE_ACCOUNT).pw_uid
-        if make_it and shutil.which(make_it[0]):
-            subprocess.run(make_it, check=False, capture_output=True)  # noqa: S603
+    with suppress(KeyError):
+        return pwd.getpwnam(name).pw_uid
+    if shutil.which("useradd"):
+        with suppress(OSError):  # of a file system that takes no writing
+            _make_account(name)
+    with suppress(KeyError):
+        return pwd.getpwnam(name).pw_uid
     return pwd.getpwnam("nobody").pw_uid
+
+
+def _make_account(name: str) -> None:
+    """Makes an account, one process at a time.
+
+    `useradd` looks for the name before it locks the accounts: of two at once, the second would give the account that
+    the first already uses another number.
+    """
+    SHARED_FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with (SHARED_FOLDER / "accounts.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        make_it = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name]
+        subprocess.run(make_it, check=False, capture_output=True)  # noqa: S603
 
 
 def _identity(account: int) -> dict[str, object]:

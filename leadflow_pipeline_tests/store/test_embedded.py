@@ -309,3 +309,28 @@ def test_a_disk_that_fills_up_stops_the_start_with_one_sentence_and_no_data_are_
     assert len(complaint.splitlines()) == 1
     ballast.unlink()
     assert ask(users(home).url, "SELECT 1") == 1
+
+
+MAKE_ACCOUNT = """
+import sys
+from leadflow_pipeline.store.cluster import _service_account
+sys.stdin.readline()
+print(_service_account(sys.argv[1]))
+"""
+
+
+@as_root
+@pytest.mark.skipif(shutil.which("userdel") is None, reason="needs the programs that make and remove accounts")
+def test_processes_that_make_the_account_at_once_agree_on_it() -> None:
+    name = f"leadflow-test-{os.getpid()}"
+    command = [sys.executable, "-c", MAKE_ACCOUNT, name]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    makers = [subprocess.Popen(command, cwd=Path(__file__).parents[2], **pipes) for _ in range(4)]
+    try:
+        for maker in makers:
+            maker.stdin.write("\n")
+            maker.stdin.flush()
+        told = {int(maker.communicate()[0]) for maker in makers}
+        assert told == {pwd.getpwnam(name).pw_uid}
+    finally:
+        subprocess.run(["userdel", name], check=False, capture_output=True)
