@@ -320,7 +320,9 @@ print(_service_account(sys.argv[1]))
 
 
 @as_root
-@pytest.mark.skipif(shutil.which("userdel") is None, reason="needs the programs that make and remove accounts")
+@pytest.mark.skipif(
+    shutil.which("userdel") is None, reason="needs the programs that make and remove accounts"
+)
 def test_processes_that_make_the_account_at_once_agree_on_it() -> None:
     name = f"leadflow-test-{os.getpid()}"
     command = [sys.executable, "-c", MAKE_ACCOUNT, name]
