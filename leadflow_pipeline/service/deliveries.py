@@ -96,7 +96,7 @@ def _taken_in(connection: Connection, deliveries: Sequence[Delivery], now: datet
         first.setdefault(delivery.webhook_id, delivery)
     new = _noted(connection, first, now)
     keys = {webhook_id: delivery.body_key for webhook_id, delivery in first.items()}
-    keys |= _stored_keys(connection, campaign, first.keys() - new)
+    keys |= _stored_keys(connection, campaign, source.name, first.keys() - new)
     leads = [
         (webhook_id, lead) for webhook_id in first if webhook_id in new for lead in first[webhook_id].leads
     ]
@@ -140,9 +140,13 @@ def _noted(connection: Connection, deliveries: Mapping[str, Delivery], now: date
     return set(connection.scalars(noted.returning(webhook_deliveries.c.webhook_id)))
 
 
-def _stored_keys(connection: Connection, campaign: str, webhook_ids: set[str]) -> dict[str, str]:
+def _stored_keys(
+    connection: Connection, campaign: str, source: str, webhook_ids: set[str]
+) -> dict[str, str]:
     stored = webhook_deliveries.c
     query = select(stored.webhook_id, stored.body_key).where(
-        stored.campaign == campaign, stored.webhook_id == any_(literal(sorted(webhook_ids), ARRAY(Text)))
+        stored.campaign == campaign,
+        stored.source == source,
+        stored.webhook_id == any_(literal(sorted(webhook_ids), ARRAY(Text))),
     )
     return dict(connection.execute(query).tuples().all()) if webhook_ids else {}

@@ -5,7 +5,8 @@ daily schedule, the checks and the doctor, which must never disagree. What does 
 clock: the last complete day is an argument.
 
 Due work is derived from here and never from a schedule's tick, so a machine that slept a week catches up by
-itself, and a fact that arrives late for a day already computed makes that day due again.
+itself, and a fact that arrives late for a day already computed makes that day due again. Late is whatever was not
+surely there to be read when the computing began (`facts_until`), also what was being stored at that moment.
 """
 
 from __future__ import annotations
@@ -198,7 +199,7 @@ def _days_with_unseen_facts(
         .group_by(facts.day)
         .subquery()
     )
-    is_unseen = newest.c.known_at > lineage.c.written_at
+    is_unseen = newest.c.known_at >= lineage.c.facts_until
     return (
         select(newest.c.day)
         .outerjoin(
@@ -207,5 +208,5 @@ def _days_with_unseen_facts(
             & (lineage.c.campaign == campaign)
             & (lineage.c.day == newest.c.day),
         )
-        .where(or_(is_unseen, lineage.c.written_at.is_(None)) if is_missing_unseen else is_unseen)
+        .where(or_(is_unseen, lineage.c.facts_until.is_(None)) if is_missing_unseen else is_unseen)
     )

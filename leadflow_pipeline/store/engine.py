@@ -23,6 +23,9 @@ PIPELINE_DRIVER = "postgresql+psycopg"
 DAGSTER_DRIVER = "postgresql+psycopg2"
 """Dagster's own storage sends statements that psycopg 3 refuses, so it is named a URL of its own."""
 
+APPLICATION = "leadflow"
+"""How our sessions call themselves to the server."""
+
 RAISED_BY_A_FUNCTION = "exec_stmt_raise"
 """Where in PostgreSQL's source an error begins that PL/pgSQL's RAISE words."""
 
@@ -62,7 +65,7 @@ def engine_for(url: str) -> Engine:
         make_url(url),
         hide_parameters=True,
         pool_pre_ping=True,
-        connect_args={"application_name": "leadflow"},
+        connect_args={"application_name": APPLICATION},
     )
     event.listen(engine, "connect", _prepare_session)
     event.listen(engine, "handle_error", _forget_values)

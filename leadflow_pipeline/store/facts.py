@@ -29,11 +29,13 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    text,
     union,
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from leadflow_pipeline.store.copy import copy_in, read
+from leadflow_pipeline.store.engine import APPLICATION
 from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.schema import (
     activity_log,
@@ -47,6 +49,22 @@ from leadflow_pipeline.store.schema import (
 
 COUNTED = {"preserve_rowcount": True}
 """SQLAlchemy keeps the number of inserted rows only when asked."""
+
+
+def facts_until(engine: Engine) -> datetime:
+    """The moment before which every fact is either here to be read or never will be.
+
+    A fact is known from the beginning of its transaction and seen from its end, and an import of a large file takes
+    minutes between the two. So this is the beginning of the oldest of our transactions that is under way, and a
+    little before now, for one that has begun and is not shown yet.
+    """
+    under_way = text(
+        "SELECT least(min(xact_start), clock_timestamp() - interval '10 milliseconds') FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name = :us AND pid <> pg_backend_pid()"
+    )
+    with engine.connect() as connection:
+        moment: datetime = connection.execute(under_way, {"us": APPLICATION}).scalar_one()
+    return moment
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 
 import pandas as pd
 from sqlalchemy import (
@@ -56,9 +56,11 @@ def replace_partitions(
     *,
     campaign_version: int,
     run_id: str,
+    facts_until: datetime | None = None,
 ) -> None:
     """Puts the rows of `frame` in the place of every row of these days, whole or not at all.
 
+    `facts_until` is `store.facts.facts_until` as it was before facts were read for `frame`; now, where none were.
     A day without rows in `frame` becomes an empty partition, with its lineage. Raises PermanentError for rows
     of another day or campaign, and for rows that the table refuses.
     """
@@ -67,7 +69,7 @@ def replace_partitions(
         connection.execute(select(func.pg_advisory_xact_lock(lock_number("partition", table.name, campaign))))
         connection.execute(delete(table).where(_is_in(table, campaign, days)))
         copy_in(connection, rows, table)
-        _record_lineage(connection, table, campaign, days, rows, campaign_version, run_id)
+        _record_lineage(connection, table, campaign, days, rows, campaign_version, run_id, facts_until)
     if len(rows) >= ANALYSE_FROM_ROWS:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text(f"ANALYZE {table.fullname}"))
@@ -162,6 +164,7 @@ def _record_lineage(
     rows: pd.DataFrame,
     campaign_version: int,
     run_id: str,
+    facts_until: datetime | None,
 ) -> None:
     counts = rows["day"].value_counts().reindex(pd.to_datetime(list(days)), fill_value=0)
     statement = insert(partition_lineage)
@@ -171,6 +174,7 @@ def _record_lineage(
             set_={
                 **{name: statement.excluded[name] for name in ("campaign_version", "rows", "run_id")},
                 "written_at": func.now(),
+                "facts_until": facts_until or func.now(),
             },
         ),
         [
@@ -181,6 +185,7 @@ def _record_lineage(
                 "campaign_version": campaign_version,
                 "rows": int(count),
                 "run_id": run_id,
+                **({"facts_until": facts_until} if facts_until else {}),
             }
             for day, count in zip(days, counts, strict=True)
         ],

@@ -16,6 +16,9 @@ from leadflow_pipeline.store.failures import plain_failures
 from leadflow_pipeline.store.partitions import read_partitions, replace_partitions
 from leadflow_pipeline.store.schema import DERIVED_TABLES
 
+FACTS_UNTIL = "facts_until"
+"""The attribute of a frame that says how far facts were there to be read for it (`store.facts.facts_until`)."""
+
 TABLES = {table.name: table for table in DERIVED_TABLES}
 
 
@@ -52,6 +55,7 @@ class PartitionIOManager(dg.ConfigurableIOManager):
                 obj,
                 campaign_version=_version_of(obj, table),
                 run_id=context.run_id,
+                facts_until=obj.attrs.get(FACTS_UNTIL),
             )
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:

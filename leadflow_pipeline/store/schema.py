@@ -520,9 +520,9 @@ webhook_deliveries = Table(
     "webhook_deliveries",
     metadata,
     Column("campaign", Text, ForeignKey(campaigns.c.campaign), primary_key=True),
+    Column("source", Text, primary_key=True, comment="two senders may use the same id"),
     Column("webhook_id", Text, primary_key=True),
     Column("body_key", Text, nullable=False, comment="hash: the same id with another body is refused"),
-    Column("source", Text, nullable=False),
     Column("received_at", Timestamp, nullable=False, server_default=func.now()),
     Index(None, "received_at"),
     comment="Ids of webhooks that were taken in, kept so that a repeated delivery changes nothing.",
@@ -538,6 +538,13 @@ partition_lineage = Table(
     Column("rows", BigInteger, nullable=False),
     Column("run_id", Text, nullable=False),
     Column("written_at", Timestamp, nullable=False, server_default=func.now()),
+    Column(
+        "facts_until",
+        Timestamp,
+        nullable=False,
+        server_default=func.now(),
+        comment="facts known before this moment were all there to be read; a later one makes the day due",
+    ),
     # Derived rows name their version too. The foreign key stands here, once a partition, because checking it for
     # every row would cost a bulk load more than the load itself.
     ForeignKeyConstraint(

@@ -21,7 +21,10 @@ from sqlalchemy import CheckConstraint, Column, Table
 from sqlalchemy.dialects import postgresql
 
 from leadflow_pipeline.partitions import PartitionRange, campaign_day_partitions, stamp
+from leadflow_pipeline.store.engine import get_engine
+from leadflow_pipeline.store.facts import facts_until
 from leadflow_pipeline.store.failures import with_plain_failures
+from leadflow_pipeline.store.resource import FACTS_UNTIL
 
 OWNERS = ("team:revenue-operations",)
 KINDS = frozenset({"python", "postgres"})
@@ -53,7 +56,7 @@ def stage_asset(
             deps=[other.name for other in reads],
             **presentation(table, stage),
             **execution(stage),
-        )(with_plain_failures(with_column_lineage(function, [table], [*upstream, *reads])))
+        )(as_step(function, [table], [*upstream, *reads]))
         return asset
 
     return decorate
@@ -76,7 +79,7 @@ def stage_multi_asset(
             ins={other.name: dg.AssetIn() for other in upstream},
             deps=[other.name for other in reads],
             **execution(stage),
-        )(with_plain_failures(with_column_lineage(function, tables, [*upstream, *reads])))
+        )(as_step(function, tables, [*upstream, *reads]))
 
     return decorate
 
@@ -109,6 +112,11 @@ def execution(stage: str) -> dict[str, Any]:
     }
 
 
+def as_step(function: StageFunction, tables: Sequence[Table], upstream: Sequence[Table]) -> StageFunction:
+    """A stage's function with all that Dagster and the lineage are told of it beside its rows."""
+    return with_plain_failures(with_column_lineage(with_facts_until(function), tables, upstream))
+
+
 def with_column_lineage(
     function: StageFunction, tables: Sequence[Table], upstream: Sequence[Table]
 ) -> StageFunction:
@@ -124,6 +132,19 @@ def with_column_lineage(
         for name, columns in lineage.items():
             stamp(context, {newest: {LINEAGE_KEY: columns}}, name)
         yield from function(context, *args, **kwargs)
+
+    return step
+
+
+def with_facts_until(function: StageFunction) -> StageFunction:
+    """Notes on each frame how far facts were there to be read, as it was before the first of them was."""
+
+    @wraps(function)
+    def step(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Iterator[dg.Output[Any]]:
+        moment = facts_until(get_engine())
+        for output in function(context, *args, **kwargs):
+            output.value.attrs[FACTS_UNTIL] = moment
+            yield output
 
     return step
 

@@ -169,7 +169,7 @@ def test_an_answer_makes_its_day_due(engine, instance, monkeypatch):
         compute(instance, DAYS[0], DAYS[-1])
         with engine.begin() as connection:
             connection.execute(
-                text("UPDATE leadflow.partition_lineage SET written_at = '2026-05-04T00:30:00Z'")
+                text("UPDATE leadflow.partition_lineage SET facts_until = '2026-05-04T00:30:00Z'")
             )
         order_and_ask(engine, CAMPAIGN, None, noon(DAYS[1]))
     with engine.connect() as connection:

@@ -11,6 +11,9 @@ from sqlalchemy import Engine, insert, text
 from leadflow_pipeline.partitions import days_between
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.due_days import DaysBehind, DueDays, days_behind, due_days
+from leadflow_pipeline.store.facts import facts_until
+from leadflow_pipeline.store.frames import empty
+from leadflow_pipeline.store.partitions import replace_partitions
 
 FIRST, LAST = date(2026, 3, 1), date(2026, 3, 10)
 LONG_AGO = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -93,8 +96,9 @@ def computed(
     ]
     upsert = text(
         "INSERT INTO leadflow.partition_lineage "
-        "VALUES (:table_name, :campaign, :day, :campaign_version, :rows, :run_id, :written_at) "
-        "ON CONFLICT (table_name, campaign, day) DO UPDATE SET written_at = excluded.written_at"
+        "VALUES (:table_name, :campaign, :day, :campaign_version, :rows, :run_id, :written_at, :written_at) "
+        "ON CONFLICT (table_name, campaign, day) DO UPDATE "
+        "SET written_at = excluded.written_at, facts_until = excluded.facts_until"
     )
     with engine.begin() as connection:
         connection.execute(upsert, rows)
@@ -168,6 +172,39 @@ def test_facts_before_the_first_partition_are_never_due(engine: Engine, spring: 
 
 def test_today_is_not_due_before_it_has_ended(engine: Engine, spring: str) -> None:
     record(engine, spring, LAST + timedelta(days=1))
+    assert due(engine) == []
+
+
+def test_what_was_being_stored_while_its_day_was_computed_makes_it_due(engine: Engine, spring: str) -> None:
+    def compute() -> None:
+        moment = facts_until(engine)
+        for table in schema.DERIVED_TABLES:
+            replace_partitions(
+                engine,
+                table,
+                spring,
+                [LAST],
+                empty(table),
+                campaign_version=1,
+                run_id="run",
+                facts_until=moment,
+            )
+
+    fact = insert(schema.source_records).values(
+        campaign=spring,
+        source="website",
+        occurred_at=datetime(2026, 3, 10, 9, tzinfo=UTC),
+        origin="leads.csv",
+        row_number=1,
+        payload={},
+    )
+    with engine.begin() as connection:
+        connection.execute(fact.values(content_key="there before"))
+    with engine.begin() as connection:
+        connection.execute(fact.values(content_key="not there before the day is computed"))
+        compute()
+    assert due(engine) == [DueDays(spring, LAST, LAST)]
+    compute()
     assert due(engine) == []
 
 

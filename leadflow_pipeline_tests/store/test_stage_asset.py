@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 
 import dagster as dg
+import pandas as pd
+from sqlalchemy import Engine
 
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRange, days_between
 from leadflow_pipeline.store import schema
@@ -13,8 +15,8 @@ from leadflow_pipeline.store.stage_asset import LINEAGE_KEY, column_schema, stag
 
 
 @stage_asset(schema.qualified_leads, stage="qualify", reads=[schema.scored_leads])
-def qualified(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
-    yield dg.Output(None)
+def qualified(context: dg.AssetExecutionContext) -> Iterator[dg.Output[pd.DataFrame]]:
+    yield dg.Output(pd.DataFrame())
 
 
 def test_the_column_schema_says_what_the_database_says() -> None:
@@ -38,7 +40,7 @@ def test_an_asset_is_named_owned_and_throttled_like_its_table_and_stage() -> Non
     assert qualified.backfill_policy == dg.BackfillPolicy.single_run()
 
 
-def test_lineage_stands_on_the_newest_partition_alone() -> None:
+def test_lineage_stands_on_the_newest_partition_alone(engine: Engine) -> None:
     partitions = PartitionRange("spring", days_between(date(2026, 3, 1), date(2026, 3, 3)))
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(CAMPAIGN_PARTITIONS_NAME, ["spring"])

@@ -423,14 +423,14 @@ def upgrade() -> None:
     op.create_table(
         "webhook_deliveries",
         Column("campaign", Text(), nullable=False),
+        Column("source", Text(), nullable=False, comment="two senders may use the same id"),
         Column("webhook_id", Text(), nullable=False),
         Column("body_key", Text(), nullable=False, comment="hash: the same id with another body is refused"),
-        Column("source", Text(), nullable=False),
         Column("received_at", DateTime(timezone=True), server_default=text("now()"), nullable=False),
         ForeignKeyConstraint(
             ["campaign"], ["leadflow.campaigns.campaign"], name=op.f("webhook_deliveries_campaign_fkey")
         ),
-        PrimaryKeyConstraint("campaign", "webhook_id", name=op.f("webhook_deliveries_pkey")),
+        PrimaryKeyConstraint("campaign", "source", "webhook_id", name=op.f("webhook_deliveries_pkey")),
         schema=SCHEMA,
         comment="Ids of webhooks that were taken in, kept so that a repeated delivery changes nothing.",
     )
@@ -441,6 +441,18 @@ def upgrade() -> None:
         unique=False,
         schema=SCHEMA,
     )
+    op.add_column(
+        "partition_lineage",
+        Column(
+            "facts_until",
+            DateTime(timezone=True),
+            server_default=text("now()"),
+            nullable=False,
+            comment="facts known before this moment were all there to be read; a later one makes the day due",
+        ),
+        schema=SCHEMA,
+    )
+    op.execute("UPDATE leadflow.partition_lineage SET facts_until = written_at")
     op.add_column(
         "enriched_leads",
         Column(
