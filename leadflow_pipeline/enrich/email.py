@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from leadflow_pipeline.enrich.distinct import for_each_distinct
 from leadflow_pipeline.enrich.email_suggestion import suggest_emails
-from leadflow_pipeline.enrich.email_syntax import UNREACHABLE_DOMAINS, EmailReason, check_syntax
+from leadflow_pipeline.enrich.email_syntax import UNREACHABLE_DOMAINS, EmailReason, check_syntax, trimmed
 from leadflow_pipeline.enrich.labels import label
 from leadflow_pipeline.enrich.lists import disposable_domains, free_mail_domains, is_listed, role_accounts
 
@@ -111,7 +111,7 @@ def judge_emails(
             "email_is_disposable": is_disposable,
             "email_is_free": is_free,
             "email_is_catch_all": is_catch_all.where(domain.notna()),
-            "email_suggestion": suggest_emails(emails.astype("str").str.strip().str.lower()),
+            "email_suggestion": suggest_emails(trimmed(emails)),
         }
     )
 

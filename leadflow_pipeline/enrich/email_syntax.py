@@ -4,12 +4,15 @@ What belongs here: syntax and the normal form. What does not: whose kind of addr
 a vendor says of it (`email.py`).
 
 The judge is the email-validator library. The common shape of an address (ASCII, plain local part, plain domain) is
-judged by one regular expression over the whole column instead; a property test holds the two to the same answer.
+judged by one regular expression over the whole column instead; a property test holds the two to the same answer,
+and the is_email test set is judged whole in `test_email.py`.
 
-White space around an address is the file's and not the address's, a line break behind it as well. An address is
-normalised to lower case on both sides of the @ (RFC 5321 would let a server tell `Ann` from `ann`; none in practice
-does, and two records of one person must meet), its local part to Unicode NFC, and its domain to IDNA ASCII
-(`xn--...`), which every mail server takes.
+Blanks around an address are the file's and not the address's. Line breaks and other control characters are refused
+wherever they stand: the harvest has made blanks of those that a file had around its cells.
+
+An address is normalised to lower case on both sides of the @ (RFC 5321 would let a server tell `Ann` from `ann`; none
+in practice does, and two records of one person must meet), its local part to Unicode NFC, and its domain to IDNA
+ASCII (`xn--...`), which every mail server takes.
 
 What the grammar of RFC 5321 allows and this refuses, because no public mail server can receive it:
 
@@ -66,9 +69,12 @@ class EmailReason(StrEnum):
 MOST_OCTETS = 254
 """RFC 5321 4.5.3.1.3, less the angle brackets (RFC 3696, erratum 1690)."""
 MOST_BEFORE_AT = 64
-"""RFC 5321 4.5.3.1.1."""
+"""RFC 5321 4.5.3.1.1, in octets of UTF-8 (RFC 6531 3.3)."""
 MOST_IN_LABEL = 63
 """RFC 1035 2.3.4."""
+
+BLANKS = " \t\u00a0\u3000"
+"""Space, tab, no-break and ideographic space."""
 
 UNREACHABLE_DOMAINS = ("alt", "arpa", "internal", "invalid", "local", "localhost", "onion")
 """Special-use names (IANA registry, RFC 6761) and what is below them: no mail arrives there."""
@@ -95,7 +101,7 @@ def check_syntax(emails: pd.Series) -> pd.DataFrame:
 
     Either the first two are there, or the reason why they are not.
     """
-    texts = emails.astype("str").str.strip().str.lower().reset_index(drop=True)
+    texts = trimmed(emails).reset_index(drop=True)
     checked = check_common_shapes(texts)
     rest = texts[checked["email"].isna() & checked["email_reason"].isna()]
     if len(rest):
@@ -104,6 +110,11 @@ def check_syntax(emails: pd.Series) -> pd.DataFrame:
         ).sort_index()
     checked.index = emails.index
     return checked
+
+
+def trimmed(emails: pd.Series) -> pd.Series:
+    """The texts in lower case, without the blanks around them."""
+    return emails.astype("str").str.strip(BLANKS).str.lower()
 
 
 def check_common_shapes(texts: pd.Series) -> pd.DataFrame:
@@ -140,6 +151,8 @@ def _verdict(text: str) -> _Verdict:
     if found is None:
         return _Verdict(None, None, _why_refused(text).value)
     local, domain = found
+    if len(local.encode()) > MOST_BEFORE_AT:  # the library counts letters
+        return _Verdict(None, None, EmailReason.TOO_LONG.value)
     if not domain.startswith("["):
         if "." not in domain:
             return _Verdict(None, None, EmailReason.DOMAIN_WITHOUT_DOT.value)
@@ -179,7 +192,7 @@ def _why_refused(text: str) -> EmailReason:
     labels = domain.split(".")
     if (
         len(text.encode()) > MOST_OCTETS
-        or len(local) > MOST_BEFORE_AT
+        or len(local.encode()) > MOST_BEFORE_AT
         or max(map(len, labels)) > MOST_IN_LABEL
     ):
         return EmailReason.TOO_LONG

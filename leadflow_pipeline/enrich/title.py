@@ -19,7 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from leadflow_pipeline.enrich.distinct import for_each_distinct
-from leadflow_pipeline.enrich.title_words import DEPARTMENT_WORDS, NOT_A_RANK, SENIORITY_WORDS, STAFF_WORDS
+from leadflow_pipeline.enrich.title_words import (
+    DEPARTMENT_WORDS,
+    NOT_A_RANK,
+    SENIORITY_WORDS,
+    STAFF_WORDS,
+    TEAM_LEADERS,
+)
 from leadflow_pipeline.folding import folded
 
 
@@ -37,7 +43,9 @@ def _read(titles: pd.Series) -> pd.DataFrame:
     # "Umlaut" spelt with e: `Geschaeftsfuehrer` is `Geschäftsführer`.
     text = text.str.replace("geschaeft", "geschaft", regex=False).str.replace("fuehr", "fuhr", regex=False)
     department = _first_match(text, DEPARTMENT_WORDS)
-    seniority = _first_match(text.str.replace(_pattern(NOT_A_RANK), " ", regex=True), SENIORITY_WORDS)
+    rank = text.str.replace(_pattern(NOT_A_RANK), " ", regex=True)
+    rank = rank.str.replace(_pattern(TEAM_LEADERS), " team lead ", regex=True)
+    seniority = _first_match(rank, SENIORITY_WORDS)
     does_work = _has_one(text, STAFF_WORDS) | department.notna()
     return pd.DataFrame(
         {

@@ -19,9 +19,18 @@ NOT_A_RANK: tuple[str, ...] = (
     "partner account*", "partner alliance*", "partner channel*", "partner service*", "partner business*",
     "sales partner*", "partner program*", "management consult*", "management accountant*",
     "case management",
+    # what leads water, light or visitors
+    "*halbleiter*", "*wellenleiter*", "*rohrleitung*", "*freileitung*", "*fernleitung*", "*ableitung*",
+    "*zuleitung*", "*anleit*", "*begleit*", "reiseleit*", "ubungsleit*", "kursleit*", "spielleit*",
 )  # fmt: skip
 """Phrases in which a word of rank tells no rank. They are not read for rank; other words of the title still
 are."""
+
+TEAM_LEADERS: tuple[str, ...] = (
+    "*teamleit*", "*gruppenleit*", "*projektleit*", "*schichtleit*", "*filialleit*", "*marktleit*",
+    "*bauleit*", "stationsleit*", "chef de proj*", "cheffe de proj*", "chef de produit*",
+)  # fmt: skip
+"""Of a team or a project; whatever else has a `leiter` is a department. Read for rank as `team lead`."""
 
 SENIORITY_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
@@ -58,11 +67,11 @@ SENIORITY_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "owner",
         (
             "owner", "owners", "co owner*", "coowner*", "founder*", "co founder*", "cofounder*",
-            "founding partner*", "inhaber*", "mitinhaber*", "eigentumer*", "grunder*", "mitgrunder*",
-            "proprietor*", "entrepreneur*", "unternehmer", "unternehmerin", "self employed", "selfemployed",
-            "selbstandig*", "selbststandig*", "freelanc*", "freiberuf*", "managing partner*",
-            "general partner*", "equity partner*", "senior partner*", "*gesellschafter*", "shareholder*",
-            "fondateur*", "fondatrice*", "gerant*",
+            "founding partner*", "*inhaber", "*inhaberin", "eigentumer*", "grunder*", "mitgrunder*",
+            "proprietor*", "sole trader*", "entrepreneur*", "unternehmer", "unternehmerin", "self employed",
+            "selfemployed", "selbstandig*", "selbststandig*", "freelanc*", "freiberuf*",
+            "managing partner*", "general partner*", "equity partner*", "senior partner*",
+            "*gesellschafter*", "shareholder*", "fondateur*", "fondatrice*", "gerant*",
         ),
     ),
     (
@@ -70,13 +79,13 @@ SENIORITY_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "ceo", "cto", "cfo", "coo", "cio", "cmo", "cro", "cpo", "ciso", "cdo", "chro", "cso", "clo",
             "cco", "cxo", "cao", "c e o", "c t o", "c f o", "c o o", "chief * officer", "chief * * officer",
-            "chief * * * officer", "chief executive*", "managing director*", "geschaftsfuhr*",
-            "geschaftsfuher*", "geschaftsleit*", "geschaftsltg", "vorstand*", "vorstande", "generaldirektor*",
-            "board member*", "member of the board", "member of the executive board",
-            "member of the management board", "mitglied des vorstand*", "chairman*", "chairwoman*",
-            "chairperson*", "vorsitz*", "aufsichtsrat*", "hauptgeschaftsfuhr*", "unternehmensleit*",
-            "firmenleit*", "gf", "gl", "md", "president directeur general", "pdg", "directeur general",
-            "c level", "c suite",
+            "chief * * * officer", "chief executive*", "managing director*", "*geschaftsfuhr*",
+            "geschaftsfuher*", "*geschaftsleit*", "geschaftsltg", "vorstand*", "*vorstand", "*vorstandin",
+            "generaldirektor*", "verwaltungsrat*", "*burgermeister*", "board member*",
+            "member of the board", "member of the executive board", "member of the management board",
+            "mitglied des vorstand*", "chairman*", "chairwoman*", "chairperson*", "vorsitz*",
+            "aufsichtsrat*", "unternehmensleit*", "firmenleit*", "gf", "gl", "md",
+            "president directeur general", "pdg", "directeur general", "c level", "c suite",
         ),
     ),
     (
@@ -90,21 +99,18 @@ SENIORITY_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "head",
         (
-            "head of", "heads of", "department head", "global head", "group head", "head", "chief*", "leiter",
-            "leiterin", "leitung", "leitend*", "bereichsleit*", "abteilungsleit*", "ressortleit*",
-            "hauptabteilungsleit*", "vertriebsleit*", "verkaufsleit*", "marketingleit*", "personalleit*",
-            "einkaufsleit*", "entwicklungsleit*", "betriebsleit*", "werkleit*", "werksleit*", "standortleit*",
-            "niederlassungsleit*", "regionalleit*", "gebietsleit*", "landesleit*", "finanzleit*",
-            "technischer leiter", "it leit*", "produktionsleit*", "*bereichsleit*", "*bereichsleiter*",
-            "country manager*", "general manager*", "chef", "chefin", "principal investigator*", "dean",
-            "rektor*", "schulleit*", "headteacher*", "head teacher*", "chefarzt*",
+            "head of", "heads of", "department head", "global head", "group head", "head", "chief*",
+            "*leiter", "*leiterin", "*leitung", "leitend*", "country manager*", "general manager*", "chef",
+            "chefin", "*chef", "*chefin", "chefredakt*", "principal investigator*", "dean", "rektor*",
+            "headteacher*", "head teacher*", "chefarzt*",
         ),
     ),
     (
         "director",
         (
             "director*", "direktor*", "directeur*", "directrice*", "direttore", "*direktor", "*direktorin",
-            "dir", "prokurist*", "ppa", "associate partner*", "^partner", "bevollmachtigte*",
+            "direktion", "*direktion", "dir", "prokurist*", "ppa", "associate partner*", "^partner",
+            "bevollmachtigte*",
         ),
     ),
     (
@@ -112,10 +118,9 @@ SENIORITY_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "manager*", "*manager", "*managerin", "*managers", "mgr", "^management$", "top management",
             "senior management", "middle management", "management team", "member of management",
-            "supervisor*", "team lead*", "teamlead*", "*teamlead*", "team leader*", "group leader*",
-            "project leader*", "project lead", "teamverantwort*", "ltg", "ltr", "gruppenleit*", "foreman",
-            "vorarbeiter*", "schichtleit*", "filialleit*", "*leiter", "*leiterin", "*leitung",
-            "superintendent*", "meister", "polier*", "responsable*", "jefe*", "head nurse", "stationsleit*",
+            "supervisor*", "team lead*", "teamlead*", "*teamlead*", "teamchef*", "group leader*",
+            "project leader*", "project lead", "teamverantwort*", "ltg", "ltr", "foreman", "vorarbeiter*",
+            "superintendent*", "*meister", "*meisterin", "polier*", "responsable*", "jefe*", "head nurse",
             "oberarzt*",
         ),
     ),
@@ -123,8 +128,8 @@ SENIORITY_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "senior",
         (
             "senior*", "sr", "snr", "lead", "principal*", "staff engineer*", "staff software*", "expert*",
-            "experte*", "*expert", "*experte", "*expertin", "architect*", "architekt*", "*architekt",
-            "*architektin", "fellow", "professor*", "prof",
+            "experte*", "*expert", "*experte", "*expertin", "tech lead*", "techlead*", "dev lead*",
+            "architect*", "architekt*", "*architekt", "*architektin", "fellow", "professor*", "prof",
         ),
     ),
 )  # fmt: skip
@@ -132,15 +137,18 @@ SENIORITY_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 STAFF_WORDS: tuple[str, ...] = (
     "engineer*", "analyst*", "specialist*", "spezialist*", "consultant*", "berater*", "*berater",
-    "*beraterin", "coordinator*", "koordinator*", "*koordinator*", "officer*", "administrator*", "assistant*",
-    "associate*", "agent*", "representative*", "referent*", "*referent", "*referentin", "sachbearbeit*",
-    "mitarbeit*", "*mitarbeit*", "fachkraft", "*kraft", "*arbeiter", "*arbeiterin", "*arbeitende",
-    "executive*", "advisor*", "adviser*", "*entwickler*", "*techniker*", "*ingenieur*", "*kaufmann",
-    "*kauffrau", "*kaufleute", "techniker*", "technician*", "worker*", "blue collar", "clerk*", "operator*",
-    "services", "housemaid*", "beauftragt*", "*beauftragte*", "accountant*", "*designer*", "*editor*",
-    "redakteur*", "*redakteur*", "scientist*", "researcher*", "driver*", "fahrer*", "*fahrer", "buyer*",
-    "planner*", "*planer*", "trainer*", "writer*", "developer*", "programmer*", "programmier*", "employee*",
-    "angestellt*", "staff",
+    "*beraterin", "coordinator*", "koordinator*", "*koordinator*", "officer*", "administrator*",
+    "assistant*", "associate*", "agent*", "representative*", "referent*", "*referent", "*referentin",
+    "sachbearbeit*", "mitarbeit*", "*mitarbeit*", "fachkraft", "*kraft", "*arbeiter", "*arbeiterin",
+    "*arbeitende", "executive*", "advisor*", "adviser*", "*entwickler*", "*techniker*", "*ingenieur*",
+    "*kaufmann", "*kauffrau", "*kaufleute", "techniker*", "technician*", "worker*", "blue collar", "clerk*",
+    "operator*", "services", "housemaid*", "beauftragt*", "*beauftragte*", "accountant*", "*designer*",
+    "*editor*", "redakteur*", "*redakteur*", "scientist*", "researcher*", "driver*", "fahrer*", "*fahrer",
+    "buyer*", "planner*", "*planer*", "trainer*", "writer*", "developer*", "programmer*", "programmier*",
+    "employee*", "angestellt*", "staff", "*verkaufer", "*verkauferin", "*makler", "*maklerin", "broker*",
+    "*verwalter", "*verwalterin", "*pruefer", "*prufer", "*pruferin", "*elektroniker*", "*mechaniker*",
+    "*monteur*", "*disponent*", "ausbilder*", "*kassierer*", "coach*", "*analyst", "*analystin", "pilot*",
+    "cook", "koch", "kochin", "kellner*",
 )  # fmt: skip
 """Work without a rank. A title that names a department but no rank is staff as well."""
 
@@ -163,13 +171,11 @@ DEPARTMENT_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "hr",
         (
-            "hr", "human resource*", "human relations", "human capital", "people operations", "people ops",
-            "people and culture", "people partner", "chief people", "head of people", "vp people",
-            "talent acquisition", "talent", "recruit*", "^personal$", "leit* personal", "*leit* personal",
-            "abteilung personal", "bereich personal", "personal und", "und personal", "personalleit*",
-            "personalreferent*", "personalabteilung*", "personalwesen", "personalentwickl*", "personalmanag*",
-            "personalsachbearbeit*", "personalverantwort*", "personalchef*", "personalbereich*", "chro",
-            "payroll*",
+            "hr", "hrbp", "human resource*", "human relations", "human capital", "people operations",
+            "people ops", "people and culture", "people partner", "chief people", "head of people",
+            "vp people", "talent acquisition", "talent", "recruit*", "^personal$", "leit* personal",
+            "*leit* personal", "abteilung personal", "bereich personal", "personal und", "und personal",
+            "personal[^ isu]*", "chro", "payroll*",
         ),
     ),
     (
@@ -185,16 +191,16 @@ DEPARTMENT_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "education",
         (
-            "teacher*", "headteacher*", "lehrer*", "*lehrer", "*lehrerin", "professor*", "prof", "lecturer*",
-            "dozent*", "tutor*", "schulleit*", "erzieher*", "padagog*", "*padagog*", "dean", "rektor*",
-            "faculty", "academic", "postdoc*", "school principal",
+            "teacher*", "headteacher*", "lehrer*", "*lehrer", "*lehrerin", "professor*", "prof",
+            "lecturer*", "dozent*", "tutor*", "schulleit*", "erzieher*", "padagog*", "*padagog*", "dean",
+            "rektor*", "faculty", "academic", "postdoc*", "school principal",
         ),
     ),
     (
         "marketing",
         (
-            "marketing", "marketing*", "*marketing", "*marketingmanag*", "cmo", "brand", "branding",
-            "advertis*", "seo", "sea", "ppc", "public relations", "werbung", "werbe*", "social media",
+            "marketing*", "*marketing", "*marketingmanag*", "mktg", "cmo", "brand", "branding", "advertis*",
+            "seo", "sea", "ppc", "public relations", "werbung", "werbe*", "social media",
             "demand generation", "offentlichkeitsarbeit", "presse*", "copywriter*", "journalis*",
             "redakteur*", "redaktion*", "mediengestalt*", "lead generation", "unternehmenskommunikation",
             "corporate communication*", "head of communication*",
@@ -203,17 +209,17 @@ DEPARTMENT_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "sales",
         (
-            "sales", "*sales", "presales", "vertrieb*", "*vertrieb", "*vertriebs*", "verkauf*", "*verkauf",
-            "*verkaufer*", "account executive*", "account manag*", "account director*", "key account*",
-            "keyaccount*", "business development", "geschaftsentwicklung", "geschaftsfeldentwicklung",
-            "new business", "cro", "chief revenue", "chief commercial", "commercial director*",
-            "commercial manager*", "aussendienst*", "innendienst*", "inside sales", "sdr", "bdr", "bdm",
-            "kam", "salesman", "saleswoman", "salesperson", "kundenberat*", "kundenmanag*",
-            "channel manager*", "partner manager*", "alliances", "alliance manag*", "store manager*",
-            "retail", "filialleit*", "biz dev", "bizdev", "absatz*", "handelsvertret*", "revenue",
-            "commercial", "commercial*", "customer relationship*", "customer relations", "makler*", "broker*",
-            "real estate agent*", "business unit*", "business line*", "business manager*",
-            "business director*",
+            "sales", "*sales", "sales[^ f]*", "presales", "vertrieb*", "*vertrieb", "*vertriebs*",
+            "verkauf*", "*verkauf", "*verkaufer*", "account executive*", "account manag*", "accountmanag*",
+            "account director*", "key account*", "keyaccount*", "business develop*", "businessdevelop*",
+            "geschaftsentwicklung", "geschaftsfeldentwicklung", "new business", "cro", "chief revenue",
+            "chief commercial", "commercial director*", "commercial manager*", "aussendienst*",
+            "innendienst*", "inside sales", "sdr", "bdr", "bdm", "kam", "salesman", "saleswoman",
+            "salesperson", "kundenberat*", "kundenmanag*", "channel manager*", "partner manager*",
+            "alliances", "alliance manag*", "store manager*", "retail", "filialleit*", "biz dev", "bizdev",
+            "absatz*", "handelsvertret*", "revenue", "revops", "commercial", "commercial*",
+            "customer relationship*", "customer relations", "*makler*", "broker*", "real estate agent*",
+            "business unit*", "business line*", "business manager*", "business director*",
         ),
     ),
     (
@@ -222,7 +228,8 @@ DEPARTMENT_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "pr", "communication*", "kommunikation*", "*kommunikation", "content", "growth", "media",
             "medien*", "messe*", "trade show*", "trade fair*", "fairs", "exhibition*", "event*", "*event",
-            "*events", "*veranstaltung*", "e commerce", "ecommerce",
+            "*events", "*veranstaltung*", "e commerce", "ecommerce", "e business", "ebusiness",
+            "community manag*", "chefredakt*",
         ),
     ),
     (
@@ -242,8 +249,17 @@ DEPARTMENT_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "finance", "finances", "financial", "finanz*", "cfo", "controller*", "controlling",
             "*controlling", "accountant*", "accounting", "accounts payable", "accounts receivable",
             "buchhalt*", "*buchhalt*", "bookkeep*", "treasur*", "tax", "steuer", "steuern", "steuerberat*",
-            "audit*", "revision*", "rechnungswesen", "investor relations", "kaufmannisch*", "bilanz*", "risk",
-            "actuar*", "banker*", "bankkauf*", "underwriter*", "investment*", "credit",
+            "audit*", "revision*", "rechnungswesen", "investor relations", "kaufmannisch*", "bilanz*",
+            "risk", "wirtschaftspruf*", "portfolio manag*", "fund manag*", "asset manag*", "actuar*",
+            "banker*", "bankkauf*", "underwriter*", "investment*", "credit",
+        ),
+    ),
+    (
+        # The whole firm's, not a product's: `*entwicklung` develops products
+        "executive",
+        (
+            "unternehmensentwickl*", "konzernentwickl*", "strategieentwickl*", "verwaltungsrat*",
+            "aufsichtsrat*", "*burgermeister*",
         ),
     ),
     (
@@ -252,49 +268,56 @@ DEPARTMENT_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "product manage*", "product owner*", "head of product", "product director*", "product lead*",
             "vp product", "vp of product", "vice president product", "vice president of product",
             "director of product", "director product", "chief product", "product", "products", "cpo",
-            "produktmanag*", "*produktmanag*", "produktleit*", "produktverantwort*", "design*", "graphic*",
-            "grafik*", "ux", "user experience", "ui",
+            "produktmanag*", "*produktmanag*", "produktleit*", "produktverantwort*", "design*",
+            "*designer*", "graphic*", "grafik*", "ux", "user experience", "ui",
         ),
     ),
     (
         "it",
         (
-            "it", "information technology", "information systems", "informatique*", "informatik*",
-            "*informatik*", "edv", "cio", "ciso", "system administrator*", "systems administrator*",
-            "sysadmin*", "systemadmin*", "netzwerk*", "network", "security engineer*", "it security",
-            "information security", "cyber*", "database", "datenbank*", "sap", "erp", "crm*", "salesforce",
-            "cloud", "infrastructure", "itsm", "dba", "digital*", "digitalisierung*", "technology officer",
-            "systems analyst*", "business analyst*", "systemanalyt*", "systembetreu*", "anwendungsbetreu*",
-            "web admin*", "service management", "data", "business intelligence", "bi", "telekommunikation*",
-            "ict", "dynamics", "sharepoint",
+            "it", "security analyst*", "information technology", "information systems", "informatique*",
+            "informatik*", "*informatik*", "edv", "cio", "ciso", "system administrator*",
+            "systems administrator*", "sysadmin*", "systemadmin*", "netzwerk*", "network",
+            "security engineer*", "it security", "information security", "cyber*", "database", "datenbank*",
+            "sap", "erp", "crm*", "salesforce", "*crm", "itk*", "cloud", "infrastructure", "itsm", "dba",
+            "digital*", "digitalisierung*", "technology officer", "systems analyst*", "business analyst*",
+            "systemanaly*", "system administration", "systems administration", "administrat* sys*",
+            "administrat* reseau*", "daten*", "systembetreu*", "anwendungsbetreu*", "web admin*",
+            "service management", "data", "business intelligence", "bi", "telekommunikation*", "ict",
+            "dynamics", "sharepoint",
         ),
     ),
     (
         "engineering",
         (
-            "engineer*", "engineering", "ingenieur*", "*ingenieur*", "developer*", "*entwickler*",
-            "*entwicklung", "entwicklung*", "software", "cto", "chief technology", "chief technical",
-            "programmer*", "programmier*", "devops", "architect*", "architekt*", "*architekt*",
-            "research and development", "r and d", "r d", "f und e", "forschung*", "tech", "technical",
-            "technician*", "techniker*", "*techniker*", "technisch*", "technik", "konstrukt*",
+            "engineer*", "engineering", "eng", "dev", "ingenieur*", "*ingenieur*", "developer*",
+            "*entwickler*", "*entwicklung", "entwicklung*", "software", "cto", "chief technology",
+            "chief technical", "programmer*", "programmier*", "devops", "architect*", "architekt*",
+            "*architekt*", "research and development", "r and d", "r d", "f und e", "forschung*", "tech",
+            "technical", "technician*", "techniker*", "*techniker*", "technisch*", "technik", "konstrukt*",
             "*konstrukteur*", "scientist*", "machine learning", "ai", "qa", "tester*", "research*",
-            "electrician*", "elektriker*", "mechanic*", "mechatronik*", "mechaniker*", "innovation*",
-            "technolog*", "labor*", "chemist*", "chemiker*", "physiker*",
+            "electrician*", "elektriker*", "mechanic*", "*mechatronik*", "*mechaniker*", "*elektroniker*",
+            "*monteur*", "innovation*", "technolog*", "labor*", "chemist*", "chemiker*", "physiker*",
         ),
     ),
     (
         "operations",
         (
-            "operation*", "operating", "coo", "logist*", "*logistik*", "warehouse*", "lager*", "produktion*",
-            "production", "manufactur*", "fertigung*", "project manage*", "project lead*", "projektleit*",
-            "projektmanag*", "projekt*", "project*", "program manage*", "programme manage*", "pmo", "quality",
-            "qualitat*", "process*", "prozess*", "plant", "werk", "werkleit*", "werksleit*", "betriebsleit*",
-            "facility", "facilities", "fleet", "transport*", "driver*", "fahrer*", "*fahrer", "scrum master",
-            "agile", "lean", "blue collar", "worker*", "arbeiter*", "*arbeiter", "foreman", "cleaner*",
-            "housemaid*", "maintenance", "instandhalt*", "montage*", "services", "store", "supply",
-            "disponent*", "disposition", "arbeitssicherheit*", "safety", "organisation*", "service manager*",
-            "serviceleit*",
+            "operation*", "operating", "ops", "coo", "logist*", "*logistik*", "warehouse*", "lager*",
+            "produktion*", "production", "manufactur*", "fertigung*", "project manage*", "project lead*",
+            "projektleit*", "projektmanag*", "projekt*", "project*", "program manage*", "programme manage*",
+            "pmo", "quality", "qualitat*", "process*", "prozess*", "plant", "werk", "werkleit*",
+            "werksleit*", "betriebsleit*", "facility", "facilities", "fleet", "transport*", "driver*",
+            "fahrer*", "*fahrer", "scrum master", "agile", "lean", "blue collar", "worker*", "arbeiter*",
+            "*arbeiter", "foreman", "cleaner*", "housemaid*", "maintenance", "instandhalt*", "montage*",
+            "*bauleit*", "*werkstatt*", "*meister", "*meisterin", "hausverwalt*", "property manag*",
+            "services", "store", "supply", "*disponent*", "disposition", "arbeitssicherheit*", "safety",
+            "organisation*", "service manager*", "serviceleit*",
         ),
+    ),
+    (
+        "hr",
+        ("training*", "learning and development", "*ausbildung*", "ausbilder*", "weiterbildung*", "*schulung*"),
     ),
     (
         "administration",
@@ -309,15 +332,15 @@ DEPARTMENT_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "executive",
         (
-            "ceo", "c e o", "chief executive*", "managing director*", "geschaftsfuhr*", "geschaftsleit*",
-            "vorstand*", "president*", "prasident*", "chairman*", "chairwoman*", "chairperson*",
-            "board member*", "member of the board", "owner*", "co owner*", "founder*", "co founder*",
-            "cofounder*", "inhaber*", "mitinhaber*", "grunder*", "mitgrunder*", "eigentumer*",
+            "ceo", "c e o", "chief executive*", "managing director*", "*geschaftsfuhr*", "*geschaftsleit*",
+            "vorstand*", "direktion", "president*", "prasident*", "chairman*", "chairwoman*",
+            "chairperson*", "board member*", "member of the board", "owner*", "co owner*", "founder*",
+            "co founder*", "cofounder*", "*inhaber", "*inhaberin", "grunder*", "mitgrunder*", "eigentumer*",
             "entrepreneur*", "unternehmer", "unternehmerin", "self employed", "selbstandig*",
             "selbststandig*", "managing partner*", "partner", "*gesellschafter*", "general manager*",
-            "country manager*", "executive director*", "chief of staff", "gf", "gl", "management", "director",
-            "direktor", "directeur", "chief * officer", "unternehmensleit*", "prokurist*", "strategy",
-            "strateg*",
+            "country manager*", "executive director*", "chief of staff", "gf", "gl", "management",
+            "director", "direktor", "directeur", "chief * officer", "unternehmensleit*", "prokurist*",
+            "strategy", "strateg*",
         ),
     ),
 )  # fmt: skip

@@ -1,16 +1,14 @@
-"""Email addresses: what a user would miss, and the proof that the fast path says what the library says.
-
-With `ISEMAIL_TESTS` set to a copy of the isemail suite (CSV: address, category; control characters as U+2400 and up),
-the whole suite is judged as well. It is not shipped: its cases that decide something stand here in our own words.
-"""
+"""Email addresses: what a user would miss, the is_email test set, and the proof that the fast path is the library's."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from leadflow_pipeline.enrich.email import judge_emails
@@ -18,6 +16,7 @@ from leadflow_pipeline.enrich.email_syntax import (
     EmailReason,
     check_by_library,
     check_common_shapes,
+    trimmed,
 )
 from leadflow_pipeline.enrich.lists import disposable_domains, free_mail_domains, role_accounts
 
@@ -62,6 +61,9 @@ def judge(email: str | None, **rules: bool) -> pd.Series:
         ("ann@leads.example", "invalid", "reserved_domain"),
         ("ann@example.org", "invalid", "reserved_domain"),
         ("a" * 65 + "@acme.com", "invalid", "too_long"),
+        ("é" * 33 + "@acme.com", "invalid", "too_long"),
+        ("ann@acme.com\n", "invalid", "control_character"),
+        ("\r\nann@acme.com", "invalid", "control_character"),
         ("a@" + "b" * 64 + ".com", "invalid", "too_long"),
         ("a@" + "bcd." * 64 + "com", "invalid", "too_long"),
         ("x1@mailinator.com", "risky", "disposable"),
@@ -88,6 +90,7 @@ def test_status_and_reason(written, status, reason):
     ("written", "normal", "domain"),
     [
         ("  Ann.Lee@ACME.Com ", "ann.lee@acme.com", "acme.com"),
+        ("\tann.lee@acme.com\xa0", "ann.lee@acme.com", "acme.com"),
         ("Ann@Bücher.Example.COM", "ann@xn--bcher-kva.example.com", "xn--bcher-kva.example.com"),
         ("ann@XN--BCHER-KVA.de", "ann@xn--bcher-kva.de", "xn--bcher-kva.de"),
         ("jose\u0301@acme.com", "jos\u00e9@acme.com", "acme.com"),
@@ -147,25 +150,38 @@ def test_what_a_mailer_must_accept_is_accepted(written):
     assert judge(written)["email_status"] in ("valid", "risky")
 
 
-@pytest.mark.skipif("ISEMAIL_TESTS" not in os.environ, reason="needs a copy of the isemail suite")
-def test_the_isemail_suite():
-    suite = pd.read_csv(os.environ["ISEMAIL_TESTS"], dtype="str", keep_default_na=False)
-    shown = {0x2400 + code: chr(code) for code in range(33)} | {0x2421: "\x7f"}
-    is_error = suite["category"] == "ISEMAIL_ERR"
-    to_accept = suite["category"].isin(["ISEMAIL_VALID_CATEGORY", "ISEMAIL_DNSWARN", "ISEMAIL_RFC5321"])
-    addresses = suite["address"].map(lambda text: text.translate(shown)).astype("str")
-    judged = judge_emails(addresses, allow_test_domains=True)
-    is_accepted = judged["email"].notna()
-    # White space around an address is the file's; with the address in it, this one is an error.
-    assert addresses[is_error & is_accepted].str.strip().tolist() == ["test@example.com"]
-    is_literal = addresses.str.contains("@[", regex=False)
-    top_level = addresses.str.replace(r"^.*[@.]", "", regex=True)
-    is_excepted = ~is_literal & (
-        top_level.str.contains("[0-9]", regex=True)
-        | ~addresses.str.contains(r"@.*\.", regex=True)
-        | addresses.str.startswith('""@')
-    )
-    assert (is_accepted == (to_accept & ~is_excepted))[to_accept].all()
+ALLOWED_BY_THE_GRAMMAR_AND_TAKEN_BY_NO_SERVER = {
+    "domain_without_dot": {"first.last@com", "test@example", "a@b", "a@bar"},
+    "a digit in the top-level domain": {
+        "first.last@example.123",
+        "test@123.123.123.123",
+        "foobar@192.168.0.1",
+        "test@123.123.123.x123",
+        "x@" + "x23456789." * 25 + "x2",
+    },
+    "an empty name in quotes": {'""@iana.org'},
+}
+"""The addresses of the test set that are refused though their category says that a mailer takes them, by why
+(`email_syntax`)."""
+
+
+def isemail() -> pd.DataFrame:
+    """Columns `address` and `category`; control characters as such."""
+    suite = pd.read_csv(Path(__file__).parent / "data" / "isemail.csv", dtype="str", keep_default_na=False)
+    written_for = {0x2400 + code: chr(code) for code in range(33)} | {0x2421: "\x7f"}
+    addresses = suite["address"].map(lambda text: text.translate(written_for))
+    return suite.assign(address=addresses.astype("str"))
+
+
+def test_every_error_of_the_isemail_set_is_refused_and_what_a_mailer_takes_is_accepted():
+    suite = isemail()
+    is_accepted = judge_emails(suite["address"], allow_test_domains=True)["email"].notna()
+    assert suite.loc[is_accepted & (suite["category"] == "ISEMAIL_ERR"), "address"].tolist() == []
+    is_for_mailers = suite["category"].isin(["ISEMAIL_VALID_CATEGORY", "ISEMAIL_DNSWARN", "ISEMAIL_RFC5321"])
+    excepted = set().union(*ALLOWED_BY_THE_GRAMMAR_AND_TAKEN_BY_NO_SERVER.values())
+    assert set(suite.loc[is_for_mailers & ~is_accepted, "address"]) == excepted
+    # Forms of a message header, and what is too long, are nothing a server is told.
+    assert not is_accepted[~is_for_mailers].any()
 
 
 def test_a_domain_without_mail_servers_is_invalid_and_keeps_its_domain():
@@ -247,48 +263,69 @@ def test_index_order_and_repeats_are_kept():
     assert len(judge_emails(texts())) == 0
 
 
-local_parts = st.one_of(
-    st.from_regex(r"[a-z0-9._+'-]{1,12}", fullmatch=True),
-    st.from_regex(r"[a-z0-9.!#$%&*/=?^`{|}~ \"\\@é]{0,8}", fullmatch=True),
-    st.sampled_from(["info", "a" * 64, "a" * 65, "josé"]),
-)
-labels = st.one_of(
-    st.from_regex(r"[a-z0-9-]{1,5}", fullmatch=True),
-    st.sampled_from(
-        ["xn--bcher-kva", "bücher", "ab--c", "b" * 63, "b" * 64, "", "_", "local", "test", "gmail"]
-    ),
-)
-domains = st.lists(labels, min_size=1, max_size=4).map(".".join)
-tops = st.sampled_from(
-    [".com", ".de", ".x", ".123", ".c0m", ".example", ".invalid", ".onion", ".xn--p1ai", "", ".", ".рф"]
-)
-addresses = st.one_of(
-    st.builds(lambda local, domain, top: f"{local}@{domain}{top}", local_parts, domains, tops),
-    st.text(alphabet="abA1@.-_ \t\n\x00\"'<>[]é@＠", max_size=14),
-)
+USUAL_LETTERS, ODD_LETTERS = "abz09._+'-", 'a.!#$%&*/=?^`{|}~ "\\@é(,\t\n\x00<[＠'
+LOCAL_PARTS = (
+    "info", "ann.lee", "o'hara+crm", "a" * 64, "a" * 65, "é" * 33, "josé", '"ann lee"', '"a@b"', ".a", "a.", "a..b",
+)  # fmt: skip
+LABELS = (
+    "acme", "1and1", "a-b", "-a", "a-", "ab--c", "xn--bcher-kva", "bücher", "b" * 63, "b" * 64, "", "_", "local",
+    "test", "gmail", "[192.0.2.1]",
+)  # fmt: skip
+ENDS = (
+    ".x", ".123", ".c0m", ".example", ".invalid", ".onion", ".xn--p1ai", ".рф", "", ".", ".com\n",
+    "." + "b." * 31 + "com", "." + "b" * 62 + ".com",
+)  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(addresses, min_size=1, max_size=25))
-@example(
-    ["a@" + "b" * 63 + ".com", "a@" + "b." * 31 + "com", "a@b.com\n", "a" * 64 + "@b.com", "a@b.invalid"]
-)
-def test_the_fast_path_says_what_the_library_says(written):
-    lower = texts(*written).str.strip().str.lower()
-    lower = lower[lower != ""].drop_duplicates().reset_index(drop=True)
-    fast, library = check_common_shapes(lower), check_by_library(lower)
+def many_addresses(seed: int, count: int = 2_000) -> pd.Series:
+    """Distinct addresses in lower case: each part of one is usual three times out of four, else odd."""
+    random = np.random.default_rng(seed)
+
+    def one(choices: Sequence[str]) -> str:
+        return choices[random.integers(len(choices))]
+
+    def word(letters: str, most: int) -> str:
+        return "".join(one(letters) for _ in range(random.integers(1, most)))
+
+    def usual_else(usual: Callable[[], str], *odd: Callable[[], str]) -> str:
+        return usual() if random.random() < 0.75 else odd[random.integers(len(odd))]()
+
+    def label() -> str:
+        return usual_else(lambda: word("abz09", 6), lambda: word("ab0-", 5), lambda: one(LABELS))
+
+    written = [
+        usual_else(lambda: word(USUAL_LETTERS, 9), lambda: word(ODD_LETTERS, 6), lambda: one(LOCAL_PARTS))
+        + ("@" if random.random() < 0.98 else one(("", "@@", " @")))
+        + ".".join(label() for _ in range(random.integers(1, 4)))
+        + usual_else(lambda: one((".com", ".de", ".co.uk")), lambda: one(ENDS))
+        for _ in range(count)
+    ]
+    lower = trimmed(texts(*written))
+    return lower[lower != ""].drop_duplicates().reset_index(drop=True)
+
+
+seeds = st.integers(0, 2**32 - 1)
+without_shrinking = settings(max_examples=3, deadline=None, phases=[Phase.explicit, Phase.generate])
+
+
+@without_shrinking
+@given(seeds)
+def test_the_fast_path_says_what_the_library_says(seed):
+    written = many_addresses(seed)
+    fast, library = check_common_shapes(written), check_by_library(written)
     decided = fast["email"].notna() | fast["email_reason"].notna()
+    assert fast["email"].notna().mean() > 0.15, "too few of the usual shape to prove anything"
     # Names under which no mail ever arrives are refused by the library and, later, by `judge_emails`.
     refused_later = library["email_reason"] == EmailReason.RESERVED_DOMAIN.value
     pd.testing.assert_frame_equal(fast[decided & ~refused_later], library[decided & ~refused_later])
-    judged = judge_emails(lower)
+    judged = judge_emails(written)
     assert (judged["email_reason"][refused_later] == EmailReason.RESERVED_DOMAIN.value).all()
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(addresses, min_size=1, max_size=25))
-def test_a_normal_form_is_its_own_normal_form(written):
-    judged = judge_emails(texts(*written), allow_test_domains=True)
+@without_shrinking
+@given(seeds)
+def test_a_normal_form_is_its_own_normal_form(seed):
+    judged = judge_emails(many_addresses(seed, 1_000), allow_test_domains=True)
     again = judge_emails(judged["email"], allow_test_domains=True)
     known = judged["email"].notna()
     pd.testing.assert_frame_equal(judged[known], again[known])
