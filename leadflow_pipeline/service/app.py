@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 
 import uvicorn
 from fastapi import FastAPI
@@ -48,7 +49,14 @@ def build_app(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    app = FastAPI(title="leadflow", lifespan=at_work, redirect_slashes=False)
+    app = FastAPI(
+        title="leadflow",
+        version=version("leadflow-pipeline"),
+        description="Takes in leads by signed webhooks (https://www.standardwebhooks.com).",
+        lifespan=at_work,
+        redirect_slashes=False,
+        redoc_url=None,
+    )
     problems.register(app)
     app.include_router(intake_router(engine_of, queue, now))
     app.include_router(health_router(engine_of))
@@ -75,6 +83,7 @@ def server_of(app: FastAPI, host: str, port: int) -> uvicorn.Server:
 
 def serve(host: str | None = None, port: int | None = None) -> None:
     """Serves until a signal says stop; requests under way are finished first."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     settings = get_settings()
     server_of(build_app(), host or settings.service_host, port or settings.service_port).run()
 

@@ -140,9 +140,7 @@ def _noted(connection: Connection, deliveries: Mapping[str, Delivery], now: date
     return set(connection.scalars(noted.returning(webhook_deliveries.c.webhook_id)))
 
 
-def _stored_keys(
-    connection: Connection, campaign: str, source: str, webhook_ids: set[str]
-) -> dict[str, str]:
+def _stored_keys(connection: Connection, campaign: str, source: str, webhook_ids: set[str]) -> dict[str, str]:
     stored = webhook_deliveries.c
     query = select(stored.webhook_id, stored.body_key).where(
         stored.campaign == campaign,

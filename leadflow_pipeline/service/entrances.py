@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from http import HTTPStatus
 
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine
@@ -21,7 +20,6 @@ from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.harvest.door import source_with_keys
 from leadflow_pipeline.harvest.rules import SourceRules
 from leadflow_pipeline.harvest.sources.webhook import WebhookSource
-from leadflow_pipeline.service.problems import SECONDS_TO_RETRY_AFTER, Problem
 from leadflow_pipeline.service.signatures import key_of
 from leadflow_pipeline.settings import secret
 
@@ -39,6 +37,8 @@ class Entrance:
 
     source: WebhookSource
     keys: tuple[bytes, ...]
+    """Of the secrets that are there: while one takes the other's place, either may be missing."""
+    lacks_keys: bool
     is_closed: bool
     """The campaign is archived."""
     keys_of: SourceRules | None
@@ -54,10 +54,7 @@ class Entrances:
         self._known: dict[tuple[str, str | None], tuple[datetime, Entrance]] = {}
 
     async def find(self, campaign: str, source: str | None) -> Entrance | None:
-        """The webhook source meant: the one named, or the campaign's only one. None where there is none.
-
-        Raises Problem (503) where its secrets cannot be had: the sender may be in the right, so it is to come again.
-        """
+        """The webhook source meant: the one named, or the campaign's only one. None where there is none."""
         address = (campaign, source)
         if address in self._known and self._now() - self._known[address][0] < TRUSTED_FOR:
             return self._known[address][1]
@@ -81,13 +78,13 @@ class Entrances:
         ]
         if len(webhooks) != 1:
             return None
-        try:
-            keys = tuple(key_of(secret(name)) for name in webhooks[0].secrets_from)
-        except PermanentError as error:
-            log.error("webhooks of campaign %s cannot be verified: %s", campaign, error)
-            raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "this address is not set up yet: send it again later",
-                {"Retry-After": SECONDS_TO_RETRY_AFTER},
-            ) from None
-        return Entrance(webhooks[0], keys, is_closed, source_with_keys(webhooks[0], sources))
+        keys = []
+        for name in webhooks[0].secrets_from:
+            try:
+                keys.append(key_of(secret(name)))
+            except PermanentError as error:
+                log.error("some webhooks of campaign %s cannot be verified: %s", campaign, error)
+        lacks_keys = len(keys) < len(webhooks[0].secrets_from)
+        return Entrance(
+            webhooks[0], tuple(keys), lacks_keys, is_closed, source_with_keys(webhooks[0], sources)
+        )

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from fastapi import APIRouter
 from sqlalchemy import Engine, select
+from sqlalchemy.exc import ProgrammingError
 
+from leadflow_pipeline.service.problems import not_now
 from leadflow_pipeline.store.schema import webhook_deliveries
 
 
@@ -22,8 +24,11 @@ def health_router(engine_of: Callable[[], Engine]) -> APIRouter:
     @router.get("/ready")
     def ready() -> dict[str, str]:
         """The database answers and has our tables; 503 where it does not."""
-        with engine_of().connect() as connection:
-            connection.execute(select(webhook_deliveries.c.webhook_id).limit(1))
+        try:
+            with engine_of().connect() as connection:
+                connection.execute(select(webhook_deliveries.c.webhook_id).limit(1))
+        except ProgrammingError:
+            raise not_now("the database has no tables of this version") from None
         return {"status": "ready"}
 
     return router

@@ -39,10 +39,10 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
 
-def not_now() -> Problem:
+def not_now(reason: str = "the database does not answer") -> Problem:
     """503: whoever asks is to come again."""
-    sentence = "the database does not answer: send it again later"
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": SECONDS_TO_RETRY_AFTER})
+    again = {"Retry-After": SECONDS_TO_RETRY_AFTER}
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason}: send it again later", again)
 
 
 def register(app: FastAPI) -> None:

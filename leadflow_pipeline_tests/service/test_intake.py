@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import Engine, create_engine, insert, make_url, select, text
 
 from leadflow_pipeline.campaign import register, set_status
 from leadflow_pipeline.harvest.door import ERASURE
+from leadflow_pipeline.partitions import last_complete_day
+from leadflow_pipeline.service import bodies
 from leadflow_pipeline.service.deliveries import KEPT, forget_old_ids
 from leadflow_pipeline.service.entrances import TRUSTED_FOR
+from leadflow_pipeline.store.due_days import DueDays, due_days
+from leadflow_pipeline.store.frames import empty
 from leadflow_pipeline.store.keys import address_key
-from leadflow_pipeline.store.schema import outcomes, source_records, suppressions, webhook_deliveries
+from leadflow_pipeline.store.partitions import replace_partitions
+from leadflow_pipeline.store.schema import (
+    DERIVED_TABLES,
+    outcomes,
+    source_records,
+    suppressions,
+    webhook_deliveries,
+)
 from leadflow_pipeline_tests.service.senders import (
     CAMPAIGN,
     IDA,
@@ -142,6 +155,15 @@ def test_a_body_without_a_stated_length_is_cut_off_too(sender: Sender, engine: E
     assert count(engine) == 0
 
 
+def test_a_body_that_drips_in_is_cut_off(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "SECONDS_TO_ARRIVE", 0.05)
+    address = urlsplit(sender.url)
+    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+        head = "POST /webhooks/lead/fair HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n{"
+        connection.sendall(head.encode())
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 408 ")
+
+
 def test_what_is_odd_but_json_comes_in(sender: Sender, engine: Engine) -> None:
     body = (
         b'\xef\xbb\xbf{"contact": {"email": "ida@leads.example", "name": "\\ud83d half \\u0000"}, "n": 1e999, '
@@ -166,6 +188,25 @@ def test_a_lead_that_asked_to_be_forgotten_is_acknowledged_and_not_kept(
     assert count(engine) == 0
 
 
+def test_two_senders_may_use_the_same_id(sender: Sender, engine: Engine) -> None:
+    source = CAMPAIGN.partition("sources:\n")[2]
+    register(engine, CAMPAIGN + source.replace("name: form", "name: chat"), "fair.yaml")
+    for name in ("form", "chat"):
+        lead = {"contact": {"email": f"{name}@leads.example"}}
+        assert sender.send(lead, "1", path=f"/webhooks/lead/fair/{name}").status_code == 202
+    assert count(engine) == 2
+
+
+def test_a_lead_of_a_day_that_was_computed_makes_it_due_again(sender: Sender, engine: Engine) -> None:
+    register(engine, CAMPAIGN + "    day: {column: at}\n", "fair.yaml")
+    yesterday = last_complete_day(datetime.now(UTC))
+    for table in DERIVED_TABLES:
+        replace_partitions(engine, table, "fair", [yesterday], empty(table), campaign_version=2, run_id="run")
+    assert due_days(engine, yesterday, yesterday) == []
+    assert sender.send({**IDA, "at": f"{yesterday}T23:59:59Z"}).status_code == 202
+    assert due_days(engine, yesterday, yesterday) == [DueDays("fair", yesterday, yesterday)]
+
+
 def test_an_archived_campaign_says_stop_and_a_missing_secret_later(
     sender: Sender, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,8 +217,10 @@ def test_an_archived_campaign_says_stop_and_a_missing_secret_later(
     assert sender.send(IDA).status_code == 202
     monkeypatch.delenv("LEADFLOW_FAIR_HOOK_OLD")
     sender.clock.ahead += TRUSTED_FOR
-    answer = sender.send(IDA)
+    assert sender.send(IDA, "msg_2").status_code == 202
+    answer = sender.send(IDA, "msg_3", secret=OLD_SECRET)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert answer.json()["detail"] == "this address is not set up yet: send it again later"
 
 
 def test_ids_are_kept_for_a_week_and_then_forgotten(sender: Sender, engine: Engine) -> None:
@@ -190,12 +233,23 @@ def test_ids_are_kept_for_a_week_and_then_forgotten(sender: Sender, engine: Engi
 def test_health_and_refusals_have_one_shape(sender: Sender) -> None:
     assert sender.client.get("/health/live").json() == {"status": "alive"}
     assert sender.client.get("/health/ready").json() == {"status": "ready"}
+    described = sender.client.get("/openapi.json").json()["paths"]["/webhooks/lead/{campaign}"]["post"]
+    headers = {each["name"] for each in described["parameters"] if each["in"] == "header"}
+    assert headers == {"webhook-id", "webhook-timestamp", "webhook-signature"}
+    assert {"202", "200", "401", "409", "413", "503"} <= described["responses"].keys()
     for answer, status in (
         (sender.client.get("/nothing"), 404),
         (sender.client.get("/webhooks/lead/fair"), 405),
     ):
         assert (answer.status_code, answer.json()["status"]) == (status, status)
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_without_tables_it_is_not_ready(sender: Sender, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE leadflow.webhook_deliveries"))
+    answer = sender.client.get("/health/ready")
+    assert (answer.status_code, "no tables" in answer.text) == (503, True)
 
 
 def test_while_the_database_is_down_the_sender_is_to_come_again(
