@@ -31,6 +31,9 @@ OUTCOMES = FileSource(name="outcomes", contents=Contents.OUTCOMES, header="prese
 OCCURRED_AT = DayColumn(column="occurred_at")
 OUTCOME_WORDS = ("won", "lost", "meeting")
 TRUE_WORDS = ("true", "yes", "1", "t", "y")
+LONGEST_ID = 256
+"""Characters of an id that a row gives. An index holds no value of some thousands."""
+
 NAMES_OF_A_LEAD = ("lead_id", "email", "phone", SOURCE_KEY)
 
 
@@ -47,7 +50,12 @@ def facts_about_leads(campaign: str, batch: Batch, source: SourceRules) -> tuple
         facts["behaviour"] = _texts("behaviour", batch, source).str.lower()
         facts["event_id"] = _texts("event_id", batch, source).fillna(content_keys(facts["payload"]))
         facts["is_machine"] = _texts("is_machine", batch, source).str.lower().isin(TRUE_WORDS)
-        return _acceptable(batch, facts, {"behaviour": facts["behaviour"].notna()})
+        is_short = facts["event_id"].str.len() <= LONGEST_ID
+        tests = {
+            "behaviour": facts["behaviour"].notna(),
+            f"event_id (up to {LONGEST_ID} characters)": is_short,
+        }
+        return _acceptable(batch, facts, tests)
     facts["outcome"] = _texts("outcome", batch, source).str.lower()
     facts["value"] = parse_numbers(pa.array(_texts("value", batch, source), pa.large_string()))
     is_known = facts["outcome"].isin(OUTCOME_WORDS)
@@ -75,6 +83,7 @@ def _named_and_dated(campaign: str, batch: Batch, source: SourceRules) -> pd.Dat
     keys = pd.DataFrame({field: _texts(field, batch, source) for field in NAMES_OF_A_LEAD})
     if source.of is None:
         keys[SOURCE_KEY] = no_texts(keys.index)
+    keys["lead_id"] = keys["lead_id"].where(keys["lead_id"].str.len() <= LONGEST_ID)
     named = keys["lead_id"].fillna(lead_ids(campaign, source.of or "", keys))
     by_key_alone = keys[["lead_id", "email", "phone"]].isna().all(axis="columns")
     return pd.DataFrame(

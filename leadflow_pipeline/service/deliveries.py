@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import ARRAY, Connection, Engine, Text, any_, delete, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.harvest.door import take_in
@@ -33,6 +34,10 @@ PATIENCE = text(
     "SELECT set_config('lock_timeout', '20s', true), set_config('statement_timeout', '20s', true)"
 )
 """A long import into the same source must not hold senders for longer than they wait."""
+
+
+REFUSED = ("22", "23", "54")
+"""Classes of SQLSTATE: a value that does not fit, a constraint, a limit of the server."""
 
 
 class Fate(StrEnum):
@@ -75,11 +80,20 @@ def take_in_deliveries(engine: Engine, deliveries: Sequence[Delivery], now: date
         with engine.begin() as connection:
             connection.execute(PATIENCE)
             return _taken_in(connection, deliveries, now)
-    except PermanentError:
+    except (PermanentError, DBAPIError) as error:
+        if not _is_refusal(error):
+            raise
         if len(deliveries) == 1:
             return [Fate.REFUSED]
     # One of them was refused and took the others with it: each for itself, so that only it is.
     return [fate for delivery in deliveries for fate in take_in_deliveries(engine, [delivery], now)]
+
+
+def _is_refusal(error: PermanentError | DBAPIError) -> bool:
+    """Whether the database will never hold it, rather than cannot now."""
+    if isinstance(error, PermanentError):
+        return True
+    return (getattr(error.orig, "sqlstate", None) or "").startswith(REFUSED)
 
 
 def forget_old_ids(engine: Engine, now: datetime) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -25,7 +26,13 @@ from leadflow_pipeline.errors import TransientError
 log = logging.getLogger(__name__)
 
 SECONDS_TO_RETRY_AFTER = "10"
-NOT_NOW: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolTimeout, TransientError)
+NOT_NOW: tuple[type[Exception], ...] = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeout,
+    TransientError,
+    psycopg.OperationalError,  # in the middle of a COPY, which SQLAlchemy does not wrap
+)
 """The database is down, busy or restarting: the sender comes again, and nothing is lost."""
 
 

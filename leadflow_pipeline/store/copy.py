@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 from sqlalchemy.sql.expression import SelectBase
 
-from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.errors import PermanentError, TransientError
 from leadflow_pipeline.store.engine import safe_message
 from leadflow_pipeline.store.frames import dtype_of, dtypes_of
 
@@ -49,7 +49,8 @@ def copy_in(connection: Connection, frame: pd.DataFrame, table: Table, *, into: 
     """Appends a conformed frame to `table`, or to a table of the same columns named `into`; the number of
     rows.
 
-    Raises PermanentError, naming table and constraint but no value, where the database refuses a row.
+    Raises PermanentError, naming table and constraint but no value, where the database refuses a row; TransientError
+    where its disk is full.
     """
     if frame.empty:
         return 0
@@ -66,7 +67,7 @@ def copy_in(connection: Connection, frame: pd.DataFrame, table: Table, *, into: 
         with driver_connection(connection).cursor() as cursor, cursor.copy(statement) as copy:
             csv.write_csv(rows, pa.PythonFile(_CopySink(copy), mode="w"), options)
     except psycopg.errors.DiskFull:
-        raise PermanentError("the database's disk is full: free some room there and run it again") from None
+        raise TransientError("the database's disk is full: free some room there and run it again") from None
     except psycopg.OperationalError:
         raise
     except psycopg.Error as error:

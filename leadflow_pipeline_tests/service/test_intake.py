@@ -6,16 +6,17 @@ import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from random import Random
 from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import Engine, create_engine, insert, make_url, select, text
 
-from leadflow_pipeline.campaign import register, set_status
+from leadflow_pipeline.campaign import load, register, set_status
 from leadflow_pipeline.harvest.door import ERASURE
 from leadflow_pipeline.partitions import last_complete_day
 from leadflow_pipeline.service import bodies
-from leadflow_pipeline.service.deliveries import KEPT, forget_old_ids
+from leadflow_pipeline.service.deliveries import KEPT, Delivery, Fate, forget_old_ids, take_in_deliveries
 from leadflow_pipeline.service.entrances import TRUSTED_FOR
 from leadflow_pipeline.store.due_days import DueDays, due_days
 from leadflow_pipeline.store.frames import empty
@@ -186,6 +187,15 @@ def test_a_lead_that_asked_to_be_forgotten_is_acknowledged_and_not_kept(
         connection.execute(insert(suppressions).values(scope="address", subject=subject, reason=ERASURE))
     assert sender.send(IDA).status_code == 202
     assert count(engine) == 0
+
+
+def test_a_refused_delivery_takes_no_other_with_it(engine: Engine, fair: str) -> None:
+    """Whatever the reader lets pass: here an id that no index holds."""
+    source = load(engine, fair).rules.sources[0]
+    good = Delivery("fair", source, "msg_1", "key", [IDA])
+    bad = Delivery("fair", source, Random(1).randbytes(4_000).hex(), "key", [IDA])
+    fates = take_in_deliveries(engine, [good, bad, good], datetime.now(UTC))
+    assert fates == [Fate.TAKEN, Fate.REFUSED, Fate.REPEATED]
 
 
 def test_two_senders_may_use_the_same_id(sender: Sender, engine: Engine) -> None:
