@@ -1,111 +1,154 @@
-"""The server is killed in the middle of a load: what it acknowledged is in the database, and all of it once."""
+"""The service and the database are killed in the middle of a load: what was acknowledged is there, and all of it once.
+
+On a server of its own with the settings that users get: that of the other tests does not wait for the disk.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
+from leadflow_pipeline.campaign import register
+from leadflow_pipeline.store import embedded
+from leadflow_pipeline.store.engine import engine_for, normalise_url
+from leadflow_pipeline.store.migrate import upgrade
 from leadflow_pipeline.store.schema import source_records
-from leadflow_pipeline_tests.service.senders import SECRETS, Sender, stored_ids
+from leadflow_pipeline_tests.service.senders import CAMPAIGN, SECRETS, Sender, stored_ids
 
 SENDERS = 8
+PATIENCE = 60
 
 
 class Server:
-    """`python -m leadflow_pipeline.service`, as often as it is needed."""
+    """`python -m leadflow_pipeline.service` on the database of a home folder, and both can be killed."""
 
-    def __init__(self, database_url: str, home: Path) -> None:
+    def __init__(self, home: Path) -> None:
+        self.home = home
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
-        self.environment = {
-            **os.environ,
-            **SECRETS,
-            "LEADFLOW_HOME": str(home),
-            "LEADFLOW_DATABASE_URL": database_url,
-            "LEADFLOW_SERVICE_PORT": str(self.port),
-        }
         self.url = f"http://127.0.0.1:{self.port}"
+        engine = engine_for(self.database_url())
+        upgrade(engine)
+        register(engine, CAMPAIGN, "fair.yaml")
+        engine.dispose()
         self.start()
 
-    def start(self) -> None:
-        command = [sys.executable, "-m", "leadflow_pipeline.service"]
-        self.process = subprocess.Popen(command, env=self.environment)
-        while True:
-            assert self.process.poll() is None
-            try:
-                if httpx.get(f"{self.url}/health/ready").status_code == 200:
-                    return
-            except httpx.TransportError:
-                threading.Event().wait(0.05)
+    def database_url(self) -> str:
+        return normalise_url(embedded.acquire(self.home)).render_as_string(hide_password=False)
 
-    def kill(self) -> None:
+    def start(self) -> None:
+        own = {"LEADFLOW_HOME": str(self.home), "LEADFLOW_SERVICE_PORT": str(self.port)}
+        command = [sys.executable, "-m", "leadflow_pipeline.service"]
+        self.process = subprocess.Popen(
+            command, env={**os.environ, **SECRETS, **own}, stderr=subprocess.DEVNULL
+        )
+        while not self.is_ready():
+            assert self.process.poll() is None
+            threading.Event().wait(0.05)
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def kill_service(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        self.start()
+
+    def kill_database(self) -> None:
+        """The first process of the server, without a word to the others. The service starts it again by itself."""
+        psutil.Process(int((self.home / "postgres/postmaster.pid").read_text().split()[0])).kill()
 
 
 @pytest.fixture
-def server(fair: str, database_url: str, tmp_path: Path) -> Iterator[Server]:
-    running = Server(database_url, tmp_path)
+def server() -> Iterator[Server]:
+    folder = Path(tempfile.mkdtemp(prefix="leadflow-home-"))
+    folder.chmod(0o711)  # the database runs as another account where the tests run as root
+    running = Server(folder)
     yield running
     running.process.kill()
     running.process.wait()
+    embedded.release(folder)
+    shutil.rmtree(folder)
 
 
 def lead(webhook_id: str) -> dict[str, object]:
     return {"contact": {"email": f"{webhook_id}@leads.example"}}
 
 
-def send_until_it_is_gone(
-    url: str, name: int, acknowledged: list[str], has_enough: threading.Event, enough: int
-) -> None:
-    sender = Sender(url)
-    for number in range(100_000):
-        webhook_id = f"msg_{name}_{number}"
-        try:
-            if sender.send(lead(webhook_id), webhook_id).status_code != 202:
-                return
-        except httpx.TransportError:
-            return
-        acknowledged.append(webhook_id)
-        if len(acknowledged) >= enough:
-            has_enough.set()
+class Load:
+    """Senders that send one lead after the other, each until it is acknowledged."""
 
-
-def test_what_was_acknowledged_survives_a_kill(server: Server, engine: Engine, slow: bool) -> None:
-    acknowledged: list[str] = []
-    for round_number in range(20 if slow else 2):
-        has_enough = threading.Event()
-        enough = len(acknowledged) + 20 + round_number
-        names = range(round_number * SENDERS, (round_number + 1) * SENDERS)
-        senders = [
-            threading.Thread(
-                target=send_until_it_is_gone, args=(server.url, name, acknowledged, has_enough, enough)
-            )
-            for name in names
-        ]
-        for thread in senders:
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.acknowledged: list[str] = []
+        self.refused: set[int] = set()
+        self.has_ended = threading.Event()
+        self.threads = [threading.Thread(target=self.send, args=(name,)) for name in range(SENDERS)]
+        for thread in self.threads:
             thread.start()
-        assert has_enough.wait(60)
-        server.kill()
-        for thread in senders:
+
+    def send(self, name: int) -> None:
+        sender = Sender(self.url)
+        number = 0
+        while not self.has_ended.is_set():
+            webhook_id = f"msg_{name}_{number}"
+            try:
+                status = sender.send(lead(webhook_id), webhook_id).status_code
+            except httpx.TransportError:
+                continue
+            if status in (200, 202):
+                self.acknowledged.append(webhook_id)
+                number += 1
+            else:
+                self.refused.add(status)
+
+    def wait_for(self, more: int) -> None:
+        enough, patience = len(self.acknowledged) + more, threading.Event()
+        for _ in range(PATIENCE * 100):
+            if len(self.acknowledged) >= enough:
+                return
+            patience.wait(0.01)
+        raise AssertionError(f"only {len(self.acknowledged)} of {enough} were acknowledged")
+
+    def end(self) -> None:
+        self.has_ended.set()
+        for thread in self.threads:
             thread.join()
-        assert set(acknowledged) <= stored_ids(engine)
-        server.start()
-    again = Sender(server.url)
-    for webhook_id in acknowledged[-20:]:
-        assert again.send(lead(webhook_id), webhook_id).status_code == 200
+
+
+def test_what_was_acknowledged_survives_every_kill(server: Server, slow: bool) -> None:
+    load = Load(server.url)
+    try:
+        for round_number in range(20 if slow else 1):
+            load.wait_for(20 + round_number)
+            server.kill_service()
+            load.wait_for(20 + round_number)
+            server.kill_database()
+            load.wait_for(1)
+    finally:
+        load.end()
+    assert load.refused <= {503}
+    engine = engine_for(server.database_url())
+    assert set(load.acknowledged) <= stored_ids(engine)
     with engine.connect() as connection:
         origins = list(connection.scalars(select(source_records.c.origin)))
+    engine.dispose()
     assert len(origins) == len(set(origins))
-    assert {f"webhook {webhook_id}" for webhook_id in acknowledged} <= set(origins)
+    assert {f"webhook {webhook_id}" for webhook_id in load.acknowledged} <= set(origins)
