@@ -16,7 +16,6 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-import pandas as pd
 from sqlalchemy import ARRAY, Connection, Engine, Text, any_, delete, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
@@ -24,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.harvest.door import take_in
 from leadflow_pipeline.harvest.rules import SourceRules
-from leadflow_pipeline.store.keys import subject_keys
+from leadflow_pipeline.store.keys import subject_key
 from leadflow_pipeline.store.schema import webhook_deliveries
 
 KEPT = timedelta(days=8)
@@ -67,7 +66,7 @@ class Delivery:
 
 def body_key(body: bytes) -> str:
     """A keyed hash: of no use to whoever has the table and guesses whom a body was about."""
-    return str(subject_keys(pd.Series([f"webhook {sha256(body).hexdigest()}"])).iloc[0])
+    return subject_key(f"webhook {sha256(body).hexdigest()}")
 
 
 def take_in_deliveries(engine: Engine, deliveries: Sequence[Delivery], now: datetime) -> list[Fate]:

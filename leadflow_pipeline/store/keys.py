@@ -38,14 +38,20 @@ def address_keys(emails: pd.Series) -> pd.Series:
     return emails.map(keys).astype("str")
 
 
+def subject_key(subject: str) -> str:
+    """The key of what a vendor is asked, or of a webhook's body. Case counts: the ids of vendors differ by it."""
+    return _subject_digest(_pepper(), subject)
+
+
 def subject_keys(subjects: pd.Series) -> pd.Series:
-    """The keys of what vendors are asked, on the same index. Case counts: the ids of vendors differ by it."""
+    """The keys of many subjects, on the same index."""
     pepper = _pepper()
-    return pd.Series(
-        [hmac.digest(pepper, f"subject\x1f{subject}".encode(), "sha256").hex() for subject in subjects],
-        index=subjects.index,
-        dtype="str",
-    )
+    keys = [_subject_digest(pepper, subject) for subject in subjects]
+    return pd.Series(keys, index=subjects.index, dtype="str")
+
+
+def _subject_digest(pepper: bytes, subject: str) -> str:
+    return hmac.digest(pepper, f"subject\x1f{subject}".encode(), "sha256").hex()
 
 
 def _digest(pepper: bytes, email: str) -> str:
