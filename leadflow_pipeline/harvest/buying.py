@@ -54,7 +54,8 @@ def ask(
         asker,
         campaign=world.campaign,
         provider=source.account,
-        budget=Budget(budget.calls, budget.credits, budget.leads),
+        # Its calls are counted one by one where they leave (`World.session`), polls and repeated ones included.
+        budget=Budget(None, budget.credits, budget.leads),
         now=world.now,
         answer_ttl=timedelta(days=source.answer_days),
         not_found_ttl=timedelta(days=source.not_found_days),

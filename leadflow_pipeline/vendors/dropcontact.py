@@ -86,7 +86,7 @@ class Dropcontact:
             return str(request_id)
         if content.get("success") is False:
             raise TransientError(
-                "Dropcontact did not take the batch, without an error status: submit it again later"
+                "Dropcontact did not take the batch, without an error status: it is submitted again by itself"
             )
         raise FateUnknown(
             "Dropcontact took a batch without giving an id to ask for it by: look into its own interface"

@@ -24,6 +24,7 @@ RATE = Rate(requests=4, per_seconds=1)
 MOST_PER_PAGE = 200
 MOST_RESULTS = 10_000
 CHANGED = "lastmodifieddate"
+PARTLY_FAILED = 207
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,11 @@ class HubSpot:
         response = self._session.call(
             "POST", "/crm/v3/objects/contacts/search", json=body, is_repeatable=True
         )
-        return json_object(response, "HubSpot", is_repeatable=True)
+        content = json_object(response, "HubSpot", is_repeatable=True)
+        if response.status_code == PARTLY_FAILED or content.get("errors"):
+            # To go on from the last contact that came would pass over those that did not.
+            raise TransientError("HubSpot gave only some of the contacts of a page: it is asked again later")
+        return content
 
 
 def has_next_page(content: dict[str, Any]) -> bool:

@@ -280,6 +280,7 @@ class Round:
         else:
             until = self._now() + min(FIRST_BACKOFF * 2**attempts, LONGEST_BACKOFF)
             self._put_back(batch, until, problem, was_asked=True)
+            self.report.deferred_until = until
         self._count_failure(problem)
 
     def _refused(self, batch: list[Row[Any]], problem: str) -> None:
@@ -295,7 +296,7 @@ class Round:
         self._failures += 1
         self.report.problem = problem
         if self._failures >= MOST_FAILURES:
-            self._end(problem)
+            self._end(problem, self.report.deferred_until)
 
     def _give_up(self, batch: list[Row[Any]], problem: str, ttl: Mapping[str, timedelta]) -> None:
         self._keep(batch, self._told([Answer(None, problem=problem)] * len(batch)), ttl)

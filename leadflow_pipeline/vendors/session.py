@@ -26,6 +26,7 @@ from urllib.parse import urljoin
 
 import requests
 from requests import exceptions as failures
+from requests.adapters import HTTPAdapter
 from sqlalchemy import Engine
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
@@ -43,6 +44,9 @@ LONGEST_WAIT: Final = 60.0
 MOST_TRIES: Final = 4
 COME_BACK: Final = timedelta(minutes=5)
 """When to try again where the vendor does not say."""
+
+TIMEOUT = (5.0, 30.0)
+"""Seconds to connect, and to wait for each piece of the answer."""
 
 MOST_BYTES: Final = 16 << 20
 MOST_SECONDS: Final = 120.0
@@ -94,13 +98,17 @@ class VendorSession:
         *,
         headers: Mapping[str, str] = MappingProxyType({}),
         rate: Rate | None = None,
-        timeout: tuple[float, float] = (5, 30),
+        timeout: tuple[float, float] | None = None,
         now: Callable[[], datetime] = utc_now,
         wait: Callable[[float], None] = time.sleep,
         proxy: str | None = None,
+        before_each: Callable[[], None] | None = None,
+        adapter: HTTPAdapter | None = None,
     ) -> None:
-        """`timeout`: seconds to connect, and to wait for each piece of the answer. `headers` go with every request.
+        """`timeout`: as `TIMEOUT`, where another one fits better. `headers` go with every request.
 
+        `before_each` is called before every single request, one that is tried again included, and may raise Deferred.
+        `adapter` opens the connections, where not every one is to be opened.
         Raises PermanentError for a base URL that is none.
         """
         self._vendor = vendor
@@ -110,16 +118,21 @@ class VendorSession:
             raise PermanentError(f"the base URL of {vendor} is none: write https://host/path")
         self._engine = engine
         self._rate = rate
-        self._timeout = timeout
+        self._timeout = timeout or TIMEOUT
         self._now = now
         self._wait = wait
-        account = f"{vendor} at {self._origin[1]}:{self._origin[2]}"
+        self._before_each = before_each
+        host = f"{self._origin[1]}:{self._origin[2]}"
+        account = host if vendor in (host, self._origin[1]) else f"{vendor} at {host}"
         self._bucket = rate.bucket if rate is not None and rate.bucket else account
         self._breaker = Breaker(engine, account)
         self._http = requests.Session()
         self._http.trust_env = False
         self._http.proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._http.headers.update({"User-Agent": _user_agent(), **headers})
+        if adapter is not None:
+            self._http.mount("http://", adapter)
+            self._http.mount("https://", adapter)
 
     def call(
         self,
@@ -185,7 +198,7 @@ class VendorSession:
         while seconds := take_token(self._engine, self._bucket, self._rate, at):
             if request.waited + seconds > LONGEST_WAIT:
                 raise Deferred(
-                    f"{self._vendor} takes no more requests for now: its rate is used up",
+                    f"{self._vendor} takes no more requests for now: its rate is used up, or it asked to wait",
                     at + timedelta(seconds=seconds),
                 )
             self._rest(request, seconds)
@@ -211,6 +224,8 @@ class VendorSession:
         return response
 
     def _send(self, request: _Request, url: str, params: Any) -> requests.Response:
+        if self._before_each is not None:
+            self._before_each()
         if not request.is_repeatable:
             # A kept connection that the vendor has just closed looks like a request of unknown fate.
             self._http.close()

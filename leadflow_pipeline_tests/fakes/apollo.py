@@ -31,26 +31,14 @@ from leadflow_pipeline_tests.fakes.people import Person, invented_people
 MOST_PER_PAGE = 100
 MOST_PAGES = 500
 MOST_DETAILS = 10
-REQUEST_ID = -8_039_995_589_705_121_901
-BAD_KEY = "Invalid API key. See https://docs.apollo.io/reference/authentication for how to authenticate."
-TOO_MANY = {
-    "message": (
-        "The maximum number of api calls allowed for api/v1/people/bulk_match is 600 times per hour. Please upgrade "
-        "your plan from https://app.apollo.io/#/settings/plans/upgrade."
-    )
-}
+REQUEST_ID = -7_310_482_966_150_388_217
+BAD_KEY = "Invalid API key: plain text, as Apollo sends it."
+TOO_MANY = {"message": "600 calls of people/bulk_match an hour are allowed, and more were made."}
 NOT_IN_SCOPE = {
-    "error": (
-        "This API key is not authorized to access api/v1/people/bulk_match. Request an API key from your "
-        "administrator that includes this endpoint in its configured scope."
-    ),
+    "error": "people/bulk_match is not in the scope of this API key.",
     "error_code": "API_INACCESSIBLE",
 }
-UNKNOWN_ERROR = {
-    "status": "failed",
-    "error_code": "UNKNOWN_ERROR",
-    "error_message": "no implicit conversion of Symbol into Integer",
-}
+UNKNOWN_ERROR = {"status": "failed", "error_code": "UNKNOWN_ERROR", "error_message": "something went wrong"}
 
 
 def too_many(retry_after: str | None, *, is_string: bool = True) -> Failure:
@@ -157,9 +145,11 @@ class FakeApollo(FakeServer):
         """POST /people/bulk_match: at most ten; null in the place of who is not known."""
         details = (received.json() or {}).get("details")
         if not details:
-            return failed("INVALID_REQUEST", "invalid request, missing details")
+            return failed("INVALID_REQUEST", "no details were given")
         if len(details) > MOST_DETAILS:
-            return failed("RECORD_LIMIT_EXCEEDED", "cannot enrich more than 10 in a single request")
+            return failed(
+                "RECORD_LIMIT_EXCEEDED", f"{len(details)} people in one request, where 10 are allowed"
+            )
         found = [self.find(detail) for detail in details]
         charged = {person.email: self.price(person) for person in found if person is not None}
         for subject, price in charged.items():
@@ -240,7 +230,7 @@ class FakeApollo(FakeServer):
             "organization_id": organization_id(person),
             "employment_history": [
                 {
-                    "_id": f"66d8c632580636{person.number:010x}",
+                    "_id": f"70b1e5a9c2d4f8{person.number:010x}",
                     "current": True,
                     "end_date": None,
                     "organization_name": person.company,
@@ -311,7 +301,7 @@ def without_nulls(reply: Reply) -> Reply:
 
 
 def organization_id(person: Person) -> str:
-    return f"5e66b6381e05b4{sum(person.domain.encode()):010x}"
+    return f"5a90cc17e3b264{sum(person.domain.encode()):010x}"
 
 
 def organization_of(person: Person) -> dict[str, Any]:

@@ -30,7 +30,7 @@ MOST_BYTES = 15_000
 NOT_READY = {
     "error": False,
     "success": False,
-    "reason": "Request not ready yet, try again in 30 seconds",
+    "reason": "Not ready: ask again in 30 seconds",
 }
 QUALIFICATIONS = {
     "en": ("nominative@pro", "catch-all@pro", "generic@pro", "nominative@invalid domain"),
@@ -55,10 +55,8 @@ class FakeDropcontact(FakeServer):
         **NETWORK_FAILURES,
         "bad key": refused(refusal("Invalid API key", 401)),
         "missing data": refused(refusal("Missing data in JSON", 400)),
-        "too many records": refused(refusal("Too many records, you can only submit up to 250 records", 400)),
-        "data too big": refused(
-            refusal("Data size is too big, you can only submit up to 15 kB of data in a single record", 400)
-        ),
+        "too many records": refused(refusal("Too many records: 250 at most", 400)),
+        "data too big": refused(refusal("Data size is too big: 15 kB a record at most", 400)),
         "not enough credits": refused(refusal("Not enough credits", 403)),
         "not found": refused(json_reply({"detail": "Not Found"}, 404)),
         "unprocessable": refused(json_reply({"detail": "Unprocessable Entity"}, 422)),
@@ -103,11 +101,9 @@ class FakeDropcontact(FakeServer):
         if not records:
             return refusal("Missing data in JSON", 400)
         if len(records) > MOST_RECORDS:
-            return refusal("Too many records, you can only submit up to 250 records", 400)
+            return refusal("Too many records: 250 at most", 400)
         if any(len(json.dumps(record).encode()) > MOST_BYTES for record in records):
-            return refusal(
-                "Data size is too big, you can only submit up to 15 kB of data in a single record", 400
-            )
+            return refusal("Data size is too big: 15 kB a record at most", 400)
         if len(records) > self.credits_left:
             return refusal("Not enough credits", 403)
         request_id = f"stand-in-{len(self.batches) + 1:06d}"

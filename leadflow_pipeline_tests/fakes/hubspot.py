@@ -4,11 +4,12 @@ What belongs here: what HubSpot answers (CRM v3), with its limits and errors. Wh
 
 The traps it keeps: a search reaches 10,000 results and not one more; `after` is an offset there and an id in the list;
 the properties are text whatever they hold; a property that was not asked for is not there; searches carry no rate
-headers; a 429 names its policy, and has no `Retry-After` where the daily limit is meant.
+headers; a 429 names its policy, and has no `Retry-After` where the daily limit is meant; a 207 carries failures.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from leadflow_pipeline_tests.fakes.http import (
     FakeServer,
     Received,
     Reply,
+    carried_out,
     json_reply,
     refused,
 )
@@ -29,7 +31,7 @@ CONTACTS = "/crm/v3/objects/contacts"
 MOST_LISTED = 100
 MOST_SEARCHED = 200
 MOST_RESULTS = 10_000
-CORRELATION = "c033cdaa-2c40-4a64-ae48-b4cec88dad24"
+CORRELATION = "5d1f8a06-93be-4c72-8e15-7ab0c4d2f639"
 RATE_HEADERS = {
     "X-HubSpot-RateLimit-Max": "100",
     "X-HubSpot-RateLimit-Remaining": "99",
@@ -80,6 +82,7 @@ class FakeHubSpot(FakeServer):
         "too many requests today": rate_limited("DAILY"),
         "too many requests for long": rate_limited("TEN_SECONDLY_ROLLING", "3600"),
         "timeout inside": refused(error("Internal timeout", 524, "TIMEOUT")),
+        "partly failed": carried_out(lambda reply: partly_failed(reply)),
         "repeated cursor": lambda server, received: server.search(received, cursor="0"),
         "endless pages": lambda server, received: server.search(received, is_endless=True),
     }
@@ -203,6 +206,19 @@ class FakeHubSpot(FakeServer):
             ],
             "hs_email_optout": "",
         }
+
+
+def partly_failed(reply: Reply) -> Reply:
+    """A 207: some of the contacts, and what was wrong with the others."""
+    content = json.loads(reply.body)
+    problem = {
+        "status": "error",
+        "category": "INTERNAL_ERROR",
+        "message": "some were not read",
+        "context": {},
+    }
+    few = {"results": content.get("results", [])[:1], "numErrors": 1, "errors": [problem]}
+    return json_reply({**content, **few}, 207)
 
 
 def contact_id(person: Person) -> int:

@@ -76,7 +76,7 @@ class Person:
     @property
     def vendor_id(self) -> str:
         """24 hexadecimal digits, as Apollo's ids have."""
-        return f"{0x64A7FF0CC4DF << 48 | self.number:024x}"
+        return f"{0x5B81D94E2A6C << 48 | self.number:024x}"
 
     @property
     def linkedin(self) -> str:

@@ -30,6 +30,7 @@ TOLD = {
     "too many requests today": TransientError,
     "too many requests for long": TransientError,
     "timeout inside": TransientError,
+    "partly failed": TransientError,
 }
 NO_ERROR = {"repeated cursor", "endless pages"}
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from leadflow_pipeline.harvest.sources.base import AskedSource, BaseUrl, BoughtSource, Page, SecretName
+from leadflow_pipeline.harvest.sources.base import BaseUrl, BoughtSource, Page, SecretName
 from leadflow_pipeline.harvest.sources.world import World
 from leadflow_pipeline.vendors import apollo
 from leadflow_pipeline.vendors.questions import Answer
@@ -54,7 +54,7 @@ class ApolloSource(BoughtSource):
 
     def pages(self, world: World, cursor: str | None) -> Iterator[Page]:
         """Pages of people found; the cursor is the number of a page."""
-        client = self._client(world, on_account_of=self)
+        client = self._client(world)
         number, is_last = int(cursor or 1), False
         while not is_last:
             found = client.search(self.search, number)
@@ -76,10 +76,10 @@ class ApolloSource(BoughtSource):
         private = " with personal emails" if self.reveal_personal_emails else ""
         return f"people/match id={question['id']}{private}"
 
-    def _client(self, world: World, on_account_of: AskedSource | None = None) -> apollo.Apollo:
+    def _client(self, world: World) -> apollo.Apollo:
         headers = apollo.headers(world.secret(self.key_from))
         session = world.session(
-            apollo.VENDOR, self.base_url, headers=headers, rate=apollo.RATE, on_account_of=on_account_of
+            apollo.VENDOR, self.base_url, headers=headers, rate=apollo.RATE, on_account_of=self
         )
         return apollo.Apollo(session)
 

@@ -52,7 +52,7 @@ class SourceBudget(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    calls: int | None = Field(1_000, ge=0, description="requests a day")
+    calls: int | None = Field(1_000, ge=0, description="requests a day, every repeated one included")
     credits: float | None = Field(100, ge=0, description="of the vendor, a day")
     leads: int | None = Field(None, ge=0, description="new records a day")
     leads_per_job: int = Field(100, ge=1, le=MOST_AT_ONCE, description="new records in one go")

@@ -71,7 +71,9 @@ class DropcontactSource(BoughtSource):
     def asker(self, world: World) -> AddressAsker:
         """Asks for 250 people at a time."""
         headers = dropcontact.headers(world.secret(self.key_from))
-        session = world.session(dropcontact.VENDOR, self.base_url, headers=headers, rate=dropcontact.RATE)
+        session = world.session(
+            dropcontact.VENDOR, self.base_url, headers=headers, rate=dropcontact.RATE, on_account_of=self
+        )
         return AddressAsker(dropcontact.Dropcontact(session), self.language)
 
     def subject(self, question: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 from leadflow_pipeline.errors import Deferred, PermanentError
 from leadflow_pipeline.harvest.sources.base import AskedSource, Page
 from leadflow_pipeline.harvest.sources.world import World
-from leadflow_pipeline.vendors.session import REDIRECTS, Rate, VendorSession
+from leadflow_pipeline.vendors.session import REDIRECTS, Rate, Refused, VendorSession
 
 OUR_NAME = "leadflow-pipeline"
 """How robots.txt may address us."""
@@ -135,7 +135,8 @@ class Reader:
             if response.status_code not in REDIRECTS:
                 return LexborHTMLParser(_html_of(response)), url
             url = urljoin(url, response.headers.get("Location", ""))
-        raise PermanentError(f"{_without_query(url)} leads on and on: it is not followed further")
+        address = urlsplit(url)
+        raise PermanentError(f"{address.netloc}{address.path} leads on and on: it is not followed further")
 
     def _asked(self, url: str) -> requests.Response:
         address = urlsplit(url)
@@ -166,6 +167,11 @@ class Reader:
         except Deferred as deferred:
             raise Deferred(
                 f"without its robots.txt nothing may be read: {deferred}", deferred.until
+            ) from None
+        except Refused as refused:
+            raise PermanentError(
+                f"robots.txt of {urlsplit(origin).netloc} leads elsewhere (status {refused.status}), and without it "
+                "nothing may be read: write the address that it leads to into urls and allowed_hosts"
             ) from None
         rules = "" if response.status_code in WITHOUT_ROBOTS else response.content[:MOST_ROBOTS_BYTES]
         return Protego.parse(rules if isinstance(rules, str) else rules.decode("utf-8", "replace"))

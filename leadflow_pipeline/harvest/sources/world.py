@@ -7,13 +7,11 @@ is read, and storing (`collecting`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import pandas as pd
-import requests
 from sqlalchemy import Engine, select
 
 from leadflow_pipeline.errors import Deferred
@@ -49,21 +47,25 @@ class World:
         base_url: str,
         *,
         headers: Mapping[str, str],
+        on_account_of: AskedSource,
         rate: Rate | None = None,
-        on_account_of: AskedSource | None = None,
         is_public: bool = False,
     ) -> VendorSession:
-        """A session with a vendor; where it is `on_account_of` a source, each call counts against its budget.
+        """A session with a vendor, each of whose requests counts against the calls a day of a source.
 
         Where it `is_public`, it speaks with no machine of a private network.
         """
-        arguments: dict[str, Any] = {"headers": headers, "rate": rate, "now": self.now, "wait": self.wait}
-        if on_account_of is None:
-            return VendorSession(self.engine, vendor, base_url, **arguments)
-        session = CountedSession(self, on_account_of, vendor, base_url, **arguments)
-        if is_public:
-            session.keep_to_public_addresses()
-        return session
+        return VendorSession(
+            self.engine,
+            vendor,
+            base_url,
+            headers=headers,
+            rate=rate,
+            now=self.now,
+            wait=self.wait,
+            before_each=lambda: self._count_call(on_account_of),
+            adapter=PublicAddressesOnly() if is_public else None,
+        )
 
     def secret(self, name: str) -> str:
         """A secret by the name of its environment variable. Raises PermanentError where it is not set."""
@@ -96,44 +98,8 @@ class World:
         }
         return leads
 
-
-class CountedSession(VendorSession):
-    """A session whose every call is on account of a source."""
-
-    def __init__(self, world: World, source: AskedSource, *arguments: Any, **named: Any) -> None:
-        super().__init__(world.engine, *arguments, **named)
-        self._world = world
-        self._source = source
-
-    def keep_to_public_addresses(self) -> None:
-        """From now on refuses to speak with a machine of a private network."""
-        for scheme in ("http://", "https://"):
-            self._http.mount(scheme, PublicAddressesOnly())
-
-    def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Any = None,
-        json: Any = None,
-        headers: Mapping[str, str] | None = None,
-        is_repeatable: bool,
-        accept: Container[int] = (),
-    ) -> requests.Response:
-        """As `VendorSession.call`. Raises Deferred where the day's calls are used up."""
-        now, cap = self._world.now(), self._source.budget.calls
-        is_within = spend(
-            self._world.engine, self._world.campaign, self._source.account, now.date(), "calls", 1, cap
-        )
-        if not is_within:
+    def _count_call(self, source: AskedSource) -> None:
+        """Raises Deferred where the day's calls are used up."""
+        now, cap = self.now(), source.budget.calls
+        if not spend(self.engine, self.campaign, source.account, now.date(), "calls", 1, cap):
             raise Deferred(f"its {cap:,} calls a day are used up", tomorrow(now))
-        return super().call(
-            method,
-            path,
-            params=params,
-            json=json,
-            headers=headers,
-            is_repeatable=is_repeatable,
-            accept=accept,
-        )

@@ -141,3 +141,21 @@ class AskingWorld:
         query = select(vendor_lookups.c.state).order_by(vendor_lookups.c.lookup_id)
         with self.engine.connect() as connection:
             return list(connection.scalars(query))
+
+    def has_unknown_questions(self, source: str) -> bool:
+        """Whether it has asked something of which nobody knows what became."""
+        lookup = vendor_lookups.c
+        query = select(lookup.lookup_id).where(lookup.source == source, lookup.state == "unknown")
+        with self.engine.connect() as connection:
+            return connection.scalar(query.limit(1)) is not None
+
+    def collect_to_the_end(self, source: str) -> None:
+        """A job a day of one source, until it is done."""
+        start = self.clock.at
+        for _ in range(8):
+            (report,) = self.collect(source=source)
+            if report.state == "done":
+                self.clock.at = start
+                return
+            self.clock.at += timedelta(days=1)
+        raise AssertionError(f"{source} never gets done: {report}")

@@ -5,22 +5,30 @@ Whatever happens, nothing is lost: once the vendor is well again, everything com
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from leadflow_pipeline.harvest.collecting import CollectReport
 from leadflow_pipeline.harvest.importing import import_file
+from leadflow_pipeline.vendors import session
 from leadflow_pipeline_tests.fakes.apollo import FakeApollo
 from leadflow_pipeline_tests.fakes.dropcontact import FakeDropcontact
-from leadflow_pipeline_tests.fakes.http import ALWAYS, NETWORK_FAILURES, REFUSED, FakeServer
+from leadflow_pipeline_tests.fakes.http import ALWAYS, REFUSED, FakeServer
 from leadflow_pipeline_tests.fakes.hubspot import FakeHubSpot
 from leadflow_pipeline_tests.fakes.json_api import FakeJsonApi
 from leadflow_pipeline_tests.fakes.people import invented_people
 from leadflow_pipeline_tests.fakes.website import FakeWebsite
 from leadflow_pipeline_tests.harvest.sources.asked import (
+    BY_CURSOR,
+    BY_LINK,
     AskingWorld,
     apollo,
     dropcontact,
@@ -29,26 +37,84 @@ from leadflow_pipeline_tests.harvest.sources.asked import (
     web,
 )
 
-PEOPLE = invented_people(25)
-BUILDERS: dict[type[FakeServer], Callable[[str], str]] = {
-    FakeApollo: apollo,
-    FakeDropcontact: dropcontact,
-    FakeHubSpot: hubspot,
-    FakeJsonApi: json_api,
-    FakeWebsite: web,
-}
-HELD = "read timeout"
-"""Takes as long as the time limit of a read; shown once, for the session that all share."""
+PEOPLE = invented_people(12)
 
-UNPAID_AND_KNOWN = re.compile(r"|".join(re.escape(text) for text in ("leads.example", "test-key", "http://")))
+PRIVATE = re.compile("|".join(map(re.escape, ("leads.example", "test-key", "http://", PEOPLE[0].last_name))))
 
 
-SEARCHES = {(FakeApollo, "endless pages"), (FakeApollo, "repeated page")}
-"""Ways in which only Apollo's search fails; its people are still bought."""
+Failing = tuple[str, str]
+"""The way in which a server fails, and a part of the addresses at which it does."""
 
 
-def kinds() -> list[tuple[type[FakeServer], str]]:
-    return [(server, kind) for server in BUILDERS for kind in server.kinds() if kind != HELD]
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A source that fails: whom it asks, and how that fails, one way a day."""
+
+    name: str
+    server: type[FakeServer]
+    text: Callable[[str], str]
+    """The source in a campaign file, given the server's URL."""
+    failures: Sequence[Failing]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of the server."""
+
+
+def every(server: type[FakeServer], path: str = "", *, but: Container[str] = ()) -> list[Failing]:
+    """All in which a server can fail, but for what another of its addresses shows."""
+    return [(kind, path) for kind in server.kinds() if kind not in but]
+
+
+OF_SEARCHING = ("endless pages", "repeated page")
+OF_BUYING = ("nobody matched", "matches left out")
+OF_LINKS = ("repeated cursor", "link to another host")
+OF_ROBOTS = [kind for kind in FakeWebsite.kinds() if kind.startswith("robots")]
+
+SOURCES = (
+    Asked(
+        "found",
+        FakeApollo,
+        apollo,
+        every(FakeApollo, "/mixed_people", but=OF_BUYING) + every(FakeApollo, "/people/", but=OF_SEARCHING),
+    ),
+    Asked(
+        "addresses",
+        FakeDropcontact,
+        dropcontact,
+        every(FakeDropcontact) + every(FakeDropcontact, "/enrich/all/"),
+    ),
+    Asked("crm", FakeHubSpot, hubspot, every(FakeHubSpot)),
+    Asked("partner", FakeJsonApi, json_api, every(FakeJsonApi, but=OF_LINKS)),
+    Asked(
+        "by-cursor",
+        FakeJsonApi,
+        lambda url: json_api(url, BY_CURSOR).replace("partner", "by-cursor"),
+        [("repeated cursor", "")],
+        {"paging": "cursor"},
+    ),
+    Asked(
+        "by-link",
+        FakeJsonApi,
+        lambda url: json_api(url, BY_LINK).replace("partner", "by-link"),
+        [(kind, "") for kind in OF_LINKS],
+        {"paging": "link"},
+    ),
+    Asked(
+        "members",
+        FakeWebsite,
+        web,
+        every(FakeWebsite, "/members", but=OF_ROBOTS)
+        + [(kind, "/robots.txt") for kind in (*OF_ROBOTS, "server error", "redirect to another host")],
+    ),
+)
+
+
+def days() -> list[dict[Asked, Failing]]:
+    """Days on which every source fails in a way of its own, until each has failed in every way it can."""
+    ways = itertools.zip_longest(*(source.failures for source in SOURCES))
+    return [
+        {source: way for source, way in zip(SOURCES, chosen, strict=True) if way is not None}
+        for chosen in ways
+    ]
 
 
 def bring_people(asking: AskingWorld, folder: Path) -> None:
@@ -60,44 +126,53 @@ def bring_people(asking: AskingWorld, folder: Path) -> None:
     import_file(asking.engine, asking.campaign, file)
 
 
-@pytest.mark.parametrize(
-    ("server_class", "kind"), kinds(), ids=lambda value: getattr(value, "__name__", value)
-)
-def test_a_failure_ends_in_a_plain_line_and_loses_nothing(
-    asking: AskingWorld, tmp_path: Path, server_class: type[FakeServer], kind: str, slow: bool
+def is_plain(asking: AskingWorld, report: CollectReport) -> bool:
+    """Whether a source that is left says why in one line, here and in its row, and when it is tried again."""
+    if report.state in ("done", "more"):
+        return report.problem is None
+    row = asking.row(report.source)
+    return (
+        report.state in ("deferred", "failed")
+        and report.until is not None
+        and report.until > asking.clock.at
+        and (row.state, row.problem) == (report.state, report.problem)
+        and bool(report.problem)
+        and len(report.problem or "") <= 300
+        and "\n" not in str(report.problem)
+        and not PRIVATE.search(str(report.problem))
+    )
+
+
+@pytest.mark.parametrize("failing", days(), ids=range(len(days())))
+def test_a_day_on_which_every_vendor_fails_ends_in_a_plain_line_for_each_and_loses_nothing(
+    asking: AskingWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: dict[Asked, Failing]
 ) -> None:
-    if kind in NETWORK_FAILURES and server_class in (FakeJsonApi, FakeWebsite) and not slow:
-        pytest.skip(
-            "the network fails alike for all; it is shown where money hangs on it, and for all with --slow"
-        )
-    with server_class(PEOPLE) as server:  # type: ignore[call-arg]
-        asking.register(BUILDERS[server_class](server.url))
-        if server_class is FakeDropcontact:
-            bring_people(asking, tmp_path)
-        server.misbehave(kind, times=ALWAYS, path="search" if (server_class, kind) in SEARCHES else "")
+    monkeypatch.setattr(session, "TIMEOUT", (1, 0.1))
+    with ExitStack() as stack:
+        servers = {
+            source: stack.enter_context(source.server(PEOPLE, **source.options))  # type: ignore[call-arg]
+            for source in failing
+        }
+        asking.register(*(source.text(server.url) for source, server in servers.items()))
+        bring_people(asking, tmp_path)
+        for source, (way, path) in failing.items():
+            servers[source].misbehave(way, times=ALWAYS, path=path)
         for _ in range(2):
-            report = asking.collect_one()
+            reports = asking.collect()
+            assert [report.source for report in reports] == [source.name for source in failing]
+            assert [report for report in reports if not is_plain(asking, report)] == []
             asking.clock.at += timedelta(hours=2)
-            assert report.state in ("done", "more", "deferred", "failed")
-            if report.state in ("deferred", "failed"):
-                assert report.problem is not None
-                assert "\n" not in report.problem
-                assert not UNPAID_AND_KNOWN.search(report.problem)
-                assert report.until is not None
-                row = asking.row(report.source)
-                assert (row.state, row.problem) == (report.state, report.problem)
-        server.recover()
+        for server in servers.values():
+            server.recover()
         asking.clock.at += timedelta(days=3)
-        is_unknown = "unknown" in asking.lookups()
-        for _ in range(8):
-            report = asking.collect_one()
-            asking.clock.at += timedelta(days=1)
-            if report.state == "done":
-                break
-        assert (report.state, report.problem) == ("done", None) or is_unknown
-        assert set(server.charges.values()) <= {1}
-        if not is_unknown and kind != "nobody matched":
-            assert len({str(record) for record in asking.records(report.source)}) >= len(PEOPLE)
+        for source, server in servers.items():
+            asking.collect_to_the_end(source.name)
+            assert set(server.charges.values()) <= {1}, source.name
+            found = {str(record) for record in asking.records(source.name)}
+            is_unknown = asking.has_unknown_questions(source.name)
+            assert len(found) >= len(PEOPLE) or is_unknown or failing[source][0] == "nobody matched", (
+                source.name
+            )
 
 
 def test_a_source_that_fails_does_not_stop_the_others(asking: AskingWorld) -> None:
