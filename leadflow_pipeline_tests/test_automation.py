@@ -213,3 +213,17 @@ def test_dispatch_is_asked_for_only_when_something_is_due(engine: Engine) -> Non
         dg.DagsterInstance.ephemeral(), resources={"store": StoreResource()}
     ) as context:
         assert automation.dispatch_schedule.evaluate_tick(context).skip_message == "no message is due"
+
+
+def test_who_is_who_is_asked_at_the_first_look_though_no_lead_came_since(
+    instance: dg.DagsterInstance,
+) -> None:
+    looks = []
+    cursor = None
+    for _ in range(2):
+        look = dg.evaluate_automation_conditions(
+            defs, instance, dg.AssetSelection.assets("persons", "accounts"), cursor=cursor
+        )
+        looks.append(look.total_requested)
+        cursor = look.cursor
+    assert looks == [2, 0]

@@ -58,7 +58,7 @@ def arrival_of(
         if source.outcome is not None:
             told = _told_outcomes(campaign, batch, records, source)
     else:
-        facts, rest = lead_facts.facts_about_leads(campaign, batch, source)
+        facts, rest = lead_facts.facts_about_leads(campaign, batch, source, received_at)
         records = facts_of(rest, source, received_at, first_day)
     return Arrival(batch.row_count, records, facts, told, received_at)
 

@@ -11,6 +11,7 @@ unreadable record, so that it shows up in a quarantine.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pandas as pd
 import pyarrow as pa
@@ -37,8 +38,12 @@ LONGEST_ID = 256
 NAMES_OF_A_LEAD = ("lead_id", "email", "phone", SOURCE_KEY)
 
 
-def facts_about_leads(campaign: str, batch: Batch, source: SourceRules) -> tuple[pd.DataFrame, Batch]:
+def facts_about_leads(
+    campaign: str, batch: Batch, source: SourceRules, received_at: datetime
+) -> tuple[pd.DataFrame, Batch]:
     """The facts of a batch, and the batch of what is none: all its rows are unreadable.
+
+    What is said to have happened more than a day after `received_at` is none, as with records.
 
     Facts have row_number, payload, lead_id, occurred_at, `source_key` where nothing else names the lead (its lead_id
     is then what the lead has that is known by nothing else), and of events behaviour, event_id and is_machine, of
@@ -46,6 +51,8 @@ def facts_about_leads(campaign: str, batch: Batch, source: SourceRules) -> tuple
     in twice change nothing.
     """
     facts = _named_and_dated(campaign, batch, source)
+    latest = pd.Timestamp(received_at).as_unit("us") + pd.Timedelta(days=1)
+    facts["occurred_at"] = facts["occurred_at"].where(facts["occurred_at"] <= latest)
     if source.contents is Contents.EVENTS:
         facts["behaviour"] = _texts("behaviour", batch, source).str.lower()
         facts["event_id"] = _texts("event_id", batch, source).fillna(content_keys(facts["payload"]))

@@ -19,7 +19,14 @@ from leadflow_pipeline.store.resource import StoreResource
 from leadflow_pipeline.store.stage_asset import KINDS, OWNERS, RETRY_POLICY, column_schema
 
 AFTER_LEADS_CHANGED = (
-    (dg.AutomationCondition.newly_missing() | dg.AutomationCondition.any_deps_updated()).since_last_handled()
+    (
+        dg.AutomationCondition.any_deps_updated().since_last_handled()
+        # Not `since_last_handled`, which takes what is missing at the sensor's first look as handled: leads that were
+        # there before the daemon ran for the first time would wait for others to come.
+        | dg.AutomationCondition.newly_missing().since(
+            dg.AutomationCondition.newly_requested() | dg.AutomationCondition.newly_updated()
+        )
+    )
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()
 )

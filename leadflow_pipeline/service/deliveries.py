@@ -16,6 +16,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
+import psycopg
 from sqlalchemy import ARRAY, Connection, Engine, Text, any_, delete, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
@@ -79,7 +80,7 @@ def take_in_deliveries(engine: Engine, deliveries: Sequence[Delivery], now: date
         with engine.begin() as connection:
             connection.execute(PATIENCE)
             return _taken_in(connection, deliveries, now)
-    except (PermanentError, DBAPIError) as error:
+    except (PermanentError, DBAPIError, psycopg.DataError) as error:
         if not _is_refusal(error):
             raise
         if len(deliveries) == 1:
@@ -88,11 +89,12 @@ def take_in_deliveries(engine: Engine, deliveries: Sequence[Delivery], now: date
     return [fate for delivery in deliveries for fate in take_in_deliveries(engine, [delivery], now)]
 
 
-def _is_refusal(error: PermanentError | DBAPIError) -> bool:
+def _is_refusal(error: Exception) -> bool:
     """Whether the database will never hold it, rather than cannot now."""
-    if isinstance(error, PermanentError):
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, PermanentError | psycopg.DataError):
         return True
-    return (getattr(error.orig, "sqlstate", None) or "").startswith(REFUSED)
+    return (getattr(cause, "sqlstate", None) or "").startswith(REFUSED)
 
 
 def forget_old_ids(engine: Engine, now: datetime) -> int:

@@ -117,9 +117,13 @@ def test_a_webhook_may_tell_what_became_of_leads(sender: Sender, engine: Engine)
     ida = {"contact": {"id": 7, "email": "ida@leads.example"}}
     assert sender.send(ida, path="/webhooks/lead/fair/form").status_code == 202
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    won = [{"id": 7, "stage": "won", "at": at}, {"id": 8, "stage": "won", "at": at}]
+    won = [
+        {"id": 7, "stage": "won", "at": at},
+        {"id": 8, "stage": "won", "at": at},
+        {"id": 7, "stage": "won", "at": "9999-12-31T23:59:59-23:59"},
+    ]
     assert sender.send(won, "msg_2", path="/webhooks/lead/fair/crm").status_code == 202
-    assert (count(engine, outcomes), count(engine)) == (1, 2)
+    assert (count(engine, outcomes), count(engine)) == (1, 3)
 
 
 @pytest.mark.parametrize(
