@@ -39,7 +39,7 @@ def validate(
     ] = None,
     file: Annotated[Path | None, typer.Option(help="A text file with one address or number a line.")] = None,
     country: Annotated[
-        str | None, typer.Option(help="Where numbers without + are dialled, such as DE.")
+        str | None, typer.Option(help="Where numbers without + are dialled: DE, or Germany.")
     ] = None,
     allow_test_domains: Annotated[
         bool, typer.Option("--allow-test-domains", help="Accept example.org and the like.")
@@ -54,16 +54,19 @@ def validate(
         raise PermanentError("there is nothing to validate: give an address, a number or --file")
     is_email = given.str.contains("@", regex=False)
     emails = validate_emails(given[is_email], allow_test_domains=allow_test_domains)
-    phones = validate_phones(given[~is_email], country=country.upper() if country else None)
+    phones = validate_phones(given[~is_email], country=country)
     if as_json:
-        print_json([*_records(emails), *_records(phones)])
+        verdicts = {**_records_by_position(emails), **_records_by_position(phones)}
+        print_json([verdicts[position] for position in range(len(given))])
         return
-    for title, verdicts in (
+    for title, shown in (
         ("Addresses", emails[["given", "status", "reason", "suggestion"]]),
         ("Telephone numbers", phones),
     ):
-        if len(verdicts):
-            console.print(table_of(title, [_shown(row) for row in _records(verdicts)]))
+        if len(shown):
+            console.print(table_of(title, [_shown(row) for row in _records_by_position(shown).values()]))
+    if country is None and (phones.loc[phones["status"] == "invalid", "given"].str[:1] != "+").any():
+        typer.echo("A number without + is only understood with the country where it is dialled: --country DE")
 
 
 @app.command()
@@ -95,7 +98,7 @@ def status(
     if not providers:
         typer.echo("nobody was asked about a lead of this campaign yet")
         return
-    console.print(table_of("Who was asked", [_shown(row) for row in providers]))
+    console.print(table_of("Who was asked", [_status_row(row) for row in providers]))
     if unknown:
         console.print(table_of("Of unknown fate", [_shown(row) for row in unknown]))
         typer.echo("Look at the vendor's own list, then: leadflow enrich settle LOOKUP ask-again|give-up")
@@ -114,7 +117,7 @@ def run(campaign: Slug, as_json: Json = False) -> None:
     if as_json:
         print_json(rows)
     elif rows:
-        console.print(table_of("Asked", [_shown(row) for row in rows]))
+        console.print(table_of("Asked", [_report_row(row) for row in rows]))
     else:
         typer.echo(
             "this campaign declares no provider: see enrichment.providers in `leadflow campaign schema`"
@@ -139,11 +142,13 @@ def types(
     if as_json:
         print_json(rows)
         return
-    console.print(
-        table_of("Enrichment", [_shown({**row, "gives": ", ".join(row["gives"])}) for row in rows])
-        if rows
-        else "this campaign declares neither provider nor recipe"
-    )
+    if not rows:
+        typer.echo("this campaign declares neither provider nor recipe")
+        return
+    shown = [{**row, "gives": ", ".join(row["gives"])} for row in rows]
+    if rules is None:
+        shown = [{name: value for name, value in row.items() if name != "name"} for row in shown]
+    console.print(table_of("Enrichment", [_shown(row) for row in shown]))
 
 
 @app.command()
@@ -177,10 +182,42 @@ def _lines_of(file: Path) -> list[str]:
     return [line for line in map(str.strip, text.splitlines()) if line]
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as plain values; None for what is missing."""
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in rows]
+def _records_by_position(verdicts: pd.DataFrame) -> dict[int, dict[str, Any]]:
+    """Rows as plain values, by their place among all that was given; None for what is missing."""
+    rows = verdicts.astype(object).where(verdicts.notna(), None).to_dict("records")
+    return {
+        int(position): {str(name): value for name, value in row.items()}
+        for position, row in zip(verdicts.index, rows, strict=True)
+    }
+
+
+def _report_row(report: dict[str, Any]) -> dict[str, Any]:
+    """What a round of asking came to, narrow enough for a terminal: what is rare is said in words."""
+    counts = {name: report[name] for name in ("asked", "answered", "waiting", "credits")}
+    return {"provider": report["provider"], **counts, "besides": _in_words(report, report["deferred_until"])}
+
+
+def _status_row(provider: dict[str, Any]) -> dict[str, Any]:
+    """As `_report_row`, of everything that was ever asked."""
+    waiting = sum(provider[state] for state in ("planned", "on_wire", "pending"))
+    counts = {"answered": provider["answered"], "waiting": waiting, "credits": provider["credits"]}
+    return {
+        "provider": provider["provider"],
+        **counts,
+        "besides": _in_words(provider, provider["goes_on_at"]),
+    }
+
+
+RARE = {"not_found": "not found", "failed": "failed", "unknown": "of unknown fate", "copied": "known already"}
+
+
+def _in_words(counts: dict[str, Any], goes_on_at: datetime | None) -> str:
+    said = [f"{counts[name]:,} {words}" for name, words in RARE.items() if counts.get(name)]
+    if goes_on_at is not None:
+        said.append(f"goes on at {goes_on_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
+    if counts["problem"]:
+        said.append(counts["problem"])
+    return "; ".join(said)
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

@@ -54,11 +54,11 @@ def questions_of(party: Party, leads: pd.DataFrame) -> Asked:
             email = leads["email"].mask(leads["email_is_role"].astype(bool))
             return _asked("combined", pd.DataFrame({"email": email}), ["email"])
         case "apollo":
-            return _asked("match", _apollo_details(leads), ["email", "linkedin_url", ("last_name", "domain")])
+            by_name = [("last_name", "domain"), ("last_name", "organization_name")]
+            return _asked("match", _apollo_details(leads), ["email", "linkedin_url", *by_name])
         case "dropcontact":
-            return _asked(
-                "enrich", _dropcontact_record(leads), ["email", "linkedin", ("last_name", "website")]
-            )
+            by_name = [("last_name", "website"), ("last_name", "company")]
+            return _asked("enrich", _dropcontact_record(leads), ["email", "linkedin", *by_name])
         case "http":
             sent = with_custom_fields(leads, party.send).reindex(columns=list(party.send))
             documents = _documents(sent).where(sent[party.send[0]].notna())

@@ -13,16 +13,18 @@ from sqlalchemy import Engine, func, select
 from leadflow_pipeline.enrich.rules import FIELDS_OF_KIND, EnrichRules, HttpRules, Party
 from leadflow_pipeline.store.schema import LOOKUP_STATES, enriched_leads, vendor_lookups
 
+OWN_COLUMNS: dict[str, tuple[str, ...]] = {
+    "mail_servers": ("email_status",),
+    "domain_registration": ("domain_registered_on",),
+}
+"""Columns that kinds of provider fill which look at domains."""
+
 
 def enrichment_types(rules: EnrichRules | None = None) -> list[dict[str, Any]]:
     """Every kind of provider with the fields it can give; with a campaign's rules, its own providers, HTTP steps and
     recipes with the fields they give, in the order in which they are believed."""
     if rules is None:
-        kinds = {
-            **FIELDS_OF_KIND,
-            "mail_servers": ("email_status",),
-            "domain_registration": ("domain_registered_on",),
-        }
+        kinds = {**FIELDS_OF_KIND, **OWN_COLUMNS}
         http = {"type": "provider", "kind": "http", "name": None, "gives": ["whatever `take` names"]}
         return [
             *(
@@ -40,7 +42,8 @@ def enrichment_types(rules: EnrichRules | None = None) -> list[dict[str, Any]]:
 
 def _of_party(party: Party) -> dict[str, Any]:
     kind = "step" if isinstance(party, HttpRules) else "provider"
-    return {"type": kind, "kind": party.kind, "name": party.name, "gives": list(party.gives)}
+    gives = list(OWN_COLUMNS.get(party.kind, party.gives))
+    return {"type": kind, "kind": party.kind, "name": party.name, "gives": gives}
 
 
 def _of_recipe(name: str, rules: EnrichRules) -> dict[str, Any]:

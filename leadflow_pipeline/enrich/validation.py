@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pandas as pd
+from phonenumbers import SUPPORTED_REGIONS
 
+from leadflow_pipeline.enrich.country import tidy_countries
 from leadflow_pipeline.enrich.email import judge_emails
 from leadflow_pipeline.enrich.phone import judge_phones
+from leadflow_pipeline.errors import PermanentError
 
 EMAIL_COLUMNS = {
     "email": "normalised", "email_status": "status", "email_reason": "reason", "email_suggestion": "suggestion",
@@ -28,7 +31,7 @@ def validate_emails(
 ) -> pd.DataFrame:
     """A row for each address in order: given, normalised, status (valid, risky, invalid, missing), reason, suggestion,
     domain, is_role, is_disposable, is_free."""
-    given = pd.Series(list(emails), dtype="str", name="given")
+    given = _given(emails)
     judged = judge_emails(given, allow_test_domains=allow_test_domains, free_mail_is_risky=free_mail_is_risky)
     return pd.concat([given, judged[list(EMAIL_COLUMNS)].rename(columns=EMAIL_COLUMNS)], axis="columns")
 
@@ -36,9 +39,23 @@ def validate_emails(
 def validate_phones(phones: Iterable[str], *, country: str | None = None) -> pd.DataFrame:
     """A row for each number in order: given, normalised (E.164), status (valid, invalid, missing), country, type.
 
-    `country` (ISO 3166-1 alpha-2) is where numbers written without + are dialled.
+    `country` (a code or a name) is where numbers written without + are dialled. Raises PermanentError for one that is
+    not known.
     """
-    given = pd.Series(list(phones), dtype="str", name="given")
+    given = _given(phones)
     nowhere = pd.Series(None, index=given.index, dtype="str")
-    judged = judge_phones(given, nowhere, country)
+    judged = judge_phones(given, nowhere, None if country is None else _dialled_in(country))
     return pd.concat([given, judged[list(PHONE_COLUMNS)].rename(columns=PHONE_COLUMNS)], axis="columns")
+
+
+def _given(texts: Iterable[str]) -> pd.Series:
+    """The texts as a column; a column keeps its index."""
+    index = texts.index if isinstance(texts, pd.Series) else None
+    return pd.Series(list(texts), index=index, dtype="str", name="given")
+
+
+def _dialled_in(country: str) -> str:
+    code = str(tidy_countries(pd.Series([country], dtype="str")).iloc[0])
+    if code not in SUPPORTED_REGIONS:
+        raise PermanentError(f"{country!r} is no country with telephone numbers: give a code such as DE")
+    return code

@@ -31,18 +31,26 @@ def told(*arguments: str):
 
 def test_lists_are_validated_offline_in_the_order_given(tmp_path):
     file = tmp_path / "list.txt"
-    file.write_text("ada@gmial.com\n\n+49 30 23125100\nada at leads\n", encoding="utf-8")
+    file.write_text("+49 30 23125100\n\nada@gmial.com\nada at leads\n", encoding="utf-8")
     rows = told("validate", "info@leads.example", "--file", str(file), "--allow-test-domains")
     assert [(row["given"], row["status"]) for row in rows] == [
         ("info@leads.example", "risky"),
-        ("ada@gmial.com", "risky"),
         ("+49 30 23125100", "valid"),
+        ("ada@gmial.com", "risky"),
         ("ada at leads", "invalid"),
     ]
     assert rows[0]["reason"] == "role"
-    assert rows[1]["suggestion"] == "ada@gmail.com"
-    assert (rows[2]["normalised"], rows[2]["country"]) == ("+493023125100", "DE")
+    assert (rows[1]["normalised"], rows[1]["country"]) == ("+493023125100", "DE")
+    assert rows[2]["suggestion"] == "ada@gmail.com"
     assert isinstance(run("validate").exception, PermanentError)
+
+
+def test_a_number_needs_a_country_that_there_is():
+    assert "--country" in run("validate", "030 23125100").stdout
+    assert "+493023125100" in run("validate", "030 23125100", "--country", "Germany").stdout
+    refused = run("validate", "030 23125100", "--country", "Atlantis").exception
+    assert isinstance(refused, PermanentError)
+    assert "Atlantis" in str(refused)
 
 
 def test_the_same_is_callable_from_python():
@@ -65,6 +73,7 @@ def test_who_was_asked_what_waits_and_what_nobody_knows_the_fate_of(engine, monk
         status = told("status", CAMPAIGN)
         assert [row["unknown"] for row in status["providers"]] == [3]
         assert len(status["unknown"]) == 3
+        assert "3 of unknown fate" in run("status", CAMPAIGN).stdout
         assert "leads.example" not in json.dumps(status)
         for row in status["unknown"]:
             told("settle", str(row["lookup_id"]), "ask-again")
