@@ -60,7 +60,7 @@ def test_a_range_and_its_days_one_by_one_store_the_same_and_name_nobody(engine: 
     replace_partitions(
         engine, schema.harvested_leads, "spring", DAYS, harvested_rows(), campaign_version=1, run_id="by hand"
     )
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(CAMPAIGN_PARTITIONS_NAME, ["spring"])
         assert materialize(instance, DAYS[0], DAYS[-1]).success
         ranged = read_partitions(engine, schema.enriched_leads, "spring", DAYS)

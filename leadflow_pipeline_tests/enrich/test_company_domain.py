@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import idna
 import pandas as pd
 import pytest
 
 from leadflow_pipeline.enrich.company_domain import company_domains, registrable_domains
+
+
+def test_the_public_suffix_lists_own_tests():
+    """As published beside the list, in the public domain (CC0)."""
+    lines = (
+        (Path(__file__).parent / "data" / "public_suffix_tests.txt").read_text(encoding="utf-8").splitlines()
+    )
+    cases = [line.split() for line in lines if line and not line.startswith("//")]
+    hosts, expected = (pd.Series(column, dtype="str") for column in zip(*cases, strict=True))
+    domains = expected.map(lambda name: idna.encode(name).decode()).where(expected != "null")
+    found = registrable_domains(hosts[hosts != "null"])
+    assert len(found) > 70
+    assert found.fillna("-").tolist() == domains[found.index].fillna("-").tolist()
 
 
 @pytest.mark.parametrize(
