@@ -49,6 +49,12 @@ class Settings(BaseSettings):
     service_port: int = Field(8787, ge=1, le=65535)
 
     @property
+    def service_url(self) -> str:
+        """Where the HTTP service is found on this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.service_host, self.service_host)  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.service_port}"
+
+    @property
     def outbox_folder(self) -> Path:
         """Where the eml transport puts messages."""
         return self.home / "outbox"

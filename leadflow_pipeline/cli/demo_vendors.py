@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 KEY_VARIABLE = "LEADFLOW_STAND_IN_KEY"
 KEY = "stand-in"
+ACTOR = "leadflow demo"
 NOON = time(12, 0, tzinfo=UTC)
 BETWEEN_ROUNDS = timedelta(minutes=6)
 MOST_ROUNDS = 5
@@ -55,6 +56,7 @@ class DemoClock:
 def demo_vendors() -> None:
     """Collects leads from four vendors, has three more say what they know of them, and shows what came of it."""
     from leadflow_pipeline.campaign import register as register_campaign
+    from leadflow_pipeline.campaign import set_status
     from leadflow_pipeline.cli.instance import dagster_instance
     from leadflow_pipeline.store.engine import get_engine
 
@@ -65,6 +67,7 @@ def demo_vendors() -> None:
         campaign = register_campaign(
             engine, text_with_ports(path.read_text("utf-8"), servers), path.name
         ).campaign
+        set_status(engine, campaign, "active", actor=ACTOR)
         day = last_record_day(engine, campaign) or last_complete_day(datetime.now(UTC))
         clock = DemoClock(datetime.combine(day, NOON))
         with step("collecting leads from Apollo, HubSpot, a JSON API and a web page"):
@@ -77,7 +80,12 @@ def demo_vendors() -> None:
         show_costs(engine, campaign)
         show_provenance(engine, campaign, day)
         show_campaign(engine, campaign)
+        # Its vendors leave with this command, and nobody should ask for them every ten minutes.
+        set_status(engine, campaign, "paused", actor=ACTOR)
         console.print(f"\n[bold]{changes.sentence()}[/]\n{bill(servers)}")
+        console.print(
+            f"{campaign} is paused from here on: its vendors leave with this command.", highlight=False
+        )
 
 
 # --- the stand-ins -----------------------------------------------------------------------------------------------

@@ -30,7 +30,14 @@ from leadflow_pipeline.store import migrate
 from leadflow_pipeline.store.due_days import active_campaigns, due_days, known_campaigns
 from leadflow_pipeline.store.engine import get_engine
 from leadflow_pipeline.store.failures import describe
-from leadflow_pipeline.store.schema import messages, quarantined_records
+from leadflow_pipeline.store.schema import (
+    match_reviews,
+    messages,
+    quarantined_records,
+    source_cursors,
+    vendor_breakers,
+    vendor_lookups,
+)
 
 GIBIBYTE = 2**30
 ENOUGH_DISK = 2 * GIBIBYTE
@@ -73,7 +80,7 @@ def diagnose() -> list[Finding]:
         )
         return [*findings, Finding("database", State.BROKEN, describe(error), remedy)]
     findings.append(Finding("database", State.WELL, "answers, and its tables are up to date"))
-    for look in (look_at_days, look_at_messages, look_at_quarantine, look_at_webhooks, look_at_dagster):
+    for look in LOOKS:
         findings.extend(look(engine))
     return findings
 
@@ -122,7 +129,7 @@ def look_at_messages(engine: Engine) -> Iterator[Finding]:
             "messages",
             State.BROKEN,
             f"of {unknown:,} it is unknown whether they arrived, so they are never sent again by themselves",
-            "ask the mail server's log for their Message-ID",
+            "leadflow messages list --state unknown; ask the mail server's log, then leadflow messages settle",
         )
     if oldest is not None and now - oldest > LATE_MESSAGE:
         hours = (now - oldest).total_seconds() / 3600
@@ -146,6 +153,51 @@ def look_at_quarantine(engine: Engine) -> Iterator[Finding]:
             f"{count:,} records could not become a lead",
             f"leadflow export quarantined_records --campaign {campaign}, mend and import them",
         )
+
+
+def look_at_vendors(engine: Engine) -> Iterator[Finding]:
+    """Sources that cannot be read, vendors that are left alone for now, and paid questions of unknown fate."""
+    cursors, breakers, lookups = source_cursors.c, vendor_breakers.c, vendor_lookups.c
+    with engine.connect() as connection:
+        behind = connection.execute(
+            select(cursors.campaign, cursors.source, cursors.state, cursors.problem)
+            .where(cursors.state != "ready", cursors.campaign.in_(active_campaigns(connection)))
+            .order_by(cursors.campaign, cursors.source)
+        ).all()
+        left_alone = connection.execute(
+            select(breakers.vendor, breakers.problem)
+            .where(breakers.opened_at.is_not(None))
+            .order_by(breakers.vendor)
+        ).all()
+        unknown = connection.scalar(select(func.count()).where(lookups.state == "unknown")) or 0
+    for campaign, source, state, problem in behind:
+        is_failed = state == "failed"
+        yield Finding(
+            f"source {source} of {campaign}",
+            State.BROKEN if is_failed else State.LOOK,
+            problem,
+            f"mend it, then leadflow collect {campaign} --source {source}" if is_failed else "",
+        )
+    for vendor, problem in left_alone:
+        yield Finding(
+            f"vendor {vendor}", State.LOOK, problem or "fails again and again: it is left alone for now"
+        )
+    if unknown:
+        yield Finding(
+            "questions to vendors",
+            State.BROKEN,
+            f"of {unknown:,} it is unknown whether they were answered and paid for, so they are never repeated",
+            "leadflow enrich status; look at the vendor's own list, then leadflow enrich settle",
+        )
+
+
+def look_at_reviews(engine: Engine) -> Iterator[Finding]:
+    """Pairs of which a person is to say whether they are the same."""
+    with engine.connect() as connection:
+        waiting = connection.scalar(select(func.count()).where(match_reviews.c.state == "open")) or 0
+    if waiting:
+        sentence = f"{waiting:,} pairs wait for a person to say whether they are the same"
+        yield Finding("who is who", State.LOOK, sentence, "leadflow identity reviews, then decide")
 
 
 def look_at_webhooks(engine: Engine) -> Iterator[Finding]:
@@ -174,7 +226,7 @@ def look_at_webhooks(engine: Engine) -> Iterator[Finding]:
 def look_at_service() -> Finding:
     """Whether the HTTP service answers where the settings say it listens."""
     settings = get_settings()
-    url = f"http://{settings.service_host}:{settings.service_port}/health/ready"
+    url = f"{settings.service_url}/health/ready"
     try:
         is_ready = requests.get(url, timeout=SECONDS_TO_ANSWER).ok
     except requests.RequestException:
@@ -225,3 +277,15 @@ def look_at_runs(instance: dg.DagsterInstance, campaigns: list[str]) -> Iterator
                     f"its latest run {run.run_id} ({run.job_name}) failed",
                     "look at the run in the UI, mend the cause, then leadflow materialize " + campaign,
                 )
+
+
+LOOKS = (
+    look_at_days,
+    look_at_messages,
+    look_at_quarantine,
+    look_at_vendors,
+    look_at_reviews,
+    look_at_webhooks,
+    look_at_dagster,
+)
+"""In the order of a lead's life, and Dagster last, which takes longest."""

@@ -56,10 +56,11 @@ def up(
 
     with stop_signal() as stop:
         settings = get_settings()
-        host, at_port = settings.service_host, service_port or settings.service_port
+        if service_port:
+            settings = settings.model_copy(update={"service_port": service_port})
         require_free_port(port)
-        require_free_port(at_port, host, "--service-port")
-        environment = dagster_environment() | {"LEADFLOW_SERVICE_PORT": str(at_port)}
+        require_free_port(settings.service_port, settings.service_host, "--service-port")
+        environment = dagster_environment() | {"LEADFLOW_SERVICE_PORT": str(settings.service_port)}
         migrate.upgrade(get_engine())
         logs, workspace = settings.home / "logs", str(shipped_file("workspace.yaml"))
         address = ["-h", "127.0.0.1", "-p", str(port)]
@@ -77,7 +78,7 @@ def up(
             ],
             environment,
         )
-        url, service_url = f"http://127.0.0.1:{port}", f"http://{host}:{at_port}"
+        url, service_url = f"http://127.0.0.1:{port}", settings.service_url
         try:
             are_ready = (
                 wait_until_answering(address, services, stop)

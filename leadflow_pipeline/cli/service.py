@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from leadflow_pipeline.cli.output import console, fail
+from leadflow_pipeline.cli.output import console, error_console, fail
 from leadflow_pipeline.errors import PermanentError
 
 webhooks = typer.Typer(
@@ -22,7 +22,12 @@ webhooks = typer.Typer(
 )
 
 Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")]
-Body = Annotated[Path, typer.Argument(metavar="FILE", help="JSON: one lead (an object) or a list of them.")]
+Body = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", exists=True, dir_okay=False, help="JSON: one lead (an object) or a list of them."
+    ),
+]
 Source = Annotated[str | None, typer.Option(help="Webhook source, where the campaign has several.")]
 Id = Annotated[str | None, typer.Option("--id", help="Id of the delivery; a new one if left out.")]
 Url = Annotated[str | None, typer.Option(help="Where the service is; else this machine's.")]
@@ -48,11 +53,17 @@ def serve(
 ) -> None:
     """Run the HTTP service alone, until Ctrl-C. `leadflow up` runs it too."""
     from leadflow_pipeline.service.app import serve as run
+    from leadflow_pipeline.settings import get_settings
     from leadflow_pipeline.store import migrate
     from leadflow_pipeline.store.engine import get_engine
 
     migrate.upgrade(get_engine())
-    run(host, port)
+    chosen = {"service_host": host, "service_port": port}
+    settings = get_settings().model_copy(update={name: value for name, value in chosen.items() if value})
+    error_console.print(
+        f"webhooks at {settings.service_url}/webhooks/lead/CAMPAIGN; Ctrl-C stops it", highlight=False
+    )
+    run(settings.service_host, settings.service_port)
 
 
 def secret() -> None:
@@ -79,6 +90,10 @@ def send(campaign: Slug, file: Body, source: Source = None, webhook_id: Id = Non
         answer = requests.post(address, data=body, headers=headers, timeout=SECONDS_TO_ANSWER)
     except requests.ConnectionError:
         fail(f"nothing answers at {address}: start it with leadflow up or leadflow serve")
+    except requests.RequestException as error:
+        fail(
+            f"no answer from {address} ({type(error).__name__}): send it again with --id {headers['webhook-id']}"
+        )
     console.print(f"{answer.status_code} {answer.text}", highlight=False, soft_wrap=True)
     if not answer.ok:
         raise typer.Exit(1)
@@ -95,7 +110,6 @@ def _signed(
     from leadflow_pipeline.settings import secret as secret_named
     from leadflow_pipeline.store.engine import get_engine
 
-    settings = get_settings()
     found = [
         each
         for each in load(get_engine(), campaign).rules.sources
@@ -108,7 +122,7 @@ def _signed(
         )
     key = signatures.key_of(secret_named(found[0].secrets_from[0]))
     sent_id, timestamp = webhook_id or f"msg_{secrets.token_hex(12)}", int(datetime.now(UTC).timestamp())
-    base = url or f"http://{settings.service_host}:{settings.service_port}"
+    base = url or get_settings().service_url
     return f"{base.rstrip('/')}/webhooks/lead/{campaign}/{found[0].name}", {
         "webhook-id": sent_id,
         "webhook-timestamp": str(timestamp),

@@ -14,6 +14,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 INK, MUTED, PAPER = "#1f2933", "#7b8794", "#ffffff"
@@ -35,7 +36,7 @@ def plot_funnel(table: pd.DataFrame) -> bytes:
     axes.set_xlim(0, counts.max() * 1.2)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    axes.xaxis.set_major_formatter("{x:,.0f}")
+    _count_on(axes.xaxis)
     return _png(figure)
 
 
@@ -64,7 +65,7 @@ def plot_score_distribution(table: pd.DataFrame, threshold: float | None = None)
     axes.set_xlim(0, 100)
     axes.set_ylim(0, table["leads"].max() * 1.15)
     axes.set_ylabel("leads", color=MUTED)
-    axes.yaxis.set_major_formatter("{x:,.0f}")
+    _count_on(axes.yaxis)
     return _png(figure)
 
 
@@ -89,7 +90,7 @@ def plot_daily_volume(table: pd.DataFrame) -> bytes:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.set_ylim(bottom=0)
     axes.set_ylabel("a week" if is_long else "a day", color=MUTED)
-    axes.yaxis.set_major_formatter("{x:,.0f}")
+    _count_on(axes.yaxis)
     axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=9)
     return _png(figure)
 
@@ -108,7 +109,7 @@ def plot_tiers(table: pd.DataFrame) -> bytes:
     axes.bar_label(bars, labels, padding=3, fontsize=9, color=INK)
     axes.set_ylim(0, table["leads"].max() * 1.15)
     axes.set_ylabel("leads", color=MUTED)
-    axes.yaxis.set_major_formatter("{x:,.0f}")
+    _count_on(axes.yaxis)
     return _png(figure)
 
 
@@ -152,6 +153,14 @@ def _canvas(title: str, x_label: str) -> tuple[Figure, Axes]:
     for side in ("left", "bottom"):
         axes.spines[side].set_color("#cbd2d9")
     return figure, axes
+
+
+def _count_on(axis: Axis) -> None:
+    """Whole numbers alone, thousands separated: half a lead would be rounded to a wrong one."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
+    axis.set_major_formatter("{x:,.0f}")
 
 
 def _label_bars(axes: Axes, labels: list[str], counts: pd.Series) -> None:
