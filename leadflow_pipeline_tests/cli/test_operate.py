@@ -9,18 +9,25 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
+from typer.testing import CliRunner
 
 from leadflow_pipeline.campaign import register
+from leadflow_pipeline.cli import app
+from leadflow_pipeline.cli.health import State, look_at_days, look_at_reviews, look_at_vendors
 from leadflow_pipeline.cli.runs import choose_days
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.harvest.importing import import_file
 from leadflow_pipeline.partitions import last_complete_day
+from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store.schema import match_reviews, source_cursors, vendor_lookups
 from leadflow_pipeline_tests.samples import minimal_campaign_text
 
 LEADFLOW = [sys.executable, "-W", "ignore", "-c", "from leadflow_pipeline.cli import main; main()"]
@@ -42,24 +49,24 @@ def leadflow(environment: dict[str, str], *arguments: str) -> subprocess.Complet
 
 
 @pytest.fixture
-def spring(environment: dict[str, str], tmp_path: Path) -> str:
+def spring(engine: Engine, tmp_path: Path) -> str:
     """A campaign whose first of two leads came three days ago."""
-    campaign, leads = tmp_path / "spring.yaml", tmp_path / "leads.csv"
-    campaign.write_text(minimal_campaign_text("spring"))
+    register(engine, minimal_campaign_text("spring"), "spring.yaml")
     rows = [
         f"{name}@leads.example,{name},Example,Example Ltd,Head of Sales,software,200,DE,,gold,{day}"
         for name, day in (("ida", FIRST_DAY), ("otto", YESTERDAY))
     ]
+    leads = tmp_path / "leads.csv"
     leads.write_text("\n".join([HEADER, *rows]) + "\n")
-    for arguments in (["campaign", "add", str(campaign)], ["import", "spring", str(leads)]):
-        done = leadflow(environment, *arguments)
-        assert done.returncode == 0, done.stderr
+    import_file(engine, "spring", leads)
     return "spring"
 
 
-def test_due_days_are_computed_once_and_the_doctor_agrees(environment: dict[str, str], spring: str) -> None:
-    before = findings(environment)
-    assert before["campaign spring"] == ("broken", f"due since {FIRST_DAY}")
+def test_due_days_are_computed_once_and_the_doctor_agrees(
+    environment: dict[str, str], spring: str, engine: Engine
+) -> None:
+    (before,) = look_at_days(engine)
+    assert (before.state, before.sentence) == (State.BROKEN, f"due since {FIRST_DAY}")
 
     done = leadflow(environment, "materialize", spring, "--json")
     assert done.returncode == 0, done.stderr
@@ -120,24 +127,46 @@ def test_a_run_that_fails_says_so_in_a_sentence(environment: dict[str, str], spr
     assert "Traceback" not in done.stderr
 
 
-def test_the_doctor_says_what_is_broken_and_what_to_do(environment: dict[str, str], engine: Engine) -> None:
+def test_the_doctor_says_what_is_broken_and_what_to_do(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE leadflow.alembic_version"))
-    done = leadflow(environment, "doctor")
-    assert done.returncode == 1
+    done = CliRunner().invoke(app, ["doctor"])
+    assert done.exit_code == 1
     assert "broken  database" in done.stdout
     assert "leadflow db migrate" in done.stdout
 
 
-def test_the_doctor_says_that_no_server_answers(environment: dict[str, str]) -> None:
-    unreachable = {
-        **environment,
-        "LEADFLOW_DATABASE_URL": f"postgresql://ida:secret@127.0.0.1:{free_port()}/x",
-    }
-    done = leadflow(unreachable, "doctor")
-    assert done.returncode == 1
+def test_the_doctor_says_that_no_server_answers(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADFLOW_DATABASE_URL", f"postgresql://ida:secret@127.0.0.1:{free_port()}/x")
+    get_settings.cache_clear()
+    done = CliRunner().invoke(app, ["doctor"])
+    assert done.exit_code == 1
     assert "LEADFLOW_DATABASE_URL" in done.stdout
-    assert "secret" not in done.stdout + done.stderr
+    assert "secret" not in done.output
+
+
+def test_the_doctor_looks_at_vendors_and_at_what_waits_for_a_person(engine: Engine, spring: str) -> None:
+    assert [*look_at_vendors(engine), *look_at_reviews(engine)] == []
+    with engine.begin() as connection:
+        for source, state in (("crm", "failed"), ("fair", "deferred")):
+            row = {"campaign": spring, "source": source, "state": state, "problem": "it says no"}
+            connection.execute(insert(source_cursors).values(row))
+        asked = {
+            "provider": "acme",
+            "vendor": "acme",
+            "subject_key": "key",
+            "question": {},
+            "state": "unknown",
+        }
+        connection.execute(insert(vendor_lookups).values(campaign=spring, lead_id="lead", **asked))
+        pair = {"kind": "person", "left_id": "a", "right_id": "b", "match_probability": 0.5, "evidence": []}
+        connection.execute(insert(match_reviews).values(pair))
+    crm, fair, unknown = look_at_vendors(engine)
+    assert (crm.state, crm.sentence) == (State.BROKEN, "it says no")
+    assert "leadflow collect spring --source crm" in crm.remedy
+    assert (fair.state, fair.remedy) == (State.LOOK, "")
+    assert "leadflow enrich settle" in unknown.remedy
+    assert "leadflow identity reviews" in next(look_at_reviews(engine)).remedy
 
 
 class Up:
@@ -158,6 +187,13 @@ class Up:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert f"http://127.0.0.1:{self.port}" in line, self.process.stderr and self.process.stderr.read()
+
+    def wait_for(self, part: str) -> int:
+        """The process that has `part` in its command, once there is one."""
+        while not (found := self.others(part)):
+            assert self.process.poll() is None
+            threading.Event().wait(0.02)
+        return found[0]
 
     def others(self, of: str = "") -> list[int]:
         """Every other process that was started with this home, `of` in its command."""
@@ -188,25 +224,33 @@ def up(environment: dict[str, str]) -> Iterator[Up]:
     running.process.communicate()
 
 
-@pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes as Linux shows them")
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_up_serves_the_ui_and_webhooks_and_stops_without_a_trace(up: Up, stop: signal.Signals) -> None:
+on_linux = pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes as Linux shows them")
+
+
+@on_linux
+def test_up_serves_the_ui_and_webhooks_and_stops_without_a_trace(up: Up) -> None:
     up.wait_for_ui()
     with urllib.request.urlopen(f"http://127.0.0.1:{up.service_port}/health/ready") as answer:
         assert json.load(answer) == {"status": "ready"}
     with urllib.request.urlopen(f"http://127.0.0.1:{up.port}/server_info") as answer:
         assert json.load(answer)["dagster_version"]
     assert up.others("dagster._daemon")
-    up.process.send_signal(stop)
+    up.process.send_signal(signal.SIGINT)
     assert up.process.wait(30) == 0
     assert up.others() == []
 
 
-@pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes as Linux shows them")
+@on_linux
+def test_up_may_be_stopped_while_it_starts(up: Up) -> None:
+    up.wait_for("dagster._daemon")
+    up.process.send_signal(signal.SIGTERM)
+    assert up.process.wait(30) == 0
+    assert up.others() == []
+
+
+@on_linux
 def test_up_stops_everything_and_names_the_log_when_a_part_dies(up: Up) -> None:
-    up.wait_for_ui()
-    (daemon,) = up.others("dagster._daemon")
-    os.kill(daemon, signal.SIGKILL)
+    os.kill(up.wait_for("dagster._daemon"), signal.SIGKILL)
     _, errors = up.process.communicate(timeout=30)
     assert up.process.returncode == 1
     assert "error: the Dagster daemon stopped" in errors
@@ -214,16 +258,16 @@ def test_up_stops_everything_and_names_the_log_when_a_part_dies(up: Up) -> None:
     assert up.others() == []
 
 
-def test_up_says_which_port_is_taken(environment: dict[str, str]) -> None:
+@pytest.mark.parametrize("option", ["--port", "--service-port"])
+def test_up_says_which_port_is_taken(engine: Engine, option: str) -> None:
+    other = "--port" if option == "--service-port" else "--service-port"
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        for option in ("--port", "--service-port"):
-            other = "--port" if option == "--service-port" else "--service-port"
-            ports = [option, str(taken.getsockname()[1]), other, str(free_port())]
-            done = leadflow(environment, "up", *ports)
-            assert done.returncode == 1
-            assert f"choose a {option}" in done.stderr
+        ports = [option, str(taken.getsockname()[1]), other, str(free_port())]
+        done = CliRunner().invoke(app, ["up", *ports])
+    assert done.exit_code == 1
+    assert f"choose a {option}" in str(done.exception)
 
 
 def free_port() -> int:

@@ -206,7 +206,7 @@ def test_nothing_that_comes_over_the_wire_breaks_it(sender: Sender, engine: Engi
     unused = itertools.count(20)
 
     @settings(
-        max_examples=10_000 if slow else 500,
+        max_examples=10_000 if slow else 400,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
