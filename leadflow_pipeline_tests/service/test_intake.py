@@ -7,6 +7,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -126,6 +127,14 @@ def test_a_webhook_may_tell_what_became_of_leads(sender: Sender, engine: Engine)
     assert (count(engine, outcomes), count(engine)) == (1, 3)
 
 
+def one_name_in_many_ways(parts: int) -> dict[str, Any]:
+    """`a.a.a` as one member, as one in another, ...: 2 ** (parts - 1) members that come to the same name."""
+    rest = {
+        first: one_name_in_many_ways(parts - first) if first < parts else 1 for first in range(1, parts + 1)
+    }
+    return {".".join("a" * first): value for first, value in rest.items()}
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -139,6 +148,7 @@ def test_a_webhook_may_tell_what_became_of_leads(sender: Sender, engine: Engine)
         (b'[{"email": "a@leads.example"}, null]', 422),
         (json.dumps([{"n": n} for n in range(1_001)]).encode(), 422),
         (json.dumps({f"column {n}": n for n in range(501)}).encode(), 422),
+        (json.dumps(one_name_in_many_ways(12)).encode(), 422),
         (b" " * (256 << 10) + b"{}", 413),
     ],
     ids=lambda value: repr(value[:12]) if isinstance(value, bytes) else None,
