@@ -45,6 +45,13 @@ LEGAL_FORMS: tuple[str, ...] = (
 """Legal forms, folded. Those of up to four letters are also found with spaces for their dots (`S.A.`, `G m b
 H`)."""
 
+FIRST_LEGAL_FORMS: tuple[str, ...] = ("ооо", "оао", "зао", "пао", "ао", "тов")
+"""Written before the name (Russia, Ukraine)."""
+UNSPACED_LEGAL_FORMS: tuple[str, ...] = (
+    "株式会社", "有限会社", "合同会社", "股份有限公司", "有限责任公司", "有限公司", "주식회사", "유한회사",
+)  # fmt: skip
+"""Written before or behind the name, mostly without a space (Japan, China, Korea)."""
+
 DOTTED_LEGAL_FORMS = ("a c", "a d", "a e", "c a", "d a", "e i", "e u", "e v")
 """Found only where each letter stands alone: run together they are words or initials too often."""
 
@@ -67,7 +74,11 @@ def _tidied(names: pd.Series) -> pd.DataFrame:
         )
         tidy[is_quoted] = bare.str.strip(TIDY_ENDS)
     tidy = tidy.mask(tidy == "")
-    key = folded(tidy).str.replace(_LEGAL_ENDS, "", regex=True)
+    key = (
+        folded(tidy)
+        .str.replace(_LEGAL_ENDS, r"\1", regex=True)
+        .str.replace(_LEGAL_BEGINNINGS, r"\1", regex=True)
+    )
     return pd.DataFrame({"company": tidy, "company_key": key.mask(key == "")})
 
 
@@ -77,8 +88,9 @@ def _written_apart(form: str) -> str:
 
 def _legal_ends() -> str:
     forms = [*map(_written_apart, LEGAL_FORMS), *DOTTED_LEGAL_FORMS]
-    # A form needs a space before it, so that something of the name is left.
-    return rf"(?:(?: and)? (?:{'|'.join(forms)}))+$"
+    unspaced = "|".join(UNSPACED_LEGAL_FORMS)
+    return rf"^(.+?)(?:(?: and)? (?:{'|'.join(forms)})| ?(?:{unspaced}))+$"
 
 
 _LEGAL_ENDS = _legal_ends()
+_LEGAL_BEGINNINGS = rf"^(?:(?:{'|'.join(FIRST_LEGAL_FORMS)}) |(?:{'|'.join(UNSPACED_LEGAL_FORMS)}) ?)+(.+)$"

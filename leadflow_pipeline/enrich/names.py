@@ -9,8 +9,8 @@ guessing what is not written: no first name is made from an address, and no sex 
   whole. In all others the last word is the last name, and a single word is the first name, unless an honorific
   stands before it (`Herr Okafor`). An initial behind a first name (`John Q. Public`) is in the full name only.
 * Degrees and the like are dropped (`PhD`, `MBA`); `Jr.` and `III` stay in the full name and are in no other.
-* Nicknames in brackets or quotes, emoji and other symbols are dropped. Everything else is kept as it is written, in
-  Unicode NFC.
+* Nicknames in brackets or quotes, email addresses, emoji and other symbols are dropped. Everything else is kept as it
+  is written, in Unicode NFC.
 * Capitals are set only in a name that is all upper or all lower case: `VAN DER BERG` is shouting, `deAngelo` may be
   right.
 """
@@ -147,6 +147,7 @@ _ASIDE = (
     r"\([^()]*\)|\[[^\[\]]*\]|\"[^\"]*\"|“[^”]*”|„[^“”]*[“”]|«[^»]*»"
     r"|(?:^| )'[^' ]+(?: [^' ]+)*'(?: |$)"
 )
+_ADDRESS = r"<[^<>]*@[^<>]*>|[^\s<>]*@[^\s<>]+"
 _SYMBOLS = (
     r"[\p{S}\p{Cc}\p{Co}\x{200b}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2069}\x{20e3}\x{fe00}-\x{fe0f}\x{feff}"
     r"\x{e0020}-\x{e007f}]|(?:^|[^\p{L}\p{M}])\x{200d}+|\x{200d}+(?:$|[^\p{L}\p{M}])"
@@ -163,7 +164,7 @@ def _cleaned(texts: pd.Series) -> pd.Series:
     rest = result[~_matches(result, _ORDINARY) & result.notna()]
     if rest.empty:
         return result
-    plain = rest.str.replace(r"[’‘ʼ`´]", "'", regex=True)
+    plain = rest.str.replace(_ADDRESS, " ", regex=True).str.replace(r"[’‘ʼ`´]", "'", regex=True)
     without_asides = plain.str.replace(_ASIDE, " ", regex=True)
     # What is nothing but an aside is a name in quotes.
     plain = without_asides.where(without_asides.str.contains(r"\p{L}", regex=True, na=False), plain)
@@ -315,9 +316,22 @@ def _capitalised(names: pd.Series) -> pd.Series:
     if not wants.any():
         return names
     titled = lower[wants].str.title()
+    dotted = names[wants & names.str.contains("İ", regex=False, na=False)]
+    if len(dotted):
+        pairs = zip(titled[dotted.index], dotted, strict=True)
+        shown = pd.Series([_with_dots(*pair) for pair in pairs], index=dotted.index, dtype="str")
+        titled = shown.reindex(titled.index).fillna(titled)
     is_special = titled.str.contains(_SPECIAL, regex=True, na=False)
     special = titled[is_special].map(_specially).astype("str")
     return names.mask(wants, special.reindex(titled.index).fillna(titled).reindex(names.index))
+
+
+def _with_dots(titled: str, original: str) -> str:
+    """The Turkish capital İ where it was written: in lower case it is like any other i."""
+    if len(titled) != len(original):
+        return titled
+    pairs = zip(titled, original, strict=True)
+    return "".join("İ" if shown == "I" and written == "İ" else shown for shown, written in pairs)
 
 
 def _specially(name: str) -> str:
