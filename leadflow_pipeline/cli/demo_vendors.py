@@ -16,13 +16,14 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Engine, Text, cast, func, select, text
 
 from leadflow_pipeline import samples
 from leadflow_pipeline.cli.demo import Changes, compute, last_record_day, show_campaign, step
 from leadflow_pipeline.cli.output import console, table_of
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.partitions import last_complete_day
+from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.schema import enriched_leads, vendor_lookups
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def demo_vendors() -> None:
 
     changes = Changes()
     with stand_ins() as servers, dagster_instance() as instance:
-        engine = get_engine()
+        engine, before = get_engine(), charged(servers)
         path = samples.VENDORS_CAMPAIGN
         campaign = register_campaign(
             engine, text_with_ports(path.read_text("utf-8"), servers), path.name
@@ -82,7 +83,7 @@ def demo_vendors() -> None:
         show_campaign(engine, campaign)
         # Its vendors leave with this command, and nobody should ask for them every ten minutes.
         set_status(engine, campaign, "paused", actor=ACTOR)
-        console.print(f"\n[bold]{changes.sentence()}[/]\n{bill(servers)}")
+        console.print(f"\n[bold]{changes.sentence()}[/]\n{bill(before, charged(servers))}")
         console.print(
             f"{campaign} is paused from here on: its vendors leave with this command.", highlight=False
         )
@@ -123,8 +124,12 @@ def stand_ins() -> Iterator[dict[int, FakeServer]]:
         18807: FakeN8nStep(key=KEY),
     }
     os.environ[KEY_VARIABLE] = KEY
+    folder = get_settings().home / "stand-ins"
+    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        yield {port: stack.enter_context(server.prefer(port)) for port, server in servers.items()}
+        for port, server in servers.items():
+            stack.enter_context(server.prefer(port).remember(folder / f"{port}.json"))
+        yield servers
 
 
 def text_with_ports(campaign_text: str, servers: dict[int, FakeServer]) -> str:
@@ -134,13 +139,17 @@ def text_with_ports(campaign_text: str, servers: dict[int, FakeServer]) -> str:
     return campaign_text
 
 
-def bill(servers: dict[int, FakeServer]) -> str:
-    """What the stand-ins charged for in this run, as they counted it themselves."""
-    charged = [count for server in servers.values() for count in server.charges.values()]
-    if not charged:
-        return "The stand-ins charged for nothing: every answer was known."
-    again = sum(charged) - len(charged)
-    return f"The stand-ins charged for {sum(charged):,} answers, {again or 'none'} of them paid for before."
+def charged(servers: dict[int, FakeServer]) -> list[int]:
+    """How often the stand-ins charged for each answer, as they counted it themselves, in all runs on this home."""
+    return [count for server in servers.values() for count in server.charges.values()]
+
+
+def bill(before: list[int], after: list[int]) -> str:
+    """What the stand-ins charged for in this run, and whether anything was ever paid for twice."""
+    now = sum(after) - sum(before)
+    again = sum(after) - len(after)
+    charges = f"{now:,} answers" if now else "nothing: every answer was known"
+    return f"The stand-ins charged for {charges}. Of all {sum(after):,} so far, {again or 'none'} were paid for twice."
 
 
 # --- the steps ---------------------------------------------------------------------------------------------------
@@ -186,7 +195,7 @@ def show_sources(collected: Sequence[CollectReport]) -> None:
     if rows:
         console.print(table_of("\nWhere leads came from", rows))
     else:
-        console.print("\nEvery source rests until tomorrow: nothing was collected.")
+        console.print("\nEvery source was read before and rests: nothing was collected.")
 
 
 def show_costs(engine: Engine, campaign: str) -> None:
@@ -194,12 +203,13 @@ def show_costs(engine: Engine, campaign: str) -> None:
     lookups = vendor_lookups.c
     query = (
         select(
-            func.replace(lookups.provider, "source:", "source ").label("who was asked"),
+            func.replace(lookups.provider, "source:", "source ").label("asked"),
             func.count().label("questions"),
             func.count().filter(lookups.state == "answered").label("answered"),
             func.count().filter(lookups.state == "not_found").label("not found"),
-            func.count().filter(lookups.copied_from.is_not(None)).label("known already"),
-            func.sum(lookups.credits).label("credits"),
+            func.count().filter(lookups.finished_at.is_(None)).label("open"),
+            func.count().filter(lookups.copied_from.is_not(None)).label("known"),
+            cast(func.sum(lookups.credits), Text).label("credits"),
         )
         .where(lookups.campaign == campaign)
         .group_by(lookups.provider)

@@ -28,7 +28,7 @@ def test_a_person_sees_who_said_what_at_what_cost_and_a_second_run_pays_nothing(
     engine: Engine, database_url: str, tmp_path: Path
 ) -> None:
     first = demo(database_url, tmp_path / "home")
-    assert "none of them paid for before" in first
+    assert "none were paid for twice" in first
     for name in ("apollo", "crm", "trade-fair", "members", "dropcontact", "clearbit", "intent"):
         assert name in first
     bought = select(func.count(), func.sum(vendor_lookups.c.credits))

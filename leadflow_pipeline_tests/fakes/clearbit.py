@@ -3,7 +3,8 @@
 What belongs here: what Clearbit answers, with its errors. What does not: what a client makes of it.
 
 The traps it keeps: 202 means that the answer comes later; person or company alone may be null, and so may almost every
-leaf; an address that is nobody's own ("info@") is a 422. Answers of 200 and 404 are counted as one request each.
+leaf; an address that is nobody's own ("info@") is a 422. An address that is answered with 200 or 404 is charged once,
+however often it is asked for.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ class FakeClearbit(FakeServer):
         self._asked[email] = self._asked.get(email, 0) + 1
         if self._asked[email] <= self.pending:
             return QUEUED
-        self.charge(email, 1)
+        if email not in self.charges:
+            self.charge(email, 1)
         person = self.people.get(email)
         if person is None:
             return error("unknown_record", "Unknown person.", 404)

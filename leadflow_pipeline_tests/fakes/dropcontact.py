@@ -85,6 +85,15 @@ class FakeDropcontact(FakeServer):
         self.batches: dict[str, list[dict[str, Any]]] = {}
         self._polls: dict[str, int] = {}
 
+    def memory(self) -> dict[str, Any]:
+        """Its batches are kept for a month."""
+        return {**super().memory(), "batches": self.batches}
+
+    def restore(self, memory: Mapping[str, Any]) -> None:
+        super().restore(memory)
+        self.batches = memory["batches"]
+        self._polls = dict.fromkeys(self.batches, 0)
+
     def respond(self, received: Received) -> Reply:
         if received.headers.get("x-access-token") != self.key:
             return refusal("Invalid API key", 401)

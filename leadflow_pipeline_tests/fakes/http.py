@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -152,6 +153,7 @@ class FakeServer:
         self._connections: set[socket.socket] = set()
         self._placeholder: socket.socket | None = None
         self._web: _Web | None = None
+        self._file: Path | None = None
 
     # --- life ---
 
@@ -171,6 +173,29 @@ class FakeServer:
     def url(self) -> str:
         """The base URL that stands for the vendor's."""
         return f"http://127.0.0.1:{self.port}{self.prefix}"
+
+    # --- what outlives it ---
+
+    def remember(self, file: Path) -> Self:
+        """Goes on from what the file holds, and keeps it there: a vendor outlives those who ask it, killed ones too."""
+        self._file = file
+        if file.exists():
+            self.restore(json.loads(file.read_text("utf-8")))
+        return self
+
+    def memory(self) -> dict[str, Any]:
+        """What a vendor does not forget, as JSON; a subclass adds to it."""
+        return {"charges": self.charges}
+
+    def restore(self, memory: Mapping[str, Any]) -> None:
+        """Takes up what `memory` gave."""
+        self.charges.update(memory["charges"])
+
+    def _keep_memory(self) -> None:
+        if self._file is not None:
+            fresh = self._file.with_suffix(".new")
+            fresh.write_text(json.dumps(self.memory()), "utf-8")
+            fresh.replace(self._file)
 
     # --- what a test can ask for ---
 
@@ -231,9 +256,9 @@ class FakeServer:
         with self._lock:
             self.requests.append(received)
             kind = self._next_kind(received.path)
-            if kind is None:
-                return self.respond(received)
-            return self.failures[kind](self, received)
+            reply = self.respond(received) if kind is None else self.failures[kind](self, received)
+            self._keep_memory()
+            return reply
 
     def hold(self) -> None:
         """Waits until the test lets go."""

@@ -9,13 +9,16 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, select
 
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.harvest.collecting import CollectReport, collect
+from leadflow_pipeline.harvest.importing import import_file
 from leadflow_pipeline.store.schema import source_cursors, source_records, vendor_lookups
+from leadflow_pipeline_tests.fakes.people import Person
 from leadflow_pipeline_tests.samples import minimal_campaign_text
 
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
@@ -98,6 +101,16 @@ class AskingWorld:
         register(
             self.engine, text.replace("sources:\n", f"sources:\n{textwrap.indent(listed, '')}"), "spring.yaml"
         )
+
+    def import_people(self, folder: Path, people: Sequence[Person], number: int = 0) -> None:
+        """People without an email come in by a file, for those who are asked about them."""
+        file = folder / f"people-{number}.csv"
+        header = "Email,First name,Last name,Company,Title,Industry,Employees,Country,Phone,Plan,Received"
+        rows = [
+            f",{person.first_name},{person.last_name},{person.company},,,,,,,2026-05-01" for person in people
+        ]
+        file.write_text("\n".join([header, *rows]), "utf-8")
+        import_file(self.engine, self.campaign, file, source="website")
 
     def collect(self, **arguments: Any) -> list[CollectReport]:
         """One job, by the clock."""

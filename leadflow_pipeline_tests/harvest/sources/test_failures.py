@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from leadflow_pipeline.harvest.collecting import CollectReport
-from leadflow_pipeline.harvest.importing import import_file
 from leadflow_pipeline.vendors import session
 from leadflow_pipeline_tests.fakes.apollo import FakeApollo
 from leadflow_pipeline_tests.fakes.dropcontact import FakeDropcontact
@@ -117,15 +116,6 @@ def days() -> list[dict[Asked, Failing]]:
     ]
 
 
-def bring_people(asking: AskingWorld, folder: Path) -> None:
-    """People without an email, for those who ask about them."""
-    file = folder / "people.csv"
-    header = "Email,First name,Last name,Company,Title,Industry,Employees,Country,Phone,Plan,Received"
-    rows = [f",{person.first_name},{person.last_name},{person.company},,,,,,,2026-05-01" for person in PEOPLE]
-    file.write_text("\n".join([header, *rows]), "utf-8")
-    import_file(asking.engine, asking.campaign, file)
-
-
 def is_plain(asking: AskingWorld, report: CollectReport) -> bool:
     """Whether a source that is left says why in one line, here and in its row, and when it is tried again."""
     if report.state in ("done", "more"):
@@ -154,7 +144,7 @@ def test_a_day_on_which_every_vendor_fails_ends_in_a_plain_line_for_each_and_los
             for source in failing
         }
         asking.register(*(source.text(server.url) for source, server in servers.items()))
-        bring_people(asking, tmp_path)
+        asking.import_people(tmp_path, PEOPLE)
         for source, (way, path) in failing.items():
             servers[source].misbehave(way, times=ALWAYS, path=path)
         for _ in range(2):

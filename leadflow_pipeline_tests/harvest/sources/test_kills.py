@@ -12,6 +12,7 @@ import random
 import signal
 from datetime import datetime, timedelta
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,15 +20,18 @@ from sqlalchemy import Engine, create_engine, event, text
 
 from leadflow_pipeline.harvest.collecting import collect
 from leadflow_pipeline_tests.fakes.apollo import FakeApollo
-from leadflow_pipeline_tests.fakes.http import FakeServer
+from leadflow_pipeline_tests.fakes.dropcontact import FakeDropcontact
 from leadflow_pipeline_tests.fakes.json_api import FakeJsonApi
 from leadflow_pipeline_tests.fakes.people import invented_people
-from leadflow_pipeline_tests.harvest.sources.asked import NOW, AskingWorld, apollo, json_api
+from leadflow_pipeline_tests.harvest.sources.asked import NOW, AskingWorld, apollo, dropcontact, json_api
 
 FORK = multiprocessing.get_context("fork")
 PEOPLE = invented_people(35)
 PAGES = 5
 """Of ten people each, the last one empty."""
+
+NEW_EACH_TURN = 4
+"""People that there are to buy whenever a collector is started."""
 
 
 def work(url: Any, at: datetime, moment: int, results: Any) -> None:
@@ -77,17 +81,11 @@ def wait_for_locks(engine: Engine) -> None:
         )
 
 
-def kill_often(asking: AskingWorld, server: FakeServer, kills: int, path: str) -> int:
-    """Kills jobs at moments all over their course; how often a page was asked for by all of them."""
-    chance = random.Random(11)
-    fetched = 0
-    for turn in range(kills):
-        before = server.count(path)
-        process, _ = start(asking.engine, NOW, chance.randint(5, 90) if turn % 2 else 20 + 9 * turn)
-        process.join(60)
-        wait_for_locks(asking.engine)
-        fetched += server.count(path) - before
-    return fetched
+def kill(asking: AskingWorld, moment: int) -> None:
+    """A job that dies at a moment, or has come to its end before."""
+    process, _ = start(asking.engine, asking.clock.at, moment)
+    process.join(60)
+    wait_for_locks(asking.engine)
 
 
 @pytest.mark.slow
@@ -95,32 +93,68 @@ def kill_often(asking: AskingWorld, server: FakeServer, kills: int, path: str) -
 def test_a_page_is_read_again_at_most_and_no_record_is_lost_or_doubled(
     asking: AskingWorld, slow: bool
 ) -> None:
-    kills = 60 if slow else 6
+    chance = random.Random(11)
     with FakeJsonApi(PEOPLE) as server:
-        asking.register(json_api(server.url, extra=", hours_between_sweeps: 0"))
-        fetched = kill_often(asking, server, kills, "/leads")
-        state, _, _ = finish(asking.engine, NOW)
-        assert state == "done"
-        sweeps = -(-server.count("/leads") // PAGES)
-        assert fetched <= sweeps * PAGES + kills
+        asking.register(json_api(server.url))
+        last = 0
+        for turn in range(100 if slow else 6):
+            seen = len(server.requests)
+            kill(asking, chance.randint(5, 90) if turn % 2 else 20 + 9 * (turn % 9))
+            pages = [int(request.first("page")) for request in server.requests[seen:]]
+            if pages:
+                assert pages == list(range(pages[0], pages[0] + len(pages)))
+                is_next_sweep = last == PAGES and pages[0] == 1
+                assert pages[0] in (last, last + 1) or is_next_sweep, "more than a page was read again"
+                last = pages[-1]
+        assert finish(asking.engine, NOW)[0] == "done"
         emails = asking.emails("partner", "person.email")
         assert sorted(emails) == sorted(person.email for person in PEOPLE)
         assert asking.row("partner").records == len(PEOPLE)
 
 
+def new_people_of_apollo(asking: AskingWorld, server: FakeApollo, turn: int, _folder: Path) -> None:
+    """Apollo finds some more people with every turn."""
+    server.people = invented_people(NEW_EACH_TURN * (turn + 1))
+
+
+def new_people_without_an_address(
+    asking: AskingWorld, _server: FakeDropcontact, turn: int, folder: Path
+) -> None:
+    """With every turn a file brings some more people to ask Dropcontact about."""
+    asking.import_people(folder, invented_people(NEW_EACH_TURN, start=NEW_EACH_TURN * turn), turn)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_nobody_is_bought_twice_however_often_a_collector_dies(asking: AskingWorld, slow: bool) -> None:
-    with FakeApollo(PEOPLE) as server:
-        asking.register(apollo(server.url))
-        kill_often(asking, server, 60 if slow else 6, "/people/bulk_match")
-        finish(asking.engine, NOW + timedelta(hours=1))
+@pytest.mark.parametrize(
+    ("server_class", "text", "bring"),
+    [
+        (FakeApollo, apollo, new_people_of_apollo),
+        (FakeDropcontact, dropcontact, new_people_without_an_address),
+    ],
+)
+def test_nobody_is_bought_twice_however_often_a_collector_dies(
+    asking: AskingWorld, slow: bool, tmp_path: Path, server_class: Any, text: Any, bring: Any
+) -> None:
+    chance, turns = random.Random(11), 100 if slow else 5
+    with server_class(invented_people(NEW_EACH_TURN * turns)) as server:
+        asking.register(text(server.url, ", budget: {leads_per_job: 1000, credits: 1000, calls: 10000}"))
+        for turn in range(turns):
+            bring(asking, server, turn, tmp_path)
+            kill(asking, chance.randint(30, 130))
+            asking.clock.at += timedelta(minutes=2)
+        for _ in range(4):
+            finish(asking.engine, asking.clock.at)
+            asking.clock.at += timedelta(hours=1)
         states = asking.lookups()
-        assert len(states) == len(PEOPLE)
+        assert len(states) == NEW_EACH_TURN * turns
         assert set(states) <= {"answered", "unknown"}
-        assert set(server.charges.values()) <= {1}
-        assert len(asking.records("found")) == states.count("answered")
-        assert asking.row("found").records == states.count("answered")
+        assert set(server.charges.values()) <= {1}, "a credit was spent twice"
+        is_forgotten = len(server.charges) - states.count("answered") > states.count("unknown")
+        assert not is_forgotten, "something was paid for that nobody knows of"
+        name = "found" if server_class is FakeApollo else "addresses"
+        assert len(asking.records(name)) == states.count("answered")
+        assert asking.row(name).records == states.count("answered")
 
 
 def test_two_collectors_at_once_read_every_page_once(asking: AskingWorld) -> None:
