@@ -5,9 +5,9 @@ What does not: how a vendor is asked (`askers`), buying only once (`vendors.look
 lead, which the asset computes from the facts this door leaves behind.
 
 A lead's waterfall goes on to a provider where everybody before it has answered (found or not) or failed, a field that
-it gives is still missing, and its own conditions hold. Who is asked and silent is waited for. Only recent leads are
-asked about (`order_within_days`), so a backfill, which brings old ones, buys nothing; and nobody who asked not to be
-written to.
+it gives is still missing, and its own conditions hold. Who is asked and silent is waited for. An answer older than its
+TTL counts as none here, though the lead keeps it. Only recent leads are asked about (`order_within_days`), so a
+backfill, which brings old ones, buys nothing; and nobody who asked not to be written to.
 """
 
 from __future__ import annotations
@@ -153,7 +153,9 @@ def next_questions(
     if leads.empty:
         return []
     facts = read_facts(engine, campaign, leads["lead_id"], end_of(now.astimezone(UTC).date()), rules)
-    enriched = plan_enriched(leads, rules, facts)
+    # What only an old answer tells is asked for again; the lead keeps the old answer until there is a new one.
+    is_old = facts.lookups["expires_at"] <= now
+    enriched = plan_enriched(leads, rules, replace(facts, lookups=facts.lookups[~is_old]))
     recipes = recipes_of(enriched, rules)
     questions = []
     for recipe in recipes.drop_duplicates():

@@ -8,8 +8,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, insert, select, text
 
-from leadflow_pipeline.campaign import register
-from leadflow_pipeline.enrich.ordering import ProviderReport, order_and_ask
+from leadflow_pipeline.campaign import load, register
+from leadflow_pipeline.enrich.ordering import ProviderReport, order_and_ask, recent_leads
+from leadflow_pipeline.enrich.plan import plan_enriched
+from leadflow_pipeline.enrich.vendor_facts import read_facts
 from leadflow_pipeline.store.copy import read
 from leadflow_pipeline.store.facts import add_suppression
 from leadflow_pipeline.store.keys import address_key
@@ -21,6 +23,7 @@ from leadflow_pipeline_tests.enrich.asking import (
     PEOPLE,
     Clock,
     campaign_text,
+    harvest,
     provider,
     start,
     step,
@@ -120,6 +123,26 @@ def test_another_campaign_pays_nothing_for_what_is_known(engine, clearbit):
     first, second = ask(engine, clock)["clearbit"], ask(engine, clock, "autumn")["clearbit"]
     assert (first.credits, second.credits) == (9.0, 0.0)
     assert (second.asked, sum(clearbit.charges.values())) == (0, 9)
+
+
+def test_an_old_answer_is_asked_for_again_and_kept_until_there_is_a_new_one(engine, clearbit):
+    start(
+        engine,
+        campaign_text(provider(clearbit, "clearbit", COMPANY, ", answer_ttl_days: 30")),
+        PEOPLE[:1],
+    )
+    clock = Clock()
+    assert ask(engine, clock)["clearbit"].answered == 1
+    clock.wait(29 * 86_400)
+    harvest(engine, CAMPAIGN, PEOPLE[:1], clock().date())
+    assert ask(engine, clock)["clearbit"].asked == 0
+    clearbit.misbehave("not found", ALWAYS)
+    clock.wait(2 * 86_400)
+    assert ask(engine, clock)["clearbit"].asked == 1
+    rules = load(engine, CAMPAIGN).rules.enrichment
+    leads = recent_leads(engine, CAMPAIGN, None, clock().date(), rules)
+    facts = read_facts(engine, CAMPAIGN, leads["lead_id"], clock() + timedelta(days=1), rules)
+    assert plan_enriched(leads, rules, facts)["company"].tolist() == [PEOPLE[0].company]
 
 
 def test_leads_of_long_ago_are_not_asked_about(engine, clearbit):
