@@ -7,9 +7,10 @@ People come in one total order, and a person is compared with *earlier* ones onl
 counted up to the person itself. So people who come later never change which earlier pairs were looked at, and day
 by day gives the pairs of all at once.
 
-A key that names a person (an address, an identifier) leads to the first few who had it. Any other key is given up
-for a person whom `MOST_SHARING` others preceded: what so many share (a common name, a switchboard) singles out
-nobody, and a narrower key brings the pair together. So the pairs of one key are bounded however common it is.
+A key that names a person (an address, an identifier; a name together with a place or a birth date) leads to the
+first few who had it, for one person may have many records. Any other key is given up for a person whom `MOST_SHARING`
+others preceded: what so many share (a common name, a switchboard) singles out nobody, and a narrower key brings the
+pair together. So the pairs of one key are bounded however common it is.
 """
 
 from __future__ import annotations
@@ -31,25 +32,42 @@ def candidate_pairs(people: People, new: Mask | None = None) -> tuple[Positions,
     """Positions of each pair worth comparing, once: (earlier, later). With `new`, only pairs with a new person."""
     count = max(people.count, 1)
     pairs = [np.empty(0, dtype=np.int64)]
-    for name in PERSONAL_KEYS:
-        earlier, later = pairs_sharing(people.codes(name), FIRST_FEW, new, gives_up=False)
-        pairs.append(earlier * count + later)
-    for key in common_keys(people):
-        earlier, later = pairs_sharing(key, MOST_SHARING, new, gives_up=True)
-        pairs.append(earlier * count + later)
+    for keys, most, gives_up in (
+        (personal_keys(people), FIRST_FEW, False),
+        (common_keys(people), MOST_SHARING, True),
+    ):
+        for key in keys:
+            earlier, later = pairs_sharing(key, most, new, gives_up=gives_up)
+            pairs.append(earlier * count + later)
     distinct = pd.unique(np.concatenate(pairs))
     return distinct // count, distinct % count
 
 
+def personal_keys(people: People) -> Iterator[Codes]:
+    """Keys that hardly anybody shares with another person."""
+    for column in PERSONAL_KEYS:
+        yield people.codes(column)
+    first_sound, last_sound = people.coarser("first_name", sounds_of), people.coarser("last_name", sounds_of)
+    full_sound = in_either_order(first_sound, last_sound)
+    for column in ("domain", "company", "postcode", "city"):
+        if people.is_known(column):
+            yield combined(full_sound, people.codes(column))
+    for column in ("birth_date", "street", "address_2"):
+        if people.is_known(column):
+            yield combined(people.codes(column), first_sound)
+            yield combined(people.codes(column), last_sound)
+    if people.is_known("mailbox"):
+        names = in_either_order(people.codes("first_name"), people.codes("last_name"))
+        yield combined(names, people.codes("mailbox"))
+
+
 def common_keys(people: People) -> Iterator[Codes]:
     """Keys that people may share by chance, from what is known of them."""
-    first, last = people.codes("first_name"), people.codes("last_name")
     first_sound, last_sound = people.coarser("first_name", sounds_of), people.coarser("last_name", sounds_of)
     first_initial, last_initial = (
         people.coarser(name, lambda names: names.str[:1]) for name in ("first_name", "last_name")
     )
-    full_name, full_sound = in_either_order(first, last), in_either_order(first_sound, last_sound)
-    yield full_sound
+    yield in_either_order(first_sound, last_sound)
     for column in ("birth_date", "street", "address_2"):
         if people.is_known(column):
             yield people.codes(column)
@@ -60,14 +78,10 @@ def common_keys(people: People) -> Iterator[Codes]:
     for column in ("domain", "company", "postcode"):
         if people.is_known(column):
             place = people.codes(column)
-            yield combined(full_sound, place)
             yield combined(last_sound, first_initial, place)
             yield combined(first_sound, last_initial, place)
-    if people.is_known("city"):
-        yield combined(full_sound, people.codes("city"))
     if people.is_known("mailbox"):
         yield people.codes("mailbox")
-        yield combined(full_name, people.codes("mailbox"))
 
 
 def pairs_sharing(key: Codes, most: int, new: Mask | None, *, gives_up: bool) -> tuple[Positions, Positions]:

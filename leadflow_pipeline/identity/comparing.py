@@ -35,10 +35,14 @@ CLOSE_FROM, SIMILAR_FROM = 0.92, 0.80
 """Jaro-Winkler similarities, as Winkler (1990) graded names of people."""
 KEPT_FROM = 0.75
 """Share of a text that is kept, where the rest are slips of the keys."""
+KEPT_OF_COMPANY = 0.85
+"""Of a company's name or domain: those of two companies often end in the same word (`clearhealth`, `cedarhealth`)."""
 MOST_SLIPS = 4
 """In a text as long as an address; a pair with more is not looked at closely."""
 LENGTHS_OF_SHORT_FORMS = (1, 3, 4, 5)
 DAYS_IN_MONTH, DAYS_IN_YEAR = 31, 372
+NEW_YEARS_DAY = 101
+"""Month and day that forms and registers put where only the year is known."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,8 @@ def levels_of(
     levels = np.full(len(left), DIFFERENT, dtype=np.int8)
     levels[one == other] = SAME
     levels[(one < 0) | (other < 0)] = MISSING
+    if column == "birth_date":
+        levels[(levels == SAME) & _stand_for_a_year(people)[one]] = PARTLY
     compare = COMPARISONS.get(column)
     unequal = np.flatnonzero(levels == DIFFERENT)
     if compare is None or not len(unequal):
@@ -99,6 +105,9 @@ def email_levels(people: People, left: Positions, right: Positions) -> Levels:
     """A few slips of the keys; the person's name at another place; another mailbox of the company; or neither.
 
     Mailbox and domain must be close each by itself: colleagues share the domain, and a name stays with its bearer.
+    At one company nobody mistypes the first letter (`e.berg@`, `p.berg@`): it stands for another first name.
+    At free mail providers, and at companies called alike, namesakes have mailboxes nearly the same: where both spell
+    the name, they say no more than the name does.
     Two mailboxes of a company that both spell the last name, and bear the same number if any, are two spellings of
     one (`j.berg@`, `berg.jana@`).
     """
@@ -117,9 +126,14 @@ def email_levels(people: People, left: Positions, right: Positions) -> Levels:
         same_name &= (codes[left] == codes[right]) & (codes[left] >= 0)
     namesakes = np.flatnonzero(is_colleague & (levels == UNLIKE) & same_name)
     levels[namesakes[_both_spell_the_name(people, left[namesakes], right[namesakes])]] = PARTLY
+    initials = people.coarser("mailbox", lambda mailboxes: mailboxes.str[:1])
+    levels[(levels == CLOSE) & is_colleague & (initials[left] != initials[right])] = UNLIKE
     close = np.flatnonzero(levels == CLOSE)
     differ_as_names = close[_differ_as_their_names(people, left[close], right[close])]
     levels[differ_as_names] = np.where(is_colleague[differ_as_names], UNLIKE, DIFFERENT)
+    close = np.flatnonzero((levels == CLOSE) & ~is_colleague)
+    spelt = [_spells_its_name(people, side[close]) for side in (left, right)]
+    levels[close[spelt[0] & spelt[1]]] = PARTLY
     return levels
 
 
@@ -137,6 +151,19 @@ def _differ_as_their_names(people: People, left: Positions, right: Positions) ->
         mailbox != other_mailbox == mailbox.replace(name, other_name)
         for name, other_name, mailbox, other_mailbox in zip(*texts, strict=True)
     ]
+    return found
+
+
+def _spells_its_name(people: People, some: Positions) -> Mask:
+    """Whether each one's mailbox holds their last name, or starts with their first: then it says what the name says."""
+    found = np.zeros(len(some), dtype=bool)
+    mailboxes = people.texts("mailbox")[people.codes("mailbox")[some]]
+    for name, tells in (("first_name", str.startswith), ("last_name", str.__contains__)):
+        codes = people.codes(name)[some]
+        known = np.flatnonzero(codes >= 0)
+        names = people.texts(name)[codes[known]]
+        told = (tells(mailbox, text) for mailbox, text in zip(mailboxes[known], names, strict=True))
+        found[known] |= np.fromiter(told, dtype=bool, count=len(known))
     return found
 
 
@@ -195,7 +222,7 @@ def compare_mail_domains(pairs: TextPairs) -> Levels:
     stems = TextPairs(
         one, other, outlines_of(pd.Series(one, dtype="str")), outlines_of(pd.Series(other, dtype="str"))
     )
-    close = np.flatnonzero(_are_close(stems))
+    close = np.flatnonzero(_are_few_slips_apart(stems, KEPT_OF_COMPANY))
     levels[close[~_differ_in_numbers_only(stems.at(close))]] = CLOSE
     return levels
 
@@ -210,7 +237,10 @@ def compare_digits(pairs: TextPairs) -> Levels:
 
 
 def compare_dates(pairs: TextPairs) -> Levels:
-    """One digit wrong; two, or two of year, month and day alike, or within a month; within a year."""
+    """One digit wrong; two, or two of year, month and day alike, or within a month; within a year.
+
+    Two years alone (`NEW_YEARS_DAY`) that differ in a digit say nothing.
+    """
     left, right = (np.array(dates, dtype=np.int64) for dates in (pairs.one, pairs.other))
     alike = [
         left // 10_000 == right // 10_000,
@@ -223,6 +253,8 @@ def compare_dates(pairs: TextPairs) -> Levels:
     levels[apart <= DAYS_IN_YEAR] = UNLIKE
     levels[(np.sum(alike, axis=0) >= 2) | (apart <= DAYS_IN_MONTH) | (edits == 2)] = PARTLY
     levels[edits <= 1] = CLOSE
+    are_years = (left % 10_000 == NEW_YEARS_DAY) & (right % 10_000 == NEW_YEARS_DAY)
+    levels[are_years & (levels <= PARTLY)] = UNLIKE
     return levels
 
 
@@ -234,6 +266,14 @@ def compare_texts(pairs: TextPairs) -> Levels:
     return levels
 
 
+def compare_companies(pairs: TextPairs) -> Levels:
+    """Very few slips of the keys; numbers are none."""
+    levels = np.full(len(pairs.one), DIFFERENT, dtype=np.int8)
+    close = np.flatnonzero(_are_few_slips_apart(pairs, KEPT_OF_COMPANY))
+    levels[close[~_differ_in_numbers_only(pairs.at(close))]] = CLOSE
+    return levels
+
+
 COMPARISONS: dict[str, Callable[[TextPairs], Levels]] = {
     "first_name": compare_first_names,
     "last_name": compare_names,
@@ -241,9 +281,16 @@ COMPARISONS: dict[str, Callable[[TextPairs], Levels]] = {
     "mail_domain": compare_mail_domains,
     "birth_date": compare_dates,
     **dict.fromkeys(("phone", "postcode", "identifier"), compare_digits),
-    **dict.fromkeys(("street", "address_2", "city", "company"), compare_texts),
+    **dict.fromkeys(("street", "address_2", "city"), compare_texts),
+    "company": compare_companies,
 }
 """Columns without one are the same or different."""
+
+
+def _stand_for_a_year(people: People) -> Mask:
+    """Whether each birth date may be a year alone, by number; false at the end, for a missing one."""
+    dates = pd.Series([*people.texts("birth_date"), ""], dtype="str")
+    return dates.str.endswith(f"{NEW_YEARS_DAY:04}").to_numpy(dtype=bool)
 
 
 def _is_beginning(one: str, other: str) -> bool:
@@ -252,8 +299,10 @@ def _is_beginning(one: str, other: str) -> bool:
 
 
 def _differ_in_numbers_only(pairs: TextPairs) -> Mask:
-    one, other = (_without(r"[0-9]+", texts) for texts in (pairs.one, pairs.other))
-    return np.asarray(one == other, dtype=bool)
+    """Whether the letters are the same and the numbers are not; dots and dashes tell nobody apart."""
+    letters = [_without(r"[\W\d_]+", texts) for texts in (pairs.one, pairs.other)]
+    numbers = [_without(r"\D+", texts) for texts in (pairs.one, pairs.other)]
+    return np.asarray((letters[0] == letters[1]) & (numbers[0] != numbers[1]), dtype=bool)
 
 
 def _without(pattern: str, texts: Texts) -> Texts:
@@ -266,14 +315,21 @@ def _rough_days(dates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _are_close(pairs: TextPairs) -> Mask:
-    """Whether a few slips of the keys make one of the other."""
+    """Whether a few slips of the keys make one of the other, or more of them towards the end."""
+    is_close = _are_few_slips_apart(pairs, KEPT_FROM)
+    unclear = np.flatnonzero(~is_close & may_be_within(MOST_SLIPS, pairs.one_outlines, pairs.other_outlines))
+    unclear = unclear[_edits(pairs.at(unclear), MOST_SLIPS) <= MOST_SLIPS]
+    is_close[unclear] = _similarities(pairs.at(unclear), CLOSE_FROM) >= CLOSE_FROM
+    return is_close
+
+
+def _are_few_slips_apart(pairs: TextPairs, kept: float) -> Mask:
+    """Whether at most `MOST_SLIPS` slips of the keys make one of the other, and `kept` of the longer one stays."""
     is_close = np.zeros(len(pairs.one), dtype=bool)
     likely = np.flatnonzero(may_be_within(MOST_SLIPS, pairs.one_outlines, pairs.other_outlines))
     some = pairs.at(likely)
     edits = _edits(some, MOST_SLIPS)
-    is_close[likely] = edits <= (1 - KEPT_FROM) * some.longer
-    unclear = np.flatnonzero((edits <= MOST_SLIPS) & ~is_close[likely])
-    is_close[likely[unclear]] = _similarities(some.at(unclear), CLOSE_FROM) >= CLOSE_FROM
+    is_close[likely] = (edits <= MOST_SLIPS) & (edits <= (1 - kept) * some.longer)
     return is_close
 
 

@@ -49,11 +49,11 @@ LEVELS: dict[str, tuple[Level, Level, Level, Level, Level]] = {
         Level("first name differs", 0.03, 0.948),
     ),
     "last_name": (
-        Level("last name", 0.80, 0.006),
+        Level("last name", 0.82, 0.006),
         Level("last name, nearly", 0.12, 0.003),
         Level("initial of last name", 0.02, 0.01),
         Level("", 0.02, 0.02),
-        Level("last name differs", 0.04, 0.961),
+        Level("last name differs", 0.02, 0.961),
     ),
     "email": (
         Level("email", 0.40, 1.5e-6),

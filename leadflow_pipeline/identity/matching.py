@@ -191,6 +191,9 @@ def _shared_bits(levels: Mapping[str, Levels]) -> Bits:
     worth = {name: bits_of(name)[levels[name]] for name in (*WORK, "domain", *HOME)}
     company = np.where(levels["company"] == MISSING, worth["domain"], worth["company"])
     company = np.where(levels["domain"] == SAME, np.maximum(company, worth["domain"]), company)
+    # Two companies of one name have two domains.
+    has_other_domain = (levels["company"] == SAME) & (levels["domain"] == DIFFERENT)
+    company = np.where(has_other_domain, company + worth["domain"], company)
     work = np.minimum(worth["phone"] + company, MOST_WORK_BITS)
     area = sum(worth[name] for name in AREA)
     address = sum(worth[name] for name in HOME if name not in AREA)
@@ -200,7 +203,9 @@ def _shared_bits(levels: Mapping[str, Levels]) -> Bits:
     are_colleagues = first_differs | last_differs | (levels["email"] == UNLIKE)
     work = np.where(are_colleagues, np.minimum(work, 0), work)
     home = np.where(first_differs, np.minimum(home, 0), home)
-    return work + home
+    # Two of one first name in a building may be colleagues: without a last name its address is the company's.
+    is_work_address = (levels["last_name"] == MISSING) & (home > 0)
+    return np.where(is_work_address, np.minimum(work + home, MOST_WORK_BITS), work + home)
 
 
 def _follows_from_the_name(levels: Mapping[str, Levels]) -> Mask:
@@ -211,11 +216,12 @@ def _follows_from_the_name(levels: Mapping[str, Levels]) -> Mask:
 
 
 def _is_about_the_person(levels: Mapping[str, Levels]) -> Mask:
-    """Whether anything of the person's own agrees, and not the name alone."""
+    """Whether anything of the person's own agrees, and not the name alone; nor with a town, for two companies."""
     agrees = (levels["first_name"] >= SAME) & (levels["first_name"] <= PARTLY)
     for name in ("email", *OWN):
         agrees |= (levels[name] == SAME) | (levels[name] == CLOSE)
-    agrees &= _agrees_beyond_area(levels) | (levels["city"] == SAME)
+    works_elsewhere = (levels["company"] == DIFFERENT) | (levels["domain"] == DIFFERENT)
+    agrees &= _agrees_beyond_area(levels) | ((levels["city"] == SAME) & ~works_elsewhere)
     return agrees
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from leadflow_pipeline.identity.clusters import components
 from leadflow_pipeline.identity.matching import match_pairs
 from leadflow_pipeline.identity.people import match_fields
+from leadflow_pipeline.identity.persons import same_address
 from leadflow_pipeline.identity.rules import IdentityRules
 from leadflow_pipeline_tests.benchmarks.identity import quality
 from leadflow_pipeline_tests.benchmarks.invented_people import invented_people
@@ -91,6 +92,34 @@ TWO_PEOPLE = {
         {"first_name": "Hugo", "email": "desk2@acme.example", "company": "Acme"},
     ),
     "last names alike": (ADA, ADA | {"last_name": "Lundqvist", "email": "ada.lundqvist@acme.example"}),
+    "companies that end alike": (
+        ADA_BERG | {"email": "berg@northern-logistics.co.uk"},
+        ADA_BERG | {"email": "berg@southern-logistics.co.uk"},
+    ),
+    "long domains of one length": (
+        ADA_BERG | {"email": "a.berg@centralhotels-berlin.example"},
+        ADA_BERG | {"email": "aberg@handelsinternational.example"},
+    ),
+    "namesakes at a free provider": (
+        ADA_BERG | {"email": "ada.berg83@gmail.com"},
+        ADA_BERG | {"email": "ada_berg2@gmail.com"},
+    ),
+    "two initials of a family": (
+        ADA_BERG | {"email": "a.berg@acme.example", "phone": "030 23125 100"},
+        {"last_name": "Berg", "email": "pberg@acme.example", "phone": "030 23125 100"},
+    ),
+    "a first name in a building": (
+        {"first_name": "Ada", "postcode": "10115"} | SWITCHBOARD,
+        {"first_name": "Ada", "postcode": "10115", "city": "Berlin"} | SWITCHBOARD,
+    ),
+    "a year of birth": (
+        {"first_name": "Ada", "birth_date": "1971-01-01"},
+        ADA_BERG | {"birth_date": "1971-01-01"},
+    ),
+    "a day of birth and another last name": (
+        ADA_BERG | {"birth_date": "1971-06-24"},
+        {"first_name": "Ada", "last_name": "Cole", "birth_date": "1971-06-24"},
+    ),
     "a name and a town": (
         ADA_BERG | {"city": "London", "email": "ada.berg@acme.example"},
         ADA_BERG | {"city": "London", "email": "ada.berg@globex.example"},
@@ -104,17 +133,43 @@ def test_two_people_stay_two(one, other) -> None:
     assert probability_of(other, one) < RULES.same_above
 
 
-@pytest.mark.parametrize(
-    "shared",
-    [
-        {"phone": "030 23125100", "company": "Acme", "postcode": "10115", "city": "Berlin"},
-        {"email": "info@acme.example", "company": "Acme", "phone": "030 23125100"},
-    ],
+COMPANY_HAS = {
+    "phone": "030 {number:04}{number:04}", "company": "Company {number}", "website": "https://company{number}.example",
+    "email": "info@company{number}.example", "postcode": "{number:05}", "city": "Town {number}",
+}  # fmt: skip
+COLLEAGUES: tuple[tuple[dict[str, str], dict[str, str]], ...] = (
+    (ADA_BERG, {"first_name": "Hugo", "last_name": "Cole"}),
+    (ADA_BERG, HUGO_BERG),
+    (ADA_BERG, {"first_name": "Ada", "last_name": "Cole"}),
+    (ADA_BERG, {"first_name": "H.", "last_name": "Berg"}),
+    (ADA_BERG, {"last_name": "Berg"}),
+    (ADA_BERG, {}),
+    ({"last_name": "Berg"}, {"last_name": "Berg"}),
+    ({"first_name": "Ada"}, {"first_name": "Ada"}),
+    ({"first_name": "Paul", "last_name": "Berg"}, {"first_name": "Paula", "last_name": "Berg"}),
+    ({}, {}),
 )
-def test_what_a_company_shares_is_not_even_a_question(shared) -> None:
-    assert probability_of(shared, shared) == 0
-    two = ({"first_name": "Ada", "last_name": "Berg"}, {"first_name": "Hugo", "last_name": "Cole"})
-    assert probability_of(shared | two[0], shared | two[1]) == 0
+
+
+def test_whatever_colleagues_share_of_their_company_they_stay_two() -> None:
+    """Every choice of what a company has, with every pair of names, each pair at a company of its own."""
+    fields = list(COMPANY_HAS)
+    shares = [chosen for size in range(1, len(fields) + 1) for chosen in combinations(fields, size)]
+    cases = [(chosen, names) for chosen in shares for names in COLLEAGUES]
+    rows = [
+        name | {field: COMPANY_HAS[field].format(number=number) for field in chosen}
+        for number, (chosen, names) in enumerate(cases)
+        for name in names
+    ]
+    people = match_fields(pd.DataFrame(rows, columns=["first_name", "last_name", *fields], dtype="str"))
+    pairs = match_pairs(people, None, RULES)
+    assert pairs[pairs["probability"] >= RULES.same_above].empty
+    asked = [cases[position // 2] for position in pairs["left"]]
+    has_nothing_own = [
+        names for names in COLLEAGUES if "first_name" not in names[0] or "Hugo" in names[1].values()
+    ]
+    assert not [case for case in asked if case[1] in has_nothing_own], "not even a question"
+    assert same_address(people["mailbox"] + "@" + people["mail_domain"]).empty
 
 
 def test_evidence_names_what_agreed_and_no_value() -> None:
