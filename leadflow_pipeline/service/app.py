@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 from leadflow_pipeline.service import problems
 from leadflow_pipeline.service.deliveries import Delivery, Fate, forget_old_ids, take_in_deliveries
 from leadflow_pipeline.service.delivery_queue import DeliveryQueue
+from leadflow_pipeline.service.documentation import add_documentation
 from leadflow_pipeline.service.health import health_router
 from leadflow_pipeline.service.intake import intake_router
 from leadflow_pipeline.service.problems import NOT_NOW
@@ -55,9 +56,11 @@ def build_app(
         description="Takes in leads by signed webhooks (https://www.standardwebhooks.com).",
         lifespan=at_work,
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
     )
     problems.register(app)
+    add_documentation(app)
     app.include_router(intake_router(engine_of, queue, now))
     app.include_router(health_router(engine_of))
     return app

@@ -16,12 +16,12 @@ def health_router(engine_of: Callable[[], Engine]) -> APIRouter:
     """The routes, over an engine."""
     router = APIRouter(prefix="/health", tags=["health"])
 
-    @router.get("/live")
+    @router.get("/live", response_description="It is.")
     async def live() -> dict[str, str]:
         """The process answers."""
         return {"status": "alive"}
 
-    @router.get("/ready")
+    @router.get("/ready", response_description="It does.", responses={503: {"description": "It does not."}})
     def ready() -> dict[str, str]:
         """The database answers and has our tables; 503 where it does not."""
         try:

@@ -261,6 +261,12 @@ def test_health_and_refusals_have_one_shape(sender: Sender) -> None:
     headers = {each["name"] for each in described["parameters"] if each["in"] == "header"}
     assert headers == {"webhook-id", "webhook-timestamp", "webhook-signature"}
     assert {"202", "200", "401", "409", "413", "503"} <= described["responses"].keys()
+    page = sender.client.get("/docs").text
+    assert "POST /webhooks/lead/{campaign}/{source}" in page
+    assert "webhook-signature" in page
+    assert "http" not in page.replace(
+        "https://www.standardwebhooks.com", ""
+    )  # it loads nothing from elsewhere
     for answer, status in (
         (sender.client.get("/nothing"), 404),
         (sender.client.get("/webhooks/lead/fair"), 405),
