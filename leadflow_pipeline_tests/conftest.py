@@ -5,7 +5,6 @@ The home folder is set before anything of the package is imported, so that no te
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import tempfile
@@ -26,6 +25,7 @@ from leadflow_pipeline.settings import get_settings  # noqa: E402
 from leadflow_pipeline.store import embedded  # noqa: E402
 from leadflow_pipeline.store.engine import engine_for, get_engine, normalise_url  # noqa: E402
 from leadflow_pipeline.store.migrate import upgrade  # noqa: E402
+from leadflow_pipeline_tests.databases import Databases  # noqa: E402
 
 FAST_AND_LOOSE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 TEMPLATE = "migrated"
@@ -61,25 +61,30 @@ def server_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def database_names() -> Iterator[str]:
-    return (f"test_{number}" for number in itertools.count(1))
+def databases(server_url: str) -> Iterator[Databases]:
+    """The databases of this test process."""
+    databases = Databases(server_url, TEMPLATE)
+    yield databases
+    databases.close()
+
+
+@pytest.fixture(scope="session")
+def database_names(databases: Databases) -> Iterator[str]:
+    """Names for databases that a test makes itself."""
+    return databases.names
 
 
 @pytest.fixture
-def database_url(
-    server_url: str, database_names: Iterator[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
-    """A fresh migrated database, which is also what `get_engine()` and the commands of this process use."""
-    name = next(database_names)
-    _administer(server_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
-    url = make_url(server_url).set(database=name).render_as_string(hide_password=False)
+def database_url(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty migrated database, which is also what `get_engine()` and the commands of this process use."""
+    url = databases.take()
     monkeypatch.setenv("LEADFLOW_DATABASE_URL", url)
     get_settings.cache_clear()
     yield url
     engine_for(url).dispose()
     monkeypatch.undo()
     get_settings.cache_clear()
-    _administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    databases.give_back(url)
 
 
 @pytest.fixture
