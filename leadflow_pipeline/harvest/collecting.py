@@ -113,7 +113,7 @@ def collect(
         due = due_sources(engine, campaign, rules, now())
         asked = [each for each in asked if each.name in due]
     world = World(engine, campaign, rules, now, wait)
-    return [_collect_source(world, each, reads_pages=not only_due or each.name in paging) for each in asked]
+    return [collect_source(world, each, reads_pages=not only_due or each.name in paging) for each in asked]
 
 
 def due_sources(engine: Engine, campaign: str, sources: Sequence[SourceRules], now: datetime) -> set[str]:
@@ -132,7 +132,8 @@ def _asked_sources(campaign: str, sources: Sequence[SourceRules], named: str | N
     return chosen
 
 
-def _collect_source(world: World, source: AskedSource, *, reads_pages: bool) -> CollectReport:
+def collect_source(world: World, source: AskedSource, *, reads_pages: bool = True) -> CollectReport:
+    """One job of one source: its pages are read on, where it `reads_pages`, and its questions asked."""
     report = CollectReport(source.name, source.kind)
     with places.sole_reader(world.engine, world.campaign, source.name) as is_mine:
         if not is_mine:
