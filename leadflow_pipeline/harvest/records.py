@@ -39,9 +39,9 @@ def facts_of(batch: Batch, source: SourceRules, received_at: datetime, first_day
     facts["unreadable_reason"] = facts["raw"]
     if source.day is not None:
         facts = _dated(facts, batch.cells, source, moment, pd.Timestamp(first_day))
-    unreadable = unreadable_facts(batch.unreadable, received_at)
-    together = pd.concat([facts, unreadable], ignore_index=True) if len(unreadable) else facts
-    return together[FACT_COLUMNS].sort_values("row_number", kind="stable", ignore_index=True)
+    if len(batch.unreadable):
+        facts = pd.concat([facts, unreadable_facts(batch.unreadable, received_at)], ignore_index=True)
+    return facts[FACT_COLUMNS].sort_values("row_number", kind="stable", ignore_index=True)
 
 
 def unreadable_facts(rows: pd.DataFrame, received_at: datetime) -> pd.DataFrame:
