@@ -4,8 +4,8 @@ What belongs here: joining what leads say of companies to accounts, their ids, a
 tidying names and domains (enrichment does), reading and writing (`present_accounts`).
 
 1. The same registrable domain is the same account.
-2. Otherwise a close name and the same phone or postcode. An acronym counts as close, so it needs the second agreement
-   too; names with different numbers in them are never close.
+2. Otherwise a close name and the same phone, postcode or label of the domain (`firma.example` and `firma.test`). An
+   acronym counts as close, so it needs the second agreement too; names with different numbers in them are never close.
 3. Whoever fits two accounts that nothing joins is asked about, and belongs to none meanwhile.
 
 A name alone makes no account: half of all companies share theirs. An account's id is a hash of the domain that it is
@@ -33,6 +33,9 @@ CLOSE_NAME: Final = 0.93
 """Jaro-Winkler similarity from which two folded names are spellings of one."""
 
 SHORTEST_ACRONYM: Final = 3
+SHORTEST_LABEL: Final = 4
+"""Of a domain, before its ending. Shorter ones belong to another company under each ending."""
+
 LINKING_WORDS: Final = r"\b(?:and|of|the|for|de|der|die|und|et)\b"
 """Words that an acronym leaves out."""
 
@@ -107,8 +110,14 @@ def _mentions(leads: pd.DataFrame) -> tuple[pd.DataFrame, Positions]:
 
 
 def _links(mentions: pd.DataFrame) -> pd.DataFrame:
-    """Pairs of mentions with a close name and the same phone or postcode: `left`, `right`, `evidence`."""
-    found = [_links_by(mentions, "phone"), _links_by(mentions, "postcode")]
+    """Pairs of mentions with a close name and the same phone, postcode or label: `left`, `right`, `evidence`."""
+    label = mentions["domain"].str.replace(r"\..*$", "", regex=True)
+    by = {
+        "phone": mentions["phone"],
+        "postcode": mentions["postcode"],
+        "domain": label.where(label.str.len() >= SHORTEST_LABEL),
+    }
+    found = [_links_by(mentions.assign(**{name: values}), name) for name, values in by.items()]
     links = pd.concat(found, ignore_index=True)
     return links.drop_duplicates(["left", "right"], ignore_index=True)
 

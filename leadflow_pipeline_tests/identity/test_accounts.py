@@ -22,6 +22,7 @@ NO_DECISIONS = pd.DataFrame(
 PHONE, OTHER_PHONE = "+493023125001", "+493023125002"
 BERLIN = {"postcode": "10115"}
 FIRMA = {"company_key": "firma"}
+AUSTRIA = {"country": "AT"}
 
 
 def groups(
@@ -60,9 +61,13 @@ def test_the_same_domain_is_the_same_account_whatever_the_name() -> None:
         ({"company_key": "invented business machines", "phone": PHONE}, {"company_key": "ibm", "phone": PHONE}, True),
         ({"company_key": "invented business machines"}, {"company_key": "ibm"}, False),
         ({"company_key": "filiale 12", "postcode": "10115"}, {"company_key": "filiale 13", "postcode": "10115"}, False),
-        ({**FIRMA, **BERLIN, "country": "AT"}, {**FIRMA, **BERLIN, "country": "CH"}, False),
+        ({**FIRMA, **BERLIN, **AUSTRIA}, {**FIRMA, **BERLIN, "country": "CH"}, False),
         ({**FIRMA, "phone": PHONE}, {"domain": "a.example", **FIRMA, "phone": PHONE}, True),
         ({"domain": "firma.example", **FIRMA}, {**FIRMA}, False),
+        ({"domain": "firma.example", **FIRMA}, {"domain": "firma.test", "company_key": "frima"}, True),
+        ({"domain": "firma.example", **FIRMA}, {"domain": "firma.test", "company_key": "werk"}, False),
+        ({"domain": "abc.example", "company_key": "abc"}, {"domain": "abc.test", "company_key": "abc"}, False),
+        ({"domain": "firma.example", **FIRMA, **AUSTRIA}, {"domain": "firma.test", **FIRMA, "country": "CH"}, False),
     ],
 )  # fmt: skip
 def test_a_close_name_needs_a_second_agreement(
@@ -99,7 +104,7 @@ def test_initials_leave_linking_words_out() -> None:
     assert close_names(names[:1], pd.Series(["i b m"])).tolist() == [True]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.data())
 def test_accounts_do_not_depend_on_how_many_leads_say_the_same(data: st.DataObject) -> None:
     said = st.fixed_dictionaries(

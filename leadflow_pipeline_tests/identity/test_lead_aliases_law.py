@@ -26,7 +26,7 @@ from leadflow_pipeline.store.facts import add_override
 from leadflow_pipeline.store.schema import DERIVED_TABLES, partition_lineage
 
 CAMPAIGN = "twice"
-DAYS = days_between(date(2026, 3, 2), date(2026, 3, 7))
+DAYS = days_between(date(2026, 3, 2), date(2026, 3, 5))
 PEOPLE = 32
 
 RULES = f"""
@@ -74,7 +74,7 @@ def test_people_who_come_twice_obey_the_law(engine: Engine, compute: Compute, tm
     compute(DAYS[0], DAYS[-1])
     assert digest(engine) == day_by_day, "one range differs from day by day"
 
-    for first, last in ((2, 4), (5, 5), (0, 1)):
+    for first, last in ((2, 3), (0, 1)):
         compute(DAYS[first], DAYS[last])
         assert digest(engine) == day_by_day, f"computing from {DAYS[first]} again changed something"
 
@@ -93,11 +93,11 @@ def tell_the_facts(engine: Engine, folder: Path) -> None:
             "event_id": [f"event-{number}" for number in range(120)],
             "email": random.choice(np.concatenate([website["email"], fair["email"]]), 120),
             "behaviour": random.choice(np.array(["open", "click", "visit", "reply"], dtype=object), 120),
-            "occurred_at": [f"2026-03-{day:02d}T08:00:00Z" for day in random.integers(2, 8, 120)],
+            "occurred_at": [f"2026-03-{day:02d}T08:00:00Z" for day in random.integers(2, 6, 120)],
         }
     )
     outcomes = pd.DataFrame(
-        {"email": fair["email"].iloc[:4], "outcome": "won", "occurred_at": "2026-03-06T12:00:00Z"}
+        {"email": fair["email"].iloc[:4], "outcome": "won", "occurred_at": "2026-03-05T12:00:00Z"}
     )
     for name, contents, frame in (
         ("website.csv", Contents.LEADS, website),
@@ -155,7 +155,7 @@ def decide_by_hand(engine: Engine) -> None:
         leads = connection.scalars(statement).all()
     for number, lead_id in enumerate(leads[::3]):
         field, value = (("status", "QUALIFIED"), ("tier", "HOT"), ("nurture", "pause"))[number % 3]
-        decided_at = datetime(2026, 3, 3 + number % 5, 9, tzinfo=UTC)
+        decided_at = datetime(2026, 3, 3 + number % 3, 9, tzinfo=UTC)
         add_override(
             engine, campaign=CAMPAIGN, lead_id=lead_id, field=field, value=value, actor="reviewer-1",
             reason="looked at it", occurred_at=decided_at,
