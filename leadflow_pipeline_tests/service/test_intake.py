@@ -77,6 +77,21 @@ def test_fifty_times_at_once_is_one_lead(sender: Sender, engine: Engine) -> None
     assert (count(engine), count(engine, webhook_deliveries)) == (1, 1)
 
 
+def test_two_services_take_in_a_delivery_once(engine: Engine, fair: str) -> None:
+    source = load(engine, fair).rules.sources[0]
+    deliveries = [
+        Delivery("fair", source, f"msg_{number}", "key", [{**IDA, "n": number}]) for number in range(5)
+    ]
+
+    def take(number: int) -> list[Fate]:
+        return take_in_deliveries(engine, deliveries[:: -1 if number % 2 else 1], datetime.now(UTC))
+
+    with ThreadPoolExecutor(8) as services:
+        fates = [fate for told in services.map(take, range(8)) for fate in told]
+    assert (fates.count(Fate.TAKEN), fates.count(Fate.REPEATED)) == (5, 35)
+    assert count(engine) == 5
+
+
 def test_whoever_cannot_sign_learns_nothing(sender: Sender, engine: Engine) -> None:
     register(
         engine, CAMPAIGN.replace("campaign: fair", "campaign: other").replace("form", "first"), "other.yaml"
