@@ -49,9 +49,9 @@ def test_every_country_has_its_code_and_no_name_has_two():
     rows = [line.split(";") for line in lines_of("countries.txt")]
     assert {code for code, _, _ in rows} == codes
     assert len({alpha_3 for _, alpha_3, _ in rows}) == len(rows)
-    for code, alpha_3, names in rows:
-        for name in folded(texts(code, alpha_3, *names.split("|"))):
-            assert country_codes()[name] == code
+    spellings = [(name, code) for code, alpha_3, names in rows for name in (code, alpha_3, *names.split("|"))]
+    written, meant = (texts(*column) for column in zip(*spellings, strict=True))
+    assert folded(written).map(country_codes()).tolist() == meant.tolist()
 
 
 def test_time_zone_is_the_one_named_else_that_of_a_country_with_one_time():
