@@ -5,12 +5,17 @@ What belongs here: arguments and output. What does not: asking.
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from leadflow_pipeline.cli.output import console, print_json, progress, table_of
 
+if TYPE_CHECKING:
+    from leadflow_pipeline.harvest.collecting import CollectReport
+
+ALWAYS = ("source", "kind", "state", "pages", "new")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -21,10 +26,15 @@ def register(app: typer.Typer) -> None:
 
 def collect(
     campaign: Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")],
-    source: Annotated[str | None, typer.Option(help="Only this source of the campaign file.")] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="Only this source of the campaign file.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Read the sources that are asked (vendors, APIs, web pages), each as far as its budget goes. Safe to repeat."""
+    """Read the sources that are asked (vendors, APIs, web pages), each as far as its budget goes. Safe to repeat.
+
+    A vendor that fails is told and tried again later; it does not fail the command.
+    """
     from leadflow_pipeline.harvest import collecting
     from leadflow_pipeline.store.engine import get_engine
 
@@ -39,16 +49,32 @@ def collect(
             f"Campaign {campaign} has no source that is asked; its files come in by leadflow import."
         )
         return
-    counts = ("source", "kind", "state", "pages", "rows", "new", "repeated", "quarantined", "erased")
-    rows = [
-        {name: getattr(report, name) for name in counts}
-        | {"waiting": report.lookups.get("pending", 0), "credits": f"{report.credits:g}"}
-        for report in reports
-    ]
-    console.print(table_of(f"Collected for {campaign}", rows))
+    console.print(table_of(f"Collected for {campaign}", rows_of(reports)))
     for report in reports:
         if report.problem is not None:
-            again = f"; tried again from {report.until:%Y-%m-%d %H:%M} UTC" if report.until else ""
+            again = f"; tried again by itself from {report.until:%Y-%m-%d %H:%M} UTC" if report.until else ""
             console.print(f"{report.source}: {report.problem}{again}", highlight=False, markup=False)
     if any(report.new for report in reports):
         console.print(f"Next: leadflow materialize {campaign}", highlight=False)
+
+
+def rows_of(reports: Sequence[CollectReport]) -> list[dict[str, Any]]:
+    """A row for each source; of what happens seldom, only the columns in which there is something."""
+    rows = [
+        {
+            "source": report.source,
+            "kind": report.kind,
+            "state": report.state,
+            "pages": report.pages,
+            "new": report.new,
+            "repeated": report.repeated,
+            "quarantined": report.quarantined,
+            "erased": report.erased,
+            "waiting": report.lookups.get("pending", 0),
+            "unknown": report.lookups.get("unknown", 0),
+            "credits": f"{report.credits:g}",
+        }
+        for report in reports
+    ]
+    shown = [name for name in rows[0] if name in ALWAYS or any(row[name] not in (0, "0") for row in rows)]
+    return [{name: row[name] for name in shown} for row in rows]

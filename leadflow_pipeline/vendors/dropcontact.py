@@ -85,9 +85,7 @@ class Dropcontact:
         if request_id:
             return str(request_id)
         if content.get("success") is False:
-            raise TransientError(
-                "Dropcontact did not take the batch, without an error status: it is submitted again by itself"
-            )
+            raise TransientError("Dropcontact did not take the batch, without an error status")
         raise FateUnknown(
             "Dropcontact took a batch without giving an id to ask for it by: look into its own interface"
         )

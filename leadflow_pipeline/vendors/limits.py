@@ -137,8 +137,7 @@ class Breaker:
             if state is None or state.opened_at is None or connection.scalar(probe) is not None:
                 return
         raise Deferred(
-            f"{self._vendor} has failed {state.failures} times in a row, lately because {state.problem}: "
-            f"it is tried again by itself",
+            f"{self._vendor} has failed {state.failures} times in a row, lately because {state.problem}",
             max(state.probe_at, now + timedelta(seconds=1)),
         )
 

@@ -358,7 +358,7 @@ class _Again(Exception):
     """A try that failed and may be repeated after some `seconds`; and what to raise when patience ends."""
 
     def __init__(self, vendor: str, problem: str, kind: type[Deferred], *, seconds: float = 0) -> None:
-        super().__init__(f"{vendor} {problem}: it is tried again by itself")
+        super().__init__(f"{vendor} {problem}")
         self.seconds = seconds
         self._kind = kind
 

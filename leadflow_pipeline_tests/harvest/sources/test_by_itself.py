@@ -81,7 +81,7 @@ def test_the_command_says_what_came_and_why_the_rest_did_not(asking: AskingWorld
         shown = CliRunner().invoke(app, ["collect", "spring"])
         assert shown.exit_code == 0, shown.output
         assert "refused with status 403" in shown.output
-        assert "tried again from" in shown.output
+        assert "tried again by itself from" in shown.output
         told = CliRunner().invoke(app, ["collect", "spring", "--source", "crm", "--json"])
         (report,) = json.loads(told.output)
         assert (report["source"], report["state"], report["new"]) == ("crm", "done", 0)
