@@ -74,11 +74,12 @@ def _tidied(names: pd.Series) -> pd.DataFrame:
         )
         tidy[is_quoted] = bare.str.strip(TIDY_ENDS)
     tidy = tidy.mask(tidy == "")
-    key = (
-        folded(tidy)
-        .str.replace(_LEGAL_ENDS, r"\1", regex=True)
-        .str.replace(_LEGAL_BEGINNINGS, r"\1", regex=True)
-    )
+    key = folded(tidy)
+    # Forms without a space before them need a pattern that takes three times as long.
+    is_plain = key.str.isascii().fillna(True).astype(bool)
+    plain = key[is_plain].str.replace(_LEGAL_ENDS, "", regex=True)
+    others = key[~is_plain].str.replace(_ANY_LEGAL_ENDS, r"\1", regex=True)
+    key = pd.concat([plain, others.str.replace(_LEGAL_BEGINNINGS, r"\1", regex=True)]).reindex(key.index)
     return pd.DataFrame({"company": tidy, "company_key": key.mask(key == "")})
 
 
@@ -86,11 +87,9 @@ def _written_apart(form: str) -> str:
     return " ".join(" ?".join(word) if len(word) <= 4 else word for word in form.split())
 
 
-def _legal_ends() -> str:
-    forms = [*map(_written_apart, LEGAL_FORMS), *DOTTED_LEGAL_FORMS]
-    unspaced = "|".join(UNSPACED_LEGAL_FORMS)
-    return rf"^(.+?)(?:(?: and)? (?:{'|'.join(forms)})| ?(?:{unspaced}))+$"
-
-
-_LEGAL_ENDS = _legal_ends()
-_LEGAL_BEGINNINGS = rf"^(?:(?:{'|'.join(FIRST_LEGAL_FORMS)}) |(?:{'|'.join(UNSPACED_LEGAL_FORMS)}) ?)+(.+)$"
+# A form needs a space before it, or else some of the name, so that something is left
+_SPACED = rf"(?: and)? (?:{'|'.join([*map(_written_apart, LEGAL_FORMS), *DOTTED_LEGAL_FORMS])})"
+_UNSPACED = rf"(?:{'|'.join(UNSPACED_LEGAL_FORMS)})"
+_LEGAL_ENDS = rf"(?:{_SPACED})+$"
+_ANY_LEGAL_ENDS = rf"^(.+?)(?:{_SPACED}| ?{_UNSPACED})+$"
+_LEGAL_BEGINNINGS = rf"^(?:(?:{'|'.join(FIRST_LEGAL_FORMS)}) |{_UNSPACED} ?)+(.+)$"
