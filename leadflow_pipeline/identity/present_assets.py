@@ -58,7 +58,16 @@ def _every_day_of(table: Table) -> dg.AssetDep:
 def persons(store: StoreResource) -> Iterator[dg.MaterializeResult[None]]:
     """Resolves the leads that are new or changed."""
     report = resolve_persons(store.engine)
-    yield dg.MaterializeResult(metadata={"dagster/row_count": report.persons, **report.to_dict()})
+    yield dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": report.persons,
+            "leads": report.leads,
+            "leads_compared": report.looked_at,
+            "new_persons": report.born,
+            "persons_merged_into_others": report.merged,
+            "pairs_for_review": report.asked,
+        }
+    )
 
 
 @dg.asset(
@@ -76,7 +85,16 @@ def persons(store: StoreResource) -> Iterator[dg.MaterializeResult[None]]:
 def accounts(store: StoreResource) -> Iterator[dg.MaterializeResult[None]]:
     """Resolves the company of every lead."""
     report = resolve_present_accounts(store.engine)
-    yield dg.MaterializeResult(metadata={"dagster/row_count": report.accounts, **report.to_dict()})
+    yield dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": report.accounts,
+            "leads": report.leads,
+            "leads_with_account": report.with_account,
+            "leads_that_fit_several": report.undecided,
+            "accounts_ended": report.ended,
+            "pairs_for_review": report.asked,
+        }
+    )
 
 
 PRESENT_ASSETS = (persons, accounts)

@@ -21,6 +21,8 @@ INK, MUTED, PAPER = "#1f2933", "#7b8794", "#ffffff"
 BLUE, ORANGE = "#2f6f9f", "#d9822b"
 TIER_COLOURS = {"HOT": "#c0392b", "WARM": "#d9822b", "COOL": "#2f6f9f", "COLD": "#7b8794"}
 MOST_DAYS_DRAWN = 120
+FEW_DAYS = 14
+ONE_DAY = pd.Timedelta(days=1)
 WIDTH, HEIGHT, DOTS_PER_INCH = 8.0, 3.4, 110
 
 
@@ -80,12 +82,22 @@ def plot_daily_volume(table: pd.DataFrame) -> bytes:
         return _nothing(figure, axes, "no day computed yet")
     if is_long:
         table = table.resample("W-MON", on="day", label="left", closed="left").sum().reset_index()
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DayLocator
 
-    axes.plot(table["day"], table["new_leads"], color=BLUE, linewidth=1.4, label="new leads")
-    axes.plot(table["day"], table["touches"], color=ORANGE, linewidth=1.4, label="emails planned")
+    are_few = len(table) <= FEW_DAYS
+    for column, colour, label in (("new_leads", BLUE, "new leads"), ("touches", ORANGE, "emails planned")):
+        axes.plot(
+            table["day"],
+            table[column],
+            color=colour,
+            label=label,
+            linewidth=1.4,
+            marker="o" if are_few else "",
+        )
+    if are_few:  # else a day alone would show no line, on an axis of years
+        axes.set_xlim(table["day"].min() - ONE_DAY, table["day"].max() + ONE_DAY)
     axes.fill_between(table["day"], table["new_leads"], color=BLUE, alpha=0.12)
-    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    locator = DayLocator(interval=1 + len(table) // 8) if are_few else AutoDateLocator()  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.set_ylim(bottom=0)
@@ -159,7 +171,7 @@ def _count_on(axis: Axis) -> None:
     """Whole numbers alone, thousands separated: half a lead would be rounded to a wrong one."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
+    axis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10], integer=True))
     axis.set_major_formatter("{x:,.0f}")
 
 
