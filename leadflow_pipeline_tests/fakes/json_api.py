@@ -5,7 +5,9 @@ What belongs here: the three common ways of paging and how each goes wrong. What
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from leadflow_pipeline_tests.fakes.http import (
@@ -27,8 +29,10 @@ ELSEWHERE = '<http://elsewhere.example/leads?page=2>; rel="next"'
 
 class FakeJsonApi(FakeServer):
     """GET /leads. By page: `?page=1&per_page=10` → {leads, page, pages}; by cursor: `?cursor=…` → {data: {items},
-    next_cursor}; by link: a bare list with a `Link` header (RFC 8288). The key goes into `Authorization: Bearer`, or
-    into the query as `api_key`. A lead is nested as in most APIs: {id, person: {…}, company: {…}, updated_at}.
+    next_cursor}; by link: a bare list with a `Link` header (RFC 8288). By page it also takes `offset`, the number of
+    records before, and a POST with the parameters in its body. The key goes into `X-API-Key`, or into `Authorization`
+    as a bearer token or the password of anybody. A lead is nested as in most APIs: {id, person: {…}, company: {…},
+    updated_at}.
     """
 
     failures: ClassVar[Mapping[str, Failure]] = {
@@ -70,14 +74,21 @@ class FakeJsonApi(FakeServer):
         self.paging = paging
 
     def respond(self, received: Received) -> Reply:
-        is_allowed = self.key in (received.first("api_key"), received.headers.get("x-api-key")) or (
-            received.headers.get("authorization") == f"Bearer {self.key}"
-        )
-        if not is_allowed:
+        if not self.is_allowed(received.headers):
             return json_reply({"error": "unauthorized"}, 401)
-        if (received.method, received.path) != ("GET", "/leads"):
+        if received.path != "/leads":
             return json_reply({"error": "not found"}, 404)
+        if received.method == "POST":
+            received = replace(
+                received, query={name: [str(value)] for name, value in received.json().items()}
+            )
         return self.list(received)
+
+    def is_allowed(self, headers: Mapping[str, str]) -> bool:
+        """Whether the key is there, in one of three ways."""
+        basic = base64.b64encode(f"somebody:{self.key}".encode()).decode()
+        given = headers.get("authorization"), headers.get("x-api-key")
+        return given[0] in (f"Bearer {self.key}", f"Basic {basic}") or given[1] == self.key
 
     def list(
         self, received: Received, repeats: bool = False, is_endless: bool = False, link: str | None = None
@@ -87,7 +98,7 @@ class FakeJsonApi(FakeServer):
         if self.paging == "cursor":
             start = int(received.first("cursor", "c0").removeprefix("c"))
         else:
-            start = (int(received.first("page", "1")) - 1) * size
+            start = int(received.first("offset") or (int(received.first("page", "1")) - 1) * size)
         following = start + size
         people = self.people[:size] if is_endless else self.people[start:following]
         leads = [lead_of(person) for person in people]

@@ -151,6 +151,29 @@ def test_a_json_api_however_it_pages(asking: AskingWorld, paging: str) -> None:
         assert (again.new, again.repeated, again.state) == (0, 35, "done")
 
 
+@pytest.mark.parametrize(
+    ("auth", "key"),
+    [
+        ("{kind: bearer, key_from: LEADFLOW_API_KEY}", "test-key"),
+        ("{kind: header, key_from: LEADFLOW_API_KEY}", "test-key"),
+        ("{kind: basic, key_from: LEADFLOW_API_KEY}", "somebody:test-key"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_json_api_however_it_knows_us_and_is_asked(
+    asking: AskingWorld, monkeypatch: pytest.MonkeyPatch, auth: str, key: str, method: str
+) -> None:
+    monkeypatch.setenv("LEADFLOW_API_KEY", key)
+    paging = "{kind: number, parameter: offset, start: 0, step: 10}"
+    by_offset = f"records_at: leads, query: {{per_page: 10}}, paging: {paging}"
+    with FakeJsonApi(PEOPLE) as server:
+        source = json_api(server.url, by_offset, f", method: {method}")
+        asking.register(source.replace("{kind: bearer, key_from: LEADFLOW_API_KEY}", auth))
+        report = asking.collect_one()
+        assert (report.new, report.pages, report.state) == (25, 4, "done")
+        assert {request.method for request in server.requests} == {method}
+
+
 def test_a_json_api_is_asked_only_for_what_changed_since(asking: AskingWorld) -> None:
     with FakeJsonApi(PEOPLE) as server:
         asking.register(json_api(server.url, extra=", since: {parameter: updated_after, field: updated_at}"))

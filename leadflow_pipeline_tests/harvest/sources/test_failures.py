@@ -256,3 +256,27 @@ def test_a_day_has_so_many_calls(asking: AskingWorld) -> None:
         assert report.until is not None
         asking.clock.at = report.until
         assert asking.collect_one(only_due=True).new == 5
+
+
+def test_a_request_that_is_made_again_counts_among_a_day_s_calls(asking: AskingWorld) -> None:
+    with FakeHubSpot() as server:
+        asking.register(hubspot(server.url, ", budget: {calls: 3}"))
+        server.misbehave("server error", times=ALWAYS)
+        report = asking.collect_one()
+        assert (report.state, report.problem) == ("deferred", "its 3 calls a day are used up")
+        assert len(server.requests) == 3
+
+
+def test_purchases_and_polls_count_among_a_day_s_calls(asking: AskingWorld, tmp_path: Path) -> None:
+    with FakeDropcontact(PEOPLE, polls_before_ready=9) as server:
+        asking.register(dropcontact(server.url, ", budget: {calls: 3}"))
+        asking.import_people(tmp_path, PEOPLE)
+        for _ in range(4):
+            report = asking.collect_one()
+            asking.clock.at += timedelta(minutes=30)
+        assert (report.state, report.problem) == ("deferred", "its 3 calls a day are used up")
+        assert len(server.requests) == 3
+        asking.clock.at += timedelta(days=1)
+        asking.collect_one()
+        assert len(server.requests) == 4
+        assert asking.lookups() == ["pending"] * len(PEOPLE)
