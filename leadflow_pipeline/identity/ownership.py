@@ -51,24 +51,25 @@ VALUES: Final = ("email", "full_name", "company")
 """Personal data, shown only where it is asked for."""
 
 
-def preview_joins(engine: Engine, now: datetime) -> pd.DataFrame:
+def planned_moves(connection: Connection, now: datetime) -> pd.DataFrame:
     """Which leads would change their person if persons were resolved now, with evidence and what they own.
 
     One row a lead: campaign, lead_id, `from_person` (missing for a lead that has none yet), `to_person`, probability,
-    evidence, and the columns of `what_they_own`. Leads that would become a person of their own are left out. Nothing is
-    written.
+    evidence, and the columns of `what_they_own`; by `to_person`. New leads that would become a person of their own are
+    left out. What the transaction has written counts; end it without a commit and nothing has happened.
     """
-    with engine.connect() as connection:
-        plan = plan_persons(connection)
-        members = plan.changes.members
-        keys = pd.MultiIndex.from_frame(members[LEAD_KEY])
-        known = read(connection, select(*(person_leads.c[name] for name in (*LEAD_KEY, "person_id"))))
-        before = known.set_index(LEAD_KEY)["person_id"].reindex(keys)
-        moves = members.assign(from_person=before.to_numpy()).rename(columns={"person_id": "to_person"})
-        is_join = moves["to_person"].duplicated(keep=False) | moves["to_person"].isin(known["person_id"])
-        moves = moves[is_join & moves["from_person"].ne(moves["to_person"])].reset_index(drop=True)
-        owned = what_they_own(connection, moves[LEAD_KEY], now)
-        connection.rollback()
+    members = plan_persons(connection).changes.members
+    keys = pd.MultiIndex.from_frame(members[LEAD_KEY])
+    known = read(connection, select(*(person_leads.c[name] for name in (*LEAD_KEY, "person_id"))))
+    before = known.set_index(LEAD_KEY)["person_id"].reindex(keys)
+    moves = members.assign(from_person=before.to_numpy()).rename(columns={"person_id": "to_person"})
+    is_new_alone = (
+        moves["from_person"].isna()
+        & ~moves["to_person"].duplicated(keep=False)
+        & ~moves["to_person"].isin(known["person_id"])
+    )
+    moves = moves[~is_new_alone & moves["from_person"].ne(moves["to_person"])].reset_index(drop=True)
+    owned = what_they_own(connection, moves[LEAD_KEY], now)
     order = [*LEAD_KEY, "from_person", "to_person", "match_probability", "evidence"]
     return moves[order].merge(owned, on=LEAD_KEY).sort_values(["to_person", *LEAD_KEY], ignore_index=True)
 
@@ -159,32 +160,36 @@ def _latest(table: Table, wanted: Table, *columns: str) -> Any:
     return query.subquery(f"latest_{table.name}")
 
 
-def open_reviews(
-    connection: Connection, kind: str | None, limit: int, *, with_values: bool = False
+def list_reviews(
+    connection: Connection, kind: str | None, limit: int, *, decided: bool = False, with_values: bool = False
 ) -> pd.DataFrame:
     """What waits for an answer, the likeliest first: review_id, kind, left_id, right_id, probability, evidence.
 
-    Pairs that became one person by other evidence wait no more. With `with_values` also what each side is called.
+    Pairs that became one person by other evidence wait no more. With `decided` what was answered instead, the latest
+    first, with state, actor and reason. With `with_values` also what each side is called.
     """
-    review = match_reviews
-    sides = {side: person_leads.alias(f"{side}_lead") for side in ("left", "right")}
-    query = select(
-        review.c.review_id,
-        review.c.kind,
-        review.c.left_id,
-        review.c.right_id,
-        review.c.match_probability,
-        review.c.evidence,
-    ).where(review.c.state == "open")
-    for side, lead in sides.items():
-        query = query.outerjoin(lead, lead.c.campaign + "/" + lead.c.lead_id == review.c[f"{side}_id"])
-    is_one = sides["left"].c.person_id == sides["right"].c.person_id
-    query = query.where(or_(review.c.kind != "person", is_one.is_distinct_from(true())))
+    review = match_reviews.c
+    answered = [review.state, review.actor, review.reason, review.decided_at]
+    more: list[Any] = answered if decided else [review.match_probability, review.evidence]
+    query: Select[Any] = select(review.review_id, review.kind, review.left_id, review.right_id, *more)
+    if decided:
+        query = query.where(review.state != "open").order_by(review.decided_at.desc(), review.review_id)
+    else:
+        query = _waiting(query)
     if kind is not None:
-        query = query.where(review.c.kind == kind)
-    query = query.order_by(review.c.match_probability.desc(), review.c.review_id).limit(limit)
-    found = read(connection, query)
+        query = query.where(review.kind == kind)
+    found = read(connection, query.limit(limit))
     return found if not with_values or found.empty else _with_values(connection, found)
+
+
+def _waiting(query: Select[Any]) -> Select[Any]:
+    review = match_reviews.c
+    sides = {side: person_leads.alias(f"{side}_lead") for side in ("left", "right")}
+    for side, lead in sides.items():
+        query = query.outerjoin(lead, lead.c.campaign + "/" + lead.c.lead_id == review[f"{side}_id"])
+    is_one = sides["left"].c.person_id == sides["right"].c.person_id
+    is_open = and_(review.state == "open", or_(review.kind != "person", is_one.is_distinct_from(true())))
+    return query.where(is_open).order_by(review.match_probability.desc(), review.review_id)
 
 
 def _with_values(connection: Connection, reviews: pd.DataFrame) -> pd.DataFrame:

@@ -161,28 +161,50 @@ def living_person(connection: Connection, person_id: str) -> str:
     return str(found)
 
 
-def split_person(
-    engine: Engine, person_id: str, campaign: str, lead_id: str, *, actor: str, reason: str
-) -> PersonReport:
-    """Takes a lead out of a person for good: it is different from every other lead of it.
+def merge_leads(connection: Connection, one: str, other: str, *, actor: str, reason: str) -> None:
+    """Keeps that two leads (`campaign/lead_id`) are one person, and withdraws what kept their persons apart.
 
-    The lead gets the id that it gives; if it was the first of the person, the others get that of their own first
-    lead. Others stay together only where more than this lead speaks for it.
+    It binds once persons are resolved. Undone by a split, as a split is by a merge.
     """
-    with engine.begin() as connection:
-        living = living_person(connection, person_id)
-        query = select(*(person_leads.c[name] for name in LEAD_KEY)).where(person_leads.c.person_id == living)
-        names = reviews.lead_names(read(connection, query)).tolist()
-        lead = f"{campaign}/{lead_id}"
-        if lead not in names:
-            raise PermanentError(
-                f"person {person_id} has no lead {lead}: leadflow identity show lists its leads"
-            )
-        others = [name for name in names if name != lead]
-        if not others:
-            raise PermanentError(f"person {person_id} has no other lead: there is nothing to split")
-        reviews.declare_different(connection, lead, others, actor=actor, reason=reason)
-        return write_plan(connection, plan_persons(connection))
+    if one == other:
+        raise PermanentError(f"{one} is one lead already: name two")
+    persons_of = [_leads_of_person(connection, _person_of_lead(connection, lead)) for lead in (one, other)]
+    reviews.withdraw_different(connection, *persons_of, actor=actor, reason=reason)
+    reviews.declare(connection, "same", one, [other], actor=actor, reason=reason)
+
+
+def split_lead(connection: Connection, person_id: str, lead: str, *, actor: str, reason: str) -> None:
+    """Keeps that a lead (`campaign/lead_id`) is different from every other lead of its person.
+
+    Once persons are resolved it has the id that it gives; if it was the first of the person, the others get that of
+    their own first lead. Others stay together only where more than this lead speaks for it.
+    """
+    names = _leads_of_person(connection, living_person(connection, person_id))
+    if lead not in names:
+        raise PermanentError(f"person {person_id} has no lead {lead}: leadflow identity show lists its leads")
+    others = [name for name in names if name != lead]
+    if not others:
+        raise PermanentError(f"person {person_id} has no other lead: there is nothing to split")
+    reviews.declare(connection, "different", lead, others, actor=actor, reason=reason)
+
+
+def _person_of_lead(connection: Connection, lead: str) -> str:
+    campaign, lead_id = reviews.parse_lead_name(lead)
+    query = select(person_leads.c.person_id).where(
+        person_leads.c.campaign == campaign, person_leads.c.lead_id == lead_id
+    )
+    found = connection.scalar(query)
+    if found is None:
+        raise PermanentError(
+            f"no person has the lead {lead}: leadflow export person_leads lists them, "
+            "leadflow identity resolve finds new ones"
+        )
+    return str(found)
+
+
+def _leads_of_person(connection: Connection, person_id: str) -> list[str]:
+    query = select(*(person_leads.c[name] for name in LEAD_KEY)).where(person_leads.c.person_id == person_id)
+    return reviews.lead_names(read(connection, query)).tolist()
 
 
 # --- what is decided and known --------------------------------------------------------------------------------------

@@ -20,9 +20,11 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    and_,
     func,
     insert,
     literal,
+    or_,
     select,
     update,
 )
@@ -121,22 +123,21 @@ def decide(
     return dict(review)
 
 
-def declare_different(
-    connection: Connection, lead: str, others: Sequence[str], *, actor: str, reason: str
+def declare(
+    connection: Connection, decision: Decision, lead: str, others: Sequence[str], *, actor: str, reason: str
 ) -> None:
-    """Keeps that a lead is a different person than each of `others`, whether anyone had asked or not."""
-    answer = {
-        "kind": "person",
-        "match_probability": 0.0,
-        "evidence": [],
-        "state": "different",
-        "actor": actor,
-    }
+    """Keeps that a lead is the same person as each of `others`, or a different one, whether anyone had asked or not."""
+    answer = {"kind": "person", "evidence": [], "state": decision, "actor": actor}
     for other in others:
         pair = select(func.least(lead, other), func.greatest(lead, other))
         left, right = connection.execute(pair).one()
         statement = insert_or_update(match_reviews).values(
-            **answer, left_id=left, right_id=right, reason=reason, decided_at=func.now()
+            **answer,
+            left_id=left,
+            right_id=right,
+            match_probability=float(decision == "same"),
+            reason=reason,
+            decided_at=func.now(),
         )
         connection.execute(
             statement.on_conflict_do_update(
@@ -144,7 +145,23 @@ def declare_different(
                 set_={name: statement.excluded[name] for name in ("state", "actor", "reason", "decided_at")},
             )
         )
-    _log(connection, actor, {"decision": "different", "pairs": len(others)})
+    _log(connection, actor, {"decision": decision, "pairs": len(others)})
+
+
+def withdraw_different(
+    connection: Connection, some: Sequence[str], others: Sequence[str], *, actor: str, reason: str
+) -> None:
+    """Answers `same` wherever it was said that one of `some` and one of `others` are different."""
+    review = match_reviews.c
+    either_way = or_(
+        and_(review.left_id.in_(some), review.right_id.in_(others)),
+        and_(review.left_id.in_(others), review.right_id.in_(some)),
+    )
+    connection.execute(
+        update(match_reviews)
+        .where(review.kind == "person", review.state == "different", either_way)
+        .values(state="same", actor=actor, reason=reason, decided_at=func.now())
+    )
 
 
 def _log(connection: Connection, actor: str, detail: dict[str, Any]) -> None:

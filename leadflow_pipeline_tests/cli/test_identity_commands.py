@@ -44,11 +44,11 @@ def test_a_preview_shows_who_would_be_joined_and_changes_nothing(run: Run, leads
         ("spring", "a", None), ("autumn", "b", None),
     }  # fmt: skip
     assert {row["to_person"] for row in rows} == {id_given_by("autumn/b")}
-    assert all("email" in row["evidence"] or "address" in row["evidence"] for row in rows)
+    assert all(row["evidence"] == ["same address"] for row in rows)
     assert leads.persons() == []
     run("resolve")
     assert told(run("preview", "--json")) == []
-    assert "nobody would be joined" in run("preview").stdout
+    assert "no lead would change its person" in run("preview").stdout
 
 
 def test_from_resolving_to_splitting(run: Run, leads: Leads) -> None:
@@ -69,8 +69,35 @@ def test_from_resolving_to_splitting(run: Run, leads: Leads) -> None:
     split = run("split", person, "--lead", "spring/a", "--actor", "ida", "--reason", "another Anna")
     assert split.exit_code == 0, split.exception
     assert {"spring/a"} in leads.persons()
+    answered = told(run("reviews", "--decided", "--json"))
+    assert {(row["left_id"], row["right_id"], row["state"], row["actor"]) for row in answered} == {
+        ("autumn/b", "autumn/c", "same", "ida"),
+        ("autumn/b", "spring/a", "different", "ida"),
+        ("autumn/c", "spring/a", "different", "ida"),
+    }
     assert told(run("overlaps", "--json")) == []
     assert "no person is in two campaigns" in run("overlaps").stdout
+
+
+def test_a_decision_is_previewed_before_it_is_made(run: Run, leads: Leads) -> None:
+    run("resolve")
+    before, ((*_, state),) = leads.persons(), leads.reviews()
+    why = ("--actor", "ida", "--reason", "called her", "--preview", "--json")
+    person = id_given_by("autumn/b")
+    (review,) = told(run("reviews", "--kind", "person", "--json"))
+    for words in (("decide", str(review["review_id"]), "same"), ("merge", "spring/a", "autumn/c")):
+        (moved,) = told(run(*words, *why))
+        assert (moved["lead_id"], moved["from_person"], moved["to_person"]) == (
+            "c",
+            id_given_by("autumn/c"),
+            person,
+        )
+    (moved,) = told(run("split", person, "--lead", "spring/a", *why))
+    assert (moved["lead_id"], moved["to_person"]) == ("a", id_given_by("spring/a"))
+    assert (leads.persons(), leads.reviews()) == (before, [("autumn/b", "autumn/c", state)])
+    merged = run("merge", "spring/a", "autumn/c", "--actor", "ida", "--reason", "called her")
+    assert merged.exit_code == 0, merged.exception
+    assert {"autumn/b", "autumn/c", "spring/a"} in leads.persons()
 
 
 def test_campaigns_that_share_people_are_listed(run: Run, leads: Leads) -> None:

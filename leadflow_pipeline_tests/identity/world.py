@@ -12,18 +12,23 @@ from sqlalchemy import Engine, select, text
 
 from leadflow_pipeline.identity.persons import person_ids
 from leadflow_pipeline.identity.reviews import ask
+from leadflow_pipeline.store.facts import add_outcomes, add_suppression
 from leadflow_pipeline.store.frames import conform
+from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline.store.partitions import replace_partitions
 from leadflow_pipeline.store.schema import (
     account_leads,
     enriched_leads,
     harvested_leads,
     match_reviews,
+    outcomes,
     person_aliases,
     person_leads,
+    routed_leads,
 )
 
 FIRST_DAY = date(2026, 3, 2)
+NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
 
 FLAGS = (
     "email_is_role", "email_is_disposable", "email_is_free", "is_decision_maker", "recent_job_change",
@@ -69,6 +74,27 @@ class Leads:
              "city", "country", "linkedin_url")
         )  # fmt: skip
         return {**defaults, **texts, **fields}
+
+    def own(self, campaign: str, lead_id: str, *, owner: str, suppressed: str, outcome: str) -> None:
+        """What a lead has that must not get lost: an owner, how it ended, and an address not to be written to."""
+        row = {
+            "day": pd.Timestamp(FIRST_DAY).as_unit("us"), "lead_id": lead_id, "source": "list", "icp_fit": 0.5,
+            "score": 50.0, "intent_score": 0.0, "status": "QUALIFICATION_PENDING", "boosted_by_intent": False,
+            "reasoning": "", "owner": owner,
+        }  # fmt: skip
+        routed = conform(pd.DataFrame([row]), routed_leads, campaign=campaign, campaign_version=1)
+        replace_partitions(
+            self.engine, routed_leads, campaign, [FIRST_DAY], routed, campaign_version=1, run_id="a test"
+        )
+        ended = {
+            "campaign": campaign,
+            "lead_id": lead_id,
+            "outcome": outcome,
+            "occurred_at": NOW,
+            "origin": "a test",
+        }
+        add_outcomes(self.engine, conform(pd.DataFrame([ended]), outcomes))
+        add_suppression(self.engine, scope="address", subject=address_key(suppressed), reason="asked")
 
     def ask(self, one: str, other: str) -> None:
         """Puts a pair of campaign/lead into the queue."""
