@@ -34,6 +34,7 @@ LONGEST = ("test_daily_equals_backfill", "test_whole_chain", "test_demo_vendors"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the long campaigns whole")
+    parser.addoption("--data", type=Path, help="folder with public data sets that may not be shipped")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,6 +46,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def slow(request: pytest.FixtureRequest) -> bool:
     """Whether the long campaigns are to run whole."""
     return bool(request.config.getoption("--slow"))
+
+
+@pytest.fixture(scope="session")
+def data(request: pytest.FixtureRequest) -> Path:
+    """The folder with data that are not shipped; without it the test is skipped."""
+    folder = request.config.getoption("--data")
+    if folder is None:
+        pytest.skip("needs --data FOLDER")
+    return Path(folder)
 
 
 @pytest.fixture(scope="session")

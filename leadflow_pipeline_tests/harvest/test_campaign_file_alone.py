@@ -1,9 +1,10 @@
-"""Two real data sets load through their campaign files alone. They may not be shipped, so these rows are invented: the
-same columns, and the same traps.
+"""Two real data sets load through their campaign files alone. They may not be shipped, so most of these rows are
+invented: the same columns, and the same traps. The data themselves are read where `--data FOLDER` has them.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -129,3 +130,62 @@ def test_olist_wins_find_their_leads_and_none_comes_before_its_lead(engine: Engi
 @pytest.mark.parametrize("sample", ["xeducation", "olist"])
 def test_only_the_campaign_files_are_shipped(sample: str) -> None:
     assert [path.name for path in (samples.FOLDER / sample).iterdir()] == ["campaign.yaml"]
+
+
+# --- the data themselves ------------------------------------------------------------------------------------------
+
+
+def real(folder: Path, *columns: str) -> Path:
+    """The CSV file in a folder that has these columns, whatever its name."""
+    for path in sorted(folder.rglob("*.csv")):
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            if set(columns) <= set(next(csv.reader(stream), [])):
+                return path
+    pytest.skip(f"no file has {', '.join(columns)}")
+
+
+def test_the_real_leads_of_x_education_load(engine: Engine, data: Path) -> None:
+    path = real(data, "Prospect ID", "Lead Source", "Converted")
+    told = pd.read_csv(path, dtype="str", keep_default_na=False)
+    at = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    campaign = register(
+        engine, (samples.FOLDER / "xeducation/campaign.yaml").read_text("utf-8"), "x"
+    ).campaign
+    assert import_file(engine, campaign, path, source="leads", received_at=at).new == len(told)
+    leads = harvested(engine, campaign, at.date(), at.date())
+    assert len(leads) == len(told)
+    texts = leads.select_dtypes("str").drop(columns="custom")
+    assert not texts.apply(lambda column: column.str.lower().isin(["select", "unknown"]).any()).any()
+    assert leads["city"].notna().sum() == (~told["City"].str.lower().isin(["", "select"])).sum()
+    spellings = leads["lead_source"].dropna().drop_duplicates()
+    assert not spellings.str.lower().duplicated().any()
+    outcomes = read_outcomes(engine, campaign, before=END_OF_TIME)["outcome"].value_counts()
+    assert outcomes.to_dict() == {
+        "won": (told["Converted"] == "1").sum(),
+        "lost": (told["Converted"] == "0").sum(),
+    }
+
+
+def test_the_real_leads_and_deals_of_olist_load(engine: Engine, data: Path) -> None:
+    leads_file = real(data, "mql_id", "first_contact_date", "origin")
+    deals_file = real(data, "mql_id", "won_date")
+    contacts, deals = (
+        pd.read_csv(path, dtype="str", keep_default_na=False) for path in (leads_file, deals_file)
+    )
+    campaign = register(engine, (samples.FOLDER / "olist/campaign.yaml").read_text("utf-8"), "x").campaign
+    assert import_file(engine, campaign, leads_file, source="qualified-leads").new == len(contacts)
+    report = import_file(engine, campaign, deals_file, source="closed-deals")
+    first = contacts.set_index("mql_id")["first_contact_date"].reindex(deals["mql_id"])
+    is_known = (first <= deals["won_date"].to_numpy()).to_numpy()
+    assert report.new + report.quarantined == len(deals)
+    assert report.quarantined <= (~is_known).sum()
+    days = [date.fromisoformat(text) for text in contacts["first_contact_date"].agg(["min", "max"])]
+    leads = harvested(engine, campaign, *days)
+    assert len(leads) == contacts["mql_id"].nunique()
+    assert (leads["origin"] == "unknown").sum() == (contacts["origin"] == "unknown").sum()
+    assert leads["origin"].isna().sum() == (contacts["origin"] == "").sum()
+    told = read_outcomes(engine, campaign, before=END_OF_TIME).merge(
+        leads[["lead_id", "day"]], on="lead_id", suffixes=("", "_of_lead")
+    )
+    assert len(told) == report.new
+    assert (told["day"] >= told["day_of_lead"]).all()
