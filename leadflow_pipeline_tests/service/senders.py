@@ -30,6 +30,31 @@ sources:
     mapping: {email: contact.email, full_name: contact.name, company: company.name, custom.plan: plan}
 """
 
+BUSY = (
+    CAMPAIGN.partition("sources:\n")[0].replace("campaign: fair", "campaign: busy")
+    + """\
+sources:
+  - name: form
+    kind: webhook
+    secrets_from: [LEADFLOW_FAIR_HOOK]
+    mapping: {source_key: id, email: contact.email}
+    day: {column: at}
+  - name: crm
+    kind: webhook
+    secrets_from: [LEADFLOW_FAIR_HOOK]
+    contents: outcomes
+    mapping: {lead_id: id, email: contact.email, outcome: what, value: amount}
+    day: {column: at}
+  - name: visits
+    kind: webhook
+    secrets_from: [LEADFLOW_FAIR_HOOK]
+    contents: events
+    mapping: {lead_id: id, email: contact.email, behaviour: what, event_id: event}
+    day: {column: at}
+"""
+)
+"""What is sent here is read as leads with days, outcomes and events."""
+
 IDA = {"contact": {"email": "ida@leads.example", "name": "Ida Example"}, "company": {"name": "Example Ltd"}}
 
 

@@ -25,12 +25,14 @@ from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline.store.partitions import replace_partitions
 from leadflow_pipeline.store.schema import (
     DERIVED_TABLES,
+    engagement_events,
     outcomes,
     source_records,
     suppressions,
     webhook_deliveries,
 )
 from leadflow_pipeline_tests.service.senders import (
+    BUSY,
     CAMPAIGN,
     IDA,
     OLD_SECRET,
@@ -148,6 +150,17 @@ def one_name_in_many_ways(parts: int) -> dict[str, Any]:
         first: one_name_in_many_ways(parts - first) if first < parts else 1 for first in range(1, parts + 1)
     }
     return {".".join("a" * first): value for first, value in rest.items()}
+
+
+def test_an_id_that_no_index_holds_is_quarantined(sender: Sender, engine: Engine) -> None:
+    register(engine, BUSY, "busy.yaml")
+    long, at = Random(1).randbytes(4_000).hex(), "2026-03-01T10:00:00Z"
+    told = [{"id": "1", "what": "click", "event": event, "at": at} for event in ("7", long)]
+    told.append({"id": long, "what": "click", "at": at})
+    assert sender.send(told, path="/webhooks/lead/busy/visits").status_code == 202
+    told = [{"id": lead_id, "what": "won", "at": at} for lead_id in ("1", long)]
+    assert sender.send(told, path="/webhooks/lead/busy/crm").status_code == 202
+    assert [count(engine, table) for table in (engagement_events, outcomes, source_records)] == [1, 1, 3]
 
 
 @pytest.mark.parametrize(
