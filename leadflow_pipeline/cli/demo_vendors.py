@@ -149,7 +149,7 @@ def bill(before: list[int], after: list[int]) -> str:
     now = sum(after) - sum(before)
     again = sum(after) - len(after)
     charges = f"{now:,} answers" if now else "nothing: every answer was known"
-    return f"The stand-ins charged for {charges}. Of all {sum(after):,} so far, {again or 'none'} were paid for twice."
+    return f"The stand-ins charged for {charges}.\nOf {sum(after):,} so far, {again or 'none'} were paid for twice."
 
 
 # --- the steps ---------------------------------------------------------------------------------------------------
