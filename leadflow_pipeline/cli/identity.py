@@ -277,7 +277,7 @@ def _worded(name: str, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M} UTC"
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    return " · ".join(value) if isinstance(value, list) else str(value)
 
 
 def _counted(count: int, noun: str) -> str:

@@ -4,10 +4,10 @@ What belongs here: which leads must be looked at again, and putting down what wa
 not: comparing (`matching`), joining (`persons`), what a campaign does with it (`delivery`).
 
 A lead is looked at when the partition that holds its latest row is another than the one it was read from, or when an
-answer of the queue does not hold yet. Only such leads are compared with the others; whoever proves to be one with
-them is looked at too, whole persons at a time. So the result is that of comparing everybody anew (`rebuild`), where
-leads come to be known in the order in which they came to be; a lead that arrives out of turn may count differently
-for what very many share.
+answer of the queue does not hold yet. Leads that are new, and came to be after all that are known, are compared with
+the others; whoever proves to be one with them is looked at too, whole persons at a time. Once anything known was
+corrected or erased, or a lead arrives out of turn, everybody is compared anew: who shares a crowded key with whom
+depends on how many came before (`blocking`). So the result is always that of comparing everybody anew (`rebuild`).
 
 Joining two persons changes nothing of their leads: owner, consent and history stay with each lead, and the doors ask
 them of all leads of a person. Nothing here decides anything about a lead.
@@ -57,6 +57,11 @@ KEPT: Final = [*LEAD_KEY, "first_received_at", "read_at", "address_key"]
 """What is kept of a lead besides its person."""
 
 
+MERGE: Final = "identity.merge"
+REBUILD: Final = "identity.rebuild"
+"""Actions of the activity log."""
+
+
 @dataclass(frozen=True)
 class PersonReport:
     """What resolving came to, in counts."""
@@ -83,6 +88,8 @@ class PersonPlan:
     changes: PersonChanges
     doubts: pd.DataFrame
     """Pairs for the queue, by name."""
+    is_rebuild: bool
+    """Whether everybody was compared anew."""
 
 
 def resolve_persons(engine: Engine, *, rebuild: bool = False) -> PersonReport:
@@ -99,9 +106,11 @@ def plan_persons(connection: Connection, *, rebuild: bool = False) -> PersonPlan
     """What resolving would change now; others that resolve wait until this transaction ends."""
     connection.execute(select(func.pg_advisory_xact_lock(lock_number("persons"))))
     without_nested_loops(connection)
+    rebuild = rebuild or _erased_since_rebuild(connection)
     if not rebuild and not connection.scalar(select(exists(due_leads()))) and not _unheeded(connection):
         return _nothing_due(connection)
     leads = read(connection, present_leads()).sort_values(ORDER, ignore_index=True)
+    rebuild = rebuild or not _came_in_turn(leads)
     decisions = _positions_of(leads, reviews.read_decisions(connection, "person"))
     aliases = _aliases(connection, leads)
     affected = leads["is_due"].astype("bool") | rebuild
@@ -124,7 +133,7 @@ def plan_persons(connection: Connection, *, rebuild: bool = False) -> PersonPlan
         if wider.equals(affected):
             break
         affected = wider
-    return _planned(leads, affected, sure, pairs[~is_sure], decisions)
+    return _planned(leads, affected, sure, pairs[~is_sure], decisions, is_rebuild=rebuild)
 
 
 def write_plan(connection: Connection, plan: PersonPlan) -> PersonReport:
@@ -140,8 +149,9 @@ def write_plan(connection: Connection, plan: PersonPlan) -> PersonReport:
         merged=len(changed.endings),
         asked=reviews.ask(connection, "person", plan.doubts),
     )
-    if report.merged:
-        note = {"actor": "identity", "action": "identity.merge", "detail": report.to_dict()}
+    notes = {MERGE: report.merged > 0, REBUILD: plan.is_rebuild}
+    for action in (action for action, is_true in notes.items() if is_true):
+        note = {"actor": "identity", "action": action, "detail": report.to_dict()}
         connection.execute(insert(activity_log).values(note))
     return report
 
@@ -208,6 +218,21 @@ def _leads_of_person(connection: Connection, person_id: str) -> list[str]:
 
 
 # --- what is decided and known --------------------------------------------------------------------------------------
+
+
+def _came_in_turn(leads: pd.DataFrame) -> bool:
+    """Whether the leads to look at are all new, and the last in the order of leads."""
+    is_due = leads["is_due"].to_numpy(dtype=bool)
+    is_new = bool(leads.loc[is_due, "person_id"].isna().all())
+    return is_new and bool(is_due[len(is_due) - int(is_due.sum()) :].all())
+
+
+def _erased_since_rebuild(connection: Connection) -> bool:
+    """Whether anybody was erased since everybody was compared; who is left may share less with others."""
+    entry = activity_log.c
+    last = select(func.max(entry.activity_id)).where(entry.action == REBUILD).scalar_subquery()
+    erased = exists().where(entry.action == "erase", entry.activity_id > func.coalesce(last, 0))
+    return bool(connection.scalar(select(and_(erased, select(person_leads.c.lead_id).exists()))))
 
 
 def _aliases(connection: Connection, leads: pd.DataFrame) -> pd.DataFrame:
@@ -281,6 +306,8 @@ def _planned(
     sure: pd.DataFrame,
     doubtful: pd.DataFrame,
     decisions: pd.DataFrame,
+    *,
+    is_rebuild: bool,
 ) -> PersonPlan:
     """Resolves the affected leads by themselves: whoever is one with any of them is among them."""
     chosen = leads[affected].reset_index()
@@ -302,6 +329,7 @@ def _planned(
         leads=chosen.assign(address_key=address_keys(chosen["email"]))[KEPT],
         leads_known=len(leads),
         changes=changes(chosen, resolved),
+        is_rebuild=is_rebuild,
         doubts=pd.DataFrame(
             {
                 "left_id": names[open_pairs["left"]].to_numpy(),
@@ -323,4 +351,5 @@ def _nothing_due(connection: Connection) -> PersonPlan:
             endings=pd.DataFrame(columns=["person_id", "alias_of"], dtype="str"),
         ),
         doubts=pd.DataFrame(columns=["left_id", "right_id", "match_probability", "evidence"], dtype="str"),
+        is_rebuild=False,
     )

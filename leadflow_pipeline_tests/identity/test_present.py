@@ -193,7 +193,7 @@ def digest(leads: Leads) -> pd.DataFrame:
     return members.drop(columns="read_at").assign(evidence=members["evidence"].map(str))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [5, 20])
 def test_day_by_day_equals_all_at_once(leads: Leads, seed: int) -> None:
     """Whatever arrives, is corrected, computed again, decided and erased meanwhile."""
     draw = random.Random(seed)

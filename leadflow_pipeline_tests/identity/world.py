@@ -41,11 +41,13 @@ class Leads:
     """Writes partitions of leads, and reads what became of them."""
 
     engine: Engine
-    known: set[tuple[str, str]] = field(default_factory=set)
+    born: dict[tuple[str, str], date] = field(default_factory=dict)
 
     def arrive(self, campaign: str, leads: Mapping[str, Mapping[str, Any]], day: int = 0) -> None:
         """The leads of one day of a campaign: id -> fields. The partition is replaced."""
         when = FIRST_DAY + timedelta(days=day)
+        for lead_id in leads:
+            self.born.setdefault((campaign, lead_id), when)
         rows = [
             self._row(campaign, lead_id, fields, when, place)
             for place, (lead_id, fields) in enumerate(leads.items())
@@ -57,7 +59,6 @@ class Leads:
             replace_partitions(
                 self.engine, table, campaign, [when], conformed, campaign_version=1, run_id="a test"
             )
-        self.known |= {(campaign, lead_id) for lead_id in leads}
 
     def _row(
         self, campaign: str, lead_id: str, fields: Mapping[str, Any], when: date, place: int
@@ -65,7 +66,7 @@ class Leads:
         received_at = datetime.combine(when, time(8), UTC) + timedelta(seconds=place)
         defaults = {
             "day": pd.Timestamp(when).as_unit("us"), "lead_id": lead_id, "record_count": 1, "source": "list",
-            "is_new": (campaign, lead_id) not in self.known, "received_at": received_at, "custom": "{}",
+            "is_new": self.born[campaign, lead_id] == when, "received_at": received_at, "custom": "{}",
             "email_status": "valid", "phone_status": "missing", "enrichment_status": "none", "provenance": "{}",
             "social_urls": "{}", **dict.fromkeys(FLAGS, False),
         }  # fmt: skip
