@@ -5,7 +5,9 @@
 FOLDER may hold sets with known truth, as FEBRL (`rec_id`, ...) and splink (`unique_id`, `cluster`, ...) publish them,
 anywhere below it; each is loaded by its columns. Beside them invented leads, matched all at once, and some thousands of
 new ones into those known. Prints a table: pairwise precision, recall and F1 of the clusters, seconds of the wall clock
-and of the processor, and peak memory. Each row is a process of its own; reading the file is not timed, normalising is.
+and of the processor, and peak memory. Each row is a process of its own. What is timed is the matching itself: from raw
+columns in memory to clusters, and for the new ones from those known and normalised to their pairs. Files and the
+database are not; `--database` times that too, from the lead tables of PostgreSQL to persons in it, and back.
 """
 
 from __future__ import annotations
@@ -18,15 +20,25 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import Engine, select
 
+from leadflow_pipeline.campaign import register
 from leadflow_pipeline.identity.clusters import components
 from leadflow_pipeline.identity.matching import match_pairs
 from leadflow_pipeline.identity.people import match_fields
+from leadflow_pipeline.identity.present import resolve_persons
 from leadflow_pipeline.identity.rules import IdentityRules
+from leadflow_pipeline.store.copy import read
+from leadflow_pipeline.store.frames import conform
+from leadflow_pipeline.store.partitions import replace_partitions
+from leadflow_pipeline.store.schema import enriched_leads, harvested_leads, person_leads
+from leadflow_pipeline_tests.benchmarks.fresh_home import fresh_home
+from leadflow_pipeline_tests.benchmarks.generated_leads import CAMPAIGN, campaign_text
 from leadflow_pipeline_tests.benchmarks.invented_people import invented_people
 
 COLUMNS = {
@@ -36,6 +48,8 @@ COLUMNS = {
 """Column of a published set -> column of `match_fields`; others have its names already."""
 
 NEW = 10_000
+DAY = date(2026, 3, 2)
+SIGNALS = ("is_decision_maker", "recent_job_change", "company_funded_recently", "company_hiring")
 
 Leads = tuple[pd.DataFrame, pd.Series]
 
@@ -129,6 +143,49 @@ def match_new(name: str, load: Callable[[], Leads]) -> Measured:
     return _measured(name, len(leads), scores, started, started_processor, ended)
 
 
+def match_in_database(count: int) -> list[Measured]:
+    """Persons in PostgreSQL: of all leads, then with some thousands of new ones; everything is timed."""
+    leads, truth = invented_people(count + NEW)
+    measured = []
+    with fresh_home() as engine:
+        register(engine, campaign_text(), "benchmark.yaml")
+        for name, start, end in (
+            ("all, in PostgreSQL", 0, count),
+            (f"{NEW:,} more, there", count, count + NEW),
+        ):
+            _tell(engine, leads.iloc[start:end], DAY + timedelta(days=start > 0))
+            started, started_processor = time.perf_counter(), time.process_time()
+            resolve_persons(engine)
+            ended = time.perf_counter(), time.process_time()
+            with engine.connect() as connection:
+                known = read(connection, select(person_leads.c.lead_id, person_leads.c.person_id))
+            found = known.set_index("lead_id")["person_id"].reindex(_lead_ids(leads.iloc[:end]))
+            scores = quality(truth.iloc[:end], found.to_numpy())
+            measured.append(_measured(name, end, scores, started, started_processor, ended))
+    return measured
+
+
+def _tell(engine: Engine, leads: pd.DataFrame, day: date) -> None:
+    """A day of leads, as harvest and enrichment leave them."""
+    received_at = pd.Timestamp(day, tz="UTC") + pd.to_timedelta(leads.index, unit="ms")
+    hosts = leads["website"].str.extract(r"www\.([^/]+)", expand=False)
+    rows = leads.assign(
+        **dict.fromkeys(("email_is_role", "email_is_disposable", "email_is_free", *SIGNALS), False),
+        day=pd.Timestamp(day).as_unit("us"), lead_id=_lead_ids(leads), record_count=1, source="list", is_new=True,
+        received_at=received_at, custom="{}", email_status="valid", phone_status="valid", enrichment_status="none",
+        provenance="{}", social_urls="{}", company_domain=hosts,
+    )  # fmt: skip
+    for table in (harvested_leads, enriched_leads):
+        own = conform(
+            rows[[name for name in rows if name in table.c]], table, campaign=CAMPAIGN, campaign_version=1
+        )
+        replace_partitions(engine, table, CAMPAIGN, [day], own, campaign_version=1, run_id="benchmark")
+
+
+def _lead_ids(leads: pd.DataFrame) -> pd.Series:
+    return leads.index.astype("str").str.zfill(32)
+
+
 def _measured(
     name: str,
     records: int,
@@ -151,6 +208,9 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path, nargs="?", help="sets with known truth, anywhere below it")
     parser.add_argument("--leads", type=int, default=1_000_000)
+    parser.add_argument(
+        "--database", action="store_true", help="in PostgreSQL too, reading and writing timed"
+    )
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     arguments = parser.parse_args()
     works: list[tuple[Callable[..., Measured], str, Callable[[], Leads]]] = []
@@ -167,6 +227,10 @@ def main() -> None:
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             row = pool.apply(work, (name, load))
         measured.append(row)
+    if arguments.database and arguments.leads:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            measured += pool.apply(match_in_database, (arguments.leads,))
+    for row in measured:
         lines.append(
             f"{row.name:<24}{row.records:>10,}{row.precision:>11.4f}{row.recall:>9.4f}{row.f1:>9.4f}"
             f"{row.seconds:>9.2f}{row.processor_seconds:>11.2f}{row.peak_mebibytes:>7,}"

@@ -13,7 +13,10 @@ from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.identity.people import match_fields
 from leadflow_pipeline.identity.present_assets import PRESENT_ASSETS
 from leadflow_pipeline.identity.splink_adapter import MISSING_EXTRA, splink_opinion, splink_pairs
+from leadflow_pipeline_tests.benchmarks.invented_people import invented_people
 from leadflow_pipeline_tests.identity.world import Leads, anna
+
+ROWS = "dagster/row_count"
 
 
 def metadata(*assets: dg.AssetsDefinition) -> dict[str, dict[str, object]]:
@@ -32,13 +35,13 @@ def test_both_are_made_of_all_campaigns_and_tell_counts(leads: Leads) -> None:
     leads.arrive("spring", {"a": anna()})
     leads.arrive("autumn", {"b": anna()})
     told = metadata(*PRESENT_ASSETS)
-    assert (told["persons"]["leads"], told["persons"]["persons"], told["accounts"]["accounts"]) == (2, 1, 1)
+    assert (told["persons"]["leads"], told["persons"][ROWS], told["accounts"][ROWS]) == (2, 1, 1)
     assert leads.persons() == leads.accounts() == [{"autumn/b", "spring/a"}]
 
 
 def test_nothing_at_all_is_well_formed(leads: Leads) -> None:
     told = metadata(*PRESENT_ASSETS)
-    assert (told["persons"]["persons"], told["accounts"]["accounts"]) == (0, 0)
+    assert (told["persons"][ROWS], told["accounts"][ROWS]) == (0, 0)
 
 
 def test_without_splink_the_second_opinion_says_how_to_get_it(
@@ -55,3 +58,19 @@ def test_of_few_leads_splink_is_not_asked(leads: Leads) -> None:
     leads.arrive("spring", {"a": anna()})
     told = metadata(splink_opinion)["splink_opinion"]
     assert (told["leads"], told["asked"]) == (1, 0)
+
+
+def test_what_only_splink_finds_waits_in_the_queue_and_joins_nobody(leads: Leads) -> None:
+    pytest.importorskip("splink")
+    people, _ = invented_people(700)
+    rows = people.astype(object).where(people.notna(), None).to_dict("records")
+    leads.arrive("spring", {f"{number:04}": row for number, row in enumerate(rows)})
+    metadata(*PRESENT_ASSETS)
+    before, waiting = leads.persons(), len(leads.reviews())
+    told = metadata(splink_opinion)["splink_opinion"]
+    assert told["leads"] == 700
+    assert told["both"] > 50, "most of what one finds the other finds too"
+    assert len(leads.reviews()) == waiting + told["asked"]
+    metadata(*PRESENT_ASSETS)
+    assert leads.persons() == before
+    assert metadata(splink_opinion)["splink_opinion"]["asked"] == 0, "nothing is asked twice"
