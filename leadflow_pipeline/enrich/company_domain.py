@@ -9,6 +9,9 @@ on a social network or in a shop of apps says nothing of the company's own domai
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import idna
 import pandas as pd
 import pyarrow as pa
@@ -27,20 +30,31 @@ SHARED_SITES: tuple[str, ...] = (
 addresses."""
 
 
-def company_domains(websites: pd.Series, email_domains: pd.Series, is_personal: pd.Series) -> pd.Series:
+def company_domains(
+    websites: pd.Series, email_domains: pd.Series, is_personal: pd.Series, shared_domains: Sequence[str] = ()
+) -> pd.Series:
     """The registrable domain of the website, else of a business address, in IDNA ASCII; else missing.
 
     `websites` as `tidy_websites` writes them, `email_domains` as `judge_emails` does. `is_personal` (boolean) marks
     addresses whose domain is no company's: free and disposable mailboxes. All three have the index of the result.
+    `shared_domains` are the campaign's own: below them companies have names as below a public suffix.
     """
     hosts = websites.astype("str").str.replace(r"[/:].*$", "", regex=True)
     shared = pa.array(SHARED_SITES, pa.large_string())
-    of_site = for_each_distinct(hosts, registrable_domains)
+    of_site = _owned(hosts, shared_domains)
     of_site = of_site.mask(is_listed(of_site, shared) | is_listed(hosts, shared))
     business = email_domains.astype("str").mask(
         is_personal.astype("boolean").fillna(False).to_numpy(dtype=bool)
     )
-    return of_site.fillna(for_each_distinct(business, registrable_domains))
+    return of_site.fillna(_owned(business, shared_domains))
+
+
+def _owned(hosts: pd.Series, shared_domains: Sequence[str]) -> pd.Series:
+    owned = for_each_distinct(hosts, registrable_domains)
+    for shared in shared_domains:
+        below = hosts.str.extract(rf"(?i)(?:^|\.)([^.]+\.{re.escape(shared)})$", expand=False).str.lower()
+        owned = owned.mask(owned == shared, below)
+    return owned
 
 
 def registrable_domains(hosts: pd.Series) -> pd.Series:

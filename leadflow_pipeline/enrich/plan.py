@@ -52,7 +52,7 @@ def plan_enriched(harvested: pd.DataFrame, rules: EnrichRules, facts: Facts | No
     titles, known = _titles(known)
     emails, of_mail = _emails(harvested["day"], values, rules, facts)
     places = _places(values)
-    companies = _companies(values, emails)
+    companies = _companies(values, emails, rules)
     registrations = registered_on(companies["company_domain"], harvested["day"], facts.domains, rules)
     enriched = pd.concat(
         [
@@ -92,12 +92,12 @@ def _places(values: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"country": countries, "region": regions, "time_zone": zones})
 
 
-def _companies(values: pd.DataFrame, emails: pd.DataFrame) -> pd.DataFrame:
+def _companies(values: pd.DataFrame, emails: pd.DataFrame, rules: EnrichRules) -> pd.DataFrame:
     websites = tidy_websites(values["website"])
     is_personal = emails["email_is_free"] | emails["email_is_disposable"]
     return tidy_companies(values["company"]).assign(
         website=websites,
-        company_domain=company_domains(websites, emails["email_domain"], is_personal),
+        company_domain=company_domains(websites, emails["email_domain"], is_personal, rules.shared_domains),
         industry=for_each_distinct(
             values["industry"], lambda texts: _blank_to_missing(texts.str.strip().str.lower())
         ),

@@ -71,7 +71,8 @@ FIELDS_OF_KIND: dict[str, tuple[str, ...]] = {
     "mail_servers": (),
     "domain_registration": (),
 }  # fmt: skip
-"""What each kind of provider can give. The last two look at domains and fill columns of their own."""
+"""What each kind of provider can give. The last two look at domains, by DNS and by RDAP or WHOIS, and fill columns of
+their own."""
 
 UNASKED_FIELDS: dict[str, tuple[str, ...]] = {"firmographics": ("industry", "company_founded_year")}
 """What is taken where the campaign names no fields, if not all: people work elsewhere than at the headquarters."""
@@ -89,6 +90,7 @@ SecretName = Annotated[
     str, Field(pattern=r"^LEADFLOW_[A-Z0-9_]+$", description="environment variable that holds the key")
 ]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+\S*$")]
+ServerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+(:[0-9]{1,5})?$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 CustomName = Annotated[str, Field(pattern=r"^custom\.[a-z][a-z0-9_]*$")]
 
@@ -130,6 +132,11 @@ class ProviderRules(_Asked):
 
     kind: Literal["clearbit", "apollo", "dropcontact", "firmographics", "mail_servers", "domain_registration"]
     base_url: Url | None = Field(None, description="the vendor's own where it is not given")
+    whois_server: ServerName | None = Field(
+        "whois.iana.org",
+        description="for domain_registration: says which server to ask by WHOIS where RDAP knows nothing of a domain; "
+        "null to ask nobody",
+    )
     fields: tuple[str, ...] | None = Field(
         None, min_length=1, description="what it is asked for and believed in; all it can give if left out"
     )
@@ -156,6 +163,8 @@ class ProviderRules(_Asked):
         if unable:
             can = f"it gives {', '.join(able)}" if able else "it fills columns of its own: remove `fields`"
             raise ValueError(f"{self.kind} does not give {', '.join(unable)}; {can}")
+        if "whois_server" in self.model_fields_set and self.kind != "domain_registration":
+            raise ValueError(f"{self.kind} asks no registry: remove `whois_server`")
         if self.key_from is None and self.kind in ASKED_KINDS:
             raise ValueError(f"{self.kind} needs key_from, the environment variable that holds its key")
         return self
@@ -267,6 +276,10 @@ class Recipe(BaseModel):
     steps: tuple[Step, ...] = Field(min_length=1)
 
 
+Domain = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
+"""In lower case and IDNA ASCII, without a dot at its end."""
+
+
 class EnrichRules(BaseModel):
     """How leads of this campaign are enriched."""
 
@@ -281,6 +294,9 @@ class EnrichRules(BaseModel):
     free_mail_is_risky: bool = False
     allow_test_domains: bool = Field(
         False, description="accept reserved domains such as example.org and *.example: for demos and tests"
+    )
+    shared_domains: tuple[Domain, ...] = Field(
+        (), description="under which many have addresses (a university, a provider): no company's own"
     )
     providers: tuple[Provider, ...] = Field((), description="the waterfall: asked in this order")
     fields: dict[str, tuple[str, ...]] = Field(

@@ -73,3 +73,14 @@ def test_the_website_goes_before_the_address(website, email_domain, is_personal,
     )
     assert found.index.tolist() == [7]
     assert (None if pd.isna(found[7]) else found[7]) == domain
+
+
+def test_below_a_shared_domain_companies_have_names_of_their_own():
+    hosts = pd.Series(
+        ["campus.edu", "spin-off.campus.edu", "www.Spin-off.campus.edu", "acme.com"], dtype="str"
+    )
+    nobody = pd.Series(None, index=hosts.index, dtype="str")
+    is_personal = pd.Series(False, index=hosts.index)
+    for websites, addresses in ((hosts, nobody), (nobody, hosts)):
+        found = company_domains(websites, addresses, is_personal, ("campus.edu",))
+        assert found.fillna("-").tolist() == ["-", "spin-off.campus.edu", "spin-off.campus.edu", "acme.com"]
