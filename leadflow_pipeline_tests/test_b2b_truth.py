@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 
 from leadflow_pipeline import samples
 from leadflow_pipeline.campaign import load
-from leadflow_pipeline.cli.demo import Changes, add_campaigns, import_b2b, last_record_day
+from leadflow_pipeline.cli.demo import add_campaigns, import_b2b
+from leadflow_pipeline.cli.demo_steps import Changes, last_record_day
 from leadflow_pipeline.cli.runs import QUIET
 from leadflow_pipeline.definitions import STAGE_ASSETS, build_defs
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRange, days_between

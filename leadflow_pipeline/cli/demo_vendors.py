@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, Text, cast, func, select, text
 
 from leadflow_pipeline import samples
-from leadflow_pipeline.cli.demo import Changes, compute, last_record_day, show_campaign, step
+from leadflow_pipeline.cli.demo_steps import Changes, compute, last_record_day, show_campaign, step
 from leadflow_pipeline.cli.output import console, table_of
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.partitions import last_complete_day

@@ -34,6 +34,11 @@ def fail(message: str, exit_code: int = 1) -> NoReturn:
     raise SystemExit(exit_code)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 day`, `1,200 days`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def print_json(value: Any) -> None:
     """Prints a value for scripts; days and paths become text."""
     typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))

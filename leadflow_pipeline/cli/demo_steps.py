@@ -1,0 +1,148 @@
+"""What both demos are made of: computing a campaign's due days, and showing what came of them.
+
+What belongs here: steps and tables that `demo` and `demo_vendors` share. What does not: their own data and order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from sqlalchemy import Engine, func, select
+
+from leadflow_pipeline.cli.output import console, counted, error_console, table_of
+from leadflow_pipeline.errors import LeadflowError
+from leadflow_pipeline.store.schema import nurtured_leads, source_records
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+NEXT_EMAILS = 5
+SHARES = ("share", "conversion")
+
+
+@dataclass
+class Changes:
+    """What this run of the demo has added to the database and the world."""
+
+    records: int = 0
+    events: int = 0
+    days: int = 0
+    messages: int = 0
+
+    def sentence(self) -> str:
+        """For the end of the demo."""
+        if self == Changes():
+            return "Nothing changed: every record was known, every day computed, and no email was due."
+        return (
+            f"Added {counted(self.records, 'record')} and {counted(self.events, 'event')}, "
+            f"computed {counted(self.days, 'day')}, sent {counted(self.messages, 'email')}."
+        )
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """Says what is being done while it is done, and how long it took."""
+    started = datetime.now(UTC)
+    with error_console.status(what):
+        yield
+    error_console.print(
+        f"[green]done[/]  {what}  [dim]{(datetime.now(UTC) - started).total_seconds():.1f} s[/]"
+    )
+
+
+def last_record_day(engine: Engine, campaign: str) -> date | None:
+    """The day of a campaign's latest record."""
+    query = select(func.max(source_records.c.day)).where(source_records.c.campaign == campaign)
+    with engine.connect() as connection:
+        day: date | None = connection.scalar(query)
+    return day
+
+
+def compute(
+    instance: dg.DagsterInstance, engine: Engine, campaign: str, last: date | None, changes: Changes
+) -> None:
+    """Computes every due day of a campaign, up to `last` or yesterday, and draws its report."""
+    from leadflow_pipeline.cli.runs import choose_days, run_days
+
+    due = choose_days(engine, campaign, None, last)
+    if due is None:
+        error_console.print(
+            f"[green]done[/]  {campaign}: every day up to {last or 'yesterday'} was computed before"
+        )
+        return
+    with step(
+        f"{campaign}: harvest, enrich, score, qualify, route, nurture for {counted(len(due.days), 'day')}"
+    ):
+        report = run_days(instance, engine, due)
+    if not report.is_success:
+        raise LeadflowError(f"run {report.run_id} of {campaign} failed: {'; '.join(report.failures)}")
+    changes.days += len(due.days)
+    with step(f"{campaign}: drawing its report"):
+        draw_report(instance, campaign)
+
+
+def draw_report(instance: dg.DagsterInstance, campaign: str) -> None:
+    """Materializes the campaign's report, so that the UI shows it."""
+    import dagster as dg
+
+    from leadflow_pipeline.cli.runs import QUIET
+    from leadflow_pipeline.definitions import defs
+    from leadflow_pipeline.insight.assets import campaign_report
+
+    dg.materialize(
+        [campaign_report],
+        instance=instance,
+        resources=defs.resources,
+        partition_key=campaign,
+        run_config=QUIET,
+    )
+
+
+def show_campaign(engine: Engine, campaign: str) -> None:
+    """Prints a campaign's tables: the funnel, tiers and deciles against what became of the leads, and next emails."""
+    from leadflow_pipeline.insight.assets import make_report
+
+    report = make_report(engine, campaign)
+    console.print(f"\n[bold]{report.title}[/]")
+    for title, frame in report.tables.items():
+        console.print(table_of(title, readable(frame)))
+    console.print(table_of("Next emails", next_emails(engine, campaign)))
+
+
+def readable(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows with shares in percent, their columns named in words."""
+    percent = {name: frame[name].map("{:.1%}".format) for name in SHARES if name in frame.columns}
+    shown = frame.assign(**percent).rename(columns=lambda name: name.replace("_", " "))
+    rows: list[dict[str, Any]] = shown.to_dict("records")  # type: ignore[assignment]
+    return rows
+
+
+def next_emails(engine: Engine, campaign: str) -> Sequence[dict[str, Any]]:
+    """The next moments at which emails fall due, with their sequence, step and number."""
+    latest = (
+        select(nurtured_leads)
+        .where(nurtured_leads.c.campaign == campaign)
+        .distinct(nurtured_leads.c.lead_id)
+        .order_by(nurtured_leads.c.lead_id, nurtured_leads.c.day.desc())
+        .subquery()
+    )
+    query = (
+        select(
+            func.to_char(latest.c.next_touch_at, "YYYY-MM-DD HH24:MI").label("due (UTC)"),
+            latest.c.sequence,
+            (latest.c.steps_planned + 1).label("email"),
+            latest.c.steps_total.label("of"),
+            func.count().label("leads"),
+        )
+        .where(latest.c.next_touch_at.is_not(None))
+        .group_by(latest.c.next_touch_at, latest.c.sequence, latest.c.steps_planned, latest.c.steps_total)
+        .order_by(latest.c.next_touch_at, latest.c.sequence, latest.c.steps_planned)
+        .limit(NEXT_EMAILS)
+    )
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
