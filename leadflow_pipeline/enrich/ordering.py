@@ -46,6 +46,7 @@ from leadflow_pipeline.store.schema import harvested_leads, lead_aliases, suppre
 from leadflow_pipeline.vendors import domains
 from leadflow_pipeline.vendors.lookups import Budget, Question, carry_out, order
 from leadflow_pipeline.vendors.session import VendorSession, utc_now
+from leadflow_pipeline.vendors.whois import Whois
 
 MOST_AT_ONCE = 1_000
 """Questions to one provider in one round."""
@@ -95,7 +96,7 @@ def order_and_ask(
     today = now().astimezone(UTC).date()
     recent = recent_leads(engine, campaign, leads, today, rules)
     of_domains = [
-        _look_up_domains(engine, provider, recent, rules, now, resolver)
+        _look_up_domains(engine, provider, recent, rules, now, wait, resolver)
         for provider in rules.providers
         if isinstance(provider, ProviderRules) and provider.kind in DOMAIN_KINDS
     ]
@@ -278,6 +279,7 @@ def _look_up_domains(
     leads: pd.DataFrame,
     rules: EnrichRules,
     now: Callable[[], datetime],
+    wait: Callable[[float], None],
     resolver: dns.resolver.Resolver | None,
 ) -> ProviderReport:
     """Asks the network about the domains of the leads, as far as they are not known."""
@@ -288,9 +290,13 @@ def _look_up_domains(
             done = domains.look_up_domains(engine, "mx", _distinct(enriched["email_domain"]), source, now)
         else:
             base_url = provider.base_url or domains.RDAP_URL
-            session = VendorSession(engine, domains.RDAP_VENDOR, base_url, rate=domains.RDAP_RATE)
+            session = VendorSession(
+                engine, domains.RDAP_VENDOR, base_url, rate=domains.RDAP_RATE, now=now, wait=wait
+            )
+            directory = provider.whois_server
+            whois = Whois(engine, directory, now=now, wait=wait) if directory is not None else None
             done = domains.look_up_domains(
-                engine, "registration", _distinct(enriched["company_domain"]), session, now
+                engine, "registration", _distinct(enriched["company_domain"]), session, now, whois=whois
             )
     except LeadflowError as error:
         return ProviderReport(provider.name, problem=str(error))

@@ -1,7 +1,7 @@
 """What the network says of a domain: who takes its mail, and since when it is registered.
 
-What belongs here: asking DNS and RDAP, and keeping the answers (`domain_lookups`) so that a domain is asked once in a
-while, whatever number of leads has it. What does not: what an answer means for a lead.
+What belongs here: asking DNS, and RDAP or else WHOIS, and keeping the answers (`domain_lookups`) so that a domain is
+asked once in a while, whatever number of leads has it. What does not: what an answer means for a lead.
 
 This is a door: it goes out to the network, and is called by commands and schedules, never by an asset. Assets read
 what was answered by the end of a day.
@@ -27,11 +27,14 @@ from leadflow_pipeline.errors import Deferred, LeadflowError, PermanentError, Tr
 from leadflow_pipeline.store.schema import domain_lookups
 from leadflow_pipeline.vendors.reading import json_object, objects
 from leadflow_pipeline.vendors.session import Rate, VendorSession
+from leadflow_pipeline.vendors.whois import Whois
+from leadflow_pipeline.vendors.whois_text import Registration
 
 Kind = Literal["mx", "registration"]
 RDAP_VENDOR = "rdap"
 RDAP_URL = "https://rdap.org"
-"""Leads on to the registry of every top-level domain (bootstrap of RFC 7484)."""
+"""Leads on to the registry of every top-level domain that has RDAP (bootstrap of RFC 9224); of the others, many of
+countries, it says 404."""
 RDAP_RATE = Rate(requests=1, per_seconds=1)
 
 DNS_SECONDS = 3.0
@@ -118,23 +121,26 @@ def unanswered() -> TransientError:
     return TransientError("the domain's name servers are broken or silent: it is asked again later")
 
 
-def registered_on(session: VendorSession, domain: str) -> date | None:
-    """The day on which a registrable domain was registered, by RDAP (RFC 9083); None where the registry knows none.
+def registration(session: VendorSession, domain: str, whois: Whois | None = None) -> Registration:
+    """Whether and since when a registrable domain is registered, by RDAP (RFC 9083).
 
-    `session` asks a registry, or a service that leads on to the registry of any domain, as rdap.org does.
+    `session` asks a registry, or a service that leads on to the registry of any domain, as rdap.org does. Where it
+    knows nothing, because the top-level domain has no RDAP or there is no such domain, `whois` is asked.
     """
     path = f"/domain/{domain}"
     response = session.call("GET", path, is_repeatable=True, accept={*NOT_KNOWN, *LEADS_ON})
+    if response.status_code in NOT_KNOWN and whois is not None:
+        return whois.registration(domain)
     if response.status_code in LEADS_ON:
         registry, found, _ = response.headers.get("Location", "").partition(path)
         if not found:
             raise TransientError("RDAP leads to no registry for this domain: it is asked again later")
         response = session.elsewhere(registry).call("GET", path, is_repeatable=True, accept=NOT_KNOWN)
     if response.status_code in NOT_KNOWN:
-        return None
+        return Registration(False)
     events = objects(json_object(response, "RDAP", is_repeatable=True).get("events"))
     days = [event.get("eventDate") for event in events if event.get("eventAction") == "registration"]
-    return next((day for day in map(day_of, days) if day is not None), None)
+    return Registration(True, next((day for day in map(day_of, days) if day is not None), None))
 
 
 def day_of(text: Any) -> date | None:
@@ -158,14 +164,16 @@ def look_up_domains(
     now: Callable[[], datetime],
     most: int = 500,
     seconds: float = 30.0,
+    whois: Whois | None = None,
 ) -> LookedUp:
     """Asks about the domains whose answer is missing or out of date, and keeps what is said, failures for a few hours.
 
-    `source` is a resolver for "mx", a session of an RDAP service for "registration". At most `most` domains are asked,
+    `source` is a resolver for "mx", a session of an RDAP service for "registration", where `whois` is asked for what
+    RDAP does not know. At most `most` domains are asked,
     and no new one after `seconds`. Nothing is raised for what the network does.
     """
     due = domains_due(engine, kind, domains, now())
-    ask = question_of(kind, source)
+    ask = question_of(kind, source, whois)
     answers, deferred_until = ask_together(due[:most], ask, AT_ONCE[kind], seconds)
     keep(engine, kind, answers, now())
     failed = sum(problem is not None for _, problem in answers.values())
@@ -176,15 +184,18 @@ Answered = tuple[dict[str, Any] | None, str | None]
 """What is kept of a domain: an answer, or the problem."""
 
 
-def question_of(kind: Kind, source: dns.resolver.Resolver | VendorSession) -> Callable[[str], dict[str, Any]]:
+def question_of(
+    kind: Kind, source: dns.resolver.Resolver | VendorSession, whois: Whois | None = None
+) -> Callable[[str], dict[str, Any]]:
     """The function that asks about one domain, in the shape in which the answer is kept."""
     if kind == "mx" and isinstance(source, dns.resolver.Resolver):
         return lambda domain: {"servers": list(mail_servers(domain, source))}
     if kind == "registration" and isinstance(source, VendorSession):
 
         def ask(domain: str) -> dict[str, Any]:
-            day = registered_on(source, domain)
-            return {"registered_on": day.isoformat() if day is not None else None}
+            found = registration(source, domain, whois)
+            day = found.on.isoformat() if found.on is not None else None
+            return {"registered_on": day, "is_registered": found.is_registered}
 
         return ask
     raise TypeError(f"a {type(source).__name__} cannot answer for {kind}")

@@ -41,6 +41,14 @@ def refusals(text: str) -> str:
             "providers: [{name: a, kind: clearbit, key_from: LEADFLOW_KEY, fields: [budget]}]",
             "clearbit does not give budget; it gives first_name",
         ),
+        (
+            "providers: [{name: post, kind: mail_servers, whois_server: whois.leads.example}]",
+            "mail_servers asks no registry: remove `whois_server`",
+        ),
+        (
+            "providers: [{name: registry, kind: domain_registration, whois_server: 'https://whois.leads.example'}]",
+            "enrichment.providers[0].whois_server",
+        ),
         ("providers: [{name: given, kind: firmographics}]", "given stands for the lead's own records"),
         (f"providers: [{STEP}]", "calls n8n.leads.example, which is not among enrichment.allowed_hosts"),
         (

@@ -40,6 +40,8 @@ from leadflow_pipeline_tests.fakes.dns import FakeDns
 from leadflow_pipeline_tests.fakes.dropcontact import FakeDropcontact
 from leadflow_pipeline_tests.fakes.http import ALWAYS
 from leadflow_pipeline_tests.fakes.n8n_step import FakeN8nStep
+from leadflow_pipeline_tests.fakes.rdap import FakeRdap
+from leadflow_pipeline_tests.fakes.whois import FakeWhois
 
 DAYS = days_between(DAY, DAY + timedelta(days=4))
 
@@ -193,6 +195,36 @@ def test_a_domain_that_turns_out_to_take_no_mail_brings_its_leads_back(engine, i
     told = ranged.set_index(["day", "lead_id"])["email_status"]
     assert told[pd.Timestamp(DAYS[0]), "lead00"] == "valid"
     assert told[pd.Timestamp(DAYS[1]), "lead00"] == "invalid"
+    for day in reversed(DAYS):
+        compute(instance, day, day)
+    pd.testing.assert_frame_equal(rows(engine), ranged)
+
+
+def test_the_age_of_a_domain_brings_its_leads_back(engine, instance):
+    with FakeRdap({"by-rdap.example": date(2001, 2, 3)}) as rdap, FakeWhois() as whois:
+        registry = f'base_url: "{rdap.url}", whois_server: "{whois.address}"'
+        start(
+            engine, campaign_text(f"- {{name: registry, kind: domain_registration, {registry}}}"), PEOPLE[:2]
+        )
+        for lead, domain in (("lead00", "by-rdap.example"), ("lead01", "leads.example")):
+            with engine.begin() as connection:
+                connection.execute(
+                    schema.harvested_leads.update()
+                    .where(schema.harvested_leads.c.lead_id == lead)
+                    .values(email=f"ada@{domain}")
+                )
+        clock = noon(DAYS[1])
+        (report,) = order_and_ask(engine, CAMPAIGN, None, clock, wait=clock.wait)
+        assert (report.answered, report.problem) == (2, None)
+        assert whois.asked == ["example", "leads.example"]
+    compute(instance, DAYS[0], DAYS[-1])
+    ranged = rows(engine)
+    told = ranged.set_index(["day", "lead_id"])["domain_registered_on"]
+    assert told[pd.Timestamp(DAYS[0])].isna().all()
+    assert told[pd.Timestamp(DAYS[1])].astype(str).to_dict() == {
+        "lead00": "2001-02-03",
+        "lead01": "1997-09-15",
+    }
     for day in reversed(DAYS):
         compute(instance, day, day)
     pd.testing.assert_frame_equal(rows(engine), ranged)

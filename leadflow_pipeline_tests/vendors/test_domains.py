@@ -15,7 +15,7 @@ from leadflow_pipeline.vendors.domains import (
     LookedUp,
     look_up_domains,
     mail_servers,
-    registered_on,
+    registration,
 )
 from leadflow_pipeline.vendors.session import VendorSession
 from leadflow_pipeline_tests.fakes.dns import FakeDns
@@ -111,20 +111,20 @@ def test_a_round_has_an_end_in_number_and_in_time(engine: Engine, dns: FakeDns) 
 def test_a_registry_tells_since_when_a_domain_is_registered(engine: Engine) -> None:
     with FakeRdap() as server:
         session = rdap(server, engine)
-        assert registered_on(session, "leads.example") == date(1997, 9, 15)
-        assert registered_on(session, "nowhere.example") is None
+        assert registration(session, "leads.example").on == date(1997, 9, 15)
+        assert registration(session, "nowhere.example").on is None
 
 
 def test_the_bootstrap_service_leads_to_the_registry(engine: Engine) -> None:
     with FakeRdap() as server:
-        assert registered_on(rdap(server, engine, "/bootstrap"), "leads.example") == date(1997, 9, 15)
+        assert registration(rdap(server, engine, "/bootstrap"), "leads.example").on == date(1997, 9, 15)
 
 
 @pytest.mark.parametrize("kind", NO_DAY)
 def test_an_answer_without_a_day_is_no_failure(engine: Engine, kind: str) -> None:
     with FakeRdap() as server:
         server.misbehave(kind)
-        assert registered_on(rdap(server, engine), "leads.example") is None
+        assert registration(rdap(server, engine), "leads.example").on is None
 
 
 def test_every_failure_is_known_to_these_tests() -> None:
@@ -138,7 +138,7 @@ def test_a_registry_that_fails_says_so_plainly(
     with FakeRdap() as server:
         server.misbehave(kind, ALWAYS)
         with pytest.raises(expected) as caught:
-            registered_on(rdap(server, engine), "leads.example")
+            registration(rdap(server, engine), "leads.example")
     assert is_plain(caught.value, "leads.example")
 
 
@@ -160,6 +160,6 @@ def test_registrations_are_kept(engine: Engine) -> None:
     with engine.connect() as connection:
         kept = connection.execute(select(domain_lookups.c.domain, domain_lookups.c.answer))
         assert {row.domain: row.answer for row in kept} == {
-            "leads.example": {"registered_on": "1997-09-15"},
-            "nowhere.example": {"registered_on": None},
+            "leads.example": {"registered_on": "1997-09-15", "is_registered": True},
+            "nowhere.example": {"registered_on": None, "is_registered": False},
         }

@@ -10,7 +10,6 @@ second time it is asked gains nothing.
 from __future__ import annotations
 
 import socket
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -18,14 +17,12 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.vendors.public_address import is_public
 
 
 def refuse_private(connection: socket.socket) -> socket.socket:
     """The same connection. Raises PermanentError, and closes it, where its other end is no public address."""
-    address = ip_address(connection.getpeername()[0])
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    if address.is_global and not address.is_multicast:
+    if is_public(connection):
         return connection
     connection.close()
     raise PermanentError(
