@@ -77,6 +77,11 @@ class Campaign(BaseModel):
         description="whose sequence writes to a person where several are due at once: the smaller number; "
         "a sequence that has begun is not interrupted",
     )
+    takes_turns: bool = Field(
+        True,
+        description="one sequence at a time writes to a person, over all campaigns; false: this campaign (of news to "
+        "customers, say) neither waits for the others' sequences nor has them wait",
+    )
     goal: Goal = Goal()
     sender: Sender
     postal_address: str = Field(

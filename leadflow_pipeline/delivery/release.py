@@ -8,8 +8,9 @@ of a message is the enrolment and the step, so a touch that was planned again is
 
 One sequence at a time may write to a person, under whatever address, over all campaigns: the one that wrote first,
 until it is over; a campaign that matters more does not interrupt it. Where several could begin now, the campaign with
-the smaller `priority` does, then the earlier enrolment, then the campaign whose slug comes first. Emails to a person
-keep their distance even where a standstill made several due at once.
+the smaller `priority` does, then the earlier enrolment, then the campaign whose slug comes first. A campaign may stand
+beside the others (`takes_turns: false`). Emails to a person keep their distance all the same, even where a standstill
+made several due at once.
 
 Releases go one after the other, because two at once could each see a person free.
 """
@@ -17,7 +18,7 @@ Releases go one after the other, because two at once could each see a person fre
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
@@ -124,8 +125,11 @@ def release_due(
             return released
         try:
             versions = {campaign: load(engine, campaign) for campaign in active_campaigns(engine)}
-            free = [_free_touches(connection, version, now, released) for version in versions.values()]
-            chosen = _one_for_each_person(free, released)[:limit]
+            beside = {campaign for campaign, version in versions.items() if not version.rules.takes_turns}
+            free = [
+                _free_touches(connection, version, beside, now, released) for version in versions.values()
+            ]
+            chosen = _one_for_each_person(free, beside, released)[:limit]
             for campaign, touches in chosen.groupby("campaign", sort=True):
                 _write(connection, versions[str(campaign)], touches, settings, now, released)
                 if not dry_run:
@@ -146,29 +150,32 @@ def count_due_touches(engine: Engine, now: datetime) -> int:
 
 
 def _free_touches(
-    connection: Connection, version: CampaignVersion, now: datetime, released: Released
+    connection: Connection, version: CampaignVersion, beside: Set[str], now: datetime, released: Released
 ) -> pd.DataFrame:
-    """The due touches of a campaign that neither plan nor present forbids, with the person of each."""
+    """The due touches of a campaign that neither plan nor present forbids, with the person of each.
+
+    `beside`: the campaigns that take no turns.
+    """
     due = read(connection, _due(version.campaign, now))
     due["recipient_key"] = address_keys(due["recipient"])
     due["reason"] = _plan_says(due)
     asked = due[due["reason"].isna()]
-    present = _present_says(connection, asked, version, now)
+    present = _present_says(connection, asked, version, beside, now)
     due.loc[asked.index, "reason"] = present["reason"]
     released.held.update(due["reason"].dropna().tolist())
     is_free = due["reason"].isna()
     return due[is_free].assign(person=present["person"][is_free], priority=version.rules.priority)
 
 
-def _one_for_each_person(free: Sequence[pd.DataFrame], released: Released) -> pd.DataFrame:
+def _one_for_each_person(free: Sequence[pd.DataFrame], beside: Set[str], released: Released) -> pd.DataFrame:
     """The touch that may leave now for each person and each address, in the order in which they were due."""
     if not free:
         return pd.DataFrame({"campaign": []})
     touches = pd.concat(free, ignore_index=True).sort_values(PRECEDENCE, ignore_index=True)
     chosen = touches.drop_duplicates("person").drop_duplicates("recipient_key")
     others = touches.drop(chosen.index)
-    is_later_step = others["enrolment_id"].isin(chosen["enrolment_id"])
-    released.held.update(is_later_step.map({True: TOO_SOON, False: RIVAL}).tolist())
+    comes_later = others["enrolment_id"].isin(chosen["enrolment_id"]) | others["campaign"].isin(beside)
+    released.held.update(comes_later.map({True: TOO_SOON, False: RIVAL}).tolist())
     return chosen.sort_values(["planned_at", "enrolment_id", "step"])
 
 
@@ -252,7 +259,7 @@ def _plan_says(due: pd.DataFrame) -> pd.Series[str]:
 
 
 def _present_says(
-    connection: Connection, due: pd.DataFrame, version: CampaignVersion, now: datetime
+    connection: Connection, due: pd.DataFrame, version: CampaignVersion, beside: Set[str], now: datetime
 ) -> pd.DataFrame:
     """`reason`: why the present forbids the touch, missing where it does not; `person`: whom it would reach."""
     CANDIDATE.create(connection)
@@ -263,7 +270,7 @@ def _present_says(
         CANDIDATE.c.step,
         person_of(CANDIDATE).label("person"),
         objection(CANDIDATE, rules, now).cast(Text).label("reason"),
-        _rival_writes(now).label("is_taken"),
+        _rival_writes(version.campaign, beside, now).label("is_taken"),
         _last_written(now).label("last_written_at"),
     )
     answers = read(connection, asked)
@@ -280,13 +287,20 @@ def _present_says(
     )
 
 
-def _rival_writes(now: datetime) -> Any:
-    """Whether another enrolment has written to the person, under any address, and is not over."""
+def _rival_writes(campaign: str, beside: Set[str], now: datetime) -> Any:
+    """Whether another enrolment has written to the person, under any address, and is not over.
+
+    Campaigns that take no turns have no rivals but in themselves.
+    """
+    is_rival = (
+        messages.c.campaign == campaign if campaign in beside else messages.c.campaign.not_in(sorted(beside))
+    )
     return (
         exists()
         .where(
             messages.c.recipient_key == any_(address_keys_of(CANDIDATE)),
             messages.c.subject_key != CANDIDATE.c.enrolment_id,
+            is_rival,
             is_running(now),
         )
         .correlate(CANDIDATE)

@@ -83,6 +83,17 @@ def test_a_running_sequence_is_not_interrupted_and_makes_room_when_it_is_over(wo
     assert release(world, later).count == 1
 
 
+def test_a_campaign_that_takes_no_turns_only_keeps_its_distance(world: World) -> None:
+    world.register("spring-sale")
+    world.register("autumn-sale", nurture="{}\ntakes_turns: false")
+    due(world, SPRING, AUTUMN)
+    one_person(world, SPRING, AUTUMN)
+    assert dispatch_due(world.engine, world.settings, NOW).sent == 1
+    held = release(world)
+    assert (held.count, dict(held.held)) == (0, {"too soon after the last email": 1})
+    assert release(world, NOW + timedelta(hours=30)).count == 1
+
+
 def test_leads_that_nobody_resolved_are_told_apart_by_address(world: World) -> None:
     campaigns(world)
     due(world, SPRING, AUTUMN)
