@@ -26,6 +26,8 @@ from leadflow_pipeline.campaign import (
 )
 from leadflow_pipeline.cli.output import console, print_json
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store import migrate
 from leadflow_pipeline.store.engine import get_engine
 
 app = typer.Typer(
@@ -49,6 +51,9 @@ def add(
 ) -> None:
     """Register campaign files. A file that says something new makes a new version; else nothing changes."""
     texts = [(path.name, _read(path)) for path in files]
+    if get_settings().database_url is None:
+        # The first command in a fresh home, whose database is nobody's but ours.
+        migrate.upgrade(get_engine())
     for name, text in texts:
         registered = register(get_engine(), text, name, actor=_actor())
         state = "new" if registered.is_new else "unchanged"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -286,3 +288,16 @@ def test_a_database_without_tables_is_told_in_one_sentence(
     assert done.stderr == "error: the database has no tables of this version: run leadflow db migrate\n", (
         done.stderr
     )
+
+
+def test_adding_a_campaign_may_be_the_first_command_of_a_home(tmp_path: Path) -> None:
+    file = tmp_path / "spring.yaml"
+    file.write_text(minimal_campaign_text("spring"))
+    home = Path(tempfile.mkdtemp(prefix="leadflow-home-"))
+    home.chmod(0o711)
+    environment = {name: value for name, value in os.environ.items() if name != "LEADFLOW_DATABASE_URL"}
+    try:
+        done = leadflow({**environment, "LEADFLOW_HOME": str(home)}, "campaign", "add", str(file))
+        assert (done.returncode, done.stdout) == (0, "spring version 1: new\n"), done.stderr
+    finally:
+        shutil.rmtree(home)
