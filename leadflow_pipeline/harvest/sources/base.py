@@ -10,11 +10,12 @@ reads one page again, whose records are known by then.
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -45,6 +46,21 @@ class Page:
     is_last: bool
     origin: str
     """What people are told the records came from. No personal data, no query of an address."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a sweep stands, in fields of a source's own; its cursor is their JSON."""
+
+    @classmethod
+    def of(cls, cursor: str | None) -> Self:
+        """What a cursor says; the beginning without one."""
+        return cls(**json.loads(cursor)) if cursor else cls()
+
+    @property
+    def cursor(self) -> str:
+        """It as text."""
+        return json.dumps(asdict(self))
 
 
 class SourceBudget(BaseModel):

@@ -6,16 +6,15 @@ protocol, and how its search is gone through whole (`vendors.hubspot`).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from leadflow_pipeline.harvest.sources.base import AskedSource, BaseUrl, Page, SecretName
+from leadflow_pipeline.harvest.sources.base import AskedSource, BaseUrl, Page, SecretName, Standing
 from leadflow_pipeline.harvest.sources.world import World
 from leadflow_pipeline.vendors import hubspot
 
@@ -25,21 +24,11 @@ The contacts that come twice are known by then."""
 
 
 @dataclass(frozen=True)
-class Place:
+class Place(Standing):
     """Where a sweep stands: contacts changed since a moment (milliseconds since 1970), from the client's cursor on."""
 
     since: int | None = None
     after: str | None = None
-
-    @classmethod
-    def of(cls, cursor: str | None) -> Place:
-        """The place that a cursor names."""
-        return cls(**json.loads(cursor)) if cursor else cls()
-
-    @property
-    def cursor(self) -> str:
-        """The place as text."""
-        return json.dumps(asdict(self))
 
 
 class HubSpotSource(AskedSource):

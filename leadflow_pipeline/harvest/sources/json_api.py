@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from urllib.parse import urljoin, urlsplit
@@ -20,7 +20,7 @@ from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from leadflow_pipeline.errors import PermanentError, TransientError
-from leadflow_pipeline.harvest.sources.base import AskedSource, Page, SecretName
+from leadflow_pipeline.harvest.sources.base import AskedSource, Page, SecretName, Standing
 from leadflow_pipeline.harvest.sources.world import World
 from leadflow_pipeline.vendors.session import Rate, VendorSession
 
@@ -94,22 +94,12 @@ class Since(_Rules):
 
 
 @dataclass(frozen=True)
-class Place:
+class Place(Standing):
     """Where a sweep stands. `since` is where it began, `latest` the latest change it has seen."""
 
     since: str | None = None
     latest: str | None = None
     page: str | None = None
-
-    @classmethod
-    def of(cls, cursor: str | None) -> Place:
-        """The place that a cursor names."""
-        return cls(**json.loads(cursor)) if cursor else cls()
-
-    @property
-    def cursor(self) -> str:
-        """The place as text."""
-        return json.dumps(asdict(self))
 
 
 class JsonSource(AskedSource):

@@ -6,9 +6,8 @@ selectors. What does not: pages that only a browser's scripts fill, and logging 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -18,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from leadflow_pipeline.errors import Deferred, PermanentError
-from leadflow_pipeline.harvest.sources.base import AskedSource, Page
+from leadflow_pipeline.harvest.sources.base import AskedSource, Page, Standing
 from leadflow_pipeline.harvest.sources.world import World
 from leadflow_pipeline.vendors.session import REDIRECTS, Rate, Refused, VendorSession
 
@@ -63,21 +62,11 @@ class Cell(BaseModel):
 
 
 @dataclass(frozen=True)
-class Place:
+class Place(Standing):
     """Where a sweep stands: at which of the declared URLs, and how far it was followed."""
 
     position: int = 0
     url: str | None = None
-
-    @classmethod
-    def of(cls, cursor: str | None) -> Place:
-        """The place that a cursor names."""
-        return cls(**json.loads(cursor)) if cursor else cls()
-
-    @property
-    def cursor(self) -> str:
-        """The place as text."""
-        return json.dumps(asdict(self))
 
 
 class WebSource(AskedSource):
