@@ -58,6 +58,16 @@ def as_text(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def with_dashes(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its numbers written out, two decimals, and a dash where one is not known."""
+    written = {
+        str(name): values.map(lambda value: "–" if pd.isna(value) else f"{value:,.2f}")
+        for name, values in table.items()
+        if pd.api.types.is_float_dtype(values)
+    }
+    return table.assign(**written)
+
+
 def data_address(png: bytes) -> str:
     """A picture as an address that holds it."""
     return f"data:image/png;base64,{b64encode(png).decode('ascii')}"
