@@ -44,7 +44,7 @@ def source_attribution(
     # As known now: outcomes and spend come in long after the days they are about.
     found = attribute(store.engine, campaign, datetime.now(UTC).date())
     tables = {
-        f"Channels, by the model {found.rules.model}": pages.with_dashes(found.costs()),
+        f"Channels, by the model {found.rules.model}": found.costs(),
         "Conversions by model": side_by_side(found.credits, "conversions"),
         f"Value by model, {found.currency}": side_by_side(found.credits, "value"),
     }
