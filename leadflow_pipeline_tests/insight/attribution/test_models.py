@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations, pairwise
@@ -23,21 +22,17 @@ from leadflow_pipeline.insight.attribution.removal import removal_credit
 from leadflow_pipeline.insight.attribution.rules import AttributionRules, Model
 from leadflow_pipeline_tests.insight.attribution.paths import journeys_of
 
-REFERENCE = Path(os.environ.get("ATTRIBUTION_DATA", "attribution"))
-"""Folder with the paths and results of ChannelAttribution 2.2.5, whose licence does not let us ship them."""
-
 some_paths = st.lists(
     st.lists(st.sampled_from("abcd"), min_size=1, max_size=6).map(" > ".join), min_size=1, max_size=12
 )
 
 
-@pytest.mark.skipif(not REFERENCE.is_dir(), reason="ATTRIBUTION_DATA names no folder with the data")
 @pytest.mark.parametrize("model", ["first", "last", "linear"])
-def test_another_program_comes_to_the_same(model: str) -> None:
-    paths = pd.read_csv(REFERENCE / "path_data.csv")
-    expected = (
-        pd.read_csv(REFERENCE / "reference_first_last_linear.csv").set_index("channel_name").sort_index()
-    )
+def test_another_program_comes_to_the_same(model: str, data: Path) -> None:
+    """Results of ChannelAttribution 2.2.5, whose licence does not let us ship them."""
+    paths = pd.read_csv(data / "attribution" / "path_data.csv")
+    expected = pd.read_csv(data / "attribution" / "reference_first_last_linear.csv")
+    expected = expected.set_index("channel_name").sort_index()
     journeys = journeys_of(
         paths["path"].tolist(),
         paths["total_conversions"].tolist(),
