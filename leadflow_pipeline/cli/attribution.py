@@ -11,11 +11,17 @@ from typing import Annotated, Any
 
 import pandas as pd
 import typer
+from rich.table import Table
 
 from leadflow_pipeline.cli.output import console, print_json, table_of
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts: all models.")]
 Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")]
+
+
+MOST_CHANNELS = 6
+"""Columns of the comparison: more would not fit on a screen."""
+UNKNOWN = "–"
 
 
 class Model(StrEnum):
@@ -81,12 +87,36 @@ def attribution(
     if costs.empty:
         console.print(f"{title}, and no touch is known yet.", highlight=False)
         return
-    console.print(table_of(f"{title}, by the model {shown.value} ({found.currency})", _rows(costs, "–")))
-    console.print(table_of("Conversions by model", _rows(side_by_side(found.credits, "conversions"), "–")))
+    word = found.rules.conversion
+    costs = costs.rename(columns={"conversions": word, "cost_per_acquisition": f"cost_per_{word}"})
+    console.print(_table(f"{title}, by the model {shown.value} ({found.currency})", costs))
+    by_model = side_by_side(found.credits, "conversions").set_index("channel")
+    if not by_model.empty:
+        console.print(
+            _table("Conversions by model", _few_channels(by_model).T.rename_axis("model").reset_index())
+        )
+
+
+def _few_channels(by_model: pd.DataFrame) -> pd.DataFrame:
+    """The channels with the most credit, as many as fit on a screen, and the rest as one."""
+    in_order = by_model.loc[by_model.sum(axis="columns").sort_values(ascending=False, kind="stable").index]
+    if len(in_order) <= MOST_CHANNELS:
+        return in_order
+    rest = in_order.iloc[MOST_CHANNELS - 1 :].sum().rename("all others").to_frame().T
+    return pd.concat([in_order.iloc[: MOST_CHANNELS - 1], rest])
+
+
+def _table(title: str, rows: pd.DataFrame) -> Table:
+    """Numbers to the right with two decimals; headers break between words."""
+    named = rows.rename(columns=lambda name: str(name).replace("_", " "))
+    table = table_of(title, _rows(named, UNKNOWN))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
 
 
 def _rows(table: pd.DataFrame, unknown: str | None) -> list[dict[str, Any]]:
-    """Rows for printing: with text for `unknown`, numbers are text of two decimals."""
+    """Rows for printing; with text for `unknown`, numbers are text of two decimals."""
 
     def written(value: Any) -> Any:
         if isinstance(value, float) and pd.isna(value):
