@@ -31,6 +31,7 @@ from leadflow_pipeline.delivery.transports import Smtp
 from leadflow_pipeline.harvest.importing import Contents, import_file
 from leadflow_pipeline.identity.present_assets import PRESENT_ASSETS
 from leadflow_pipeline.insight.assets import campaign_report
+from leadflow_pipeline.insight.attribution.assets import source_attribution
 from leadflow_pipeline.partitions import PartitionRange, days_between, last_complete_day
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.facts import add_override
@@ -396,7 +397,10 @@ def run_job(instance: dg.DagsterInstance, job: Callable[[], dg.JobDefinition], *
 
 def draw_report(instance: dg.DagsterInstance) -> bool:
     return dg.materialize(
-        [campaign_report], instance=instance, resources=defs.resources, partition_key=DAYS.campaign
+        [campaign_report, source_attribution],
+        instance=instance,
+        resources=defs.resources,
+        partition_key=DAYS.campaign,
     ).success
 
 

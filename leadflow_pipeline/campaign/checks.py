@@ -114,6 +114,7 @@ def _check_sources(document: Document) -> Iterator[Problem]:
         yield from _unnamed_leads(document, path, source)
         yield from _visible_outcomes(document, path, source)
         yield from _people_from_nowhere(document, path, source)
+        yield from _spend_that_is_asked_for(document, path, source)
         name = source.get("name")
         if isinstance(name, str) and first_with.setdefault(name, path) != path:
             message = f"is the name of {written_path(first_with[name])} too"
@@ -124,7 +125,8 @@ def _unknown_lead_fields(document: Document, path: Path, source: dict[str, Any])
     contents = source.get("contents", Contents.LEADS.value)
     if contents not in FIELDS_OF:
         return
-    allowed = (*FIELDS_OF[contents], "source_key")
+    is_of_leads = contents != Contents.SPEND.value
+    allowed = (*FIELDS_OF[contents], "source_key") if is_of_leads else FIELDS_OF[contents]
     tells_who = contents == Contents.LEADS.value
     declared = [(section, field) for section in FIELD_MAPPINGS for field in mapping_of(source.get(section))]
     for section, field in declared:
@@ -150,7 +152,7 @@ def _unnamed_leads(document: Document, path: Path, source: dict[str, Any]) -> It
         if "source_key" in mapping_of(other.get("mapping")) and other.get("contents", "leads") == "leads"
         if isinstance(other.get("name"), str)
     }
-    if source.get("contents", Contents.LEADS.value) == Contents.LEADS.value:
+    if source.get("contents", Contents.LEADS.value) in (Contents.LEADS.value, Contents.SPEND.value):
         if "of" in source:
             message = "is for sources of events or outcomes"
             yield document.problem((*path, "of"), message, "say `contents: outcomes`, or remove it")
@@ -174,6 +176,13 @@ def _people_from_nowhere(document: Document, path: Path, source: dict[str, Any])
     if isinstance(wanted, str) and wanted not in others:
         message = "is no other source of this campaign"
         yield document.problem((*path, "people_from"), message, nearest(wanted, others))
+
+
+def _spend_that_is_asked_for(document: Document, path: Path, source: dict[str, Any]) -> Iterator[Problem]:
+    """Spend from elsewhere than a file: a file is whole, and its rows of one day can be added up."""
+    if source.get("contents") == Contents.SPEND.value and kind_of(source) != "file":
+        message = "are spend, which comes as files"
+        yield document.problem((*path, "contents"), message, "say `kind: file`")
 
 
 def _visible_outcomes(document: Document, path: Path, source: dict[str, Any]) -> Iterator[Problem]:

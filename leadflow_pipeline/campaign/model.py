@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from leadflow_pipeline.enrich.rules import EnrichRules
 from leadflow_pipeline.harvest.sources import Source
 from leadflow_pipeline.identity.rules import IdentityRules
+from leadflow_pipeline.insight.attribution.rules import AttributionRules
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.qualify.rules import QualifyRules
 from leadflow_pipeline.route.rules import RoutingRules
@@ -97,3 +98,4 @@ class Campaign(BaseModel):
     qualification: QualifyRules = Field(default_factory=QualifyRules)
     routing: RoutingRules = Field(default_factory=RoutingRules)
     nurture: NurtureRules = Field(default_factory=NurtureRules)
+    attribution: AttributionRules = Field(default_factory=AttributionRules)

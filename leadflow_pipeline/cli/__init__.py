@@ -10,6 +10,7 @@ import typer
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from leadflow_pipeline.cli import (
+    attribution,
     campaign,
     collect,
     database,
@@ -40,6 +41,7 @@ service.register(app)
 leads.register(app)
 collect.register(app)
 dispatch.register(app)
+attribution.register(app)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(enrichment.app, name="enrich")
 app.add_typer(identity.app, name="identity")

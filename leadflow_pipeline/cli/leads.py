@@ -31,6 +31,7 @@ class Contents(StrEnum):
     LEADS = "leads"
     EVENTS = "events"
     OUTCOMES = "outcomes"
+    SPEND = "spend"
 
 
 class Format(StrEnum):
@@ -96,7 +97,9 @@ def import_leads(
     console.print(
         table_of(f"{file.name} → {report.source}", [{name: getattr(report, name) for name in counts}])
     )
-    if report.new and report.first_day and report.last_day:
+    if report.contents is importing.Contents.SPEND:
+        console.print(f"Next: leadflow attribution {campaign}", highlight=False)
+    elif report.new and report.first_day and report.last_day:
         span = f"--from {report.first_day} --to {report.last_day}"
         console.print(f"Next: leadflow materialize {campaign} {span}", highlight=False)
     if report.quarantined:

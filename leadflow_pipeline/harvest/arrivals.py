@@ -1,6 +1,6 @@
 """What a batch of rows turns out to be, before it meets the database.
 
-What belongs here: the facts of a batch, whatever its file holds: leads, events or outcomes. What does not:
+What belongs here: the facts of a batch, whatever its file holds: leads, events, outcomes or spend. What does not:
 storing.
 """
 
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from leadflow_pipeline.harvest import lead_facts
+from leadflow_pipeline.harvest import lead_facts, spend_facts
 from leadflow_pipeline.harvest.batches import Batch
 from leadflow_pipeline.harvest.readers import read_file
 from leadflow_pipeline.harvest.records import facts_of, outcomes_of
@@ -32,7 +32,7 @@ class Arrival:
     records: pd.DataFrame
     """Leads, and whatever could not be read: the columns of `records.FACT_COLUMNS`."""
     lead_facts: pd.DataFrame
-    """Events or outcomes, where the file holds such."""
+    """Events, outcomes or spend, where the file holds such."""
     told_outcomes: pd.DataFrame
     """Outcomes that leads' own records tell: content_key, lead_id, outcome, value."""
     received_at: datetime
@@ -43,7 +43,9 @@ def arrivals(
 ) -> Iterator[Arrival]:
     """Everything a file holds, batch by batch. Raises FileRefused for a file that cannot be read."""
     for batch in read_file(path, source):
-        if source.contents is not Contents.LEADS and batch.cells.num_columns:
+        if source.contents is Contents.SPEND and batch.cells.num_columns:
+            spend_facts.require_spend_columns(batch.cells.column_names, source, path.name)
+        elif source.contents is not Contents.LEADS and batch.cells.num_columns:
             lead_facts.require_fact_columns(batch.cells.column_names, source, path.name)
         yield arrival_of(batch, campaign, source, received_at, first_day)
 
@@ -57,6 +59,9 @@ def arrival_of(
         records = facts_of(batch, source, received_at, first_day)
         if source.outcome is not None:
             told = _told_outcomes(campaign, batch, records, source)
+    elif source.contents is Contents.SPEND:
+        facts, rest = spend_facts.facts_about_spend(batch, source, received_at)
+        records = facts_of(rest, source, received_at, first_day)
     else:
         facts, rest = lead_facts.facts_about_leads(campaign, batch, source, received_at)
         records = facts_of(rest, source, received_at, first_day)

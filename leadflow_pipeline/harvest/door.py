@@ -27,6 +27,7 @@ from leadflow_pipeline.harvest.keyed_leads import told_of_known_leads
 from leadflow_pipeline.harvest.nested import batch_of_records
 from leadflow_pipeline.harvest.records import unreadable_facts
 from leadflow_pipeline.harvest.rules import Contents, OutcomeColumn, SourceRules
+from leadflow_pipeline.harvest.spending import Spending
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.copy import copy_in, read
 from leadflow_pipeline.store.frames import conform
@@ -129,6 +130,7 @@ class Door:
         self._erased_keys = frozenset(connection.scalars(query))
         self._has_earlier_records = connection.scalar(select(exists().where(*self._is_of_source())))
         self._keys_of_origin: list[pa.Array] = []
+        self._spending = Spending(connection, report.campaign, source.name)
 
     def let_in(self, arrival: Arrival, origins: pd.Series | None = None) -> None:
         """Stores what is new and counts all of it. `origins`: row number -> origin, where there are several."""
@@ -139,7 +141,9 @@ class Door:
             campaign = self._report.campaign
             facts, refused = told_of_known_leads(self._connection, campaign, facts, self._keys_of)
             records = pd.concat([records, unreadable_facts(refused, arrival.received_at)], ignore_index=True)
-        if len(facts):
+        if len(facts) and self._report.contents is Contents.SPEND:
+            self._add_spend(facts)
+        elif len(facts):
             self._add_lead_facts(self._with_origin(facts, origins))
         if len(records):
             records = self._with_origin(records, origins).assign(source=self._source.name)
@@ -211,6 +215,14 @@ class Door:
         self._report.repeated += len(rows) - len(days)
         for day in set(days):
             self._report.see_day(day)
+
+    def _add_spend(self, facts: pd.DataFrame) -> None:
+        """Stores what channels cost: amounts of a channel and day are added up, over all rows so far."""
+        new, repeated = self._spending.tell(facts)
+        self._report.new += new
+        self._report.repeated += repeated
+        self._report.see_day(facts["day"].min().date())
+        self._report.see_day(facts["day"].max().date())
 
     def _add_told_outcomes(self, told: pd.DataFrame, rules: OutcomeColumn) -> None:
         """Stores outcomes that records tell, dated after the record as it was first stored."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 
 from leadflow_pipeline.campaign import load
-from leadflow_pipeline.harvest import lead_facts
+from leadflow_pipeline.harvest import lead_facts, spend_facts
 from leadflow_pipeline.harvest.arrivals import arrivals, one_ahead
 from leadflow_pipeline.harvest.door import Door, ImportReport, first_moment, source_with_keys
 from leadflow_pipeline.harvest.landing import DONE, REFUSED, free_place, landed_files, source_of
@@ -30,7 +30,11 @@ __all__ = ["Contents", "ImportReport", "LandedFile", "import_file", "import_land
 VACUUM_FROM_ROWS = 20_000
 """New records from which the next import gains from a table that was looked after at once."""
 
-UNDECLARED = {Contents.EVENTS: lead_facts.EVENTS, Contents.OUTCOMES: lead_facts.OUTCOMES}
+UNDECLARED = {
+    Contents.EVENTS: lead_facts.EVENTS,
+    Contents.OUTCOMES: lead_facts.OUTCOMES,
+    Contents.SPEND: spend_facts.SPEND,
+}
 
 Progress = Callable[[int], None]
 """Called with the number of rows read so far."""

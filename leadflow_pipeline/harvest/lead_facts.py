@@ -53,20 +53,22 @@ def facts_about_leads(
     facts = _named_and_dated(campaign, batch, source)
     latest = pd.Timestamp(received_at).as_unit("us") + pd.Timedelta(days=1)
     facts["occurred_at"] = facts["occurred_at"].where(facts["occurred_at"] <= latest)
+    tests = {"email (or lead_id)": facts["lead_id"].notna(), "occurred_at": facts["occurred_at"].notna()}
     if source.contents is Contents.EVENTS:
-        facts["behaviour"] = _texts("behaviour", batch, source).str.lower()
-        facts["event_id"] = _texts("event_id", batch, source).fillna(content_keys(facts["payload"]))
-        facts["is_machine"] = _texts("is_machine", batch, source).str.lower().isin(TRUE_WORDS)
+        facts["behaviour"] = texts_of_field("behaviour", batch, source).str.lower()
+        facts["event_id"] = texts_of_field("event_id", batch, source).fillna(content_keys(facts["payload"]))
+        facts["is_machine"] = texts_of_field("is_machine", batch, source).str.lower().isin(TRUE_WORDS)
         is_short = facts["event_id"].str.len() <= LONGEST_ID
         tests = {
+            **tests,
             "behaviour": facts["behaviour"].notna(),
             f"event_id (up to {LONGEST_ID} characters)": is_short,
         }
-        return _acceptable(batch, facts, tests)
-    facts["outcome"] = _texts("outcome", batch, source).str.lower()
-    facts["value"] = parse_numbers(pa.array(_texts("value", batch, source), pa.large_string()))
+        return acceptable(batch, facts, tests)
+    facts["outcome"] = texts_of_field("outcome", batch, source).str.lower()
+    facts["value"] = parse_numbers(pa.array(texts_of_field("value", batch, source), pa.large_string()))
     is_known = facts["outcome"].isin(OUTCOME_WORDS)
-    return _acceptable(batch, facts, {"outcome (won, lost or meeting)": is_known})
+    return acceptable(batch, facts, {**tests, "outcome (won, lost or meeting)": is_known})
 
 
 def require_fact_columns(columns: Sequence[str], source: SourceRules, file_name: str) -> None:
@@ -87,7 +89,7 @@ def require_fact_columns(columns: Sequence[str], source: SourceRules, file_name:
 
 
 def _named_and_dated(campaign: str, batch: Batch, source: SourceRules) -> pd.DataFrame:
-    keys = pd.DataFrame({field: _texts(field, batch, source) for field in NAMES_OF_A_LEAD})
+    keys = pd.DataFrame({field: texts_of_field(field, batch, source) for field in NAMES_OF_A_LEAD})
     if source.of is None:
         keys[SOURCE_KEY] = no_texts(keys.index)
     keys["lead_id"] = keys["lead_id"].where(keys["lead_id"].str.len() <= LONGEST_ID)
@@ -108,20 +110,16 @@ def _day_of(source: SourceRules) -> DayColumn:
     return source.day or OCCURRED_AT
 
 
-def _texts(field: str, batch: Batch, source: SourceRules) -> pd.Series:
+def texts_of_field(field: str, batch: Batch, source: SourceRules) -> pd.Series:
+    """The cleaned texts of a field, by the source's mapping."""
     texts: pd.Series = (
         field_texts(field, mapping_of(source).get(field), batch.cells, source).to_pandas().astype("str")
     )
     return texts
 
 
-def _acceptable(batch: Batch, facts: pd.DataFrame, tests: dict[str, pd.Series]) -> tuple[pd.DataFrame, Batch]:
+def acceptable(batch: Batch, facts: pd.DataFrame, tests: dict[str, pd.Series]) -> tuple[pd.DataFrame, Batch]:
     """The facts that pass every test, and the other rows with the first test they fail."""
-    tests = {
-        "email (or lead_id)": facts["lead_id"].notna(),
-        "occurred_at": facts["occurred_at"].notna(),
-        **tests,
-    }
     reasons = no_texts(facts.index)
     for column, passes in reversed(tests.items()):
         reasons[~passes] = f"it has no usable {column}"

@@ -22,6 +22,8 @@ LEAD_FIELDS: tuple[str, ...] = (
 EVENT_FIELDS: tuple[str, ...] = ("lead_id", "email", "phone", "behaviour", "event_id", "is_machine")
 OUTCOME_FIELDS: tuple[str, ...] = ("lead_id", "email", "phone", "outcome", "value")
 """Fields of sources that tell what leads did, or what became of them, beside `source_key`."""
+SPEND_FIELDS: tuple[str, ...] = ("channel", "amount")
+"""Fields of sources that tell what a channel cost on a day."""
 
 Missing = tuple[str, ...]
 DEFAULT_MISSING: Missing = (
@@ -47,14 +49,16 @@ class Contents(StrEnum):
     LEADS = "leads"
     EVENTS = "events"
     OUTCOMES = "outcomes"
+    SPEND = "spend"
 
 
 FIELDS_OF: dict[str, tuple[str, ...]] = {
     Contents.LEADS: LEAD_FIELDS,
     Contents.EVENTS: EVENT_FIELDS,
     Contents.OUTCOMES: OUTCOME_FIELDS,
+    Contents.SPEND: SPEND_FIELDS,
 }
-"""Contents -> what their columns may be mapped to, beside `source_key`."""
+"""Contents -> what their columns may be mapped to, beside `source_key` where they are about leads."""
 
 
 class DayColumn(BaseModel):
@@ -98,7 +102,8 @@ class SourceRules(BaseModel):
     )
     contents: Contents = Field(
         Contents.LEADS,
-        description="leads: who they are; events: what they did; outcomes: what became of them",
+        description="leads: who they are; events: what they did; outcomes: what became of them; spend: what a "
+        "channel cost on a day",
     )
     of: str | None = Field(
         None,

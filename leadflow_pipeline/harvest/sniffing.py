@@ -15,7 +15,7 @@ from pathlib import Path
 
 from leadflow_pipeline.harvest.decoding import first_bytes, is_workbook, open_text
 from leadflow_pipeline.harvest.refusal import FileRefused
-from leadflow_pipeline.harvest.rules import LEAD_FIELDS, FileSource, SourceRules
+from leadflow_pipeline.harvest.rules import FIELDS_OF, FileSource, SourceRules
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_BYTES = 1 << 18
@@ -150,7 +150,7 @@ def read_header(first_row: Sequence[str], source: FileSource, file_name: str) ->
     columns = name_columns(first_row, source)
     if source.header == "present":
         return columns, True
-    expected = set(needed_columns(source)) or set(LEAD_FIELDS)
+    expected = set(needed_columns(source)) or set(FIELDS_OF[source.contents])
     if expected & set(columns):
         return columns, True
     if source.columns is not None:

@@ -13,6 +13,15 @@ from html import escape
 import pandas as pd
 
 PERCENT_COLUMNS = ("share", "conversion")
+CENT_COLUMNS = (
+    "conversions",
+    "value",
+    "spend",
+    "cost_per_lead",
+    "cost_per_acquisition",
+    "return_on_ad_spend",
+)
+UNKNOWN = "–"
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1f2933 }
@@ -67,7 +76,8 @@ def _column_text(name: str, values: pd.Series) -> pd.Series:
     if name in PERCENT_COLUMNS:
         return values.map("{:.1%}".format)
     if pd.api.types.is_float_dtype(values):
-        return values.map("{:,.1f}".format)
+        written = values.map(("{:,.2f}" if name in CENT_COLUMNS else "{:,.1f}").format)
+        return written.where(values.notna(), UNKNOWN)
     if pd.api.types.is_integer_dtype(values):
         return values.map("{:,d}".format)
     return values.astype(str)

@@ -22,6 +22,7 @@ BLUE, ORANGE = "#2f6f9f", "#d9822b"
 TIER_COLOURS = {"HOT": "#c0392b", "WARM": "#d9822b", "COOL": "#2f6f9f", "COLD": "#7b8794"}
 MOST_DAYS_DRAWN = 120
 FEW_DAYS = 14
+MOST_CHANNELS_DRAWN = 10
 ONE_DAY = pd.Timedelta(days=1)
 WIDTH, HEIGHT, DOTS_PER_INCH = 8.0, 3.4, 110
 
@@ -146,6 +147,37 @@ def plot_conversion_by_decile(table: pd.DataFrame) -> bytes:
     )
     axes.set_ylim(0, table["conversion"].max() * 115)
     axes.set_ylabel("won, % of leads", color=MUTED)
+    return _png(figure)
+
+
+def plot_attribution(table: pd.DataFrame, conversion: str) -> bytes:
+    """Conversions of each channel, a bar a model. Takes what `attribution.models.side_by_side` gives.
+
+    Beyond the most important channels the rest is one.
+    """
+    figure, axes = _canvas("Who gets the credit", f"credit for {conversion} leads")
+    if table.empty or not table.drop(columns="channel").to_numpy().sum():
+        return _nothing(figure, axes, f"no {conversion} leads known yet")
+    shares = table.set_index("channel")
+    shares = shares.loc[shares.sum(axis="columns").sort_values(ascending=False, kind="stable").index]
+    if len(shares) > MOST_CHANNELS_DRAWN:
+        rest = shares.iloc[MOST_CHANNELS_DRAWN - 1 :].sum().rename("all others")
+        shares = pd.concat([shares.iloc[: MOST_CHANNELS_DRAWN - 1], rest.to_frame().T])
+    from matplotlib import colormaps
+
+    models = shares.columns[::-1]
+    begin = pd.Series(0.0, index=models)
+    colours = colormaps["tab10"].colors  # type: ignore[attr-defined]
+    for number, (channel, credits) in enumerate(shares.iterrows()):
+        credit = credits[models].clip(lower=0)
+        colour = colours[number % len(colours)]
+        names = [str(model).replace("_", " ") for model in models]
+        axes.barh(names, credit, left=begin, height=0.7, label=str(channel), color=colour)
+        begin = begin + credit
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
+    _count_on(axes.xaxis)
     return _png(figure)
 
 

@@ -7,7 +7,7 @@ Three kinds of table:
 
 * *facts* happened and are only ever added to (`source_records`, `engagement_events`, `outcomes`, `overrides`,
   `suppressions`, `activity_log`, `webhook_deliveries`, `domain_lookups`; `messages` and `vendor_lookups` move through
-  their states but a row is never removed);
+  their states but a row is never removed, and `channel_spend` holds what its source told last);
 * *derived* tables hold what a stage computed for one `(campaign, day)`, replaceable as a whole. Their primary key
   starts with `(campaign, day)`, they hold no wall-clock time, no run id and no generated number, so that computing
   them again gives the same bytes;
@@ -333,6 +333,24 @@ outcomes = Table(
     Column("origin", Text, nullable=False),
     one_of("outcome", OUTCOMES),
     Index(None, "campaign", "day"),
+)
+
+channel_spend = Table(
+    "channel_spend",
+    metadata,
+    Column("campaign", Text, ForeignKey(campaigns.c.campaign), primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column(
+        "origin",
+        Text,
+        primary_key=True,
+        comment="the source of the campaign file that tells it; what it tells later of the same day replaces this",
+    ),
+    Column("amount", Double, nullable=False, comment="money, in the campaign's currency"),
+    Column("received_at", Timestamp, nullable=False, server_default=func.now()),
+    CheckConstraint("amount >= 0 AND amount < 'Infinity'", name="amount"),
+    comment="What each channel cost on each day, as a source told it last.",
 )
 
 overrides = Table(

@@ -48,6 +48,22 @@ def test_outcomes_may_be_declared_like_any_source() -> None:
             "mapping.custom.plan: is no field of a source of events",
         ),
         (
+            "contents: spend, of: contacts",
+            "of: is for sources of events or outcomes; say `contents: outcomes`, or remove it",
+        ),
+        (
+            "contents: spend, mapping: {email: Mail}",
+            "mapping.email: is no field of a source of spend; use one of channel, amount",
+        ),
+        (
+            "contents: spend, mapping: {source_key: Id}",
+            "mapping.source_key: is no field of a source of spend",
+        ),
+        (
+            "contents: spend, kind: webhook",
+            "contents: are spend, which comes as files; say `kind: file`",
+        ),
+        (
             "mapping: {email: Mail}, meanings: {country: {uk: GB}}",
             "meanings.country: names a field this source",
         ),

@@ -30,6 +30,10 @@ ROWS = {
     INSERT INTO leadflow.person_leads (campaign, lead_id, person_id, match_probability, evidence) VALUES
     ('spring-sale', 'a', 'p', 1, '[]');
     """,
+    "0003": """ INSERT INTO leadflow.campaigns (campaign, status, current_version) VALUES ('spring-sale',
+    'active', 1); INSERT INTO leadflow.channel_spend (campaign, channel, day, origin, amount) VALUES
+    ('spring-sale', 'ads', '2026-05-01', 'ad-costs', 12.5);
+    """,
 }
 """Revision -> statements that put rows into that revision's tables."""
 
