@@ -20,6 +20,7 @@ from leadflow_pipeline.cli import (
     leads,
     operate,
     service,
+    what_if,
 )
 from leadflow_pipeline.cli.output import fail
 from leadflow_pipeline.errors import LeadflowError
@@ -40,6 +41,7 @@ service.register(app)
 leads.register(app)
 collect.register(app)
 dispatch.register(app)
+what_if.register(app)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(enrichment.app, name="enrich")
 app.add_typer(identity.app, name="identity")

@@ -48,7 +48,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Register campaign files. A file that says something new makes a new version; else nothing changes."""
-    texts = [(path.name, _read(path)) for path in files]
+    texts = [(path.name, read_campaign_file(path)) for path in files]
     for name, text in texts:
         registered = register(get_engine(), text, name, actor=_actor())
         state = "new" if registered.is_new else "unchanged"
@@ -154,7 +154,7 @@ def _change_status(campaign: str, status: str) -> None:
     typer.echo(f"{campaign} is {'now' if changed else 'already'} {status}")
 
 
-def _read(path: Path) -> str:
+def read_campaign_file(path: Path) -> str:
     """A file's text, whatever byte order mark an editor gave it. Raises PermanentError."""
     try:
         content = path.read_bytes()

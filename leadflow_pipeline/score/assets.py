@@ -12,7 +12,7 @@ import dagster as dg
 import pandas as pd
 from sqlalchemy import Engine
 
-from leadflow_pipeline.campaign import load, version_named_by
+from leadflow_pipeline.campaign import Campaign, load, version_named_by
 from leadflow_pipeline.lead_fields import with_custom_fields
 from leadflow_pipeline.partitions import PartitionRange, add_partition_metadata
 from leadflow_pipeline.score.plan import fields_read, plan_scored
@@ -37,34 +37,41 @@ def scored_leads(
     partitions = PartitionRange.of(context)
     campaign, engine = partitions.campaign, store.engine
     version = load(engine, campaign, version_named_by(context))
-    profile, rules = version.rules.ideal_customer_profile, version.rules.scoring
     with stage_lock(engine, campaign, schema.scored_leads.name):
         due = due_leads(engine, partitions, enriched_leads)
-        scored = plan_scored(
-            with_custom_fields(due, fields_read(profile, rules)),
-            read_events(
-                engine,
-                campaign,
-                before=partitions.as_of,
-                lead_ids=due["lead_id"] if len(due) < LEADS_WORTH_NAMING else None,
-                columns=["lead_id", "behaviour", "occurred_at", "is_machine"],
-            ),
-            latest_before(
-                engine,
-                schema.scored_leads,
-                campaign,
-                partitions.first_day,
-                lead_ids=due["lead_id"],
-                columns=["lead_id", "temperature"],
-            ),
-            profile,
-            rules,
-            {source.name: source.channel for source in version.rules.sources},
-        )
+        scored = score_days(engine, partitions, due, version.rules)
         add_partition_metadata(context, partitions, summarise(scored, due))
         yield dg.Output(
             conform(scored, schema.scored_leads, campaign=campaign, campaign_version=version.version)
         )
+
+
+def score_days(
+    engine: Engine, partitions: PartitionRange, due: pd.DataFrame, campaign: Campaign
+) -> pd.DataFrame:
+    """Scores the due leads of a range of days by a campaign's rules; writes nothing."""
+    profile, rules = campaign.ideal_customer_profile, campaign.scoring
+    return plan_scored(
+        with_custom_fields(due, fields_read(profile, rules)),
+        read_events(
+            engine,
+            partitions.campaign,
+            before=partitions.as_of,
+            lead_ids=due["lead_id"] if len(due) < LEADS_WORTH_NAMING else None,
+            columns=["lead_id", "behaviour", "occurred_at", "is_machine"],
+        ),
+        latest_before(
+            engine,
+            schema.scored_leads,
+            partitions.campaign,
+            partitions.first_day,
+            lead_ids=due["lead_id"],
+            columns=["lead_id", "temperature"],
+        ),
+        profile,
+        rules,
+        {source.name: source.channel for source in campaign.sources},
+    )
 
 
 def due_leads(engine: Engine, partitions: PartitionRange, enriched: pd.DataFrame) -> pd.DataFrame:
