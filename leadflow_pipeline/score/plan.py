@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from leadflow_pipeline.score import activity, fit, points, temperature
-from leadflow_pipeline.score.activity import Activity, IntegerArray
-from leadflow_pipeline.score.engagement import FloatArray, engagement_at_end
+from leadflow_pipeline.score import activity, cooling, fit, points, temperature
+from leadflow_pipeline.score.activity import IntegerArray
+from leadflow_pipeline.score.engagement import FloatArray
 from leadflow_pipeline.score.explanation import breakdown_json, reasons_json
 from leadflow_pipeline.score.fit import VerdictArray, fit_shares, icp_fit
 from leadflow_pipeline.score.points import TimesArray
@@ -72,8 +72,8 @@ def plan_scored(
     due = due.loc[:, [name for name in due.columns if name in columns]].take(order).reset_index(drop=True)
 
     counted = activity.order_events(events, leads, tuple(rules.behaviours), rules.daily_limits)
-    engagement = engagement_at_end(counted, lead, day, rules.behaviours)
-    level = _levels(counted, lead, day, engagement, _last_levels(previous, leads), rules)
+    before = temperature.last_levels(previous, leads)
+    engagement, level = temperature.levels_of_rows(counted, lead, day, before, rules)
     active = points.who_was_active(counted, lead, day, rules)
     verdicts = [fit.verdict(criterion, due) for criterion in profile.criteria]
     times = points.who_earned(due, channels, active, level)
@@ -95,6 +95,7 @@ def plan_scored(
             "icp_fit": explained.icp_fit[pattern],
             "engagement": engagement,
             "temperature": _texts(pa.array(temperature.NAMES, pa.large_string()).take(level)),
+            "cools_on": cooling.as_days(cooling.cooling_days(counted, lead, day, level, rules)),
             "conversion_probability": np.full(len(due), np.nan),
             "score": explained.score[pattern],
             "score_breakdown": _texts(explained.breakdown.take(pattern)),
@@ -108,30 +109,6 @@ def fields_read(profile: IdealCustomerProfile, rules: ScoreRules) -> set[str]:
     """Every field of a lead that a condition of the profile, the rules or a shipped factor asks for."""
     conditions = [*profile.criteria, *points.conditions_of(rules)]
     return {condition.field for condition in conditions}
-
-
-def _levels(
-    counted: Activity,
-    lead: IntegerArray,
-    day: IntegerArray,
-    engagement: FloatArray,
-    previous: IntegerArray,
-    rules: ScoreRules,
-) -> IntegerArray:
-    def engagement_before(rows: IntegerArray) -> FloatArray:
-        return engagement_at_end(counted, lead[rows], day[rows] - 1, rules.behaviours)
-
-    return temperature.temperature_levels(lead, engagement, engagement_before, previous, rules.temperature)
-
-
-def _last_levels(previous: pd.DataFrame, leads: pa.Array) -> IntegerArray:
-    """The level each lead had before its first row, by its number; cold for a lead never scored."""
-    levels = np.full(len(leads), temperature.COLD, dtype=np.int64)
-    lead = activity.positions_in(previous["lead_id"], leads)
-    level = activity.positions_in(previous["temperature"], pa.array(temperature.NAMES, pa.large_string()))
-    is_due = lead >= 0
-    levels[lead[is_due]] = level[is_due]
-    return levels
 
 
 def _patterns(columns: Sequence[TimesArray | VerdictArray]) -> tuple[IntegerArray, IntegerArray]:
