@@ -11,6 +11,8 @@ differ in the last bit; so the day found is held against that very sum, and move
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -102,29 +104,46 @@ def rows_that_cool(
     leads, lead = activity.number_leads(rows["lead_id"])
     day = activity.day_numbers(rows["day"])
     end = int(activity.day_numbers(pd.Series([last_day]))[0]) + 1
-    has_room = day < end - 1
-    if has_room.any():
+    if (day < end - 1).any():
         counted = activity.order_events(events, leads, tuple(rules.behaviours), rules.daily_limits)
         before = last_levels(previous, leads)
-        while True:  # as often as a lead can cool in one silence: from hot to warm to cold
-            order = np.lexsort((day, lead))
-            lead, day = lead[order], day[order]
-            _, level = levels_of_rows(counted, lead, day, before, rules)
-            next_day = np.where(np.append(lead[1:] == lead[:-1], False), np.append(day[1:], end), end)
-            looked = np.flatnonzero(next_day > day + 1)
-            cools = cooling_days(counted, lead[looked], day[looked], level[looked], rules)
-            lost = cools < next_day[looked]
-            if not lost.any():
-                break
-            new_lead, new_day = lead[looked][lost], cools[lost]
-            lead, day = np.concatenate([lead, new_lead]), np.concatenate([day, new_day])
-            ids = pd.Series(leads.take(new_lead).to_pandas(), dtype="str")
-            added.append(pd.DataFrame({"lead_id": ids, "day": as_days(new_day)}))
+        for cooled, cools in _cooling_between(counted, lead, day, end, before, rules):
+            ids = pd.Series(leads.take(cooled).to_pandas(), dtype="str")
+            added.append(pd.DataFrame({"lead_id": ids, "day": as_days(cools)}))
     return (
         pd.concat(added, ignore_index=True)
         .astype({"lead_id": "str", "day": "datetime64[us]"})
         .sort_values(["lead_id", "day"], ignore_index=True)
     )
+
+
+def _cooling_between(
+    counted: Activity,
+    lead: IntegerArray,
+    day: IntegerArray,
+    end: int,
+    before: IntegerArray,
+    rules: ScoreRules,
+) -> Iterator[tuple[IntegerArray, IntegerArray]]:
+    """Leads and days of cooling between one row of a lead and its next, or `end`.
+
+    As many rounds as a lead can cool in one silence, and one that finds none: from hot to warm, from warm to cold.
+    """
+    while True:
+        order = np.lexsort((day, lead))
+        lead, day = lead[order], day[order]
+        _, level = levels_of_rows(counted, lead, day, before, rules)
+        next_day = np.full(len(day), end)
+        has_next = np.flatnonzero(lead[1:] == lead[:-1])
+        next_day[has_next] = day[has_next + 1]
+        looked = np.flatnonzero(next_day > day + 1)
+        cools = cooling_days(counted, lead[looked], day[looked], level[looked], rules)
+        is_lost = cools < next_day[looked]
+        if not is_lost.any():
+            return
+        cooled = lead[looked][is_lost], cools[is_lost]
+        yield cooled
+        lead, day = np.concatenate([lead, cooled[0]]), np.concatenate([day, cooled[1]])
 
 
 def as_days(numbers: IntegerArray) -> pd.Series:
