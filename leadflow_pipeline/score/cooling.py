@@ -95,7 +95,7 @@ def rows_that_cool(
     """
     known = due[["lead_id", "day"]]
     stored = cooling.rename(columns={"cools_on": "day"})[["lead_id", "day"]]
-    news = known.groupby("lead_id", as_index=False)["day"].min().rename(columns={"day": "first_news"})
+    news = known.groupby("lead_id")["day"].min().rename("first_news").reset_index()
     stored = stored.merge(news, on="lead_id", how="left")
     has_none_before = stored["first_news"].isna() | (stored["day"] < stored["first_news"])
     stored = stored.loc[has_none_before, ["lead_id", "day"]]
