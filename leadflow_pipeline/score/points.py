@@ -59,8 +59,11 @@ class Factor:
     """How often it is counted until it has paid all its points: more than 1 where it pays in parts."""
 
 
-def factors_of(rules: ScoreRules, profile: IdealCustomerProfile) -> tuple[Factor, ...]:
-    """Every factor of a campaign, in the order of the breakdown."""
+def factors_of(rules: ScoreRules, profile: IdealCustomerProfile | None = None) -> tuple[Factor, ...]:
+    """Every factor of a campaign, in the order of the breakdown.
+
+    Only the parts in which a match pays depend on the profile, no words do.
+    """
     words = {
         "company": ("demographic", "Company is known", "Company is unknown"),
         "job_title": ("demographic", "Job title is known", "Job title is unknown"),
@@ -91,7 +94,8 @@ def factors_of(rules: ScoreRules, profile: IdealCustomerProfile) -> tuple[Factor
         for name, (group, earned, missed) in words.items()
     )
     own = (Factor(factor.name, factor.group, factor.points, *words_of(factor)) for factor in rules.factors)
-    ready_made = (_ready_made(name, points, profile) for name, points in rules.dimensions.items())
+    compared = IdealCustomerProfile() if profile is None else profile
+    ready_made = (_ready_made(name, points, compared) for name, points in rules.dimensions.items())
     return (*shipped, *own, *ready_made)
 
 
