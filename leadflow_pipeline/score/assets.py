@@ -80,6 +80,8 @@ def due_leads(
     elsewhere = matched.loc[matched["_merge"] == "left_only", ["lead_id", "day"]]
     due = pd.concat([enriched, _returning(engine, partitions, elsewhere)], ignore_index=True)
     silent = _silent(engine, partitions, due[["lead_id", "day"]], rules)
+    if silent.empty:
+        return due
     return pd.concat([due, _returning(engine, partitions, silent)], ignore_index=True)
 
 
@@ -92,9 +94,11 @@ def _returning(engine: Engine, partitions: PartitionRange, keys: pd.DataFrame) -
 def _silent(engine: Engine, partitions: PartitionRange, due: pd.DataFrame, rules: ScoreRules) -> pd.DataFrame:
     """The leads that cool on a day of the range without news on it: `lead_id` and `day`."""
     stored = read_cooling(engine, partitions.campaign, partitions.first_day, partitions.last_day)
+    has_room = len(partitions.days) > 1  # a lead scored on a day before the last can cool on a later one
+    if stored.empty and not has_room:
+        return due.head(0)
     lead_ids = pd.concat([due["lead_id"], stored["lead_id"]], ignore_index=True)
-    # Only a lead that is scored on a day before the last can cool on a later day of the same range.
-    asked = lead_ids if len(partitions.days) > 1 else lead_ids.head(0)
+    asked = lead_ids if has_room else lead_ids.head(0)
     return rows_that_cool(
         due,
         stored,
