@@ -24,7 +24,9 @@ from leadflow_pipeline.route.rules import (
     ContentSequenceType,
     RoutingRules,
 )
-from leadflow_pipeline.score.rules import ScoreRules
+from leadflow_pipeline.score.dimensions import DIMENSIONS, ProfileMatch
+from leadflow_pipeline.score.factors import COUNTED_ONLY
+from leadflow_pipeline.score.rules import DEFAULT_BEHAVIOURS, EXCLUSIVE_GROUPS, ScoreRules
 from leadflow_pipeline.store.schema import enriched_leads
 
 CUSTOM_FIELD = re.compile(r"custom\.[a-z][a-z0-9_]*")
@@ -59,6 +61,8 @@ def check_document(document: Document) -> Iterator[Problem]:
         _check_sources,
         _check_field_names,
         _check_known_words,
+        _check_factors,
+        _check_dimensions,
         _check_time_zones,
         _check_sequences,
         _check_templates,
@@ -234,6 +238,7 @@ def _check_known_words(document: Document) -> Iterator[Problem]:
     vocabularies: tuple[tuple[Path, Iterable[str], str], ...] = (
         (("scoring", "points"), shipped.points, "is no scoring factor"),
         (("scoring", "caps"), shipped.caps, "is no group of scoring factors"),
+        (("scoring", "dimensions"), DIMENSIONS, "is no ready-made dimension"),
         (("nurture", "sequences"), SHIPPED_SEQUENCES, "is no sequence"),
     )
     for section, words, message in vocabularies:
@@ -245,6 +250,52 @@ def _check_known_words(document: Document) -> Iterator[Problem]:
         if isinstance(word, str) and word not in SENIORITIES:
             yield document.problem(
                 (*section, position), f"{word} is no seniority", nearest(word, SENIORITIES)
+            )
+
+
+def _check_factors(document: Document) -> Iterator[Problem]:
+    """Factors of a group that nothing caps, or of a behaviour that nothing counts."""
+    groups = (*ScoreRules().groups_for_factors, *mapping_of(document.value_at(("scoring", "groups"))))
+    known = (*DEFAULT_BEHAVIOURS, *mapping_of(document.value_at(("scoring", "behaviours"))))
+    for path, factor in items_of(document, ("scoring", "factors")):
+        group, behaviour = factor.get("group"), factor.get("behaviour")
+        if isinstance(group, str) and group not in groups:
+            remedy = (
+                f"use another: of {group} a lead has one at most"
+                if group in EXCLUSIVE_GROUPS
+                else _near_or(group, groups, "declare it with its cap in scoring.groups")
+            )
+            yield document.problem((*path, "group"), f"{group} is no group for a factor", remedy)
+        for key in COUNTED_ONLY if behaviour is None else ():
+            if key in factor:
+                message = "belongs to the test of a behaviour"
+                yield document.problem(
+                    (*path, key), message, "name a behaviour instead of a field, or remove it"
+                )
+        for name in [behaviour] if isinstance(behaviour, str) else sequence_of(behaviour):
+            if isinstance(name, str) and name not in known:
+                remedy = _near_or(name, known, "declare it in scoring.behaviours")
+                yield document.problem(
+                    (*path, "behaviour"), f"{name} is no behaviour that scoring counts", remedy
+                )
+
+
+def _near_or(word: str, known: Iterable[str], otherwise: str) -> str:
+    near = nearest(word, known, list_few=False)
+    return f"{near} or {otherwise}" if near else otherwise
+
+
+def _check_dimensions(document: Document) -> Iterator[Problem]:
+    """Dimensions that compare a lead with a profile that says nothing of it."""
+    asked = [criterion.get("field") for _, criterion in items_of(document, CONDITION_LISTS[0])]
+    section = ("scoring", "dimensions")
+    for name in mapping_of(document.value_at(section)):
+        match = DIMENSIONS.get(name)
+        if isinstance(match, ProfileMatch) and not any(field in asked for field in match.fields):
+            fields = " or ".join(match.fields)
+            remedy = "add one to ideal_customer_profile.criteria, or remove the dimension"
+            yield document.problem(
+                (*section, name), f"needs a criterion of the profile over {fields}", remedy
             )
 
 

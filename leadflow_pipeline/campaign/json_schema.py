@@ -13,6 +13,7 @@ from leadflow_pipeline.campaign.model import Campaign
 from leadflow_pipeline.harvest.rules import FIELDS_OF
 from leadflow_pipeline.harvest.sources import KINDS
 from leadflow_pipeline.route.rules import DEFAULT_INTENT_SIGNALS
+from leadflow_pipeline.score.dimensions import DIMENSIONS
 from leadflow_pipeline.score.rules import ScoreRules
 
 MAPPED_FIELDS = tuple(dict.fromkeys(field for fields in FIELDS_OF.values() for field in fields))
@@ -32,6 +33,7 @@ def campaign_json_schema() -> dict[str, Any]:
     scoring = definitions["ScoreRules"]["properties"]
     scoring["points"]["propertyNames"] = {"enum": list(ScoreRules().points)}
     scoring["caps"]["propertyNames"] = {"enum": list(ScoreRules().caps)}
+    scoring["dimensions"]["propertyNames"] = {"enum": list(DIMENSIONS)}
     signals = definitions["RoutingRules"]["properties"]["intent_signals"]
     signals["propertyNames"] = _words_or_custom(tuple(DEFAULT_INTENT_SIGNALS))
     sequences = definitions["NurtureRules"]["properties"]["sequences"]

@@ -43,12 +43,17 @@ BLAMED: dict[str, tuple[str, ...]] = {
     "qualification": ("review_band", "threshold"),
     "send_window": ("end", "start", "weekdays"),
     "ideal_customer_profile": ("criteria",),
+    "scoring": ("factors", "groups"),
 }
 """Section -> its values that must go together."""
+
+UNKNOWN_KEY = "unknown key"
 
 KEYED_BY_WORDS: tuple[Path, ...] = (
     ("scoring", "points"),
     ("scoring", "caps"),
+    ("scoring", "dimensions"),
+    ("scoring", "factors"),
     ("routing", "intent_signals"),
     ("nurture", "sequences"),
 )
@@ -77,8 +82,10 @@ def parse_document(document: Document, name: str) -> Campaign:
 
 
 def _is_told(finding: Problem, problems: list[Problem]) -> bool:
-    """Whether a check has named the very word that a stage's own validator refuses the whole mapping for."""
+    """Whether a check has named the very word that a model does not know, or refuses the whole mapping for."""
     depth = len(finding.path)
+    if finding.message == UNKNOWN_KEY and any(problem.path == finding.path for problem in problems):
+        return True
     return finding.path in KEYED_BY_WORDS and any(
         problem.path[:depth] == finding.path for problem in problems
     )
@@ -124,7 +131,7 @@ def _problem(document: Document, path: Path, finding: ErrorDetails) -> Problem:
     if len(finding["loc"]) > len(path) and kind.endswith("_type") and kind != "model_type":
         message, remedy = "must be one text, number or truth value", ""
     elif kind == "extra_forbidden":
-        message, remedy = "unknown key", nearest(str(path[-1]), keys_allowed_in(finding["loc"][:-1]))
+        message, remedy = UNKNOWN_KEY, nearest(str(path[-1]), keys_allowed_in(finding["loc"][:-1]))
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
         return _kind_problem(document, path, context)
     elif kind == "value_error":

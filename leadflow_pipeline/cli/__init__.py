@@ -21,6 +21,7 @@ from leadflow_pipeline.cli import (
     leads,
     operate,
     service,
+    what_if,
 )
 from leadflow_pipeline.cli.output import fail
 from leadflow_pipeline.errors import LeadflowError
@@ -42,6 +43,7 @@ leads.register(app)
 collect.register(app)
 dispatch.register(app)
 attribution.register(app)
+what_if.register(app)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(enrichment.app, name="enrich")
 app.add_typer(identity.app, name="identity")

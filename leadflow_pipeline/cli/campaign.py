@@ -50,7 +50,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Register campaign files. A file that says something new makes a new version; else nothing changes."""
-    texts = [(path.name, _read(path)) for path in files]
+    texts = [(path.name, read_campaign_file(path)) for path in files]
     if get_settings().database_url is None:
         # The first command in a fresh home, whose database is nobody's but ours.
         migrate.upgrade(get_engine())
@@ -159,7 +159,7 @@ def _change_status(campaign: str, status: str) -> None:
     typer.echo(f"{campaign} is {'now' if changed else 'already'} {status}")
 
 
-def _read(path: Path) -> str:
+def read_campaign_file(path: Path) -> str:
     """A file's text, whatever byte order mark an editor gave it. Raises PermanentError."""
     try:
         content = path.read_bytes()

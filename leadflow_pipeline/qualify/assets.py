@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pandas as pd
+from sqlalchemy import Engine
 
-from leadflow_pipeline.campaign import load, version_named_by
+from leadflow_pipeline.campaign import Campaign, load, version_named_by
 from leadflow_pipeline.lead_fields import columns_holding
 from leadflow_pipeline.partitions import PartitionRange, add_partition_metadata
 from leadflow_pipeline.qualify.plan import fields_read, plan_qualified
@@ -34,15 +35,22 @@ def qualified_leads(
     partitions = PartitionRange.of(context)
     campaign, engine = partitions.campaign, store.engine
     version = load(engine, campaign, version_named_by(context))
-    rules = version.rules.qualification
-    columns = columns_holding(fields_read(rules))
-    qualified = plan_qualified(
-        scored_leads,
-        as_of(engine, schema.enriched_leads, campaign, scored_leads[["lead_id", "day"]], columns),
-        read_overrides(engine, campaign, partitions.as_of),
-        rules,
-    )
+    qualified = qualify_days(engine, partitions, scored_leads, version.rules)
     add_partition_metadata(context, partitions, summarise(qualified))
     yield dg.Output(
         conform(qualified, schema.qualified_leads, campaign=campaign, campaign_version=version.version)
+    )
+
+
+def qualify_days(
+    engine: Engine, partitions: PartitionRange, scored: pd.DataFrame, campaign: Campaign
+) -> pd.DataFrame:
+    """Judges the scored leads of a range of days by a campaign's rules; writes nothing."""
+    rules = campaign.qualification
+    columns = columns_holding(fields_read(rules))
+    return plan_qualified(
+        scored,
+        as_of(engine, schema.enriched_leads, partitions.campaign, scored[["lead_id", "day"]], columns),
+        read_overrides(engine, partitions.campaign, partitions.as_of),
+        rules,
     )

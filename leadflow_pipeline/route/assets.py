@@ -11,7 +11,7 @@ import dagster as dg
 import pandas as pd
 from sqlalchemy import Engine
 
-from leadflow_pipeline.campaign import load, version_named_by
+from leadflow_pipeline.campaign import Campaign, load, version_named_by
 from leadflow_pipeline.lead_fields import columns_holding
 from leadflow_pipeline.partitions import PartitionRange, add_partition_metadata
 from leadflow_pipeline.route.metrics import summarise
@@ -38,31 +38,39 @@ def routed_leads(
     partitions = PartitionRange.of(context)
     campaign, engine = partitions.campaign, store.engine
     version = load(engine, campaign, version_named_by(context))
-    rules = version.rules.routing
     with stage_lock(engine, campaign, schema.routed_leads.name):
-        previous = previous_routings(engine, partitions, qualified_leads["lead_id"], rules)
-        candidates = pd.concat(
-            [waiting_leads(engine, campaign, previous), qualified_leads], ignore_index=True
-        )
-        routed = plan_routed(
-            candidates,
-            as_of(
-                engine,
-                schema.enriched_leads,
-                campaign,
-                candidates[["lead_id", "day"]],
-                columns_holding(rules.intent_signals),
-            ),
-            previous,
-            read_overrides(engine, campaign, partitions.as_of),
-            read_outcomes(engine, campaign, before=partitions.as_of),
-            rules,
-            partitions.days,
-        )
-        add_partition_metadata(context, partitions, summarise(routed, rules))
+        routed = route_days(engine, partitions, qualified_leads, version.rules)
+        add_partition_metadata(context, partitions, summarise(routed, version.rules.routing))
         yield dg.Output(
             conform(routed, schema.routed_leads, campaign=campaign, campaign_version=version.version)
         )
+
+
+def route_days(
+    engine: Engine, partitions: PartitionRange, qualified: pd.DataFrame, campaign: Campaign
+) -> pd.DataFrame:
+    """Routes the qualified leads of consecutive days, and those whose turn has come, by a campaign's rules; writes
+    nothing.
+    """
+    rules = campaign.routing
+    previous = previous_routings(engine, partitions, qualified["lead_id"], rules)
+    waiting = waiting_leads(engine, partitions.campaign, previous)
+    candidates = pd.concat([waiting, qualified], ignore_index=True)
+    return plan_routed(
+        candidates,
+        as_of(
+            engine,
+            schema.enriched_leads,
+            partitions.campaign,
+            candidates[["lead_id", "day"]],
+            columns_holding(rules.intent_signals),
+        ),
+        previous,
+        read_overrides(engine, partitions.campaign, partitions.as_of),
+        read_outcomes(engine, partitions.campaign, before=partitions.as_of),
+        rules,
+        partitions.days,
+    )
 
 
 def previous_routings(

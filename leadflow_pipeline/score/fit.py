@@ -25,7 +25,6 @@ from leadflow_pipeline.score.rules import IdealCustomerProfile
 VerdictArray: TypeAlias = npt.NDArray[np.int8]
 
 NOT_MET, MET, UNKNOWN = 0, 1, 2
-VERDICTS = 3
 DECIMALS = 6
 
 

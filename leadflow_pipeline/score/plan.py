@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from leadflow_pipeline.score import activity, fit, points, temperature
-from leadflow_pipeline.score.activity import Activity, IntegerArray
-from leadflow_pipeline.score.engagement import FloatArray, engagement_at_end
+from leadflow_pipeline.score import activity, cooling, fit, points, temperature
+from leadflow_pipeline.score.activity import IntegerArray
+from leadflow_pipeline.score.engagement import FloatArray
 from leadflow_pipeline.score.explanation import breakdown_json, reasons_json
-from leadflow_pipeline.score.fit import VERDICTS, VerdictArray, fit_shares, icp_fit
-from leadflow_pipeline.score.points import BooleanArray
+from leadflow_pipeline.score.fit import VerdictArray, fit_shares, icp_fit
+from leadflow_pipeline.score.points import TimesArray
 from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
 from leadflow_pipeline.score.total import in_hundredths, score_lines
 
@@ -71,16 +71,17 @@ def plan_scored(
     columns = {"day", "email", "source", *fields_read(profile, rules)}
     due = due.loc[:, [name for name in due.columns if name in columns]].take(order).reset_index(drop=True)
 
-    counted = activity.order_events(events, leads, tuple(rules.behaviours))
-    engagement = engagement_at_end(counted, lead, day, rules.behaviours)
-    level = _levels(counted, lead, day, engagement, _last_levels(previous, leads), rules)
+    counted = activity.order_events(events, leads, tuple(rules.behaviours), rules.daily_limits)
+    before = temperature.last_levels(previous, leads)
+    engagement, level = temperature.levels_of_rows(counted, lead, day, before, rules)
     active = points.who_was_active(counted, lead, day, rules)
-    earned = points.who_earned(due, rules, channels, active, level)
     verdicts = [fit.verdict(criterion, due) for criterion in profile.criteria]
+    times = points.who_earned(due, channels, active, level)
+    times |= points.who_earned_more(due, rules, profile, verdicts, counted, lead, day)
 
-    pattern, alike = _patterns([*earned.values(), *verdicts])
+    pattern, alike = _patterns([*times.values(), *verdicts])
     explained = _explain(
-        {name: who[alike] for name, who in earned.items()},
+        {name: often[alike] for name, often in times.items()},
         [verdict[alike] for verdict in verdicts],
         profile,
         rules,
@@ -94,6 +95,7 @@ def plan_scored(
             "icp_fit": explained.icp_fit[pattern],
             "engagement": engagement,
             "temperature": _texts(pa.array(temperature.NAMES, pa.large_string()).take(level)),
+            "cools_on": cooling.as_days(cooling.cooling_days(counted, lead, day, level, rules)),
             "conversion_probability": np.full(len(due), np.nan),
             "score": explained.score[pattern],
             "score_breakdown": _texts(explained.breakdown.take(pattern)),
@@ -105,58 +107,43 @@ def plan_scored(
 
 def fields_read(profile: IdealCustomerProfile, rules: ScoreRules) -> set[str]:
     """Every field of a lead that a condition of the profile, the rules or a shipped factor asks for."""
-    conditions = [*profile.criteria, *rules.factors, *points.DEMOGRAPHIC_CONDITIONS.values()]
+    conditions = [*profile.criteria, *points.conditions_of(rules)]
     return {condition.field for condition in conditions}
 
 
-def _levels(
-    counted: Activity,
-    lead: IntegerArray,
-    day: IntegerArray,
-    engagement: FloatArray,
-    previous: IntegerArray,
-    rules: ScoreRules,
-) -> IntegerArray:
-    def engagement_before(rows: IntegerArray) -> FloatArray:
-        return engagement_at_end(counted, lead[rows], day[rows] - 1, rules.behaviours)
-
-    return temperature.temperature_levels(lead, engagement, engagement_before, previous, rules.temperature)
-
-
-def _last_levels(previous: pd.DataFrame, leads: pa.Array) -> IntegerArray:
-    """The level each lead had before its first row, by its number; cold for a lead never scored."""
-    levels = np.full(len(leads), temperature.COLD, dtype=np.int64)
-    lead = activity.positions_in(previous["lead_id"], leads)
-    level = activity.positions_in(previous["temperature"], pa.array(temperature.NAMES, pa.large_string()))
-    is_due = lead >= 0
-    levels[lead[is_due]] = level[is_due]
-    return levels
-
-
-def _patterns(columns: Sequence[BooleanArray | VerdictArray]) -> tuple[IntegerArray, IntegerArray]:
-    """The number of each row's pattern, and for each pattern a row that has it. Columns hold 0, 1 or 2."""
+def _patterns(columns: Sequence[TimesArray | VerdictArray]) -> tuple[IntegerArray, IntegerArray]:
+    """The number of each row's pattern, and for each pattern a row that has it. Columns hold whole numbers."""
     codes = np.zeros(len(columns[0]), dtype=np.int64)
     largest = 0
     for column in columns:
-        if largest > LARGEST_CODE // VERDICTS - 1:
+        lowest, digits = _range(column)
+        if largest > LARGEST_CODE // digits - 1:
             codes, distinct = pd.factorize(codes)
             largest = len(distinct)
-        codes = codes * VERDICTS + column
-        largest = largest * VERDICTS + VERDICTS - 1
+        codes = codes * digits + column - lowest
+        largest = largest * digits + digits - 1
     pattern, distinct = pd.factorize(codes)
     alike = np.empty(len(distinct), dtype=np.int64)
     alike[pattern] = np.arange(len(pattern))
     return pattern, alike
 
 
+def _range(column: TimesArray | VerdictArray) -> tuple[int, int]:
+    """The lowest value of a column, and how many whole numbers there are from it to the highest."""
+    if column.dtype == np.bool_ or not len(column):
+        return 0, 2
+    lowest = int(column.min())
+    return lowest, int(column.max()) - lowest + 1
+
+
 def _explain(
-    earned: Mapping[str, BooleanArray],
+    times: Mapping[str, TimesArray],
     verdicts: Sequence[VerdictArray],
     profile: IdealCustomerProfile,
     rules: ScoreRules,
 ) -> Explained:
     shares = fit_shares(profile, verdicts)
-    lines = score_lines(profile, shares, points.factors_of(rules), earned, rules)
+    lines = score_lines(profile, shares, points.factors_of(rules, profile), times, rules)
     hundredths = in_hundredths(lines)
     return Explained(
         icp_fit=icp_fit(shares, len(hundredths[0])),

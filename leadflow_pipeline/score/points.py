@@ -4,29 +4,35 @@ What belongs here: the factors with their words, and the columns that say who ea
 adding them up (`total`), writing them down (`explanation`).
 
 Five groups are shipped (demographic, engagement, behavioural, source, temperature); a campaign's own
-conditions make a sixth, `factors`. An *interaction* is an event whose behaviour is worth engagement points,
-so a bounce is none.
+conditions make a sixth, `factors`, and the ready-made ones it switches on a seventh, `dimensions`. An
+*interaction* is an event whose behaviour is worth engagement points, so a bounce is none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from leadflow_pipeline.conditions import Condition, describe, evaluate
-from leadflow_pipeline.score.activity import Activity, IntegerArray
-from leadflow_pipeline.score.rules import ScoreRules
+from leadflow_pipeline.conditions import Condition, evaluate
+from leadflow_pipeline.score.activity import NEVER, Activity, IntegerArray
+from leadflow_pipeline.score.dimensions import DIMENSIONS, DIMENSIONS_GROUP, ProfileMatch, Several
+from leadflow_pipeline.score.factors import BehaviourFactor, FactorTerms, ScoringFactor, plural, words_of
+from leadflow_pipeline.score.fit import MET, VerdictArray
+from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
 from leadflow_pipeline.score.temperature import NAMES as TEMPERATURE_NAMES
 
 BooleanArray: TypeAlias = npt.NDArray[np.bool_]
+TimesArray: TypeAlias = npt.NDArray[np.bool_] | npt.NDArray[np.integer]
+"""How often each lead earned a factor: yes or no, a count, or DOES_NOT_APPLY."""
 
-EXCLUSIVE_GROUPS: tuple[str, ...] = ("source", "temperature")
-"""A lead earns exactly one factor of these at most, so what the others would have paid was not missed."""
+DOES_NOT_APPLY = -1
+"""Outside the factor's days, or where it has nothing to ask: neither earned nor missed."""
 
 DEMOGRAPHIC_CONDITIONS: dict[str, Condition] = {
     "company": Condition(field="company", is_missing=False),
@@ -34,6 +40,7 @@ DEMOGRAPHIC_CONDITIONS: dict[str, Condition] = {
     "phone": Condition(field="phone_status", equals="valid"),
     "linkedin": Condition(field="linkedin_url", is_missing=False),
 }
+EPOCH = date(1970, 1, 1)
 SOURCE_CHANNELS: tuple[str, ...] = ("referral", "ads", "social")
 INBOUND_CHANNEL = "inbound"
 DEFAULT_CHANNEL = "other"
@@ -48,10 +55,15 @@ class Factor:
     points: float
     earned: str
     missed: str
+    units: int = 1
+    """How often it is counted until it has paid all its points: more than 1 where it pays in parts."""
 
 
-def factors_of(rules: ScoreRules) -> tuple[Factor, ...]:
-    """Every factor of a campaign, in the order of the breakdown."""
+def factors_of(rules: ScoreRules, profile: IdealCustomerProfile | None = None) -> tuple[Factor, ...]:
+    """Every factor of a campaign, in the order of the breakdown.
+
+    Only the parts in which a match pays depend on the profile, no words do.
+    """
     words = {
         "company": ("demographic", "Company is known", "Company is unknown"),
         "job_title": ("demographic", "Job title is known", "Job title is unknown"),
@@ -61,13 +73,13 @@ def factors_of(rules: ScoreRules) -> tuple[Factor, ...]:
         "email_click": ("engagement", "Clicked in an email", "Has clicked in no email yet"),
         "recent_activity": (
             "behavioural",
-            f"Active in the last {_plural(rules.recent_activity_days, 'day')}",
-            f"Not active in the last {_plural(rules.recent_activity_days, 'day')}",
+            f"Active in the last {plural(rules.recent_activity_days, 'day')}",
+            f"Not active in the last {plural(rules.recent_activity_days, 'day')}",
         ),
         "interactions": (
             "behavioural",
-            f"At least {_plural(rules.interactions_at_least, 'interaction')}",
-            f"Fewer than {_plural(rules.interactions_at_least, 'interaction')}",
+            f"At least {plural(rules.interactions_at_least, 'interaction')}",
+            f"Fewer than {plural(rules.interactions_at_least, 'interaction')}",
         ),
         "inbound": ("behavioural", "Came to us", "Has not come to us"),
         "source_referral": ("source", "Came by referral", "Source earns nothing"),
@@ -77,41 +89,86 @@ def factors_of(rules: ScoreRules) -> tuple[Factor, ...]:
         "temperature_warm": ("temperature", "Warm: engaged", "Hardly engaged"),
         "temperature_cold": ("temperature", "Cold: hardly engaged", "Hardly engaged"),
     }
-    shipped = (Factor(name, group, rules.points[name], *said) for name, (group, *said) in words.items())
-    own = (
-        Factor(
-            factor.name, "factors", factor.points, _sentence(describe(factor)), f"Not so: {describe(factor)}"
-        )
-        for factor in rules.factors
+    shipped = (
+        Factor(name, group, rules.points[name], earned, missed)
+        for name, (group, earned, missed) in words.items()
     )
-    return (*shipped, *own)
+    own = (Factor(factor.name, factor.group, factor.points, *words_of(factor)) for factor in rules.factors)
+    compared = IdealCustomerProfile() if profile is None else profile
+    ready_made = (_ready_made(name, points, compared) for name, points in rules.dimensions.items())
+    return (*shipped, *own, *ready_made)
+
+
+def conditions_of(rules: ScoreRules) -> list[Condition]:
+    """Every condition over a field that some factor of the campaign asks."""
+    asked = [*rules.factors, *(DIMENSIONS[name] for name in rules.dimensions)]
+    own = [test for test in asked if isinstance(test, ScoringFactor)]
+    reached = [condition for test in asked if isinstance(test, Several) for condition in test.conditions]
+    return [*DEMOGRAPHIC_CONDITIONS.values(), *own, *reached]
 
 
 def who_earned(
     leads: pd.DataFrame,
-    rules: ScoreRules,
     channels: Mapping[str, str],
     activity: dict[str, BooleanArray],
     temperature: IntegerArray,
-) -> dict[str, BooleanArray]:
-    """Factor -> who earned it, aligned with `leads`.
+) -> dict[str, TimesArray]:
+    """Shipped factor -> who earned it, aligned with `leads`.
 
     Args:
         leads: enriched columns, `source` among them.
-        rules: the campaign's.
         channels: source -> channel, as the campaign file declares its sources.
         activity: as `who_was_active` gives it.
         temperature: level of each lead.
     """
-    earned = {name: _holds(condition, leads) for name, condition in DEMOGRAPHIC_CONDITIONS.items()}
+    earned: dict[str, TimesArray] = {
+        name: _holds(condition, leads) for name, condition in DEMOGRAPHIC_CONDITIONS.items()
+    }
     channel = _channels_of(leads["source"], channels)
     for name in ("email_open", "email_click", "recent_activity", "interactions"):
         earned[name] = activity[name]
     earned["inbound"] = (channel == INBOUND_CHANNEL) | activity["form"]
     earned |= {f"source_{name}": channel == name for name in SOURCE_CHANNELS}
     earned |= {f"temperature_{name}": temperature == level for level, name in enumerate(TEMPERATURE_NAMES)}
-    earned |= {factor.name: _holds(factor, leads) for factor in rules.factors}
     return earned
+
+
+def who_earned_more(
+    leads: pd.DataFrame,
+    rules: ScoreRules,
+    profile: IdealCustomerProfile,
+    verdicts: Sequence[VerdictArray],
+    activity: Activity,
+    lead: IntegerArray,
+    days: IntegerArray,
+) -> dict[str, TimesArray]:
+    """The campaign's own factors and dimensions -> how often each lead earned them, aligned with `leads`.
+
+    Args:
+        leads: enriched columns and `custom.<name>` columns.
+        rules: the campaign's.
+        profile: the ideal customer.
+        verdicts: of each of the profile's criteria.
+        activity: the events that count.
+        lead: number of each row's lead.
+        days: day of each row, at whose end it is judged.
+    """
+    times: dict[str, TimesArray] = {}
+    for factor in rules.factors:
+        held = _times(factor, leads, activity, lead, days)
+        times[factor.name] = _only_on_its_days(factor, held, days)
+    for name in rules.dimensions:
+        dimension = DIMENSIONS[name]
+        if isinstance(dimension, ProfileMatch):
+            criteria = _criteria_over(dimension, profile)
+            met = [verdicts[position] == MET for position in criteria]
+            times[name] = _how_many(met) if met else np.full(len(leads), DOES_NOT_APPLY, dtype=np.int64)
+        elif isinstance(dimension, Several):
+            hold = _how_many([_holds(condition, leads) for condition in dimension.conditions])
+            times[name] = hold if dimension.in_parts else hold == len(dimension.conditions)
+        else:
+            times[name] = _times(dimension, leads, activity, lead, days)
+    return times
 
 
 def who_was_active(
@@ -142,9 +199,63 @@ def _channels_of(sources: pd.Series, channels: Mapping[str, str]) -> npt.NDArray
     return np.array(names, dtype=object)[codes]
 
 
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _ready_made(name: str, points: float, profile: IdealCustomerProfile) -> Factor:
+    dimension = DIMENSIONS[name]
+    units = 1
+    if isinstance(dimension, ProfileMatch):
+        units = max(1, len(_criteria_over(dimension, profile)))
+    elif isinstance(dimension, Several) and dimension.in_parts:
+        units = len(dimension.conditions)
+    return Factor(name, DIMENSIONS_GROUP, points, str(dimension.earned), str(dimension.missed), units)
 
 
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:]
+def _criteria_over(match: ProfileMatch, profile: IdealCustomerProfile) -> list[int]:
+    return [number for number, criterion in enumerate(profile.criteria) if criterion.field in match.fields]
+
+
+def _how_many(conditions: Sequence[BooleanArray]) -> IntegerArray:
+    counted: IntegerArray = np.sum(conditions, axis=0, dtype=np.int64)
+    return counted
+
+
+def _times(
+    factor: ScoringFactor | BehaviourFactor,
+    leads: pd.DataFrame,
+    activity: Activity,
+    lead: IntegerArray,
+    days: IntegerArray,
+) -> TimesArray:
+    """How often each lead earned a factor by the end of its day, whatever days the factor holds on."""
+    if isinstance(factor, ScoringFactor):
+        return _holds(factor, leads)
+    end = activity.end(lead, days)
+    if factor.days_since_last is not None:
+        last = activity.last_day(factor.behaviours, activity.first(lead), end)
+        held: BooleanArray = _is_within(days - last, *factor.days_since_last.bounds) & (last != NEVER)
+        return held
+    begin = (
+        activity.first(lead) if factor.within_days is None else activity.end(lead, days - factor.within_days)
+    )
+    count = activity.count(factor.behaviours, begin, end)
+    holds = _is_within(count, *factor.bounds)
+    if factor.counted == "once":
+        return holds
+    most = count if factor.counted == "each_time" else np.minimum(count, factor.counted)
+    times: IntegerArray = np.where(holds, most, 0)
+    return times
+
+
+def _is_within(numbers: IntegerArray, least: int, most: int | None) -> BooleanArray:
+    within: BooleanArray = numbers >= least
+    return within if most is None else within & (numbers <= most)
+
+
+def _only_on_its_days(factor: FactorTerms, times: TimesArray, days: IntegerArray) -> TimesArray:
+    if factor.valid_from is None and factor.valid_until is None:
+        return times
+    holds = np.ones(len(days), dtype=bool)
+    if factor.valid_from is not None:
+        holds &= days >= (factor.valid_from - EPOCH).days
+    if factor.valid_until is not None:
+        holds &= days <= (factor.valid_until - EPOCH).days
+    return np.where(holds, times.astype(np.int64), DOES_NOT_APPLY)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from leadflow_pipeline.conditions import Condition
+from leadflow_pipeline.score.dimensions import DIMENSIONS
+from leadflow_pipeline.score.factors import BehaviourFactor, OwnFactor
 
 
 class FitCriterion(Condition):
@@ -43,6 +45,11 @@ class Behaviour(BaseModel):
 
     points: float = Field(ge=0, le=100, description="added to engagement at the moment of the event")
     half_life_days: float = Field(14.0, gt=0)
+    at_most_a_day: int | None = Field(
+        None,
+        ge=1,
+        description="of a lead's events on one UTC day only the earliest so many count, for anything",
+    )
 
 
 DEFAULT_BEHAVIOURS: dict[str, Behaviour] = {
@@ -65,8 +72,12 @@ DEFAULT_POINTS: dict[str, float] = {
 
 DEFAULT_CAPS: dict[str, float] = {
     "demographic": 28, "engagement": 7, "behavioural": 30, "source": 20, "temperature": 15, "factors": 100,
+    "dimensions": 100,
 }  # fmt: skip
-"""The five shipped groups make 100; `factors` holds the campaign's own."""
+"""The five shipped groups make 100; `factors` holds the campaign's own, `dimensions` the ready-made ones."""
+
+EXCLUSIVE_GROUPS: tuple[str, ...] = ("source", "temperature")
+"""A lead earns exactly one factor of these at most, so what the others would have paid was not missed."""
 
 
 class TemperatureLevels(BaseModel):
@@ -90,13 +101,6 @@ class TemperatureLevels(BaseModel):
         return self
 
 
-class ScoringFactor(Condition):
-    """A condition of the campaign's own that earns points where it is true. Unknown earns nothing."""
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_]*$", description="named in the breakdown")
-    points: float = Field(ge=-100, le=100)
-
-
 class ScoreRules(BaseModel):
     """Points of each factor, worth of each behaviour, temperature levels, and the blend with the fit."""
 
@@ -110,6 +114,9 @@ class ScoreRules(BaseModel):
         default_factory=lambda: dict(DEFAULT_CAPS),
         description="group -> most points the group may add; a group left out keeps its default",
     )
+    groups: dict[str, float] = Field(
+        default_factory=dict, description="group of the campaign's own -> most points it may add"
+    )
     recent_activity_days: int = Field(7, ge=1, description="how long an event counts as recent activity")
     interactions_at_least: int = Field(3, ge=1, description="events that earn the interactions points")
     behaviours: dict[str, Behaviour] = Field(
@@ -117,7 +124,12 @@ class ScoreRules(BaseModel):
         description="behaviour -> its worth; one left out keeps its default, 0 points make it no interaction",
     )
     temperature: TemperatureLevels = TemperatureLevels()
-    factors: tuple[ScoringFactor, ...] = Field((), description="points for conditions of the campaign's own")
+    factors: tuple[OwnFactor, ...] = Field(
+        (), description="points for conditions of the campaign's own, over a field or a behaviour"
+    )
+    dimensions: dict[str, float] = Field(
+        default_factory=dict, description="ready-made factor -> points; one left out is switched off"
+    )
     fit_weight: float = Field(
         0.0,
         ge=0,
@@ -150,14 +162,54 @@ class ScoreRules(BaseModel):
         """Completes the behaviours with the defaults."""
         return {**DEFAULT_BEHAVIOURS, **behaviours}
 
+    @field_validator("dimensions")
+    @classmethod
+    def dimensions_are_known(cls, dimensions: dict[str, float]) -> dict[str, float]:
+        """Refuses a dimension that is not shipped, and points that no factor may have."""
+        _refuse_unknown(dimensions, DIMENSIONS, "dimension", "a condition of your own belongs in `factors`")
+        beyond = sorted(name for name, points in dimensions.items() if not -100 <= points <= 100)
+        if beyond:
+            raise ValueError(f"the points of {', '.join(beyond)} are not between -100 and 100")
+        return dimensions
+
     @model_validator(mode="after")
-    def factor_names_are_unique(self) -> ScoreRules:
-        """Refuses two lines of one name in the breakdown."""
+    def factors_fit_in(self) -> ScoreRules:
+        """Refuses two lines of one name in the breakdown, and factors of groups and behaviours there are none of."""
+        taken = {*DEFAULT_POINTS, *self.dimensions}
         names = [factor.name for factor in self.factors]
-        repeated = sorted({name for name in names if names.count(name) > 1 or name in DEFAULT_POINTS})
+        repeated = sorted({name for name in names if names.count(name) > 1 or name in taken})
         if repeated:
             raise ValueError(f"factors use the taken name {', '.join(repeated)}: give each its own")
+        clashing = sorted(set(self.groups) & set(DEFAULT_CAPS))
+        if clashing:
+            raise ValueError(f"groups declare the shipped {', '.join(clashing)}: set its cap in `caps`")
+        if negative := sorted(group for group, cap in self.groups.items() if cap < 0):
+            raise ValueError(
+                f"the cap of {', '.join(negative)} is below zero: use 0 for a group that adds nothing"
+            )
+        for factor in self.factors:
+            _refuse_unknown([factor.group], self.groups_for_factors, "group", "declare it in `groups`")
+            if isinstance(factor, BehaviourFactor):
+                remedy = "declare it in `behaviours` (0 points if it is worth no engagement)"
+                _refuse_unknown(factor.behaviours, self.behaviours, "behaviour", remedy)
         return self
+
+    @property
+    def groups_for_factors(self) -> tuple[str, ...]:
+        """The groups that a factor of the campaign's own may be in: of an exclusive one a lead has one at most."""
+        shipped = (group for group in DEFAULT_CAPS if group not in EXCLUSIVE_GROUPS)
+        return (*shipped, *self.groups)
+
+    @property
+    def daily_limits(self) -> dict[str, int]:
+        """Behaviour -> how many of a lead's events of one day count, for those that have a limit."""
+        limits = {name: behaviour.at_most_a_day for name, behaviour in self.behaviours.items()}
+        return {name: limit for name, limit in limits.items() if limit is not None}
+
+    @property
+    def all_caps(self) -> dict[str, float]:
+        """Group -> cap, shipped groups first, in the order in which they are added up."""
+        return {**self.caps, **self.groups}
 
 
 def _refuse_unknown(given: Iterable[str], known: Iterable[str], kind: str, remedy: str) -> None:

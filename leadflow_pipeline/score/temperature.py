@@ -5,7 +5,8 @@ What belongs here: the levels and their memory. What does not: how engagement is
 A level is entered at its threshold and left only `hysteresis` below it. So engagement names two levels: the
 one it *enters* and the (same or higher) one it *keeps*, and the new level is the old one held between them.
 
-A lead has a row only on days when something happened, but it cools in between. Before its new day counts, its
+A lead has a row on days when something happened, and on the day on which it cools in silence (`cooling`), but
+days may lie between. Before its new day counts, its
 old level is therefore held under what its engagement at the end of the day before keeps: the lowest it had
 since its last row. So a level does not depend on how often anybody looked.
 """
@@ -15,10 +16,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
-from leadflow_pipeline.score.activity import IntegerArray
-from leadflow_pipeline.score.engagement import DECIMALS, FloatArray
-from leadflow_pipeline.score.rules import TemperatureLevels
+from leadflow_pipeline.score.activity import Activity, IntegerArray, positions_in
+from leadflow_pipeline.score.engagement import DECIMALS, FloatArray, engagement_at_end
+from leadflow_pipeline.score.rules import ScoreRules, TemperatureLevels
 
 COLD, WARM, HOT = 0, 1, 2
 NAMES: tuple[str, ...] = ("cold", "warm", "hot")
@@ -69,6 +72,28 @@ def temperature_levels(
         held = np.minimum(current[leads[rows]], ceiling[rows])
         level[rows] = current[leads[rows]] = np.clip(held, lowest[rows], highest[rows])
     return level
+
+
+def levels_of_rows(
+    counted: Activity, lead: IntegerArray, day: IntegerArray, previous: IntegerArray, rules: ScoreRules
+) -> tuple[FloatArray, IntegerArray]:
+    """Engagement and level at the end of each row's day; rows are ordered by lead, then day."""
+    engagement = engagement_at_end(counted, lead, day, rules.behaviours)
+
+    def engagement_before(rows: IntegerArray) -> FloatArray:
+        return engagement_at_end(counted, lead[rows], day[rows] - 1, rules.behaviours)
+
+    return engagement, temperature_levels(lead, engagement, engagement_before, previous, rules.temperature)
+
+
+def last_levels(previous: pd.DataFrame, leads: pa.Array) -> IntegerArray:
+    """The level each lead had before its first row, by its number; cold for a lead never scored."""
+    levels = np.full(len(leads), COLD, dtype=np.int64)
+    lead = positions_in(previous["lead_id"], leads)
+    level = positions_in(previous["temperature"], pa.array(NAMES, pa.large_string()))
+    is_due = lead >= 0
+    levels[lead[is_due]] = level[is_due]
+    return levels
 
 
 def _level(engagement: FloatArray, warm: float, hot: float) -> IntegerArray:

@@ -21,8 +21,8 @@ import numpy as np
 
 from leadflow_pipeline.score.activity import IntegerArray
 from leadflow_pipeline.score.engagement import FloatArray
-from leadflow_pipeline.score.points import EXCLUSIVE_GROUPS, BooleanArray, Factor
-from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
+from leadflow_pipeline.score.points import BooleanArray, Factor, TimesArray
+from leadflow_pipeline.score.rules import EXCLUSIVE_GROUPS, IdealCustomerProfile, ScoreRules
 
 MOST = 100.0
 
@@ -48,11 +48,11 @@ def score_lines(
     profile: IdealCustomerProfile,
     fit_shares: Sequence[FloatArray],
     factors: Sequence[Factor],
-    earned: Mapping[str, BooleanArray],
+    times: Mapping[str, TimesArray],
     rules: ScoreRules,
 ) -> list[Line]:
     """Every line of the sum, in the order in which they are added up."""
-    nobody = np.zeros(len(earned[factors[0].name]), dtype=bool)
+    nobody = np.zeros(len(times[factors[0].name]), dtype=bool)
     fit_lines = [
         Line(f"fit.{criterion.name}", rules.fit_weight * MOST * share, nobody)
         for criterion, share in zip(profile.criteria, fit_shares, strict=True)
@@ -60,14 +60,14 @@ def score_lines(
     scale = 1.0 - rules.fit_weight
     lines: list[Line] = []
     total = np.zeros(len(nobody))
-    for group, cap in rules.caps.items():
+    for group, cap in rules.all_caps.items():
         members = [factor for factor in factors if factor.group == group]
-        group_lines = [_factor_line(factor, members, earned, scale) for factor in members]
+        group_lines = [_factor_line(factor, members, times, scale) for factor in members]
         group_total = np.zeros(len(total))
         for factor in members:
-            group_total = group_total + factor.points * earned[factor.name]
+            group_total = group_total + _paid(factor, times)
         capped = np.minimum(group_total, cap)
-        words = f"{group.capitalize()} points are capped at {cap:g}"
+        words = f"{group.capitalize().replace('_', ' ')} points are capped at {cap:g}"
         lines += [*group_lines, Line(f"cap.{group}", scale * (capped - group_total), nobody, words)]
         total = total + capped
     held = np.clip(total, 0.0, MOST)
@@ -89,14 +89,14 @@ def in_hundredths(lines: Sequence[Line]) -> list[IntegerArray]:
 
 
 def _factor_line(
-    factor: Factor, group: Sequence[Factor], earned: Mapping[str, BooleanArray], scale: float
+    factor: Factor, group: Sequence[Factor], times: Mapping[str, TimesArray], scale: float
 ) -> Line:
+    nobody = np.zeros(len(times[factor.name]), dtype=bool)
     rivals = group if factor.group in EXCLUSIVE_GROUPS else (factor,)
     best = max(rivals, key=lambda rival: rival.points)
-    nobody = np.zeros(len(earned[factor.name]), dtype=bool)
-    paid = np.logical_or.reduce([nobody, *(earned[rival.name] for rival in rivals if rival.points > 0)])
+    paid = np.logical_or.reduce([times[rival.name] != 0 for rival in rivals if rival.points > 0] or [nobody])
     can_be_missed = factor is best and factor.points * scale > 0
-    contribution: FloatArray = scale * factor.points * earned[factor.name].astype(np.float64)
+    contribution: FloatArray = scale * _paid(factor, times)
     return Line(
         factor.name,
         contribution,
@@ -105,3 +105,9 @@ def _factor_line(
         factor.missed,
         scale * factor.points,
     )
+
+
+def _paid(factor: Factor, times: Mapping[str, TimesArray]) -> FloatArray:
+    """Points that a factor pays each lead before any cap; none where it does not apply."""
+    paid: FloatArray = factor.points * np.maximum(times[factor.name], 0) / factor.units
+    return paid

@@ -40,6 +40,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -720,6 +721,7 @@ scored_leads = derived(
     Column("icp_fit", Double, nullable=False),
     Column("engagement", Double, nullable=False),
     Column("temperature", Text, nullable=False),
+    Column("cools_on", Date, comment="the day it leaves its temperature if nothing happens; NULL for cold"),
     Column("conversion_probability", Double, comment="calibrated; NULL until a model takes part"),
     Column("score", Double, nullable=False),
     Column("score_breakdown", JSONB, nullable=False, comment="factor -> points; the points sum to the score"),
@@ -730,7 +732,11 @@ scored_leads = derived(
     within("score", 0, 100),
     within("conversion_probability", 0, 1),
     one_of("temperature", TEMPERATURES),
-    comment="Leads of the day, and earlier leads with news on it: fit, engagement, temperature and score, explained.",
+    Index(None, "campaign", "cools_on", postgresql_where=text("cools_on IS NOT NULL")),
+    comment=(
+        "Leads of the day, and earlier leads with news on it or cooling: fit, engagement, temperature and score, "
+        "explained."
+    ),
 )
 
 qualified_leads = derived(

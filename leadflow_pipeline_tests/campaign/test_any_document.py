@@ -44,7 +44,12 @@ def whole_document() -> Document:
           points: {company: 5}
           caps: {source: 5}
           temperature: {hot: 50}
-          factors: [{name: a, points: 3, field: custom.plan, between: [1, 2]}]
+          groups: {usage: 20}
+          dimensions: {company_match: 5}
+          factors:
+            - {name: a, points: 3, field: custom.plan, between: [1, 2], valid_from: 2026-01-01}
+            - {name: b, points: 3, behaviour: [visit, click], group: usage, within_days: 7, counted: 3}
+            - {name: c, points: 3, behaviour: visit, days_since_last: {between: [1, 2]}}
         qualification: {required_fields: [email], filters: [{name: f, field: country, one_of: [NO]}]}
         routing:
           intent_signals: {custom.plan: 0.5}

@@ -129,6 +129,58 @@ def line_of(text: str, words: str) -> int:
             "agressive",
             "nurture.sequences.agressive_close: is no sequence; did you mean aggressive_close?",
         ),
+        (
+            "scoring:\n  dimensions:\n    location_mach: 5",
+            "location_mach",
+            "scoring.dimensions.location_mach: is no ready-made dimension; did you mean location_match?",
+        ),
+        # factors
+        (
+            "scoring:\n  dimensions:\n    budget_fit: 5",
+            "budget_fit",
+            "scoring.dimensions.budget_fit: needs a criterion of the profile over budget; add one to "
+            "ideal_customer_profile.criteria, or remove the dimension",
+        ),
+        (
+            "scoring:\n  factors:\n    - {name: x, behaviour: trial_login, points: 5}",
+            "trial_login",
+            "scoring.factors[0].behaviour: trial_login is no behaviour that scoring counts; declare it in "
+            "scoring.behaviours",
+        ),
+        (
+            "scoring:\n  groups: {usage: 9}\n  factors:\n    - {name: x, behaviour: visit, points: 5, group: usge}",
+            "usge",
+            "scoring.factors[0].group: usge is no group for a factor; did you mean usage? or declare it with its "
+            "cap in scoring.groups",
+        ),
+        (
+            "scoring:\n  factors:\n    - {name: x, behaviour: visit, points: 5, group: source}",
+            "source}",
+            "scoring.factors[0].group: source is no group for a factor; use another: of source a lead has one at most",
+        ),
+        (
+            "scoring:\n  factors:\n    - {name: x, field: country, equals: DE, points: 5, counted: 3}",
+            "counted",
+            "scoring.factors[0].counted: belongs to the test of a behaviour; name a behaviour instead of a field, "
+            "or remove it",
+        ),
+        (
+            "scoring:\n  factors:\n    - {name: x, behaviour: visit, points: 5, counted: twice}",
+            "twice",
+            "scoring.factors[0].counted: must be once, each_time, or how many times at most, such as 3",
+        ),
+        (
+            "scoring:\n  factors:\n    - {name: x, behaviour: visit, points: 5, never: true, at_least: 2}",
+            "never",
+            "scoring.factors[0]: needs exactly one test (at_least, at_most, between, days_since_last, never), but "
+            "this one has 2: at_least, never",
+        ),
+        (
+            "scoring:\n  factors:\n    - name: x\n      behaviour: visit\n      points: 5\n"
+            "      valid_from: 2026-03-02\n      valid_until: 2026-03-01",
+            "name: x",
+            "scoring.factors[0]: valid_until (2026-03-01) is before valid_from (2026-03-02): exchange the two",
+        ),
         # conditions
         (
             "scoring:\n  factors:\n    - name: x\n      points: 5\n"

@@ -109,6 +109,21 @@ def test_the_schema_completes_fields() -> None:
     assert {"email", "company", "source_key"} <= set(mapped[0]["enum"])
 
 
+def test_the_schema_knows_both_kinds_of_factors_and_the_dimensions() -> None:
+    definitions = campaign_json_schema()["$defs"]
+    scoring = definitions["ScoreRules"]["properties"]
+    kinds = [kind["$ref"] for kind in scoring["factors"]["items"]["oneOf"]]
+
+    assert kinds == ["#/$defs/ScoringFactor", "#/$defs/BehaviourFactor"]
+    assert {"budget_fit", "company_match", "engagement_potential"} <= set(
+        scoring["dimensions"]["propertyNames"]["enum"]
+    )
+    assert {"within_days", "counted", "valid_from", "group"} <= set(
+        definitions["BehaviourFactor"]["properties"]
+    )
+    assert "at_most_a_day" in definitions["Behaviour"]["properties"]
+
+
 def test_a_long_file_is_read_while_one_blinks() -> None:
     criteria = "".join(
         f"    - name: criterion {number}\n      field: custom.plan\n      equals: {number}\n      weight: 1\n"

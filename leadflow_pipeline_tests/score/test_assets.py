@@ -24,6 +24,8 @@ FIRST, LAST = date(2026, 5, 1), date(2026, 5, 5)
 DAYS = days_between(FIRST, LAST)
 CUSTOM_RULES = """
 scoring:
+  behaviours:
+    peek: {points: 30, half_life_days: 2}
   factors:
     - name: pays
       field: custom.plan
@@ -132,6 +134,33 @@ def test_days_computed_again_in_any_order_store_the_same_as_the_range(engine, in
     for day in (5, 2, 3):
         materialize(instance, date(2026, 5, day), date(2026, 5, day))
     pd.testing.assert_frame_equal(stored(engine), whole, check_exact=True)
+
+
+def test_a_silent_lead_has_a_row_on_the_day_it_cools_and_a_late_event_moves_it(engine, instance):
+    def lives_of_c() -> list[tuple[int, str]]:
+        rows = stored(engine)
+        of_c = rows[rows["lead_id"] == "c"]
+        return [(day.day, level) for day, level in zip(of_c["day"], of_c["temperature"], strict=True)]
+
+    def peek_at(moment: str) -> None:
+        late = events(("c", "peek", moment)).assign(event_id=moment, campaign="spring", origin="test")
+        add_engagement_events(engine, late)
+
+    peek_at("2026-05-03 12:00")
+    materialize(instance, FIRST, LAST)
+    whole = stored(engine)
+    assert lives_of_c() == [(3, "warm"), (5, "cold")]
+    for day in DAYS:
+        materialize(instance, day, day)
+    pd.testing.assert_frame_equal(stored(engine), whole, check_exact=True)
+
+    peek_at("2026-05-04 10:00")
+    materialize(instance, date(2026, 5, 4), LAST)
+    overtaken = stored(engine)
+    assert lives_of_c() == [(3, "warm"), (4, "warm")]
+    assert overtaken["cools_on"].max() == pd.Timestamp(2026, 5, 18), "b, hot after two replies"
+    materialize(instance, FIRST, LAST)
+    pd.testing.assert_frame_equal(stored(engine), overtaken, check_exact=True)
 
 
 def test_each_day_has_its_own_numbers_and_no_names(engine, instance):

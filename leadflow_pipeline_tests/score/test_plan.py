@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
+from leadflow_pipeline.score.rules import DEFAULT_POINTS, IdealCustomerProfile, ScoreRules
 from leadflow_pipeline.score.summary import summarise
 from leadflow_pipeline_tests.score.frames import (
     DAY,
@@ -61,12 +62,34 @@ profiles = st.tuples(weights, weights, weights, st.floats(0, 1)).map(
         {"name": "balance", "field": "custom.balance", "at_least": 100, "weight": drawn[2]},
     )
 )
+OWN_FACTORS = [
+    {
+        "name": "clicks",
+        "behaviour": "click",
+        "counted": "each_time",
+        "within_days": 3,
+        "points": 2.5,
+        "group": "usage",
+    },
+    {"name": "silent", "behaviour": ["visit", "open"], "days_since_last": {"at_least": 2}, "points": -3},
+    {
+        "name": "fair",
+        "behaviour": "form",
+        "points": 4,
+        "valid_from": "2026-03-11",
+        "valid_until": "2026-03-12",
+    },
+    {"name": "autumn", "field": "industry", "equals": "retail", "points": 6, "valid_from": "2026-03-13"},
+]
 rule_sets = st.builds(
     lambda fit_weight, company, own, cap: rules_of(
         fit_weight=fit_weight,
         points={"company": company},
         caps={"demographic": cap},
-        factors=[{"name": "rich", "field": "custom.balance", "at_least": 500, "points": own}],
+        factors=[{"name": "rich", "field": "custom.balance", "at_least": 500, "points": own}, *OWN_FACTORS],
+        groups={"usage": 9},
+        behaviours={"click": {"points": 15, "at_most_a_day": 2}},
+        dimensions={"company_match": 4, "engagement_potential": 3, "visited_again": 2},
     ),
     st.sampled_from([0, 0.3, 0.5, 1 / 3, 1]),
     st.floats(0, 30, allow_nan=False),
@@ -129,14 +152,83 @@ def test_doubling_every_weight_changes_nothing(due, happened, profile, rules):
 @given(due_frames(), histories, profiles, rule_sets)
 def test_a_year_later_all_is_the_same(due, happened, profile, rules):
     year = pd.Timedelta(days=365)
+    own = [_later(factor, year) for factor in rules.model_dump(exclude_none=True)["factors"]]
     moved = score(
         due.assign(day=due["day"] + year),
         happened.assign(occurred_at=happened["occurred_at"] + year),
         profile=profile,
-        rules=rules,
+        rules=rules_of(**{**rules.model_dump(exclude={"factors"}), "factors": own}),
     )
     expected = score(due, happened, profile=profile, rules=rules)
-    assert_frame_equal(moved.assign(day=moved["day"] - year), expected, check_exact=True)
+    back = moved.assign(day=moved["day"] - year, cools_on=moved["cools_on"] - year)
+    assert_frame_equal(back, expected, check_exact=True)
+
+
+def _later(factor: dict[str, Any], by: pd.Timedelta) -> dict[str, Any]:
+    dates = {key: factor[key] + by for key in ("valid_from", "valid_until") if key in factor}
+    return {**factor, **dates}
+
+
+@law
+@given(due_frames(), histories, profiles)
+def test_doubling_every_weight_and_cap_doubles_what_is_earned(due, happened, profile):
+    single = {
+        "points": dict.fromkeys(DEFAULT_POINTS, 1),
+        "factors": [{**factor, "points": 1} for factor in OWN_FACTORS],
+        "dimensions": {"company_match": 2, "visited_again": 1},
+        "caps": {"behavioural": 2, "factors": 3},
+        "groups": {"usage": 2},
+    }
+
+    def twice(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: twice(inner) for key, inner in value.items()}
+        return 2 * value
+
+    doubled = {key: twice(value) for key, value in single.items() if key != "factors"}
+    doubled["factors"] = [{**factor, "points": 2} for factor in OWN_FACTORS]
+    once = score(due, happened, profile=profile, rules=rules_of(**single))
+    again = score(due, happened, profile=profile, rules=rules_of(**doubled))
+    assert again["score"].tolist() == (2 * once["score"]).tolist()
+    same = ["engagement", "temperature", "cools_on", "icp_fit"]
+    assert_frame_equal(again[same], once[same], check_exact=True)
+
+
+@law
+@given(due_frames(), histories, profiles, rule_sets)
+def test_renaming_categories_changes_nothing(due, happened, profile, rules):
+    """Another word for a category, in the data and in the file: all but the words is the same."""
+    renamed_due = due.assign(industry=due["industry"].replace({"software": "zzz", "retail": "aaa"}))
+    renamed_events = happened.assign(
+        behaviour=happened["behaviour"].replace({"click": "a_click", "open": "zopen"})
+    )
+    spelt = json.loads(
+        json.dumps([profile.model_dump(exclude_none=True), rules.model_dump(exclude_none=True)], default=str)
+        .replace('"software"', '"zzz"')
+        .replace('"retail"', '"aaa"')
+    )
+    rules_in_words = spelt[1]
+    worth = rules_in_words["behaviours"]
+    rules_in_words["behaviours"] = {**worth, "a_click": worth["click"], "zopen": worth["open"]}
+    rules_in_words["points"] = {**rules_in_words["points"], "email_open": 0, "email_click": 0}
+    without_points = rules.model_dump(exclude_none=True)
+    without_points["points"] = {**without_points["points"], "email_open": 0, "email_click": 0}
+    for factor in rules_in_words["factors"]:
+        named = factor.get("behaviour")
+        new = {"click": "a_click", "open": "zopen"}
+        if isinstance(named, str):
+            factor["behaviour"] = new.get(named, named)
+        elif named:
+            factor["behaviour"] = [new.get(name, name) for name in named]
+    renamed = score(
+        renamed_due,
+        renamed_events,
+        profile=IdealCustomerProfile.model_validate(spelt[0]),
+        rules=ScoreRules.model_validate(rules_in_words),
+    )
+    expected = score(due, happened, profile=profile, rules=ScoreRules.model_validate(without_points))
+    same = ["lead_id", "day", "icp_fit", "engagement", "temperature", "cools_on", "score", "score_breakdown"]
+    assert_frame_equal(renamed[same], expected[same], check_exact=True)
 
 
 @law

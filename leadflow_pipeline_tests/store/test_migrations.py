@@ -34,6 +34,12 @@ ROWS = {
     'active', 1); INSERT INTO leadflow.channel_spend (campaign, channel, day, origin, amount) VALUES
     ('spring-sale', 'ads', '2026-05-01', 'ad-costs', 12.5);
     """,
+    "0004": """ INSERT INTO leadflow.campaigns (campaign, status, current_version) VALUES ('spring-sale',
+    'active', 1); INSERT INTO leadflow.campaign_versions (campaign, version, source_text, content_key) VALUES
+    ('spring-sale', 1, '', 'k'); INSERT INTO leadflow.scored_leads (campaign, day, lead_id, source, icp_fit,
+    engagement, temperature, cools_on, score, score_breakdown, reasons, campaign_version) VALUES ('spring-sale',
+    '2026-05-01', 'a', 'fair', 0.5, 60, 'hot', '2026-05-09', 60, '{}', '[]', 1);
+    """,
 }
 """Revision -> statements that put rows into that revision's tables."""
 
