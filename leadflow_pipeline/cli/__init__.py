@@ -16,6 +16,7 @@ from leadflow_pipeline.cli import (
     demo,
     dispatch,
     enrichment,
+    explain,
     identity,
     leads,
     operate,
@@ -41,6 +42,7 @@ service.register(app)
 leads.register(app)
 collect.register(app)
 dispatch.register(app)
+explain.register(app)
 what_if.register(app)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(enrichment.app, name="enrich")
