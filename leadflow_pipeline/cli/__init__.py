@@ -17,6 +17,7 @@ from leadflow_pipeline.cli import (
     demo,
     dispatch,
     enrichment,
+    explain,
     identity,
     leads,
     operate,
@@ -43,6 +44,7 @@ leads.register(app)
 collect.register(app)
 dispatch.register(app)
 attribution.register(app)
+explain.register(app)
 what_if.register(app)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(enrichment.app, name="enrich")

@@ -14,7 +14,7 @@ import dagster as dg
 import pandas as pd
 from sqlalchemy import Engine, Integer, Table, cast, func, select
 
-from leadflow_pipeline.campaign import load
+from leadflow_pipeline.campaign import Campaign, load
 from leadflow_pipeline.insight import pages, plots, summaries
 from leadflow_pipeline.insight.overlaps import overlap_table, read_overlaps
 from leadflow_pipeline.partitions import campaign_partitions, end_of
@@ -97,7 +97,8 @@ def make_report(engine: Engine, campaign: str) -> Report:
     def latest(table: Table, *columns: str) -> pd.DataFrame:
         return latest_before(engine, table, campaign, after, columns=["lead_id", *columns])
 
-    scored, routed = latest(schema.scored_leads, "score"), latest(schema.routed_leads, "status", "tier")
+    scored = latest(schema.scored_leads, "score", "icp_fit", "engagement")
+    routed = latest(schema.routed_leads, "status", "tier")
     # Outcomes are shown as known today, not as of the last day: they ripen long after a lead was routed.
     outcomes = read_outcomes(engine, campaign, before=end_of(date.max - timedelta(days=1)))
     tables = {
@@ -110,6 +111,7 @@ def make_report(engine: Engine, campaign: str) -> Report:
         ),
         "Tiers": summaries.tier_table(routed, outcomes),
         "Conversion by score decile": summaries.conversion_by_decile(scored, outcomes),
+        "Fit and engagement": summaries.fit_engagement_grid(scored, outcomes, *lines_of(rules)),
         "People in other campaigns too": _overlaps(engine, campaign),
     }
     volume = summaries.daily_volume(*rows_by_day(engine, campaign))
@@ -124,8 +126,16 @@ def make_report(engine: Engine, campaign: str) -> Report:
             "Daily volume": plots.plot_daily_volume(volume),
             "Tiers": plots.plot_tiers(tables["Tiers"]),
             "Conversion": plots.plot_conversion_by_decile(tables["Conversion by score decile"]),
+            "Fit and engagement": plots.plot_fit_engagement_grid(tables["Fit and engagement"]),
         },
     )
+
+
+def lines_of(rules: Campaign) -> tuple[list[float], list[float]]:
+    """Where a campaign draws its lines: fits that part the tiers, engagement that parts the temperatures."""
+    routing, levels = rules.routing, rules.scoring.temperature
+    tiers = [routing.cool_tier_min_score, routing.warm_tier_min_score, routing.hot_tier_min_score]
+    return tiers, [levels.warm, levels.hot]
 
 
 def _overlaps(engine: Engine, campaign: str) -> pd.DataFrame:

@@ -74,7 +74,8 @@ def data_address(png: bytes) -> str:
 
 def _column_text(name: str, values: pd.Series) -> pd.Series:
     if name in PERCENT_COLUMNS:
-        return values.map("{:.1%}".format)
+        shares = ["not known" if pd.isna(share) else f"{share:.1%}" for share in values]
+        return pd.Series(shares, index=values.index, dtype="object")
     if pd.api.types.is_float_dtype(values):
         written = values.map(("{:,.2f}" if name in CENT_COLUMNS else "{:,.1f}").format)
         return written.where(values.notna(), UNKNOWN)

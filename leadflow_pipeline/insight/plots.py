@@ -181,6 +181,42 @@ def plot_attribution(table: pd.DataFrame, conversion: str) -> bytes:
     return _png(figure)
 
 
+def plot_fit_engagement_grid(table: pd.DataFrame) -> bytes:
+    """Where the leads are, and where they convert. Takes what `summaries.fit_engagement_grid` gives."""
+    figure, axes = _canvas("Fit × engagement", "engagement, points of 100")
+    if not table["leads"].sum():
+        return _nothing(figure, axes, "no scored leads yet")
+    from matplotlib.colors import LinearSegmentedColormap, PowerNorm
+
+    fits, engagements = table["fit"].unique()[::-1], table["engagement"].unique()[::-1]
+    shape = (len(fits), len(engagements))  # the table has the best first, the axes have it last
+    leads = table["leads"].to_numpy()[::-1].reshape(shape)
+    conversion = table["conversion"].to_numpy(dtype="float64")[::-1].reshape(shape)
+    # By the square root, because most leads are in one corner and the best are few.
+    shades = LinearSegmentedColormap.from_list("leads", [PAPER, BLUE])
+    axes.pcolormesh(
+        leads, cmap=shades, norm=PowerNorm(0.5, 0, leads.max()), edgecolors="#cbd2d9", linewidth=0.8
+    )
+    for row, column in ((row, column) for row in range(shape[0]) for column in range(shape[1])):
+        is_dark = leads[row, column] > leads.max() / 2
+        known = conversion[row, column] == conversion[row, column]
+        won = f"\n{conversion[row, column]:.1%} won" if known else ""
+        axes.text(
+            column + 0.5,
+            row + 0.5,
+            f"{leads[row, column]:,}{won}",
+            ha="center",
+            va="center",
+            fontsize=9,
+            color=PAPER if is_dark else INK,
+        )
+    axes.set_xticks([place + 0.5 for place in range(shape[1])], engagements)
+    axes.set_yticks([place + 0.5 for place in range(shape[0])], fits)
+    axes.tick_params(length=0)
+    axes.set_ylabel("fit, 0 to 1", color=MUTED)
+    return _png(figure)
+
+
 def _canvas(title: str, x_label: str) -> tuple[Figure, Axes]:
     # A figure without pyplot: nothing global, no window system, safe in any thread.
     from matplotlib.backends.backend_agg import FigureCanvasAgg

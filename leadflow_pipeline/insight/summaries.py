@@ -8,6 +8,9 @@ The frames hold each lead's latest row as of the day of the report, with the col
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 
@@ -108,6 +111,56 @@ def conversion_by_decile(scored: pd.DataFrame, outcomes: pd.DataFrame) -> pd.Dat
         }
     ).reset_index()
     return table.assign(conversion=share_of(table["won"], table["leads"]))
+
+
+def fit_engagement_grid(
+    scored: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    fit_edges: Sequence[float],
+    engagement_edges: Sequence[float],
+) -> pd.DataFrame:
+    """How well leads fit against how engaged they are: `fit`, `engagement`, `leads`, `won`, `conversion`, the best fit
+    first, then the most engaged.
+
+    Takes `lead_id`, `icp_fit` (0-1) and `engagement` (0-100) of scored; `lead_id` and `outcome`. The edges are where
+    the campaign draws its lines (an edge belongs to the band above it); `fit` and `engagement` name the band. The
+    conversion is missing where no end, won or lost, of any lead in the cell is known.
+    """
+    fit_bands, fit = _banded(scored["icp_fit"], fit_edges, 1)
+    engagement_bands, engagement = _banded(scored["engagement"], engagement_edges, 100)
+    ended = scored["lead_id"].isin(outcomes.loc[outcomes["outcome"].isin(["won", "lost"]), "lead_id"])
+    cells = pd.DataFrame(
+        {
+            "fit": fit,
+            "engagement": engagement,
+            "leads": 1,
+            "won": is_won(scored["lead_id"], outcomes).to_numpy(),
+            "ended": ended.to_numpy(),
+        }
+    )
+    every = pd.MultiIndex.from_product(
+        [range(len(fit_bands))[::-1], range(len(engagement_bands))[::-1]], names=["fit", "engagement"]
+    )
+    table = (
+        cells.groupby(["fit", "engagement"]).sum().reindex(every, fill_value=0).astype("int64").reset_index()
+    )
+    return pd.DataFrame(
+        {
+            "fit": [fit_bands[band] for band in table["fit"]],
+            "engagement": [engagement_bands[band] for band in table["engagement"]],
+            "leads": table["leads"],
+            "won": table["won"],
+            "conversion": share_of(table["won"], table["leads"]).where(table["ended"] > 0),
+        }
+    )
+
+
+def _banded(values: pd.Series, edges: Sequence[float], most: float) -> tuple[list[str], np.ndarray]:
+    """Names of the bands between the edges, and the band of each value."""
+    inner = sorted({edge for edge in edges if 0 < edge < most})
+    bounds = [0, *inner, most]
+    names = [f"{low:g} to {high:g}" for low, high in pairwise(bounds)]
+    return names, np.searchsorted(inner, values.to_numpy(dtype="float64"), side="right")
 
 
 def is_won(lead_ids: pd.Series, outcomes: pd.DataFrame) -> pd.Series:

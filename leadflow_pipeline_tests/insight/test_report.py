@@ -30,6 +30,8 @@ SOME = pd.DataFrame(
         "status": "ROUTED",
         "tier": ["HOT", "WARM", "COOL", "COLD"] * 25,
         "score": [float(number) for number in range(100)],
+        "icp_fit": [number / 100 for number in range(100)],
+        "engagement": [float(number * 7 % 100) for number in range(100)],
         "outcome": "won",
     }
 )
@@ -48,6 +50,9 @@ def drawings(leads: pd.DataFrame, days: pd.DatetimeIndex) -> dict[str, bytes]:
         "scores": plots.plot_score_distribution(summaries.score_distribution(leads), 60),
         "volume": plots.plot_daily_volume(volume(days)),
         "tiers": plots.plot_tiers(summaries.tier_table(leads, leads)),
+        "grid": plots.plot_fit_engagement_grid(
+            summaries.fit_engagement_grid(leads, leads[::3], [0.5, 0.7, 0.85], [25, 60])
+        ),
         "deciles": plots.plot_conversion_by_decile(summaries.conversion_by_decile(leads, leads[::3])),
     }
 
@@ -79,6 +84,8 @@ def test_a_page_holds_all_it_shows_and_trusts_no_text() -> None:
     assert page.addresses[0].startswith("data:image/png;base64,")
     assert "45,211" in html
     assert "12.3%" in html
+    unknown = pages.markdown_table(pd.DataFrame({"fit": ["0 to 1"], "conversion": [float("nan")]}))
+    assert "| 0 to 1 | not known |" in unknown
 
 
 def test_a_campaign_without_a_day_has_a_report_too(engine: Engine) -> None:

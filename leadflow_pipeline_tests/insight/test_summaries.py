@@ -91,3 +91,31 @@ def test_deciles_do_not_depend_on_the_order_of_the_rows() -> None:
     pd.testing.assert_frame_equal(
         summaries.conversion_by_decile(scored, outcomes), summaries.conversion_by_decile(shuffled, outcomes)
     )
+
+
+def test_the_grid_has_every_cell_and_says_where_conversion_is_known() -> None:
+    scored = frame(
+        lead_id=["a", "b", "c", "d", "e"],
+        icp_fit=[0.85, 0.8499, 1.0, 0.0, 0.1],
+        engagement=[60.0, 59.9, 100.0, 0.0, 25.0],
+    )
+    outcomes = pd.concat([won("a"), frame(lead_id=["c", "d"], outcome=["lost", "meeting"])])
+    table = summaries.fit_engagement_grid(scored, outcomes, [0.5, 0.7, 0.85], [25, 60])
+    assert len(table) == 12
+    assert table["leads"].sum() == 5
+    best = table.iloc[0]
+    assert (best["fit"], best["engagement"], best["leads"], best["won"]) == ("0.85 to 1", "60 to 100", 2, 1)
+    assert best["conversion"] == 0.5
+    assert table["conversion"].notna().sum() == 1, "a meeting is no end, and the others are open"
+    assert table.set_index(["fit", "engagement"])["leads"].to_dict()["0.7 to 0.85", "25 to 60"] == 1
+    assert table["fit"].tolist()[-1] == "0 to 0.5"
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 100)), max_size=40))
+@settings(max_examples=50, deadline=None)
+def test_every_lead_is_in_one_cell_of_the_grid(leads: list[tuple[float, float]]) -> None:
+    scored = pd.DataFrame(leads, columns=["icp_fit", "engagement"], dtype="float64")
+    scored["lead_id"] = [str(number) for number in range(len(scored))]
+    table = summaries.fit_engagement_grid(scored, won(*scored["lead_id"][::3]), [0, 0.7, 1], [25, 60])
+    assert (table["leads"].sum(), table["won"].sum()) == (len(leads), len(leads[::3]))
+    assert len(table) == 6, "a line at an end parts nothing"
