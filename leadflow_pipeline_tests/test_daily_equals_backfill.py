@@ -234,3 +234,10 @@ def assert_something_happened(engine: Engine) -> None:
         assert {"ENROLLED", "TOUCH_DUE", "STOPPED", "GRADUATED"} <= kinds["state"]
         corrected = select(harvested_leads.c.lead_id).where(harvested_leads.c.is_new.is_(False))
         assert connection.execute(corrected).first()
+        cooled_in_silence = text(
+            "SELECT 1 FROM leadflow.scored_leads AS cooled JOIN leadflow.scored_leads AS before "
+            "USING (campaign, lead_id) WHERE before.cools_on = cooled.day AND NOT EXISTS (SELECT 1 "
+            "FROM leadflow.engagement_events AS event WHERE event.campaign = cooled.campaign "
+            "AND event.lead_id = cooled.lead_id AND event.day BETWEEN before.day + 1 AND cooled.day)"
+        )
+        assert connection.execute(cooled_in_silence).first()

@@ -1,4 +1,4 @@
-"""Scoring by rules alone: time and peak memory of the plan for many leads and ten times as many events.
+"""Scoring by rules alone: time and peak memory of the plan.
 
     python -m leadflow_pipeline_tests.benchmarks.scoring --leads 1000000 --events 10000000
 
