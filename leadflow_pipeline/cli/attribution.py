@@ -6,7 +6,6 @@ What belongs here: arguments and output. What does not: any model.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated, Any
 
 import pandas as pd
@@ -14,6 +13,7 @@ import typer
 from rich.table import Table
 
 from leadflow_pipeline.cli.output import console, print_json, table_of
+from leadflow_pipeline.insight.attribution.rules import Model
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts: all models.")]
 Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")]
@@ -22,20 +22,6 @@ Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registe
 MOST_CHANNELS = 6
 """Columns of the comparison: more would not fit on a screen."""
 UNKNOWN = "–"
-
-
-class Model(StrEnum):
-    """Who gets the credit of a conversion."""
-
-    FIRST = "first"
-    LAST = "last"
-    LAST_NON_DIRECT = "last_non_direct"
-    LINEAR = "linear"
-    POSITION = "position"
-    W_SHAPED = "w_shaped"
-    TIME_DECAY = "time_decay"
-    MARKOV = "markov"
-    SHAPLEY = "shapley"
 
 
 def register(app: typer.Typer) -> None:
@@ -58,13 +44,12 @@ def attribution(
 ) -> None:
     """Show which channels brought what was won, and what each cost, by all models. Changes nothing."""
     from leadflow_pipeline.insight.attribution.models import side_by_side
-    from leadflow_pipeline.insight.attribution.rules import Model as ModelOfRules
     from leadflow_pipeline.insight.attribution.touches import attribute
     from leadflow_pipeline.store.engine import get_engine
 
     day = as_of.date() if as_of else datetime.now(UTC).date()
     found = attribute(get_engine(), campaign, day)
-    shown = ModelOfRules(model.value) if model else found.rules.model
+    shown = model or found.rules.model
     costs = found.costs(shown)
     if as_json:
         models = found.credits.groupby("model", sort=False)[["channel", "conversions", "value"]]

@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from leadflow_pipeline.score.points import factors_of
 from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
+from leadflow_pipeline.score.total import TOTAL_CAP_WORDS, cap_words
 
 Breakdown: TypeAlias = Mapping[str, Decimal]
 """Line -> points; a line that is absent has none."""
@@ -71,11 +72,8 @@ def line_words(profile: IdealCustomerProfile, rules: ScoreRules) -> dict[str, st
     return {
         **{f"fit.{criterion.name}": f"Fits the profile: {criterion.name}" for criterion in profile.criteria},
         **{factor.name: factor.earned for factor in factors_of(rules)},
-        **{
-            f"cap.{group}": f"{group.capitalize()} points are capped at {cap:g}"
-            for group, cap in rules.caps.items()
-        },
-        "cap.total": "Points are held between 0 and 100",
+        **{f"cap.{group}": cap_words(group, cap) for group, cap in rules.all_caps.items()},
+        "cap.total": TOTAL_CAP_WORDS,
     }
 
 

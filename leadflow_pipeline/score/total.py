@@ -25,6 +25,7 @@ from leadflow_pipeline.score.points import BooleanArray, Factor, TimesArray
 from leadflow_pipeline.score.rules import EXCLUSIVE_GROUPS, IdealCustomerProfile, ScoreRules
 
 MOST = 100.0
+TOTAL_CAP_WORDS = "Points are held between 0 and 100"
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,17 @@ def score_lines(
         for factor in members:
             group_total = group_total + _paid(factor, times)
         capped = np.minimum(group_total, cap)
-        words = f"{group.capitalize().replace('_', ' ')} points are capped at {cap:g}"
+        words = cap_words(group, cap)
         lines += [*group_lines, Line(f"cap.{group}", scale * (capped - group_total), nobody, words)]
         total = total + capped
     held = np.clip(total, 0.0, MOST)
-    lines.append(Line("cap.total", scale * (held - total), nobody, "Points are held between 0 and 100"))
+    lines.append(Line("cap.total", scale * (held - total), nobody, TOTAL_CAP_WORDS))
     return fit_lines + lines
+
+
+def cap_words(group: str, cap: float) -> str:
+    """What the line of a cap that bites says."""
+    return f"{group.capitalize().replace('_', ' ')} points are capped at {cap:g}"
 
 
 def in_hundredths(lines: Sequence[Line]) -> list[IntegerArray]:
