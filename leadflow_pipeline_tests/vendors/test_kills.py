@@ -85,17 +85,18 @@ def test_an_asker_killed_at_any_point_pays_nothing_twice(
     if point == "charged":
         # The vendor has charged and not answered yet: the asker dies waiting for it.
         victim: list[BaseProcess] = []
-        is_started = threading.Event()
+        is_started, is_dead = threading.Event(), threading.Event()
 
         def kill() -> None:
             is_started.wait(30)
             victim[0].kill()
-            victim[0].join()
+            victim[0].join()  # only here: of two threads that wait for a process, one learns nothing of its end
+            is_dead.set()
 
         world.server.on_charge = kill
         victim.append(start(world, "spring", is_submitting))
         is_started.set()
-        victim[0].join(60)
+        assert is_dead.wait(60)
         world.server.on_charge = lambda: None
     else:
         victim = [start(world, "spring", is_submitting, point, number)]
