@@ -90,7 +90,8 @@ def test_an_asker_killed_at_any_point_pays_nothing_twice(
         def kill() -> None:
             is_started.wait(30)
             victim[0].kill()
-            victim[0].join()  # only here: of two threads that wait for a process, one learns nothing of its end
+            # Only here: of two threads that wait for a process, one may learn nothing of its end.
+            victim[0].join()
             is_dead.set()
 
         world.server.on_charge = kill
