@@ -168,7 +168,7 @@ def plot_attribution(table: pd.DataFrame, conversion: str) -> bytes:
     models = shares.columns[::-1]
     begin = pd.Series(0.0, index=models)
     colours = colormaps["tab10"].colors  # type: ignore[attr-defined]
-    for number, (channel, credits) in enumerate(shares.iterrows()):
+    for number, (channel, credits) in enumerate(shares.T.items()):
         credit = credits[models].clip(lower=0)
         colour = colours[number % len(colours)]
         names = [str(model).replace("_", " ") for model in models]
