@@ -12,12 +12,14 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from leadflow_pipeline.enrich.rules import EnrichRules
+from leadflow_pipeline.harvest.mapping import custom_fields
 from leadflow_pipeline.harvest.sources import Source
 from leadflow_pipeline.identity.rules import IdentityRules
 from leadflow_pipeline.insight.attribution.rules import AttributionRules
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.qualify.rules import QualifyRules
 from leadflow_pipeline.route.rules import RoutingRules
+from leadflow_pipeline.score.conversion.rules import ConversionRules
 from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
 
 Milestone = Literal["leads", "qualified", "routed", "meeting", "won"]
@@ -95,7 +97,13 @@ class Campaign(BaseModel):
     identity: IdentityRules = Field(default_factory=IdentityRules)
     enrichment: EnrichRules = Field(default_factory=EnrichRules)
     scoring: ScoreRules = Field(default_factory=ScoreRules)
+    conversion: ConversionRules = Field(default_factory=ConversionRules)
     qualification: QualifyRules = Field(default_factory=QualifyRules)
     routing: RoutingRules = Field(default_factory=RoutingRules)
     nurture: NurtureRules = Field(default_factory=NurtureRules)
     attribution: AttributionRules = Field(default_factory=AttributionRules)
+
+    @property
+    def custom_fields(self) -> tuple[str, ...]:
+        """Every `custom.<name>` that a source of the campaign fills in."""
+        return custom_fields(self.sources)

@@ -23,7 +23,7 @@ from leadflow_pipeline.insight.what_if import state_of
 from leadflow_pipeline.partitions import PartitionRange, days_between
 from leadflow_pipeline.qualify.assets import qualify_days
 from leadflow_pipeline.route.assets import route_days
-from leadflow_pipeline.score.assets import due_leads, score_days
+from leadflow_pipeline.score.days import due_leads, score_days
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.frames import conform, sorted_by_key
 from leadflow_pipeline.store.partitions import latest_before, read_partitions

@@ -38,20 +38,40 @@ def _day_of(moment: TableColumn[date]) -> ColumnElement[date]:
     return cast(func.timezone("UTC", moment), Date)
 
 
-FACTS_OF_TABLE: dict[Table, FactsOfTable] = {
-    schema.harvested_leads: FactsOfTable(
-        schema.source_records.c.campaign, schema.source_records.c.day, schema.source_records.c.received_at
+FACTS_OF_TABLE: dict[Table, tuple[FactsOfTable, ...]] = {
+    schema.harvested_leads: (
+        FactsOfTable(
+            schema.source_records.c.campaign, schema.source_records.c.day, schema.source_records.c.received_at
+        ),
     ),
-    schema.enriched_leads: FactsOfTable(
-        schema.vendor_lookups.c.campaign, schema.vendor_lookups.c.day, schema.vendor_lookups.c.finished_at
+    schema.enriched_leads: (
+        FactsOfTable(
+            schema.vendor_lookups.c.campaign, schema.vendor_lookups.c.day, schema.vendor_lookups.c.finished_at
+        ),
     ),
-    schema.scored_leads: FactsOfTable(
-        schema.engagement_events.c.campaign,
-        schema.engagement_events.c.day,
-        schema.engagement_events.c.received_at,
+    schema.scored_leads: (
+        FactsOfTable(
+            schema.engagement_events.c.campaign,
+            schema.engagement_events.c.day,
+            schema.engagement_events.c.received_at,
+        ),
+        FactsOfTable(
+            schema.model_promotions.c.campaign,
+            schema.model_promotions.c.from_day,
+            schema.model_promotions.c.decided_at,
+        ),
+        FactsOfTable(
+            schema.channel_credits.c.campaign,
+            schema.channel_credits.c.from_day,
+            schema.channel_credits.c.recorded_at,
+        ),
     ),
-    schema.qualified_leads: FactsOfTable(
-        schema.overrides.c.campaign, _day_of(schema.overrides.c.occurred_at), schema.overrides.c.occurred_at
+    schema.qualified_leads: (
+        FactsOfTable(
+            schema.overrides.c.campaign,
+            _day_of(schema.overrides.c.occurred_at),
+            schema.overrides.c.occurred_at,
+        ),
     ),
 }
 """Outcomes carry no time of arrival, so a late one makes no day due: it acts from the next day that is
@@ -112,8 +132,11 @@ def first_due_day(
     latest = latest_day(connection, LAST_TABLE, campaign)
     overtaken = union_all(
         *(
-            _days_with_unseen_facts(table, campaign, earliest, last_complete_day, is_missing_unseen=True)
-            for table in FACTS_OF_TABLE
+            _days_with_unseen_facts(
+                table, facts, campaign, earliest, last_complete_day, is_missing_unseen=True
+            )
+            for table, kinds in FACTS_OF_TABLE.items()
+            for facts in kinds
         ),
         _days_older_than(
             LAST_TABLE, [table for table in schema.DERIVED_TABLES if table is not LAST_TABLE], campaign
@@ -162,12 +185,12 @@ def days_behind(
         )
     )
     outdated = [_days_older_than(table, upstream, campaign)]
-    if table in FACTS_OF_TABLE:
-        outdated.append(
-            _days_with_unseen_facts(
-                table, campaign, first, before - timedelta(days=1), is_missing_unseen=False
-            )
+    outdated += [
+        _days_with_unseen_facts(
+            table, facts, campaign, first, before - timedelta(days=1), is_missing_unseen=False
         )
+        for facts in FACTS_OF_TABLE.get(table, ())
+    ]
     days = union_all(*outdated).subquery()
     return DaysBehind(
         missing=(before - first).days - (written or 0),
@@ -190,9 +213,15 @@ def _days_older_than(table: Table, upstream: Sequence[Table], campaign: str) -> 
 
 
 def _days_with_unseen_facts(
-    table: Table, campaign: str, first: date, last: date, *, is_missing_unseen: bool
+    table: Table,
+    facts: FactsOfTable,
+    campaign: str,
+    first: date,
+    last: date,
+    *,
+    is_missing_unseen: bool,
 ) -> Select[tuple[date]]:
-    facts, lineage = FACTS_OF_TABLE[table], schema.partition_lineage
+    lineage = schema.partition_lineage
     newest = (
         select(facts.day.label("day"), func.max(facts.known_at).label("known_at"))
         .where(facts.campaign == campaign, facts.day.between(first, last))

@@ -6,7 +6,8 @@ FOREIGN KEY, indexes). What does not: queries, and anything about how a column i
 Three kinds of table:
 
 * *facts* happened and are only ever added to (`source_records`, `engagement_events`, `outcomes`, `overrides`,
-  `suppressions`, `activity_log`, `webhook_deliveries`, `domain_lookups`; `messages` and `vendor_lookups` move through
+  `suppressions`, `activity_log`, `webhook_deliveries`, `domain_lookups`, `conversion_models`, `model_promotions`,
+  `channel_credits`; `messages` and `vendor_lookups` move through
   their states but a row is never removed, and `channel_spend` holds what its source told last);
 * *derived* tables hold what a stage computed for one `(campaign, day)`, replaceable as a whole. Their primary key
   starts with `(campaign, day)`, they hold no wall-clock time, no run id and no generated number, so that computing
@@ -71,6 +72,8 @@ MESSAGE_STATES = (
 )  # fmt: skip
 CAMPAIGN_STATUSES = ("active", "paused", "archived")
 OUTCOMES = ("won", "lost", "meeting")
+MODEL_KINDS = ("rules", "logistic", "boosted")
+"""What a conversion model learned: the scale of the rule score alone, a spline logistic regression, additive trees."""
 LOOKUP_STATES = ("planned", "on_wire", "pending", "answered", "not_found", "failed", "unknown")
 OPEN_LOOKUP_STATES = ("on_wire", "pending", "unknown")
 """Asked and perhaps paid for, and no answer yet: nobody may ask the same of the vendor meanwhile."""
@@ -352,6 +355,67 @@ channel_spend = Table(
     Column("received_at", Timestamp, nullable=False, server_default=func.now()),
     CheckConstraint("amount >= 0 AND amount < 'Infinity'", name="amount"),
     comment="What each channel cost on each day, as a source told it last.",
+)
+
+conversion_models = Table(
+    "conversion_models",
+    metadata,
+    Column("campaign", Text, ForeignKey(campaigns.c.campaign), primary_key=True),
+    Column("model_version", Text, primary_key=True, comment="SHA-256 of the artifact"),
+    Column("as_of", Date, nullable=False, comment="it knows no fact of this day or later"),
+    Column(
+        "campaign_version", Integer, nullable=False, comment="whose rules made the features it learned from"
+    ),
+    Column("kind", Text, nullable=False),
+    Column("is_pooled", Boolean, nullable=False, comment="learned from other campaigns' leads too"),
+    Column("examples", Integer, nullable=False, comment="leads on days, with a known outcome"),
+    Column("wins", Integer, nullable=False),
+    Column("first_day", Date, nullable=False, comment="of its examples"),
+    Column(
+        "last_day", Date, nullable=False, comment="of its examples: what is judged later must be after it"
+    ),
+    Column("artifact", Text, nullable=False, comment="the whole model, as JSON"),
+    Column("card", JSONB, nullable=False, comment="how good it is, against what, and what was found wrong"),
+    Column("created_at", Timestamp, nullable=False, server_default=func.now()),
+    one_of("kind", MODEL_KINDS),
+    CheckConstraint("last_day < as_of AND first_day <= last_day", name="days"),
+    CheckConstraint("wins BETWEEN 0 AND examples", name="wins"),
+    comment="Every model that was ever trained. A row is never changed.",
+)
+
+model_promotions = Table(
+    "model_promotions",
+    metadata,
+    Column("promotion_id", BigInteger, Identity(), primary_key=True),
+    Column("campaign", Text, ForeignKey(campaigns.c.campaign), nullable=False),
+    Column("model_version", Text, comment="NULL: the rules alone"),
+    Column("from_day", Date, nullable=False, comment="the first day that it scores"),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_at", Timestamp, nullable=False, server_default=func.now()),
+    ForeignKeyConstraint(
+        ["campaign", "model_version"], [conversion_models.c.campaign, conversion_models.c.model_version]
+    ),
+    Index(None, "campaign", "from_day"),
+    comment="Which model is champion from which day on: of two for a day, the later day's, then the later decision's.",
+)
+
+channel_credits = Table(
+    "channel_credits",
+    metadata,
+    Column("campaign", Text, ForeignKey(campaigns.c.campaign), primary_key=True),
+    Column(
+        "from_day",
+        Date,
+        primary_key=True,
+        comment="the first day it holds for; no fact of it or later is in it",
+    ),
+    Column("channel", Text, primary_key=True),
+    Column("leads", Integer, nullable=False, comment="that the channel brought before"),
+    Column("conversions", Double, nullable=False, comment="its credit, by the campaign's attribution model"),
+    Column("recorded_at", Timestamp, nullable=False, server_default=func.now()),
+    CheckConstraint("leads >= 0 AND conversions >= 0", name="counts"),
+    comment="What attribution credited each channel with, as it was recorded for the score. A row is never changed.",
 )
 
 overrides = Table(

@@ -40,6 +40,14 @@ ROWS = {
     engagement, temperature, cools_on, score, score_breakdown, reasons, campaign_version) VALUES ('spring-sale',
     '2026-05-01', 'a', 'fair', 0.5, 60, 'hot', '2026-05-09', 60, '{}', '[]', 1);
     """,
+    "0005": """ INSERT INTO leadflow.campaigns (campaign, status, current_version) VALUES ('spring-sale',
+    'active', 1); INSERT INTO leadflow.conversion_models (campaign, model_version, as_of, campaign_version, kind,
+    is_pooled, examples, wins, first_day, last_day, artifact, card) VALUES ('spring-sale', 'v', '2026-05-01', 1,
+    'logistic', false, 400, 100, '2026-01-01', '2026-02-01', '{}', '{}'); INSERT INTO leadflow.model_promotions
+    (campaign, model_version, from_day, actor, reason) VALUES ('spring-sale', 'v', '2026-05-01', 'schedule', 'better');
+    INSERT INTO leadflow.channel_credits (campaign, from_day, channel, leads, conversions) VALUES ('spring-sale',
+    '2026-05-01', 'ads', 10, 2.5);
+    """,
 }
 """Revision -> statements that put rows into that revision's tables."""
 

@@ -30,6 +30,15 @@ class ConversionModel:
     shapes: tuple[Shape, ...]
     values: tuple[FloatArray, ...]
     """Of each shape: what each of its values adds to the logit."""
+    points_at_base: float = 50.0
+    """Points of a lead whose logit is the base: what the rules gave the examples on average."""
+    points_per_logit: float = 10.0
+    """Chosen so that the examples' points spread as far as the rules' did, so that both can be blended."""
+
+    def points(self, logits: FloatArray) -> FloatArray:
+        """Logits on the scale of the rules, 0 to 100 where nothing is cut off; a sum of parts like the logit itself."""
+        on_scale: FloatArray = self.points_at_base + self.points_per_logit * (logits - self.base)
+        return on_scale
 
     def logits(self, features: pd.DataFrame) -> FloatArray:
         """Log-odds of converting of each row. A feature that is not there is missing for all."""
@@ -58,7 +67,14 @@ class ConversionModel:
             {**shape.document(), "values": values.tolist()}
             for shape, values in zip(self.shapes, self.values, strict=True)
         ]
-        return json.dumps({"format": FORMAT, "base": self.base, "features": features}, ensure_ascii=False)
+        document = {
+            "format": FORMAT,
+            "base": self.base,
+            "points_at_base": self.points_at_base,
+            "points_per_logit": self.points_per_logit,
+            "features": features,
+        }
+        return json.dumps(document, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> ConversionModel:
@@ -72,12 +88,19 @@ class ConversionModel:
             base=float(document["base"]),
             shapes=tuple(shape_from(feature) for feature in document["features"]),
             values=tuple(np.array(feature["values"], dtype=np.float64) for feature in document["features"]),
+            points_at_base=float(document["points_at_base"]),
+            points_per_logit=float(document["points_per_logit"]),
         )
 
     @property
     def version(self) -> str:
         """SHA-256 of the text: what a score names as its model."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        return version_of(self.to_json())
+
+
+def version_of(artifact: str) -> str:
+    """SHA-256 of a model's text."""
+    return hashlib.sha256(artifact.encode()).hexdigest()
 
 
 def probability(logits: FloatArray) -> FloatArray:

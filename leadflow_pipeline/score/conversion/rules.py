@@ -1,4 +1,4 @@
-"""What may be said about learning from outcomes."""
+"""What a campaign file may say about learning from outcomes. The model; the arithmetic lives beside it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ class ConversionRules(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    weight: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of the score that comes from the model, once there is one; the rest comes from the rules",
+    )
     excluded: frozenset[str] = Field(
         frozenset(),
         description="fields that tell the outcome, or are filled in after somebody spoke to the lead",
@@ -19,4 +25,12 @@ class ConversionRules(BaseModel):
     )
     half_life_days: float | None = Field(
         90.0, gt=0, description="age at which an example weighs half as much; null: all weigh the same"
+    )
+    pooled: bool = Field(
+        True,
+        description="learn from other campaigns' leads too while this one has too few outcomes of its own",
+    )
+    step_down: bool = Field(
+        True,
+        description="a champion that no longer keeps its promises makes way for the last good one, or the rules",
     )

@@ -1,0 +1,122 @@
+"""The days of the score stage: who is due on them, what is read of these leads, and the plan called on it.
+
+What belongs here: reading, and calling the plan; whoever scores days (the asset, a replay, the training of a model)
+does it here. What does not: any rule, Dagster's part (`assets`). Reads only.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from leadflow_pipeline.campaign import Campaign
+from leadflow_pipeline.lead_fields import with_custom_fields
+from leadflow_pipeline.partitions import PartitionRange
+from leadflow_pipeline.score.conversion.features import lead_features
+from leadflow_pipeline.score.cooling import rows_that_cool
+from leadflow_pipeline.score.plan import fields_read, plan_scored
+from leadflow_pipeline.score.rules import ScoreRules
+from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.cooling import read_cooling
+from leadflow_pipeline.store.facts import read_days_with_news, read_events
+from leadflow_pipeline.store.partitions import as_of, latest_before, read_partitions
+
+LEADS_WORTH_NAMING = 50_000
+"""From so many due leads on, reading the campaign's whole history is quicker than naming them all."""
+
+
+def score_days(
+    engine: Engine, partitions: PartitionRange, due: pd.DataFrame, campaign: Campaign
+) -> pd.DataFrame:
+    """Scores the due leads of a range of days by a campaign's rules; writes nothing."""
+    profile, rules = campaign.ideal_customer_profile, campaign.scoring
+    return plan_scored(
+        with_custom_fields(due, fields_read(profile, rules)),
+        _events_of(engine, partitions, due["lead_id"]),
+        _last_temperatures(engine, partitions, due["lead_id"]),
+        profile,
+        rules,
+        {source.name: source.channel for source in campaign.sources},
+    )
+
+
+def feature_days(engine: Engine, partitions: PartitionRange, campaign: Campaign) -> pd.DataFrame:
+    """What a conversion model may know of each lead that is scored on these days, indexed by (day, lead_id), sorted.
+
+    Features are as of the end of the day and by the rules alone, whatever model scored the day. Days that are not
+    enriched have no rows.
+    """
+    enriched = read_partitions(engine, schema.enriched_leads, partitions.campaign, partitions.days)
+    due = due_leads(engine, partitions, enriched, campaign.scoring)
+    due = due.sort_values(["day", "lead_id"], ignore_index=True)
+    rules = score_days(engine, partitions, due, campaign)
+    events = _events_of(engine, partitions, due["lead_id"])
+    known = with_custom_fields(due, campaign.custom_fields)
+    features = lead_features(known, events, rules, campaign.scoring.behaviours, campaign.conversion)
+    return features.set_index(pd.MultiIndex.from_frame(due[["day", "lead_id"]]))
+
+
+def due_leads(
+    engine: Engine, partitions: PartitionRange, enriched: pd.DataFrame, rules: ScoreRules
+) -> pd.DataFrame:
+    """One row for each lead and day to score, with what is known of the lead at the end of that day.
+
+    Due are the leads enriched on the day, and those known by then of whom there is news: they did something, a
+    person's decision about them began or expired, or they cool on that day because nothing happened (`is_new` is
+    false for them).
+    """
+    in_the_news = read_days_with_news(engine, partitions.campaign, partitions.days)
+    matched = in_the_news.merge(
+        enriched[["lead_id", "day"]], on=["lead_id", "day"], how="left", indicator=True
+    )
+    elsewhere = matched.loc[matched["_merge"] == "left_only", ["lead_id", "day"]]
+    due = pd.concat([enriched, _returning(engine, partitions, elsewhere)], ignore_index=True)
+    silent = _silent(engine, partitions, due[["lead_id", "day"]], rules)
+    if silent.empty:
+        return due
+    return pd.concat([due, _returning(engine, partitions, silent)], ignore_index=True)
+
+
+def _returning(engine: Engine, partitions: PartitionRange, keys: pd.DataFrame) -> pd.DataFrame:
+    """Leads known before, with what was known of them at the end of the day of each key."""
+    known = as_of(engine, schema.enriched_leads, partitions.campaign, keys)
+    return known.drop(columns="as_of_day").assign(is_new=False).astype({"is_new": "boolean"})
+
+
+def _silent(engine: Engine, partitions: PartitionRange, due: pd.DataFrame, rules: ScoreRules) -> pd.DataFrame:
+    """The leads that cool on a day of the range without news on it: `lead_id` and `day`."""
+    stored = read_cooling(engine, partitions.campaign, partitions.first_day, partitions.last_day)
+    has_room = len(partitions.days) > 1  # a lead scored on a day before the last can cool on a later one
+    if stored.empty and not has_room:
+        return due.head(0)
+    lead_ids = pd.concat([due["lead_id"], stored["lead_id"]], ignore_index=True)
+    asked = lead_ids if has_room else lead_ids.head(0)
+    return rows_that_cool(
+        due,
+        stored,
+        _events_of(engine, partitions, asked),
+        _last_temperatures(engine, partitions, asked),
+        rules,
+        pd.Timestamp(partitions.last_day),
+    )
+
+
+def _events_of(engine: Engine, partitions: PartitionRange, lead_ids: pd.Series) -> pd.DataFrame:
+    return read_events(
+        engine,
+        partitions.campaign,
+        before=partitions.as_of,
+        lead_ids=lead_ids if len(lead_ids) < LEADS_WORTH_NAMING else None,
+        columns=["lead_id", "behaviour", "occurred_at", "is_machine"],
+    )
+
+
+def _last_temperatures(engine: Engine, partitions: PartitionRange, lead_ids: pd.Series) -> pd.DataFrame:
+    return latest_before(
+        engine,
+        schema.scored_leads,
+        partitions.campaign,
+        partitions.first_day,
+        lead_ids=lead_ids,
+        columns=["lead_id", "temperature"],
+    )
