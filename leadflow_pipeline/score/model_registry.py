@@ -11,8 +11,8 @@ model: None.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, insert, select
@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.score.conversion.model import ConversionModel, version_of
-from leadflow_pipeline.store.schema import conversion_models, model_promotions
+from leadflow_pipeline.store.schema import activity_log, conversion_models, model_promotions
 
 if TYPE_CHECKING:  # Dagster takes seconds to import, which `leadflow model list` should not have to wait for
     from dagster import AssetExecutionContext
@@ -60,6 +60,16 @@ class Promotion:
     actor: str
     reason: str
     decided_at: datetime
+
+
+@dataclass(frozen=True)
+class Reign:
+    """Days in a row with the same champion."""
+
+    model_version: str | None
+    first_day: date
+    last_day: date | None
+    """None for the present champion's: it goes on."""
 
 
 def register(engine: Engine, trained: TrainedModel, model: ConversionModel) -> None:
@@ -111,9 +121,16 @@ def full_version(engine: Engine, campaign: str, prefix: str) -> str:
 
 
 def promote(
-    engine: Engine, campaign: str, model_version: str | None, from_day: date, *, actor: str, reason: str
+    engine: Engine,
+    campaign: str,
+    model_version: str | None,
+    from_day: date,
+    *,
+    actor: str,
+    reason: str,
+    action: str = "model.promote",
 ) -> None:
-    """Makes a model, or the rules alone, champion from a day on.
+    """Makes a model, or the rules alone, champion from a day on. The activity log says who did it.
 
     Raises PermanentError for a model that is not registered, or that knows facts of that day or later.
     """
@@ -138,6 +155,9 @@ def promote(
                 campaign=campaign, model_version=model_version, from_day=from_day, actor=actor, reason=reason
             )
         )
+        detail = {"model_version": model_version or NO_MODEL, "from_day": from_day.isoformat()}
+        note = insert(activity_log).values(actor=actor, action=action, campaign=campaign, detail=detail)
+        connection.execute(note)
 
 
 def promotions(engine: Engine, campaign: str) -> list[Promotion]:
@@ -150,6 +170,37 @@ def champion_on(decisions: Sequence[Promotion], day: date) -> str | None:
     """The model that scores a day, given a campaign's promotions in their order; None for the rules alone."""
     held = [decision for decision in decisions if decision.from_day <= day]
     return held[-1].model_version if held else None
+
+
+def reigns(decisions: Sequence[Promotion]) -> list[Reign]:
+    """Who scored from when to when, given a campaign's promotions in their order; before the first, the rules alone."""
+    held = {decision.from_day: decision.model_version for decision in decisions}
+    found: list[Reign] = []
+    for day, version in held.items():
+        if found and found[-1].model_version == version:
+            continue
+        if found:
+            found[-1] = replace(found[-1], last_day=day - timedelta(days=1))
+        found.append(Reign(version, day, None))
+    return found
+
+
+def champion_before(decisions: Sequence[Promotion], day: date) -> str | None:
+    """The model to go back to from the champion of a day; None for the rules alone.
+
+    A champion that was gone back to is not what comes before the next: going back twice does not lead to where the
+    first step back began.
+    """
+    line: list[str] = []
+    for reign in reigns([decision for decision in decisions if decision.from_day <= day]):
+        version = reign.model_version
+        if version is None:
+            line.clear()
+        elif version in line:
+            del line[line.index(version) + 1 :]
+        else:
+            line.append(version)
+    return line[-2] if len(line) > 1 else None
 
 
 def champions(

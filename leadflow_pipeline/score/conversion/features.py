@@ -29,6 +29,7 @@ FIELDS = (
 TOLD_OR_NOT = ("phone", "linkedin_url", "company", "website", "job_title")
 """Fields of which it counts that a lead has them at all."""
 CUSTOM = "custom."
+WORDS = {RULE_SCORE: "score by the rules", "icp_fit": "fit to the ideal customer"}
 
 
 def lead_features(
@@ -65,6 +66,17 @@ def lead_features(
     columns["icp_fit"] = pd.Series(by_rules["icp_fit"].to_numpy(dtype="float64"), index=due.index)
     allowed = sorted(name for name in columns if name.removeprefix("has.") not in rules.excluded)
     return pd.DataFrame({name: columns[name] for name in allowed}, index=due.index)
+
+
+def feature_words(name: str) -> str:
+    """A feature as people call it: `balance`, `phone is known`, `clicked lately`, `score by the rules`."""
+    if name in WORDS:
+        return WORDS[name]
+    if name.startswith("has."):
+        return f"{name.removeprefix('has.').replace('_', ' ')} is known"
+    if name.startswith("did."):
+        return f"{name.removeprefix('did.').replace('_', ' ')} lately"
+    return name.removeprefix(CUSTOM).replace("_", " ")
 
 
 def _plain(values: pd.Series) -> pd.Series:
