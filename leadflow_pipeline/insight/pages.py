@@ -85,7 +85,7 @@ def headings(sections: Mapping[str, Section], plots: Mapping[str, bytes]) -> lis
 def markdown_table(table: pd.DataFrame) -> str:
     """A table in Markdown: numbers to the right, thousands separated, shares in percent."""
     text = as_text(table)
-    aligned = ["---:" if is_number else "---" for is_number in _are_numbers(table)]
+    aligned = ["---:" if is_number else "---" for is_number in are_numbers(table)]
     names, *rows = [
         [_in_a_cell(value) for value in row] for row in [list(text.columns), *text.to_numpy().tolist()]
     ]
@@ -94,7 +94,7 @@ def markdown_table(table: pd.DataFrame) -> str:
 
 def html_table(table: pd.DataFrame) -> str:
     """A table in HTML: numbers to the right, texts to the left."""
-    text, kinds = as_text(table), ['class="number"' if number else "" for number in _are_numbers(table)]
+    text, kinds = as_text(table), ['class="number"' if number else "" for number in are_numbers(table)]
 
     def row(tag: str, values: Sequence[str]) -> str:
         cells = [f"<{tag} {kind}>{escape(value)}</{tag}>" for kind, value in zip(kinds, values, strict=True)]
@@ -130,7 +130,8 @@ def _column_text(name: str, values: pd.Series) -> pd.Series:
     return values.astype(str)
 
 
-def _are_numbers(table: pd.DataFrame) -> list[bool]:
+def are_numbers(table: pd.DataFrame) -> list[bool]:
+    """Of each column, whether it stands to the right."""
     return [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]
 
 

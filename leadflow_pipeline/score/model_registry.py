@@ -135,21 +135,7 @@ def promote(
     Raises PermanentError for a model that is not registered, or that knows facts of that day or later.
     """
     with engine.begin() as connection:
-        if model_version is not None:
-            models = conversion_models.c
-            query = select(models.as_of).where(
-                models.campaign == campaign, models.model_version == model_version
-            )
-            as_of = connection.scalar(query)
-            if as_of is None:
-                raise PermanentError(
-                    f"{campaign} has no model {model_version}: see leadflow model list {campaign}"
-                )
-            if from_day < as_of:
-                raise PermanentError(
-                    f"the model knows what happened up to {as_of}, so it cannot score {from_day}: "
-                    f"promote it from {as_of} or later"
-                )
+        _require_promotable(connection, campaign, model_version, from_day)
         connection.execute(
             insert(model_promotions).values(
                 campaign=campaign, model_version=model_version, from_day=from_day, actor=actor, reason=reason
@@ -158,6 +144,12 @@ def promote(
         detail = {"model_version": model_version or NO_MODEL, "from_day": from_day.isoformat()}
         note = insert(activity_log).values(actor=actor, action=action, campaign=campaign, detail=detail)
         connection.execute(note)
+
+
+def require_promotable(engine: Engine, campaign: str, model_version: str | None, from_day: date) -> None:
+    """Raises PermanentError as `promote` would, and changes nothing."""
+    with engine.connect() as connection:
+        _require_promotable(connection, campaign, model_version, from_day)
 
 
 def promotions(engine: Engine, campaign: str) -> list[Promotion]:
@@ -216,6 +208,23 @@ def champions(
 def model_named_by(context: AssetExecutionContext) -> str | None:
     """The model, or `none`, that a run names in its tag; None for each day's champion."""
     return context.run.tags.get(MODEL_TAG)
+
+
+def _require_promotable(
+    connection: Connection, campaign: str, model_version: str | None, from_day: date
+) -> None:
+    if model_version is None:
+        return
+    models = conversion_models.c
+    query = select(models.as_of).where(models.campaign == campaign, models.model_version == model_version)
+    as_of = connection.scalar(query)
+    if as_of is None:
+        raise PermanentError(f"{campaign} has no model {model_version}: see leadflow model list {campaign}")
+    if from_day < as_of:
+        raise PermanentError(
+            f"the model knows what happened up to {as_of}, so it cannot score {from_day}: "
+            f"promote it from {as_of} or later"
+        )
 
 
 def _promotions(connection: Connection, campaign: str) -> list[Promotion]:

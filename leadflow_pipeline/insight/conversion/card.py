@@ -67,7 +67,7 @@ def draw_card(
         "What it is for": f"{FOR}\n\n{NOT_FOR}",
         "What it learned from": _learned_from(trained),
         "How good it is": _measures(trained, measures),
-        "Whether it was promoted": _judgement(card),
+        "Whether it is good enough": _judgement(trained),
         "Alarms": _alarms(card),
     }
     drawn: dict[str, bytes] = {}
@@ -171,14 +171,18 @@ def _measures(trained: TrainedModel, measures: Mapping[str, Mapping[str, Any]]) 
     return pd.DataFrame(rows)
 
 
-def _judgement(card: Mapping[str, Any]) -> str:
-    judgement = card.get("judgement") or {}
-    against = short(card.get("champion"))
-    if judgement.get("is_promoted"):
-        verdict = f"Yes: it passed every bar against {against}."
-    else:
+def _judgement(trained: TrainedModel) -> str:
+    judgement = trained.card.get("judgement") or {}
+    against = short(trained.card.get("champion"))
+    if not judgement.get("is_promoted"):
         reasons = "; ".join(judgement.get("reasons") or ["it was not judged"])
         verdict = f"Not by itself, against {against}: {reasons}. A person may promote it all the same."
+    elif trained.kind == "rules":
+        verdict = (
+            "Yes: it ranks leads as the rules do, so it changes no score and adds how likely each converts."
+        )
+    else:
+        verdict = f"Yes: it passed every bar against {against}."
     return f"{verdict}\n\n{BARS}"
 
 

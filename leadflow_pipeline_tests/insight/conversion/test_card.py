@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,54 +15,19 @@ from leadflow_pipeline.insight.conversion.card import draw_card, values_in_words
 from leadflow_pipeline.score.conversion.curve import score_curve
 from leadflow_pipeline.score.conversion.curves import curves_of
 from leadflow_pipeline.score.conversion.model import ConversionModel
-from leadflow_pipeline.score.conversion.shapes import CategoryShape, NumberShape
-from leadflow_pipeline.score.model_registry import Promotion, TrainedModel
+from leadflow_pipeline.score.model_registry import Promotion
+from leadflow_pipeline_tests.score.invented_models import (
+    CARD,
+    OUTCOME,
+    PROBABILITY,
+    SHAPES,
+    VALUES,
+    invented_model,
+)
 
 PNG = b"\x89PNG\r\n\x1a\n"
-RANDOM = np.random.default_rng(1)
-PROBABILITY = RANDOM.uniform(0.02, 0.6, 2_000)
-OUTCOME = (RANDOM.random(2_000) < PROBABILITY).astype(np.int64)
 NO_CURVES = curves_of(OUTCOME[:0], PROBABILITY[:0], PROBABILITY[:0])
-MODEL = ConversionModel(
-    -2.0,
-    (NumberShape("rule_score", np.array([0.0, 50.0, 100.0])), CategoryShape("custom.plan", ("gold", "tin|foil"))),
-    (np.array([-1.0, 0.0, 1.5, -0.2]), np.array([0.4, -0.6, 0.0, 0.1])),
-)  # fmt: skip
-MEASURED = {
-    "leads": 2_000,
-    "wins": int(OUTCOME.sum()),
-    "auc": 0.71,
-    "brier": 0.18,
-    "log_loss": 0.55,
-    "calibration_error": 0.02,
-}
-CARD: dict[str, Any] = {
-    "measures": {"challenger": MEASURED, "champion": None, "rules": {**MEASURED, "auc": 0.62}},
-    "champion": None,
-    "judgement": {"is_promoted": True, "reasons": []},
-    "alarms": [],
-    "curves": curves_of(OUTCOME, PROBABILITY, PROBABILITY),
-    "importance": [
-        {"feature": "rule_score", "spread": 0.61},
-        {"feature": "custom.plan", "spread": 0.2},
-        {"feature": "did.click", "spread": 0.0},
-    ],
-    "pool": ["spring"],
-    "drift": {},
-}
-TRAINED = TrainedModel(
-    campaign="spring",
-    model_version=MODEL.version,
-    as_of=date(2026, 5, 4),
-    campaign_version=2,
-    kind="logistic",
-    is_pooled=False,
-    examples=6_000,
-    wins=540,
-    first_day=date(2025, 1, 2),
-    last_day=date(2026, 3, 4),
-    card=CARD,
-)
+TRAINED, MODEL = invented_model(date(2026, 5, 4))
 COLD = replace(
     TRAINED,
     kind="rules",
@@ -86,7 +50,7 @@ HEADINGS = [
     "What it is for",
     "What it learned from",
     "How good it is",
-    "Whether it was promoted",
+    "Whether it is good enough",
     "Alarms",
 ]
 LAST_HEADINGS = [
@@ -110,7 +74,7 @@ def test_a_judged_model_shows_how_good_it_is() -> None:
     assert pages.headings(sections, drawn) == [*HEADINGS, "Calibration", "ROC", "Lift", *LAST_HEADINGS]
     assert all(picture.startswith(PNG) for picture in drawn.values())
     html = pages.html_page(title, sections, drawn)
-    for said in ("6,000", "540", "0.710", "0.620", "the rules alone", "campaign version 2", "champion"):
+    for said in ("6,000", "540", "0.710", "0.620", "the rules alone", "campaign version 1", "champion"):
         assert said in html
     assert "the champion then" not in html
 
@@ -121,7 +85,7 @@ def test_a_model_of_few_outcomes_says_why_it_is_not_judged_and_draws_no_empty_pi
     assert pages.headings(sections, drawn) == [*HEADINGS, *LAST_HEADINGS]
     page = pages.markdown_page(title, sections, drawn)
     for said in (
-        "no lead later than 2026-03-04",
+        "no lead later than 2026-03-05",
         "7 wins are too few to judge by",
         "custom.plan alone tells won from lost",
         "pooled with autumn",
@@ -146,7 +110,7 @@ def test_the_days_it_scores_end_with_the_next_champion() -> None:
 
 
 def test_the_values_are_those_of_the_artifact_in_points() -> None:
-    (number, category), (of_number, of_category) = MODEL.shapes, MODEL.values
+    (number, category), (of_number, of_category) = SHAPES, VALUES
     assert values_in_words(number, 10 * of_number).replace("\u00a0", " ") == (
         "0: -10.0 · 50: +0.0 · 100: +15.0 · not known: -2.0"
     )

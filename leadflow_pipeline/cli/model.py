@@ -1,0 +1,378 @@
+"""`leadflow model ...`: what a campaign's models are, which one scores, and changing that.
+
+What belongs here: arguments, output, and asking before days that are computed already would change. What does not:
+training, the registry's rules, and what a card says.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from leadflow_pipeline.cli.output import console, fail, print_json, progress, table_of
+from leadflow_pipeline.errors import PermanentError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sqlalchemy import Engine
+
+    from leadflow_pipeline.partitions import PartitionRange
+    from leadflow_pipeline.score.model_registry import Promotion, TrainedModel
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Conversion models of a campaign: list them, read their cards, train, promote and roll back.",
+)
+
+DAY: dict[str, Any] = {"formats": ["%Y-%m-%d"], "metavar": "DAY"}
+Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+FromDay = Annotated[
+    datetime | None, typer.Option("--from", help="First day that it scores; else today (UTC).", **DAY)
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Do not ask, even where days that are computed become due again.")
+]
+MEASURES = {"auc": "AUC", "brier": "Brier", "calibration_error": "calibration error"}
+
+
+@app.command("list")
+def list_all(campaign: Slug, as_json: Json = False) -> None:
+    """List a campaign's models, the latest first, and every decision about which one scores."""
+    from leadflow_pipeline.insight.conversion.card import short
+    from leadflow_pipeline.score.model_registry import promotions, registered
+
+    engine = _engine_of(campaign)
+    models, decisions = registered(engine, campaign), promotions(engine, campaign)
+    days = _days_of(decisions)
+    if as_json:
+        print_json(
+            {
+                "campaign": campaign,
+                "champion": _champion(decisions),
+                "models": [
+                    _without_card(model) | {"scores": days.get(model.model_version, [])} for model in models
+                ],
+                "promotions": [asdict(decision) for decision in decisions],
+            }
+        )
+        return
+    if not models:
+        typer.echo(
+            f"{campaign} has no model yet, the rules alone score: leadflow model train {campaign} trains one."
+        )
+    else:
+        rows = [_row(model, days.get(model.model_version, [])) for model in models]
+        console.print(table_of(f"Models of {campaign}", rows))
+    if decisions:
+        told = [
+            {
+                "from": str(decision.from_day),
+                "scores": short(decision.model_version),
+                "decided (UTC)": f"{decision.decided_at.astimezone(UTC):%Y-%m-%d %H:%M}",
+                "by": escape(decision.actor),
+                "because": escape(decision.reason),
+            }
+            for decision in decisions
+        ]
+        console.print(table_of("Promotions, by the day from which they hold", told))
+    typer.echo(f"Today {short(_champion(decisions))} scores.")
+
+
+@app.command()
+def show(
+    campaign: Slug,
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="Or the beginning of one; else the champion.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the card as a page, with its pictures.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Print a model's card: what it learned from, how good it is, what it looks at, which days it scores."""
+    from leadflow_pipeline.insight import pages
+    from leadflow_pipeline.insight.conversion.card import draw_card
+    from leadflow_pipeline.score.model_registry import full_version, load_model, promotions, registered
+
+    engine = _engine_of(campaign)
+    decisions = promotions(engine, campaign)
+    wanted = full_version(engine, campaign, version) if version else _champion(decisions)
+    if wanted is None:
+        raise PermanentError(
+            f"the rules alone score {campaign} today: name one of leadflow model list {campaign}"
+        )
+    trained = next(model for model in registered(engine, campaign) if model.model_version == wanted)
+    model = load_model(engine, campaign, wanted)
+    if as_json:
+        print_json(
+            {
+                **_without_card(trained),
+                "scores": _days_of(decisions).get(wanted, []),
+                "card": trained.card,
+            }
+        )
+        return
+    title, sections, drawn = draw_card(trained, model, decisions)
+    if html is not None:
+        try:
+            html.write_text(pages.html_page(title, sections, drawn), encoding="utf-8")
+        except OSError as error:
+            raise PermanentError(
+                f"{html} cannot be written: {(error.strerror or 'unknown reason').lower()}"
+            ) from None
+        typer.echo(f"{title}: written to {html}")
+        return
+    console.print(f"[bold]{title}[/]")
+    for heading, section in sections.items():
+        print_section(heading, section)
+
+
+@app.command()
+def train(
+    campaign: Slug,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of", help="As if it were this day: later facts do not exist; else today (UTC).", **DAY
+        ),
+    ] = None,
+    promote: Annotated[
+        bool,
+        typer.Option(
+            "--promote/--no-promote", help="Let it become champion if it is better; or only keep it."
+        ),
+    ] = True,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Train a model now, from all outcomes that are ripe. The weekly schedule does the same by itself."""
+    from leadflow_pipeline.score.model_training import train_model  # type: ignore[import-untyped]
+
+    engine = _engine_of(campaign)
+    day = as_of.date() if as_of else _today()
+    if promote and not yes:
+        _ask_about(
+            _due_again(engine, campaign, day), "if it is promoted", "--no-promote to only keep the model"
+        )
+    with progress() as bar:
+        bar.add_task(f"training a model of {campaign} as of {day}", total=None)
+        report = train_model(engine, campaign, day, actor=_actor(), promote=promote)
+    if as_json:
+        trained = None if report.trained is None else _without_card(report.trained)
+        print_json(
+            {
+                "campaign": campaign,
+                "as_of": day,
+                "model": trained,
+                "is_promoted": report.is_promoted,
+                "words": report.words,
+            }
+        )
+        return
+    typer.echo(report.words)
+    if report.trained is not None:
+        typer.echo(f"Its card: leadflow model show {campaign} {report.trained.model_version[:12]}")
+
+
+@app.command()
+def promote(
+    campaign: Slug,
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION|none", help="Or the beginning of one; none: the rules alone.")
+    ],
+    first: FromDay = None,
+    reason: Annotated[str, typer.Option(help="Why, for those who read it later.")] = "decided by hand",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Let a model, or the rules alone, score from a day on. Days before it stay as they are."""
+    from leadflow_pipeline.score.model_registry import NO_MODEL, full_version
+
+    engine = _engine_of(campaign)
+    wanted = None if version == NO_MODEL else full_version(engine, campaign, version)
+    _decide(engine, campaign, wanted, first, reason, "model.promote", yes=yes, as_json=as_json)
+
+
+@app.command()
+def rollback(
+    campaign: Slug,
+    first: FromDay = None,
+    reason: Annotated[str, typer.Option(help="Why, for those who read it later.")] = "rolled back by hand",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Go back to the champion before the present one, or to the rules alone where there was none."""
+    from leadflow_pipeline.score.model_registry import champion_before, champion_on, promotions
+
+    engine = _engine_of(campaign)
+    decisions = promotions(engine, campaign)
+    day = first.date() if first else _today()
+    if champion_on(decisions, day) is None:
+        raise PermanentError(f"the rules alone score {campaign} on {day}: there is nothing to roll back from")
+    wanted = champion_before(decisions, day)
+    _decide(engine, campaign, wanted, first, reason, "model.rollback", yes=yes, as_json=as_json)
+
+
+def _decide(
+    engine: Engine,
+    campaign: str,
+    wanted: str | None,
+    first: datetime | None,
+    reason: str,
+    action: str,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Keeps a decision, after asking where days that are computed would change, and says what comes of it."""
+    from leadflow_pipeline.insight.conversion.card import short
+    from leadflow_pipeline.score import model_registry as registry
+
+    day = first.date() if first else _today()
+    decisions = registry.promotions(engine, campaign)
+    if registry.champion_on(decisions, day) == wanted:
+        raise PermanentError(f"{short(wanted)} scores {campaign} on {day} already: nothing was changed")
+    registry.require_promotable(engine, campaign, wanted, day)
+    due = _due_again(engine, campaign, day)
+    if not yes:
+        _ask_about(due, f"scored by {short(wanted)}", "--from a later day to leave them as they are")
+    registry.promote(engine, campaign, wanted, day, actor=_actor(), reason=reason, action=action)
+    later = next((decision for decision in decisions if decision.from_day > day), None)
+    if as_json:
+        print_json(
+            {
+                "campaign": campaign,
+                "model_version": wanted,
+                "from_day": day,
+                "days_due_again": 0 if due is None else len(due.days),
+                "until": None if later is None else later.from_day,
+            }
+        )
+        return
+    typer.echo(f"{campaign}: {short(wanted)} scores from {day} on")
+    if later is not None:
+        typer.echo(
+            f"until {later.from_day}, from which an earlier decision holds: {short(later.model_version)}"
+        )
+    if due is not None:
+        typer.echo(
+            f"due again: {_days_in_words(due)}; the daily run computes them, or leadflow materialize {campaign}"
+        )
+
+
+def print_section(heading: str, section: pd.DataFrame | str) -> None:
+    """A section of a page in the terminal; long texts are wrapped."""
+    from leadflow_pipeline.insight.pages import are_numbers, as_text
+
+    if isinstance(section, str):
+        console.print(f"\n[italic]{heading}[/]")
+        console.print(Text(section))
+        return
+    text = as_text(section)
+    has_names = any(name.strip() for name in text.columns)
+    table = Table(title=heading, title_justify="left", header_style="bold", show_header=has_names)
+    for name, is_number in zip(text.columns, are_numbers(section), strict=True):
+        table.add_column(name, justify="right" if is_number else "left")
+    for row in text.to_numpy().tolist():
+        table.add_row(*map(Text, row))
+    console.print()
+    console.print(table)
+
+
+def _engine_of(campaign: str) -> Engine:
+    """The database. Raises PermanentError where it has no such campaign."""
+    from leadflow_pipeline.campaign.versions import campaign_status
+    from leadflow_pipeline.store.engine import get_engine
+
+    campaign_status(get_engine(), campaign)
+    return get_engine()
+
+
+def _actor() -> str:
+    from leadflow_pipeline.cli.campaign import actor
+
+    return actor()
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _champion(decisions: list[Promotion]) -> str | None:
+    from leadflow_pipeline.score.model_registry import champion_on
+
+    return champion_on(decisions, _today())
+
+
+def _due_again(engine: Engine, campaign: str, day: date) -> PartitionRange | None:
+    """The days from `day` on that are computed already; None where there is none."""
+    from leadflow_pipeline.store.due_days import latest_day
+    from leadflow_pipeline.store.schema import scored_leads
+
+    with engine.connect() as connection:
+        last = latest_day(connection, scored_leads, campaign)
+    if last is None or last < day:
+        return None
+    from leadflow_pipeline.partitions import PartitionRange, days_between
+
+    return PartitionRange(campaign, days_between(day, last))
+
+
+def _ask_about(due: PartitionRange | None, how: str, otherwise: str) -> None:
+    """Asks whether days that are computed may become due again; where nobody can answer, that is refused."""
+    if due is None:
+        return
+    what = f"{_days_in_words(due)} of {due.campaign}, computed already, become due again, {how}"
+    if not sys.stdin.isatty():
+        raise PermanentError(f"{what}: say --yes if that is meant, or {otherwise}")
+    if not typer.confirm(f"{what}. Go on?"):
+        fail("nothing was changed")
+
+
+def _days_in_words(days: PartitionRange) -> str:
+    if len(days.days) == 1:
+        return f"1 day ({days.first_day})"
+    return f"{len(days.days):,} days ({days.first_day} to {days.last_day})"
+
+
+def _days_of(decisions: list[Promotion]) -> dict[str, list[dict[str, date | None]]]:
+    """The days that each model scores, as first and last; None for a last that is not known yet."""
+    from leadflow_pipeline.score.model_registry import reigns
+
+    days: dict[str, list[dict[str, date | None]]] = {}
+    for reign in reigns(decisions):
+        if reign.model_version is not None:
+            held = {"first_day": reign.first_day, "last_day": reign.last_day}
+            days.setdefault(reign.model_version, []).append(held)
+    return days
+
+
+def _without_card(model: TrainedModel) -> dict[str, Any]:
+    return {name: value for name, value in asdict(model).items() if name != "card"}
+
+
+def _row(model: TrainedModel, days: list[dict[str, date | None]]) -> dict[str, Any]:
+    measured: Mapping[str, Any] = (model.card.get("measures") or {}).get("challenger") or {}
+    held = ", ".join(f"{each['first_day']} to {each['last_day'] or 'further on'}" for each in days)
+    return {
+        "version": model.model_version[:12],
+        "as of": str(model.as_of),
+        "kind": f"{model.kind}, pooled" if model.is_pooled else model.kind,
+        "examples": model.examples,
+        "won": model.wins,
+        **{
+            name: "–" if measured.get(key) is None else f"{measured[key]:.3f}"
+            for key, name in MEASURES.items()
+        },
+        "scores": held or "no day",
+    }
