@@ -85,7 +85,7 @@ def list_all(campaign: Slug, as_json: Json = False) -> None:
             for decision in decisions
         ]
         console.print(table_of("Promotions, by the day from which they hold", told))
-    typer.echo(f"Today {short(_champion(decisions))} scores.")
+    typer.echo(f"Today {scored_by(_champion(decisions))}.")
 
 
 @app.command()
@@ -101,7 +101,7 @@ def show(
 ) -> None:
     """Print a model's card: what it learned from, how good it is, what it looks at, which days it scores."""
     from leadflow_pipeline.insight import pages
-    from leadflow_pipeline.insight.conversion.card import draw_card
+    from leadflow_pipeline.insight.conversion.card import card_sections, draw_card, title_of
     from leadflow_pipeline.score.model_registry import full_version, load_model, promotions, registered
 
     engine = _engine_of(campaign)
@@ -122,18 +122,17 @@ def show(
             }
         )
         return
-    title, sections, drawn = draw_card(trained, model, decisions)
     if html is not None:
+        title, sections, drawn = draw_card(trained, model, decisions)
         try:
             html.write_text(pages.html_page(title, sections, drawn), encoding="utf-8")
         except OSError as error:
-            raise PermanentError(
-                f"{html} cannot be written: {(error.strerror or 'unknown reason').lower()}"
-            ) from None
+            reason = (error.strerror or "unknown reason").lower()
+            raise PermanentError(f"{html} cannot be written: {reason}") from None
         typer.echo(f"{title}: written to {html}")
         return
-    console.print(f"[bold]{title}[/]")
-    for heading, section in sections.items():
+    console.print(f"[bold]{title_of(trained)}[/]", highlight=False)
+    for heading, section in card_sections(trained, model, decisions).items():
         print_section(heading, section)
 
 
@@ -241,7 +240,7 @@ def _decide(
     day = first.date() if first else _today()
     decisions = registry.promotions(engine, campaign)
     if registry.champion_on(decisions, day) == wanted:
-        raise PermanentError(f"{short(wanted)} scores {campaign} on {day} already: nothing was changed")
+        raise PermanentError(f"on {day} {scored_by(wanted)} {campaign} already: nothing was changed")
     registry.require_promotable(engine, campaign, wanted, day)
     due = _due_again(engine, campaign, day)
     if not yes:
@@ -259,7 +258,7 @@ def _decide(
             }
         )
         return
-    typer.echo(f"{campaign}: {short(wanted)} scores from {day} on")
+    typer.echo(f"from {day} on {scored_by(wanted)} {campaign}")
     if later is not None:
         typer.echo(
             f"until {later.from_day}, from which an earlier decision holds: {short(later.model_version)}"
@@ -268,6 +267,13 @@ def _decide(
         typer.echo(
             f"due again: {_days_in_words(due)}; the daily run computes them, or leadflow materialize {campaign}"
         )
+
+
+def scored_by(model_version: str | None) -> str:
+    """`the rules alone score`, `206e2b90ff68 scores`."""
+    from leadflow_pipeline.insight.conversion.card import short
+
+    return f"{short(model_version)} {'score' if model_version is None else 'scores'}"
 
 
 def print_section(heading: str, section: pd.DataFrame | str) -> None:

@@ -60,32 +60,45 @@ def draw_card(
         promotions: every decision of its campaign, in their order.
     """
     card = trained.card
-    measures = {name: found for name, found in (card.get("measures") or {}).items() if found}
-    importance: list[dict[str, Any]] = card.get("importance") or []
+    drawn: dict[str, bytes] = {}
+    if curves := _curves(card):
+        measures = _measures(card)
+        aucs = {name: float(measures[name]["auc"]) for name in plots.WHO if name in measures}
+        drawn["Calibration"] = plots.plot_calibration(curves["calibration"])
+        drawn["ROC"] = plots.plot_roc(curves["roc"], aucs)
+        drawn["Lift"] = plots.plot_lift(curves["lift"])
+    if importance := _importance(card):
+        drawn["What it looks at"] = plots.plot_importance(importance)
+    return title_of(trained), card_sections(trained, model, promotions), drawn
+
+
+def card_sections(
+    trained: TrainedModel, model: ConversionModel, promotions: Sequence[Promotion]
+) -> dict[str, Section]:
+    """What the page says, without its pictures."""
+    card = trained.card
     sections: dict[str, Section] = {
         "In short": _in_short(trained, model, promotions),
         "What it is for": f"{FOR}\n\n{NOT_FOR}",
         "What it learned from": _learned_from(trained),
-        "How good it is": _measures(trained, measures),
+        "How good it is": _how_good(trained),
         "Whether it is good enough": _judgement(trained),
         "Alarms": _alarms(card),
     }
-    drawn: dict[str, bytes] = {}
-    curves = card.get("curves") or {}
-    if curves.get("calibration"):
-        aucs = {name: float(measures[name]["auc"]) for name in plots.WHO if name in measures}
+    if curves := _curves(card):
         sections["Calibration"] = pd.DataFrame(curves["calibration"])
-        drawn["Calibration"] = plots.plot_calibration(curves["calibration"])
-        drawn["ROC"] = plots.plot_roc(curves["roc"], aucs)
         sections["Lift"] = _lift(curves["lift"])
-        drawn["Lift"] = plots.plot_lift(curves["lift"])
-    if any(each["spread"] > 0 for each in importance):
-        drawn["What it looks at"] = plots.plot_importance(importance)
-    sections["What it looks at"] = _importance(importance)
-    sections["What it gives for the strongest"] = _values(model, importance)
-    sections["Which days it scores"] = _days(trained, promotions)
-    sections["Limits, and the way back"] = _limits(trained)
-    return f"Conversion model {short(trained.model_version)} of {trained.campaign}", sections, drawn
+    return sections | {
+        "What it looks at": _looks_at(card),
+        "What it gives for the strongest": _values(model, card),
+        "Which days it scores": _days(trained, promotions),
+        "Limits, and the way back": _limits(trained),
+    }
+
+
+def title_of(trained: TrainedModel) -> str:
+    """The title of a model's page."""
+    return f"Conversion model {short(trained.model_version)} of {trained.campaign}"
 
 
 def short(model_version: str | None) -> str:
@@ -146,7 +159,8 @@ def _learned_from(trained: TrainedModel) -> pd.DataFrame:
     )
 
 
-def _measures(trained: TrainedModel, measures: Mapping[str, Mapping[str, Any]]) -> Section:
+def _how_good(trained: TrainedModel) -> Section:
+    measures = _measures(trained.card)
     if "challenger" not in measures:
         return f"Not judged: no lead later than {trained.last_day}, the last day of its examples, has a ripe outcome."
     champion = trained.card.get("champion")
@@ -211,8 +225,8 @@ def _lift(curves: Mapping[str, plots.Points]) -> pd.DataFrame:
     return pd.DataFrame([{"wins held by": name, **found} for name, found in rows.items()])
 
 
-def _importance(importance: Sequence[Mapping[str, Any]]) -> Section:
-    used = [each for each in importance if each["spread"] > 0]
+def _looks_at(card: Mapping[str, Any]) -> Section:
+    used = _importance(card)
     if not used:
         return "Nothing: it gives every lead the same probability."
     return pd.DataFrame(
@@ -227,9 +241,11 @@ def _importance(importance: Sequence[Mapping[str, Any]]) -> Section:
     )
 
 
-def _values(model: ConversionModel, importance: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def _values(model: ConversionModel, card: Mapping[str, Any]) -> Section:
     shapes = {shape.name: (shape, values) for shape, values in zip(model.shapes, model.values, strict=True)}
-    strongest = [each["feature"] for each in importance if each["feature"] in shapes][:FEATURES_SPELT_OUT]
+    strongest = [each["feature"] for each in _importance(card) if each["feature"] in shapes]
+    if not strongest:
+        return "Nothing: every lead gets the points of the average one."
     rows = [
         {
             "feature": feature_words(name),
@@ -237,9 +253,9 @@ def _values(model: ConversionModel, importance: Sequence[Mapping[str, Any]]) -> 
                 shapes[name][0], model.points_per_logit * shapes[name][1]
             ),
         }
-        for name in strongest
+        for name in strongest[:FEATURES_SPELT_OUT]
     ]
-    return pd.DataFrame(rows, columns=["feature", "points of its score, straight between numbers"])
+    return pd.DataFrame(rows)
 
 
 def _days(trained: TrainedModel, promotions: Sequence[Promotion]) -> Section:
@@ -277,3 +293,18 @@ def _told(facts: Mapping[str, str]) -> pd.DataFrame:
 
 def _number(value: float | None) -> float:
     return float("nan") if value is None else float(value)
+
+
+def _measures(card: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Of those that were measured."""
+    return {name: found for name, found in (card.get("measures") or {}).items() if found}
+
+
+def _curves(card: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    curves: Mapping[str, Any] = card.get("curves") or {}
+    return curves if curves.get("calibration") else None
+
+
+def _importance(card: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Of the features that move a lead at all."""
+    return [each for each in card.get("importance") or [] if each["spread"] > 0]
