@@ -15,14 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
-from leadflow_pipeline.cli.output import console, fail, print_json, progress, table_of
+from leadflow_pipeline.cli.output import console, fail, print_json, print_section, progress, table_of
 from leadflow_pipeline.errors import PermanentError
 
 if TYPE_CHECKING:
-    import pandas as pd
     from sqlalchemy import Engine
 
     from leadflow_pipeline.partitions import PartitionRange
@@ -42,7 +39,6 @@ FromDay = Annotated[
 Yes = Annotated[
     bool, typer.Option("--yes", help="Do not ask, even where days that are computed become due again.")
 ]
-MEASURES = {"auc": "AUC", "brier": "Brier", "calibration_error": "calibration error"}
 
 
 @app.command("list")
@@ -78,7 +74,7 @@ def list_all(campaign: Slug, as_json: Json = False) -> None:
             {
                 "from": str(decision.from_day),
                 "scores": short(decision.model_version),
-                "decided (UTC)": f"{decision.decided_at.astimezone(UTC):%Y-%m-%d %H:%M}",
+                "decided": str(decision.decided_at.astimezone(UTC).date()),
                 "by": escape(decision.actor),
                 "because": escape(decision.reason),
             }
@@ -276,25 +272,6 @@ def scored_by(model_version: str | None) -> str:
     return f"{short(model_version)} {'score' if model_version is None else 'scores'}"
 
 
-def print_section(heading: str, section: pd.DataFrame | str) -> None:
-    """A section of a page in the terminal; long texts are wrapped."""
-    from leadflow_pipeline.insight.pages import are_numbers, as_text
-
-    if isinstance(section, str):
-        console.print(f"\n[italic]{heading}[/]")
-        console.print(Text(section))
-        return
-    text = as_text(section)
-    has_names = any(name.strip() for name in text.columns)
-    table = Table(title=heading, title_justify="left", header_style="bold", show_header=has_names)
-    for name, is_number in zip(text.columns, are_numbers(section), strict=True):
-        table.add_column(name, justify="right" if is_number else "left")
-    for row in text.to_numpy().tolist():
-        table.add_row(*map(Text, row))
-    console.print()
-    console.print(table)
-
-
 def _engine_of(campaign: str) -> Engine:
     """The database. Raises PermanentError where it has no such campaign."""
     from leadflow_pipeline.campaign.versions import campaign_status
@@ -368,17 +345,15 @@ def _without_card(model: TrainedModel) -> dict[str, Any]:
 
 
 def _row(model: TrainedModel, days: list[dict[str, date | None]]) -> dict[str, Any]:
+    """A model on one line, which fits on a narrow screen."""
     measured: Mapping[str, Any] = (model.card.get("measures") or {}).get("challenger") or {}
-    held = ", ".join(f"{each['first_day']} to {each['last_day'] or 'further on'}" for each in days)
+    auc = measured.get("auc")
+    state = "never" if not days else "now" if days[-1]["last_day"] is None else "once"
     return {
         "version": model.model_version[:12],
         "as of": str(model.as_of),
         "kind": f"{model.kind}, pooled" if model.is_pooled else model.kind,
-        "examples": model.examples,
-        "won": model.wins,
-        **{
-            name: "–" if measured.get(key) is None else f"{measured[key]:.3f}"
-            for key, name in MEASURES.items()
-        },
-        "scores": held or "no day",
+        "won": f"{model.wins:,} of {model.examples:,}",
+        "AUC": "–" if auc is None else f"{auc:.3f}",
+        "scores": state,
     }

@@ -15,6 +15,7 @@ import pandas as pd
 
 PERCENT_COLUMNS = ("share", "conversion", "promised", "kept")
 FINE_COLUMNS = ("AUC", "Brier", "log_loss", "calibration_error", "spread")
+WHOLE_COLUMNS = ("expected_value",)
 CENT_COLUMNS = (
     "conversions",
     "value",
@@ -23,6 +24,8 @@ CENT_COLUMNS = (
     "cost_per_acquisition",
     "return_on_ad_spend",
 )
+DECIMALS = {3: FINE_COLUMNS, 2: CENT_COLUMNS, 0: WHOLE_COLUMNS}
+"""Of a number, where it is not 1."""
 UNKNOWN = "–"
 
 STYLE = """
@@ -122,7 +125,7 @@ def _column_text(name: str, values: pd.Series) -> pd.Series:
         shares = ["not known" if pd.isna(share) else f"{share:.1%}" for share in values]
         return pd.Series(shares, index=values.index, dtype="object")
     if pd.api.types.is_float_dtype(values):
-        decimals = 3 if name in FINE_COLUMNS else 2 if name in CENT_COLUMNS else 1
+        decimals = next((number for number, names in DECIMALS.items() if name in names), 1)
         written = values.map(f"{{:,.{decimals}f}}".format)
         return written.where(values.notna(), UNKNOWN)
     if pd.api.types.is_integer_dtype(values):

@@ -36,7 +36,7 @@ def store(engine: Engine) -> Engine:
 def run(*arguments: object) -> str:
     """What a command prints. Errors are raised, as `leadflow` itself turns them into a sentence."""
     named = ["model", *map(str, arguments)]
-    result = CliRunner().invoke(app, named, catch_exceptions=False, env={"COLUMNS": "160"})
+    result = CliRunner().invoke(app, named, catch_exceptions=False, env={"COLUMNS": "120"})
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -65,15 +65,9 @@ def test_list_shows_models_and_every_decision(store: Engine) -> None:
     run("promote", "spring", new)
 
     listed = run("list", "spring")
-    for said in (
-        old[:12],
-        new[:12],
-        "0.710",
-        f"{LONG_AGO} to {YESTERDAY}",
-        f"{TODAY} to further on",
-        "the [first] one",
-    ):
+    for said in (old[:12], new[:12], "0.710", "540 of 6,000", "once", "now", "the [first] one"):
         assert said in listed
+    assert max(map(len, listed.splitlines())) <= 80
     assert f"Today {new[:12]} scores." in listed
     found = told("list", "spring")
     assert found["champion"] == new

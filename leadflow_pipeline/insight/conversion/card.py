@@ -86,7 +86,7 @@ def card_sections(
         "Alarms": _alarms(card),
     }
     if curves := _curves(card):
-        sections["Calibration"] = pd.DataFrame(curves["calibration"])
+        sections["Calibration"] = pd.DataFrame(curves["calibration"])[["promised", "kept", "leads"]]
         sections["Lift"] = _lift(curves["lift"])
     return sections | {
         "What it looks at": _looks_at(card),
@@ -171,16 +171,16 @@ def _how_good(trained: TrainedModel) -> Section:
     }
     rows = [
         {
-            "who": names[name],
-            "leads": int(found["leads"]),
-            "won": int(found["wins"]),
-            "AUC": _number(found["auc"]),
-            "Brier": _number(found["brier"]),
-            "log_loss": _number(found["log_loss"]),
-            "calibration_error": _number(found["calibration_error"]),
+            "who": who,
+            "leads": int(measures[name]["leads"]),
+            "won": int(measures[name]["wins"]),
+            "AUC": _number(measures[name]["auc"]),
+            "Brier": _number(measures[name]["brier"]),
+            "log_loss": _number(measures[name]["log_loss"]),
+            "calibration_error": _number(measures[name]["calibration_error"]),
         }
-        for name, found in measures.items()
-        if name in names and not (name == "champion" and champion is None)
+        for name, who in names.items()
+        if name in measures and not (name == "champion" and champion is None)
     ]
     return pd.DataFrame(rows)
 

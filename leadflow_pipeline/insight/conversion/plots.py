@@ -113,7 +113,7 @@ def plot_importance(importance: Sequence[Mapping[str, Any]]) -> bytes:
 
 def plot_score_curve(curve: ScoreCurve | None, leads: int, without: str) -> bytes:
     """Share won by score, never falling, with its 95 % interval; `without` says why there is no curve."""
-    figure, axes = canvas("From score to conversion", "score, points of 100")
+    figure, axes = canvas("What a score has been worth", "score, points of 100")
     if curve is None:
         return nothing(figure, axes, without)
     axes.fill_between(

@@ -76,4 +76,4 @@ def wilson_interval(
     z = float(norm.ppf(0.5 + confidence / 2))
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
-    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
+    return np.clip(middle - half, 0.0, share), np.clip(middle + half, share, 1.0)

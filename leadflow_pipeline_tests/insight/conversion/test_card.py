@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -99,6 +100,13 @@ def test_a_card_that_holds_nothing_is_a_page_too() -> None:
     title, sections, drawn = draw_card(empty, ConversionModel(-2.0, (), ()), [])
     assert drawn == {}
     assert "the same probability" in pages.html_page(title, sections, drawn)
+
+
+def test_a_card_reads_the_same_in_whatever_order_the_database_keeps_it() -> None:
+    kept = json.loads(json.dumps(CARD), object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+    _, sections, drawn = draw_card(TRAINED, MODEL, [])
+    _, of_kept, drawn_of_kept = draw_card(replace(TRAINED, card=kept), MODEL, [])
+    assert pages.html_page("", of_kept, drawn_of_kept) == pages.html_page("", sections, drawn)
 
 
 def test_the_days_it_scores_end_with_the_next_champion() -> None:
