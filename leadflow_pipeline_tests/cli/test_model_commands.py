@@ -176,6 +176,16 @@ def test_a_run_under_an_unknown_model_does_not_begin(store: Engine) -> None:
         run_days(instance, store, days, model="feedbeef")
 
 
+def test_a_run_names_its_model(store: Engine, tmp_path: Path) -> None:
+    version = register_model(store, LONG_AGO)
+    days = PartitionRange("spring", (YESTERDAY,))
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        report = run_days(instance, store, days, stage="harvest", model=version[:8])
+        run_there = instance.get_run_by_id(report.run_id)
+    assert run_there is not None
+    assert run_there.tags["leadflow/model"] == version
+
+
 def test_train_says_why_there_is_no_model() -> None:
     pytest.importorskip("leadflow_pipeline.score.model_training")
     assert "rules stand alone" in run("train", "spring")
