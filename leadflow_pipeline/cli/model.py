@@ -16,14 +16,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from leadflow_pipeline.campaign import campaign_status
+from leadflow_pipeline.cli.campaign import actor
 from leadflow_pipeline.cli.output import console, fail, print_json, print_section, progress, table_of
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.score import model_registry as registry
+from leadflow_pipeline.score.model_registry import Promotion, TrainedModel
+from leadflow_pipeline.store.due_days import latest_day
+from leadflow_pipeline.store.engine import get_engine
+from leadflow_pipeline.store.schema import scored_leads
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from leadflow_pipeline.partitions import PartitionRange
-    from leadflow_pipeline.score.model_registry import Promotion, TrainedModel
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,11 +50,8 @@ Yes = Annotated[
 @app.command("list")
 def list_all(campaign: Slug, as_json: Json = False) -> None:
     """List a campaign's models, the latest first, and every decision about which one scores."""
-    from leadflow_pipeline.insight.conversion.card import short
-    from leadflow_pipeline.score.model_registry import promotions, registered
-
     engine = _engine_of(campaign)
-    models, decisions = registered(engine, campaign), promotions(engine, campaign)
+    models, decisions = registry.registered(engine, campaign), registry.promotions(engine, campaign)
     days = _days_of(decisions)
     if as_json:
         print_json(
@@ -67,13 +70,13 @@ def list_all(campaign: Slug, as_json: Json = False) -> None:
             f"{campaign} has no model yet, the rules alone score: leadflow model train {campaign} trains one."
         )
     else:
-        rows = [_row(model, days.get(model.model_version, [])) for model in models]
+        rows = [_row(model, _when(days.get(model.model_version, []))) for model in models]
         console.print(table_of(f"Models of {campaign}", rows))
     if decisions:
         told = [
             {
                 "from": str(decision.from_day),
-                "scores": short(decision.model_version),
+                "scores": registry.short(decision.model_version),
                 "decided": str(decision.decided_at.astimezone(UTC).date()),
                 "by": escape(decision.actor),
                 "because": escape(decision.reason),
@@ -98,17 +101,16 @@ def show(
     """Print a model's card: what it learned from, how good it is, what it looks at, which days it scores."""
     from leadflow_pipeline.insight import pages
     from leadflow_pipeline.insight.conversion.card import card_sections, draw_card, title_of
-    from leadflow_pipeline.score.model_registry import full_version, load_model, promotions, registered
 
     engine = _engine_of(campaign)
-    decisions = promotions(engine, campaign)
-    wanted = full_version(engine, campaign, version) if version else _champion(decisions)
+    decisions = registry.promotions(engine, campaign)
+    wanted = registry.full_version(engine, campaign, version) if version else _champion(decisions)
     if wanted is None:
         raise PermanentError(
             f"the rules alone score {campaign} today: name one of leadflow model list {campaign}"
         )
-    trained = next(model for model in registered(engine, campaign) if model.model_version == wanted)
-    model = load_model(engine, campaign, wanted)
+    trained = next(model for model in registry.registered(engine, campaign) if model.model_version == wanted)
+    model = registry.load_model(engine, campaign, wanted)
     if as_json:
         print_json(
             {
@@ -161,7 +163,7 @@ def train(
         )
     with progress() as bar:
         bar.add_task(f"training a model of {campaign} as of {day}", total=None)
-        report = train_model(engine, campaign, day, actor=_actor(), promote=promote)
+        report = train_model(engine, campaign, day, actor=actor(), promote=promote)
     if as_json:
         trained = None if report.trained is None else _without_card(report.trained)
         print_json(
@@ -176,7 +178,7 @@ def train(
         return
     typer.echo(report.words)
     if report.trained is not None:
-        typer.echo(f"Its card: leadflow model show {campaign} {report.trained.model_version[:12]}")
+        typer.echo(f"Its card: leadflow model show {campaign} {registry.short(report.trained.model_version)}")
 
 
 @app.command()
@@ -191,10 +193,8 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Let a model, or the rules alone, score from a day on. Days before it stay as they are."""
-    from leadflow_pipeline.score.model_registry import NO_MODEL, full_version
-
     engine = _engine_of(campaign)
-    wanted = None if version == NO_MODEL else full_version(engine, campaign, version)
+    wanted = None if version == registry.NO_MODEL else registry.full_version(engine, campaign, version)
     _decide(engine, campaign, wanted, first, reason, "model.promote", yes=yes, as_json=as_json)
 
 
@@ -207,14 +207,12 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Go back to the champion before the present one, or to the rules alone where there was none."""
-    from leadflow_pipeline.score.model_registry import champion_before, champion_on, promotions
-
     engine = _engine_of(campaign)
-    decisions = promotions(engine, campaign)
+    decisions = registry.promotions(engine, campaign)
     day = first.date() if first else _today()
-    if champion_on(decisions, day) is None:
+    if registry.champion_on(decisions, day) is None:
         raise PermanentError(f"the rules alone score {campaign} on {day}: there is nothing to roll back from")
-    wanted = champion_before(decisions, day)
+    wanted = registry.champion_before(decisions, day)
     _decide(engine, campaign, wanted, first, reason, "model.rollback", yes=yes, as_json=as_json)
 
 
@@ -230,9 +228,6 @@ def _decide(
     as_json: bool,
 ) -> None:
     """Keeps a decision, after asking where days that are computed would change, and says what comes of it."""
-    from leadflow_pipeline.insight.conversion.card import short
-    from leadflow_pipeline.score import model_registry as registry
-
     day = first.date() if first else _today()
     decisions = registry.promotions(engine, campaign)
     if registry.champion_on(decisions, day) == wanted:
@@ -240,8 +235,8 @@ def _decide(
     registry.require_promotable(engine, campaign, wanted, day)
     due = _due_again(engine, campaign, day)
     if not yes:
-        _ask_about(due, f"scored by {short(wanted)}", "--from a later day to leave them as they are")
-    registry.promote(engine, campaign, wanted, day, actor=_actor(), reason=reason, action=action)
+        _ask_about(due, f"scored by {registry.short(wanted)}", "--from a later day to leave them as they are")
+    registry.promote(engine, campaign, wanted, day, actor=actor(), reason=reason, action=action)
     later = next((decision for decision in decisions if decision.from_day > day), None)
     if as_json:
         print_json(
@@ -257,7 +252,7 @@ def _decide(
     typer.echo(f"from {day} on {scored_by(wanted)} {campaign}")
     if later is not None:
         typer.echo(
-            f"until {later.from_day}, from which an earlier decision holds: {short(later.model_version)}"
+            f"until {later.from_day}, from which an earlier decision holds: {registry.short(later.model_version)}"
         )
     if due is not None:
         typer.echo(
@@ -267,24 +262,13 @@ def _decide(
 
 def scored_by(model_version: str | None) -> str:
     """`the rules alone score`, `206e2b90ff68 scores`."""
-    from leadflow_pipeline.insight.conversion.card import short
-
-    return f"{short(model_version)} {'score' if model_version is None else 'scores'}"
+    return f"{registry.short(model_version)} {'score' if model_version is None else 'scores'}"
 
 
 def _engine_of(campaign: str) -> Engine:
     """The database. Raises PermanentError where it has no such campaign."""
-    from leadflow_pipeline.campaign.versions import campaign_status
-    from leadflow_pipeline.store.engine import get_engine
-
     campaign_status(get_engine(), campaign)
     return get_engine()
-
-
-def _actor() -> str:
-    from leadflow_pipeline.cli.campaign import actor
-
-    return actor()
 
 
 def _today() -> date:
@@ -292,16 +276,11 @@ def _today() -> date:
 
 
 def _champion(decisions: list[Promotion]) -> str | None:
-    from leadflow_pipeline.score.model_registry import champion_on
-
-    return champion_on(decisions, _today())
+    return registry.champion_on(decisions, _today())
 
 
 def _due_again(engine: Engine, campaign: str, day: date) -> PartitionRange | None:
     """The days from `day` on that are computed already; None where there is none."""
-    from leadflow_pipeline.store.due_days import latest_day
-    from leadflow_pipeline.store.schema import scored_leads
-
     with engine.connect() as connection:
         last = latest_day(connection, scored_leads, campaign)
     if last is None or last < day:
@@ -330,10 +309,8 @@ def _days_in_words(days: PartitionRange) -> str:
 
 def _days_of(decisions: list[Promotion]) -> dict[str, list[dict[str, date | None]]]:
     """The days that each model scores, as first and last; None for a last that is not known yet."""
-    from leadflow_pipeline.score.model_registry import reigns
-
     days: dict[str, list[dict[str, date | None]]] = {}
-    for reign in reigns(decisions):
+    for reign in registry.reigns(decisions):
         if reign.model_version is not None:
             held = {"first_day": reign.first_day, "last_day": reign.last_day}
             days.setdefault(reign.model_version, []).append(held)
@@ -344,16 +321,24 @@ def _without_card(model: TrainedModel) -> dict[str, Any]:
     return {name: value for name, value in asdict(model).items() if name != "card"}
 
 
-def _row(model: TrainedModel, days: list[dict[str, date | None]]) -> dict[str, Any]:
+def _when(days: list[dict[str, date | None]]) -> str:
+    """Whether a model scores today, in a word."""
+    today = _today()
+    begun = [each for each in days if each["first_day"] and each["first_day"] <= today]
+    if any(each["last_day"] is None or each["last_day"] >= today for each in begun):
+        return "now"
+    return "once" if begun else "later" if days else "never"
+
+
+def _row(model: TrainedModel, when: str) -> dict[str, Any]:
     """A model on one line, which fits on a narrow screen."""
     measured: Mapping[str, Any] = (model.card.get("measures") or {}).get("challenger") or {}
     auc = measured.get("auc")
-    state = "never" if not days else "now" if days[-1]["last_day"] is None else "once"
     return {
-        "version": model.model_version[:12],
+        "version": registry.short(model.model_version),
         "as of": str(model.as_of),
         "kind": f"{model.kind}, pooled" if model.is_pooled else model.kind,
         "won": f"{model.wins:,} of {model.examples:,}",
         "AUC": "–" if auc is None else f"{auc:.3f}",
-        "scores": state,
+        "scores": when,
     }

@@ -16,7 +16,6 @@ from sqlalchemy import Engine, Integer, Table, cast, func, select
 
 from leadflow_pipeline.campaign import Campaign, load
 from leadflow_pipeline.insight import pages, plots, summaries
-from leadflow_pipeline.insight.conversion.expectations import expectations, score_worth
 from leadflow_pipeline.insight.conversion.plots import plot_score_curve
 from leadflow_pipeline.insight.overlaps import overlap_table, read_overlaps
 from leadflow_pipeline.partitions import campaign_partitions, end_of
@@ -93,6 +92,9 @@ def campaign_report(
 
 def make_report(engine: Engine, campaign: str) -> Report:
     """Counts and draws a campaign as of its latest complete day; without one, an empty report."""
+    # Here, because what learns takes seconds to load, and this module is loaded with every part of Dagster.
+    from leadflow_pipeline.insight.conversion.expectations import score_worth
+
     rules = load(engine, campaign).rules
     with engine.connect() as connection:
         last_day = latest_day(connection, LAST_TABLE, campaign)
@@ -147,6 +149,8 @@ def make_report(engine: Engine, campaign: str) -> Report:
 def _expected(
     scored: pd.DataFrame, routed: pd.DataFrame, outcomes: pd.DataFrame, as_of: date, rules: Campaign
 ) -> pages.Section:
+    from leadflow_pipeline.insight.conversion.expectations import expectations
+
     if not scored["conversion_probability"].notna().any():
         return (
             f"No model has scored these leads yet: leadflow model list {rules.campaign} says which there are."

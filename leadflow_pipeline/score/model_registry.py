@@ -30,6 +30,8 @@ MODEL_TAG = "leadflow/model"
 
 NO_MODEL = "none"
 SHORTEST_PREFIX = 6
+SHORT = 12
+"""Characters by which people are told a version."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,11 @@ def load_model(engine: Engine, campaign: str, model_version: str) -> ConversionM
             f"the model {model_version} of {campaign} is not what was trained (its hash differs): roll back to another"
         )
     return ConversionModel.from_json(artifact)
+
+
+def short(model_version: str | None) -> str:
+    """A version as people are told it; None is the rules alone."""
+    return "the rules alone" if model_version is None else model_version[:SHORT]
 
 
 def full_version(engine: Engine, campaign: str, prefix: str) -> str:

@@ -142,6 +142,10 @@ def test_promote_tells_when_an_earlier_decision_takes_over(store: Engine) -> Non
 
     said = run("promote", "spring", first)
     assert f"until {TODAY + timedelta(days=7)}, from which an earlier decision holds: {second[:12]}" in said
+    listed = run("list", "spring")
+    assert {first[:12]: "now", second[:12]: "later"}.items() <= {
+        line.split()[1]: line.split()[-2] for line in listed.splitlines() if "540 of" in line
+    }.items()
 
 
 def test_rollback_leads_to_the_model_before_then_to_the_rules_and_no_further(store: Engine) -> None:

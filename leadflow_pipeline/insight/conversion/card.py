@@ -17,15 +17,12 @@ from leadflow_pipeline.insight.conversion import plots
 from leadflow_pipeline.insight.pages import Section
 from leadflow_pipeline.score.conversion.features import feature_words
 from leadflow_pipeline.score.conversion.model import ConversionModel, probability
-from leadflow_pipeline.score.conversion.promotion import LEAST_WINS, WORST_AUC_DROP
 from leadflow_pipeline.score.conversion.shapes import FloatArray, NumberShape, Shape
-from leadflow_pipeline.score.model_registry import SHORTEST_PREFIX, Promotion, TrainedModel, reigns
+from leadflow_pipeline.score.model_registry import Promotion, TrainedModel, reigns, short
 
 FEATURES_SPELT_OUT = 5
 MOST_CATEGORIES_NAMED = 8
 NO_BREAK = "\u00a0"
-SHORT = SHORTEST_PREFIX * 2
-"""Characters by which a page names a version."""
 BEST_LEADS = (0.05, 0.1, 0.2, 0.3, 0.5)
 
 KINDS = {
@@ -33,12 +30,6 @@ KINDS = {
     "logistic": "logistic regression over the shapes of its features, calibrated on held-out folds",
     "boosted": "boosted trees, one feature each, calibrated on held-out folds",
 }
-BARS = (
-    "A model is promoted by itself if, on the same leads, all later than what both learned from, and with at least "
-    f"{LEAST_WINS} wins, its log-loss is surely lower, its AUC at most {WORST_AUC_DROP:g} lower, and its calibration "
-    "error no higher."
-)
-
 FOR = (
     "To say how likely a lead of this campaign converts, and to have as much of a say in its score as the campaign "
     "file gives it (conversion.weight)."
@@ -99,11 +90,6 @@ def card_sections(
 def title_of(trained: TrainedModel) -> str:
     """The title of a model's page."""
     return f"Conversion model {short(trained.model_version)} of {trained.campaign}"
-
-
-def short(model_version: str | None) -> str:
-    """A version as pages and commands name it."""
-    return "the rules alone" if model_version is None else model_version[:SHORT]
 
 
 def values_in_words(shape: Shape, points: FloatArray) -> str:
@@ -186,6 +172,8 @@ def _how_good(trained: TrainedModel) -> Section:
 
 
 def _judgement(trained: TrainedModel) -> str:
+    from leadflow_pipeline.score.conversion.promotion import LEAST_WINS, WORST_AUC_DROP
+
     judgement = trained.card.get("judgement") or {}
     against = short(trained.card.get("champion"))
     if not judgement.get("is_promoted"):
@@ -197,7 +185,11 @@ def _judgement(trained: TrainedModel) -> str:
         )
     else:
         verdict = f"Yes: it passed every bar against {against}."
-    return f"{verdict}\n\n{BARS}"
+    return (
+        f"{verdict}\n\nA model is promoted by itself if, on the same leads, all later than what both learned from, and "
+        f"with at least {LEAST_WINS} wins, its log-loss is surely lower, its AUC at most {WORST_AUC_DROP:g} lower, and "
+        "its calibration error no higher."
+    )
 
 
 def _alarms(card: Mapping[str, Any]) -> Section:

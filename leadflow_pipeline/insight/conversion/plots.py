@@ -1,7 +1,8 @@
 """How good a conversion model is, what it looks at, and what a score is worth, drawn.
 
 What belongs here: figures, as PNG. What does not: counting (`score.conversion.curves` and `.curve`), what all figures
-share (`canvas`). Pure. Takes the parts of a model card as they are kept.
+share (`canvas`). Pure. Takes the parts of a model card as they are kept. What learns is imported where it is needed: it
+takes seconds to load.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from leadflow_pipeline.insight.canvas import (
     png,
     share_on,
 )
-from leadflow_pipeline.score.conversion.curve import ScoreCurve, wilson_interval
 from leadflow_pipeline.score.conversion.features import feature_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from leadflow_pipeline.score.conversion.curve import ScoreCurve
 
 TALL = 4.2
 LARGEST_DOT = 140.0
@@ -44,6 +46,8 @@ def plot_calibration(bins: Sequence[Mapping[str, Any]]) -> bytes:
     figure, axes = canvas("What it promised, and what came", "promised: mean probability of a bin", TALL)
     if not bins:
         return nothing(figure, axes, NOT_JUDGED)
+    from leadflow_pipeline.score.conversion.curve import wilson_interval
+
     promised, kept, leads = (
         np.array([each[name] for each in bins], dtype=np.float64) for name in ("promised", "kept", "leads")
     )
