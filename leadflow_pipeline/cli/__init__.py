@@ -20,6 +20,7 @@ from leadflow_pipeline.cli import (
     explain,
     identity,
     leads,
+    model,
     operate,
     service,
     what_if,
@@ -49,6 +50,7 @@ what_if.register(app)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(enrichment.app, name="enrich")
 app.add_typer(identity.app, name="identity")
+app.add_typer(model.app, name="model")
 app.add_typer(database.app, name="db")
 
 

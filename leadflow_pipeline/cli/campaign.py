@@ -55,7 +55,7 @@ def add(
         # The first command in a fresh home, whose database is nobody's but ours.
         migrate.upgrade(get_engine())
     for name, text in texts:
-        registered = register(get_engine(), text, name, actor=_actor())
+        registered = register(get_engine(), text, name, actor=actor())
         state = "new" if registered.is_new else "unchanged"
         if as_json:
             print_json({"campaign": registered.campaign, "version": registered.version, "state": state})
@@ -155,7 +155,7 @@ def archive(campaign: Slug) -> None:
 
 
 def _change_status(campaign: str, status: str) -> None:
-    changed = set_status(get_engine(), campaign, status, actor=_actor())
+    changed = set_status(get_engine(), campaign, status, actor=actor())
     typer.echo(f"{campaign} is {'now' if changed else 'already'} {status}")
 
 
@@ -175,8 +175,8 @@ def read_campaign_file(path: Path) -> str:
         raise PermanentError(f"{path.name}:{line}: is not UTF-8 text; save the file as UTF-8") from None
 
 
-def _actor() -> str:
-    """Who runs the command, for the activity log."""
+def actor() -> str:
+    """Who runs a command, for the activity log."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # an account without a name, as in some containers

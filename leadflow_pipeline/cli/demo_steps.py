@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from sqlalchemy import Engine, func, select
 
-from leadflow_pipeline.cli.output import console, counted, error_console, table_of
+from leadflow_pipeline.cli.output import console, counted, error_console, print_section, table_of
 from leadflow_pipeline.errors import LeadflowError
 from leadflow_pipeline.store.schema import nurtured_leads, source_records
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     import dagster as dg
 
 NEXT_EMAILS = 5
-SHARES = ("share", "conversion")
 
 
 @dataclass
@@ -104,22 +102,14 @@ def draw_report(instance: dg.DagsterInstance, campaign: str) -> None:
 
 
 def show_campaign(engine: Engine, campaign: str) -> None:
-    """Prints a campaign's tables: the funnel, tiers and deciles against what became of the leads, and next emails."""
+    """Prints what a campaign's report says: funnel, tiers, deciles, what became of the leads; and its next emails."""
     from leadflow_pipeline.insight.assets import make_report
 
     report = make_report(engine, campaign)
     console.print(f"\n[bold]{report.title}[/]")
-    for title, frame in report.tables.items():
-        console.print(table_of(title, readable(frame)))
+    for heading, section in report.tables.items():
+        print_section(heading, section)
     console.print(table_of("Next emails", next_emails(engine, campaign)))
-
-
-def readable(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows with shares in percent, their columns named in words."""
-    percent = {name: frame[name].map("{:.1%}".format) for name in SHARES if name in frame.columns}
-    shown = frame.assign(**percent).rename(columns=lambda name: name.replace("_", " "))
-    rows: list[dict[str, Any]] = shown.to_dict("records")  # type: ignore[assignment]
-    return rows
 
 
 def next_emails(engine: Engine, campaign: str) -> Sequence[dict[str, Any]]:

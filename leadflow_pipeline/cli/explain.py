@@ -197,7 +197,7 @@ def _print_history(story: Story) -> None:
             "engagement": f"{past.engagement:.1f}",
             "temperature": past.temperature,
             "campaign version": str(past.campaign_version),
-            "model": short(past.model_version) if past.model_version else "rules only",
+            "model": short(past.model_version),
         }
         for past in reversed(story.history[-MOST_SCORES:])
     ]

@@ -115,6 +115,13 @@ def materialize(
     version: Annotated[
         int | None, typer.Option(min=1, help="Under this campaign version; else the latest.")
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION|none",
+            help="Scored by this conversion model, or the rules alone; else by each day's champion.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compute days of a campaign now, in one run. Sends nothing: emails leave by `leadflow dispatch`."""
@@ -139,6 +146,7 @@ def materialize(
             partitions,
             stage=stage,
             version=version,
+            model=model,
             on_step=lambda done, total, step: bar.update(task, completed=done, total=total, description=step),
         )
     if as_json:

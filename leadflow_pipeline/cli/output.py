@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +21,10 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from leadflow_pipeline.insight.pages import Section
 
 console = Console()
 """For results. Colour and width adapt; piped output is plain."""
@@ -52,6 +57,25 @@ def table_of(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     for row in rows:
         table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
     return table
+
+
+def print_section(heading: str, section: Section) -> None:
+    """A section of a page, as the terminal shows it; long texts are wrapped."""
+    from leadflow_pipeline.insight.pages import are_numbers, as_text
+
+    console.print()
+    if isinstance(section, str):
+        console.print(f"[italic]{escape(heading)}[/]", highlight=False)
+        console.print(Text(section))
+        return
+    text = as_text(section)
+    has_names = any(name.strip() for name in text.columns)
+    table = Table(title=escape(heading), title_justify="left", header_style="bold", show_header=has_names)
+    for name, is_number in zip(text.columns, are_numbers(section), strict=True):
+        table.add_column(escape(name), justify="right" if is_number else "left")
+    for row in text.to_numpy().tolist():
+        table.add_row(*map(Text, row))
+    console.print(table)
 
 
 def progress() -> Progress:

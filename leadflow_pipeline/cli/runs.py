@@ -27,6 +27,7 @@ from leadflow_pipeline.partitions import (
     days_between,
     last_complete_day,
 )
+from leadflow_pipeline.score.model_registry import MODEL_TAG, NO_MODEL, full_version
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.due_days import first_due_day, known_campaigns
 from leadflow_pipeline.store.schema import DERIVED_TABLES, partition_lineage
@@ -108,11 +109,13 @@ def run_days(
     *,
     stage: str | None = None,
     version: int | None = None,
+    model: str | None = None,
     on_step: OnStep | None = None,
 ) -> RunReport:
     """Computes the days as one run: every stage, or one of them on what the stages before it left.
 
-    Raises PermanentError for an unknown stage.
+    `model` is a version, or the beginning of one, that scores in the place of each day's champion; `none` for the rules
+    alone. Raises PermanentError for an unknown stage or model.
     """
     if stage is not None and stage not in STAGES:
         raise PermanentError(f"there is no stage {stage!r}: choose one of {', '.join(STAGES)}")
@@ -121,6 +124,8 @@ def run_days(
     tags = {**partitions.tags, TICKET_TAG: ticket}
     if version is not None:
         tags[VERSION_TAG] = str(version)
+    if model is not None:
+        tags[MODEL_TAG] = model if model == NO_MODEL else full_version(engine, partitions.campaign, model)
     with (
         _step_watch(instance, ticket, on_step),
         dg.execute_job(

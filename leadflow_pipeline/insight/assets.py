@@ -16,6 +16,7 @@ from sqlalchemy import Engine, Integer, Table, cast, func, select
 
 from leadflow_pipeline.campaign import Campaign, load
 from leadflow_pipeline.insight import pages, plots, summaries
+from leadflow_pipeline.insight.conversion.plots import plot_score_curve
 from leadflow_pipeline.insight.overlaps import overlap_table, read_overlaps
 from leadflow_pipeline.partitions import campaign_partitions, end_of
 from leadflow_pipeline.settings import get_settings
@@ -50,7 +51,9 @@ class Report:
 
     title: str
     last_day: date | None
-    tables: dict[str, pd.DataFrame]
+    funnel: pd.DataFrame
+    tables: dict[str, pages.Section]
+    """The funnel among them, and a sentence where there is no table yet."""
     plots: dict[str, bytes]
 
 
@@ -76,7 +79,7 @@ def campaign_report(
     path = get_settings().home.resolve() / "reports" / f"{campaign}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(pages.html_page(report.title, report.tables, report.plots), encoding="utf-8")
-    funnel = report.tables["Funnel"].set_index("step")["leads"]
+    funnel = report.funnel.set_index("step")["leads"]
     yield dg.MaterializeResult(
         metadata={
             "report": dg.MetadataValue.md(pages.markdown_page(report.title, report.tables, report.plots)),
@@ -89,6 +92,9 @@ def campaign_report(
 
 def make_report(engine: Engine, campaign: str) -> Report:
     """Counts and draws a campaign as of its latest complete day; without one, an empty report."""
+    # Here, because what learns takes seconds to load, and this module is loaded with every part of Dagster.
+    from leadflow_pipeline.insight.conversion.expectations import score_worth
+
     rules = load(engine, campaign).rules
     with engine.connect() as connection:
         last_day = latest_day(connection, LAST_TABLE, campaign)
@@ -97,38 +103,76 @@ def make_report(engine: Engine, campaign: str) -> Report:
     def latest(table: Table, *columns: str) -> pd.DataFrame:
         return latest_before(engine, table, campaign, after, columns=["lead_id", *columns])
 
-    scored = latest(schema.scored_leads, "score", "icp_fit", "engagement")
+    scored = latest(schema.scored_leads, "day", "score", "icp_fit", "engagement", "conversion_probability")
     routed = latest(schema.routed_leads, "status", "tier")
     # Outcomes are shown as known today, not as of the last day: they ripen long after a lead was routed.
     outcomes = read_outcomes(engine, campaign, before=end_of(date.max - timedelta(days=1)))
-    tables = {
-        "Funnel": summaries.funnel(
-            latest(schema.enriched_leads, "email_status"),
-            latest(schema.qualified_leads, "status"),
-            routed,
-            latest(schema.nurtured_leads),
-            outcomes,
-        ),
-        "Tiers": summaries.tier_table(routed, outcomes),
-        "Conversion by score decile": summaries.conversion_by_decile(scored, outcomes),
-        "Fit and engagement": summaries.fit_engagement_grid(scored, outcomes, *lines_of(rules)),
-        "People in other campaigns too": _overlaps(engine, campaign),
-    }
+    funnel = summaries.funnel(
+        latest(schema.enriched_leads, "email_status"),
+        latest(schema.qualified_leads, "status"),
+        routed,
+        latest(schema.nurtured_leads),
+        outcomes,
+    )
+    tiers = summaries.tier_table(routed, outcomes)
+    deciles = summaries.conversion_by_decile(scored, outcomes)
+    grid = summaries.fit_engagement_grid(scored, outcomes, *lines_of(rules))
+    worth = score_worth(_first_scores(engine, campaign, after), outcomes, after, rules.conversion)
     volume = summaries.daily_volume(*rows_by_day(engine, campaign))
     threshold = rules.qualification.threshold
     return Report(
         title=f"{rules.name}, up to {last_day or 'no day yet'}",
         last_day=last_day,
-        tables=tables,
+        funnel=funnel,
+        tables={
+            "Funnel": funnel,
+            "Tiers": tiers,
+            "Conversion by score decile": deciles,
+            "Fit and engagement": grid,
+            f"Expected conversions, value in {rules.currency}": _expected(
+                scored, routed, outcomes, after, rules
+            ),
+            "People in other campaigns too": _overlaps(engine, campaign),
+        },
         plots={
-            "Funnel": plots.plot_funnel(tables["Funnel"]),
+            "Funnel": plots.plot_funnel(funnel),
             "Scores": plots.plot_score_distribution(summaries.score_distribution(scored), threshold),
             "Daily volume": plots.plot_daily_volume(volume),
-            "Tiers": plots.plot_tiers(tables["Tiers"]),
-            "Conversion": plots.plot_conversion_by_decile(tables["Conversion by score decile"]),
-            "Fit and engagement": plots.plot_fit_engagement_grid(tables["Fit and engagement"]),
+            "Tiers": plots.plot_tiers(tiers),
+            "Conversion by score decile": plots.plot_conversion_by_decile(deciles),
+            "Fit and engagement": plots.plot_fit_engagement_grid(grid),
+            "From score to conversion": plot_score_curve(worth.curve, worth.leads, worth.without),
         },
     )
+
+
+def _expected(
+    scored: pd.DataFrame, routed: pd.DataFrame, outcomes: pd.DataFrame, as_of: date, rules: Campaign
+) -> pages.Section:
+    from leadflow_pipeline.insight.conversion.expectations import expectations
+
+    if not scored["conversion_probability"].notna().any():
+        return (
+            f"No model has scored these leads yet: leadflow model list {rules.campaign} says which there are."
+        )
+    table = expectations(scored, routed, outcomes, as_of, rules.conversion)
+    if table.empty:
+        days = rules.conversion.matures_after_days
+        return f"No lead is open: those that a model scored were won, lost, or without news for {days} days."
+    return table
+
+
+def _first_scores(engine: Engine, campaign: str, before: date) -> pd.DataFrame:
+    """Each lead's first score: `lead_id`, `day`, `score`."""
+    scored = schema.scored_leads.c
+    query = (
+        select(scored.lead_id, scored.day, scored.score)
+        .where(scored.campaign == campaign, scored.day < before)
+        .order_by(scored.lead_id, scored.day)
+        .distinct(scored.lead_id)
+    )
+    with engine.connect() as connection:
+        return read(connection, query)
 
 
 def lines_of(rules: Campaign) -> tuple[list[float], list[float]]:

@@ -1,53 +1,55 @@
 """Summaries drawn so that a person sees the point at once.
 
-What belongs here: figures, as PNG. What does not: counting (`summaries`), and where a picture is kept. Pure:
-a frame in, bytes out. matplotlib is imported when something is drawn, because it takes longer to load than
-the rest of us.
+What belongs here: figures, as PNG. What does not: counting (`summaries`), what all figures share (`canvas`), and where
+a picture is kept. Pure: a frame in, bytes out. matplotlib is imported when something is drawn.
 """
 
 from __future__ import annotations
 
-from io import BytesIO
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
+from leadflow_pipeline.insight.canvas import (
+    BLUE,
+    GREY,
+    INK,
+    MUTED,
+    ORANGE,
+    PAPER,
+    canvas,
+    count_on,
+    label_bars,
+    nothing,
+    png,
+)
 
-INK, MUTED, PAPER = "#1f2933", "#7b8794", "#ffffff"
-BLUE, ORANGE = "#2f6f9f", "#d9822b"
 TIER_COLOURS = {"HOT": "#c0392b", "WARM": "#d9822b", "COOL": "#2f6f9f", "COLD": "#7b8794"}
 MOST_DAYS_DRAWN = 120
 FEW_DAYS = 14
 MOST_CHANNELS_DRAWN = 10
 ONE_DAY = pd.Timedelta(days=1)
-WIDTH, HEIGHT, DOTS_PER_INCH = 8.0, 3.4, 110
 
 
 def plot_funnel(table: pd.DataFrame) -> bytes:
     """Bars from all leads to won leads, with counts and shares. Takes what `summaries.funnel` gives."""
-    figure, axes = _canvas("How far leads came", "leads")
+    figure, axes = canvas("How far leads came", "leads")
     if not table["leads"].sum():
-        return _nothing(figure, axes, "no leads yet")
+        return nothing(figure, axes, "no leads yet")
     names, counts = table["step"][::-1], table["leads"][::-1]
     axes.barh(names, counts, color=BLUE, height=0.65)
     labels = [f"{leads:,}  ({share:.0%})" for leads, share in zip(counts, table["share"][::-1], strict=True)]
-    _label_bars(axes, labels, counts)
+    label_bars(axes, labels, counts)
     axes.set_xlim(0, counts.max() * 1.2)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    _count_on(axes.xaxis)
-    return _png(figure)
+    count_on(axes.xaxis)
+    return png(figure)
 
 
 def plot_score_distribution(table: pd.DataFrame, threshold: float | None = None) -> bytes:
     """Leads by score, and the score that qualifies. Takes what `summaries.score_distribution` gives."""
-    figure, axes = _canvas("Scores of leads", "score, points of 100")
+    figure, axes = canvas("Scores of leads", "score, points of 100")
     if not table["leads"].sum():
-        return _nothing(figure, axes, "no scored leads yet")
+        return nothing(figure, axes, "no scored leads yet")
     axes.bar(
         table["score_from"],
         table["leads"],
@@ -68,8 +70,8 @@ def plot_score_distribution(table: pd.DataFrame, threshold: float | None = None)
     axes.set_xlim(0, 100)
     axes.set_ylim(0, table["leads"].max() * 1.15)
     axes.set_ylabel("leads", color=MUTED)
-    _count_on(axes.yaxis)
-    return _png(figure)
+    count_on(axes.yaxis)
+    return png(figure)
 
 
 def plot_daily_volume(table: pd.DataFrame) -> bytes:
@@ -78,9 +80,9 @@ def plot_daily_volume(table: pd.DataFrame) -> bytes:
     A long campaign is drawn by weeks: hundreds of days would be a thicket.
     """
     is_long = len(table) > MOST_DAYS_DRAWN
-    figure, axes = _canvas("Volume by week" if is_long else "Volume by day", "")
+    figure, axes = canvas("Volume by week" if is_long else "Volume by day", "")
     if table.empty:
-        return _nothing(figure, axes, "no day computed yet")
+        return nothing(figure, axes, "no day computed yet")
     if is_long:
         table = table.resample("W-MON", on="day", label="left", closed="left").sum().reset_index()
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DayLocator
@@ -103,16 +105,16 @@ def plot_daily_volume(table: pd.DataFrame) -> bytes:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.set_ylim(bottom=0)
     axes.set_ylabel("a week" if is_long else "a day", color=MUTED)
-    _count_on(axes.yaxis)
+    count_on(axes.yaxis)
     axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=9)
-    return _png(figure)
+    return png(figure)
 
 
 def plot_tiers(table: pd.DataFrame) -> bytes:
     """Leads in each tier. Takes what `summaries.tier_table` gives."""
-    figure, axes = _canvas("Routed leads by tier", "")
+    figure, axes = canvas("Routed leads by tier", "")
     if not table["leads"].sum():
-        return _nothing(figure, axes, "no routed leads yet")
+        return nothing(figure, axes, "no routed leads yet")
     bars = axes.bar(
         table["tier"], table["leads"], color=[TIER_COLOURS[tier] for tier in table["tier"]], width=0.6
     )
@@ -122,15 +124,15 @@ def plot_tiers(table: pd.DataFrame) -> bytes:
     axes.bar_label(bars, labels, padding=3, fontsize=9, color=INK)
     axes.set_ylim(0, table["leads"].max() * 1.15)
     axes.set_ylabel("leads", color=MUTED)
-    _count_on(axes.yaxis)
-    return _png(figure)
+    count_on(axes.yaxis)
+    return png(figure)
 
 
 def plot_conversion_by_decile(table: pd.DataFrame) -> bytes:
     """Whether a higher score means more won leads. Takes what `summaries.conversion_by_decile` gives."""
-    figure, axes = _canvas("Conversion by score decile", "decile of score, the highest scores first")
+    figure, axes = canvas("Conversion by score decile", "decile of score, the highest scores first")
     if not table["won"].sum():
-        return _nothing(figure, axes, "no won leads known yet")
+        return nothing(figure, axes, "no won leads known yet")
     bars = axes.bar(table["decile"].astype(str), table["conversion"] * 100, color=BLUE, width=0.7)
     axes.bar_label(bars, [f"{rate:.1%}" for rate in table["conversion"]], padding=3, fontsize=9, color=INK)
     average = table["won"].sum() / table["leads"].sum() * 100
@@ -147,7 +149,7 @@ def plot_conversion_by_decile(table: pd.DataFrame) -> bytes:
     )
     axes.set_ylim(0, table["conversion"].max() * 115)
     axes.set_ylabel("won, % of leads", color=MUTED)
-    return _png(figure)
+    return png(figure)
 
 
 def plot_attribution(table: pd.DataFrame, conversion: str) -> bytes:
@@ -155,9 +157,9 @@ def plot_attribution(table: pd.DataFrame, conversion: str) -> bytes:
 
     Beyond the most important channels the rest is one.
     """
-    figure, axes = _canvas("Who gets the credit", f"credit for {conversion} leads")
+    figure, axes = canvas("Who gets the credit", f"credit for {conversion} leads")
     if table.empty or not table.drop(columns="channel").to_numpy().sum():
-        return _nothing(figure, axes, f"no {conversion} leads known yet")
+        return nothing(figure, axes, f"no {conversion} leads known yet")
     shares = table.set_index("channel")
     shares = shares.loc[shares.sum(axis="columns").sort_values(ascending=False, kind="stable").index]
     if len(shares) > MOST_CHANNELS_DRAWN:
@@ -177,15 +179,15 @@ def plot_attribution(table: pd.DataFrame, conversion: str) -> bytes:
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
-    _count_on(axes.xaxis)
-    return _png(figure)
+    count_on(axes.xaxis)
+    return png(figure)
 
 
 def plot_fit_engagement_grid(table: pd.DataFrame) -> bytes:
     """Where the leads are, and where they convert. Takes what `summaries.fit_engagement_grid` gives."""
-    figure, axes = _canvas("Fit × engagement", "engagement, points of 100")
+    figure, axes = canvas("Fit × engagement", "engagement, points of 100")
     if not table["leads"].sum():
-        return _nothing(figure, axes, "no scored leads yet")
+        return nothing(figure, axes, "no scored leads yet")
     from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
     fits, engagements = table["fit"].unique()[::-1], table["engagement"].unique()[::-1]
@@ -194,9 +196,7 @@ def plot_fit_engagement_grid(table: pd.DataFrame) -> bytes:
     conversion = table["conversion"].to_numpy(dtype="float64")[::-1].reshape(shape)
     # By the square root, because most leads are in one corner and the best are few.
     shades = LinearSegmentedColormap.from_list("leads", [PAPER, BLUE])
-    axes.pcolormesh(
-        leads, cmap=shades, norm=PowerNorm(0.5, 0, leads.max()), edgecolors="#cbd2d9", linewidth=0.8
-    )
+    axes.pcolormesh(leads, cmap=shades, norm=PowerNorm(0.5, 0, leads.max()), edgecolors=GREY, linewidth=0.8)
     for row, column in ((row, column) for row in range(shape[0]) for column in range(shape[1])):
         is_dark = leads[row, column] > leads.max() / 2
         known = conversion[row, column] == conversion[row, column]
@@ -214,58 +214,4 @@ def plot_fit_engagement_grid(table: pd.DataFrame) -> bytes:
     axes.set_yticks([place + 0.5 for place in range(shape[0])], fits)
     axes.tick_params(length=0)
     axes.set_ylabel("fit, 0 to 1", color=MUTED)
-    return _png(figure)
-
-
-def _canvas(title: str, x_label: str) -> tuple[Figure, Axes]:
-    # A figure without pyplot: nothing global, no window system, safe in any thread.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DOTS_PER_INCH, facecolor=PAPER, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK)
-    axes.set_xlabel(x_label, color=MUTED)
-    axes.tick_params(colors=MUTED, labelcolor=INK, labelsize=9)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color("#cbd2d9")
-    return figure, axes
-
-
-def _count_on(axis: Axis) -> None:
-    """Whole numbers alone, thousands separated: half a lead would be rounded to a wrong one."""
-    from matplotlib.ticker import MaxNLocator
-
-    axis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10], integer=True))
-    axis.set_major_formatter("{x:,.0f}")
-
-
-def _label_bars(axes: Axes, labels: list[str], counts: pd.Series) -> None:
-    for position, (label, count) in enumerate(zip(labels, counts, strict=True)):
-        axes.annotate(
-            label,
-            (count, position),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-            color=INK,
-        )
-
-
-def _nothing(figure: Figure, axes: Axes, sentence: str) -> bytes:
-    axes.set_axis_off()
-    axes.text(
-        0.5, 0.5, sentence, ha="center", va="center", color=MUTED, fontsize=11, transform=axes.transAxes
-    )
-    return _png(figure)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = BytesIO()
-    # No software or date in the file: the same figures give the same bytes.
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure)

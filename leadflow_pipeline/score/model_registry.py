@@ -11,8 +11,8 @@ model: None.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, insert, select
@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.score.conversion.model import ConversionModel, version_of
-from leadflow_pipeline.store.schema import conversion_models, model_promotions
+from leadflow_pipeline.store.schema import activity_log, conversion_models, model_promotions
 
 if TYPE_CHECKING:  # Dagster takes seconds to import, which `leadflow model list` should not have to wait for
     from dagster import AssetExecutionContext
@@ -30,8 +30,8 @@ MODEL_TAG = "leadflow/model"
 
 NO_MODEL = "none"
 SHORTEST_PREFIX = 6
-SHOWN = 12
-"""Characters of a version that people are shown: enough to tell models apart, and to name one."""
+SHORT = 12
+"""Characters by which people are told a version."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,16 @@ class Promotion:
     actor: str
     reason: str
     decided_at: datetime
+
+
+@dataclass(frozen=True)
+class Reign:
+    """Days in a row with the same champion."""
+
+    model_version: str | None
+    first_day: date
+    last_day: date | None
+    """None for the present champion's: it goes on."""
 
 
 def register(engine: Engine, trained: TrainedModel, model: ConversionModel) -> None:
@@ -96,9 +106,9 @@ def load_model(engine: Engine, campaign: str, model_version: str) -> ConversionM
     return ConversionModel.from_json(artifact)
 
 
-def short(model_version: str) -> str:
-    """A version as people are shown it."""
-    return model_version[:SHOWN]
+def short(model_version: str | None) -> str:
+    """A version as people are told it; None is the rules alone."""
+    return "the rules alone" if model_version is None else model_version[:SHORT]
 
 
 def full_version(engine: Engine, campaign: str, prefix: str) -> str:
@@ -118,33 +128,35 @@ def full_version(engine: Engine, campaign: str, prefix: str) -> str:
 
 
 def promote(
-    engine: Engine, campaign: str, model_version: str | None, from_day: date, *, actor: str, reason: str
+    engine: Engine,
+    campaign: str,
+    model_version: str | None,
+    from_day: date,
+    *,
+    actor: str,
+    reason: str,
+    action: str = "model.promote",
 ) -> None:
-    """Makes a model, or the rules alone, champion from a day on.
+    """Makes a model, or the rules alone, champion from a day on. The activity log says who did it.
 
     Raises PermanentError for a model that is not registered, or that knows facts of that day or later.
     """
     with engine.begin() as connection:
-        if model_version is not None:
-            models = conversion_models.c
-            query = select(models.as_of).where(
-                models.campaign == campaign, models.model_version == model_version
-            )
-            as_of = connection.scalar(query)
-            if as_of is None:
-                raise PermanentError(
-                    f"{campaign} has no model {model_version}: see leadflow model list {campaign}"
-                )
-            if from_day < as_of:
-                raise PermanentError(
-                    f"the model knows what happened up to {as_of}, so it cannot score {from_day}: "
-                    f"promote it from {as_of} or later"
-                )
+        _require_promotable(connection, campaign, model_version, from_day)
         connection.execute(
             insert(model_promotions).values(
                 campaign=campaign, model_version=model_version, from_day=from_day, actor=actor, reason=reason
             )
         )
+        detail = {"model_version": model_version or NO_MODEL, "from_day": from_day.isoformat()}
+        note = insert(activity_log).values(actor=actor, action=action, campaign=campaign, detail=detail)
+        connection.execute(note)
+
+
+def require_promotable(engine: Engine, campaign: str, model_version: str | None, from_day: date) -> None:
+    """Raises PermanentError as `promote` would, and changes nothing."""
+    with engine.connect() as connection:
+        _require_promotable(connection, campaign, model_version, from_day)
 
 
 def promotions(engine: Engine, campaign: str) -> list[Promotion]:
@@ -157,6 +169,37 @@ def champion_on(decisions: Sequence[Promotion], day: date) -> str | None:
     """The model that scores a day, given a campaign's promotions in their order; None for the rules alone."""
     held = [decision for decision in decisions if decision.from_day <= day]
     return held[-1].model_version if held else None
+
+
+def reigns(decisions: Sequence[Promotion]) -> list[Reign]:
+    """Who scored from when to when, given a campaign's promotions in their order; before the first, the rules alone."""
+    held = {decision.from_day: decision.model_version for decision in decisions}
+    found: list[Reign] = []
+    for day, version in held.items():
+        if found and found[-1].model_version == version:
+            continue
+        if found:
+            found[-1] = replace(found[-1], last_day=day - timedelta(days=1))
+        found.append(Reign(version, day, None))
+    return found
+
+
+def champion_before(decisions: Sequence[Promotion], day: date) -> str | None:
+    """The model to go back to from the champion of a day; None for the rules alone.
+
+    A champion that was gone back to is not what comes before the next: going back twice does not lead to where the
+    first step back began.
+    """
+    line: list[str] = []
+    for reign in reigns([decision for decision in decisions if decision.from_day <= day]):
+        version = reign.model_version
+        if version is None:
+            line.clear()
+        elif version in line:
+            del line[line.index(version) + 1 :]
+        else:
+            line.append(version)
+    return line[-2] if len(line) > 1 else None
 
 
 def champions(
@@ -172,6 +215,23 @@ def champions(
 def model_named_by(context: AssetExecutionContext) -> str | None:
     """The model, or `none`, that a run names in its tag; None for each day's champion."""
     return context.run.tags.get(MODEL_TAG)
+
+
+def _require_promotable(
+    connection: Connection, campaign: str, model_version: str | None, from_day: date
+) -> None:
+    if model_version is None:
+        return
+    models = conversion_models.c
+    query = select(models.as_of).where(models.campaign == campaign, models.model_version == model_version)
+    as_of = connection.scalar(query)
+    if as_of is None:
+        raise PermanentError(f"{campaign} has no model {model_version}: see leadflow model list {campaign}")
+    if from_day < as_of:
+        raise PermanentError(
+            f"the model knows what happened up to {as_of}, so it cannot score {from_day}: "
+            f"promote it from {as_of} or later"
+        )
 
 
 def _promotions(connection: Connection, campaign: str) -> list[Promotion]:

@@ -13,10 +13,14 @@ from sqlalchemy import Engine
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.definitions import build_defs
 from leadflow_pipeline.insight import pages, plots, summaries
-from leadflow_pipeline.insight.assets import campaign_report
+from leadflow_pipeline.insight.assets import campaign_report, make_report
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME
 from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.facts import add_outcomes
+from leadflow_pipeline.store.partitions import replace_partitions
 from leadflow_pipeline_tests.samples import minimal_campaign_text
+from leadflow_pipeline_tests.score.invented_models import compute_empty_days, register_model
 
 PNG = b"\x89PNG\r\n\x1a\n"
 DAYS = pd.date_range(date(2026, 1, 1), periods=200)
@@ -99,3 +103,74 @@ def test_a_campaign_without_a_day_has_a_report_too(engine: Engine) -> None:
     assert event.materialization.metadata["Leads"].value == 0
     assert "| Leads | 0 |" in event.materialization.metadata["report"].value
     assert (get_settings().home / "reports" / "quiet.html").read_text().startswith("<!doctype html>")
+
+
+HEADINGS = [
+    "Funnel",
+    "Scores",
+    "Daily volume",
+    "Tiers",
+    "Conversion by score decile",
+    "Fit and engagement",
+    "From score to conversion",
+    "Expected conversions, value in EUR",
+    "People in other campaigns too",
+]
+
+
+def test_without_a_model_the_report_says_that_none_has_scored(engine: Engine) -> None:
+    register(engine, minimal_campaign_text("spring"), "spring.yaml")
+    report = make_report(engine, "spring")
+    assert pages.headings(report.tables, report.plots) == HEADINGS
+    assert report.tables["Expected conversions, value in EUR"] == (
+        "No model has scored these leads yet: leadflow model list spring says which there are."
+    )
+
+
+def score_and_route(engine: Engine, day: date, lead_ids: list[str], model: str | None = None) -> None:
+    """Leads of spring as a run leaves them; with a model, a quarter of them is promised."""
+    count = len(lead_ids)
+    leads = pd.DataFrame(
+        {"lead_id": lead_ids, "day": pd.Timestamp(day), "source": "website", "icp_fit": 0.5}
+    ).assign(score=[100.0 * number / count for number in range(count)])
+    scored = leads.assign(
+        engagement=10.0,
+        temperature="cold",
+        score_breakdown="{}",
+        reasons="[]",
+        conversion_probability=0.25 if model else None,
+        model_version=model,
+    )
+    routed = leads.assign(
+        intent_score=0.0,
+        status="ROUTED",
+        tier="WARM",
+        sequence="regular_nurture",
+        sequence_start_at=pd.Timestamp(day, tz="UTC"),
+        boosted_by_intent=False,
+        routing_number=1,
+        reasoning="",
+    )
+    for table, rows in ((schema.scored_leads, scored), (schema.routed_leads, routed)):
+        replace_partitions(engine, table, "spring", [day], rows, campaign_version=1, run_id="by hand")
+
+
+def test_with_a_model_the_report_sums_what_open_leads_should_bring(engine: Engine) -> None:
+    register(engine, minimal_campaign_text("spring"), "spring.yaml")
+    first, last = date(2026, 3, 1), date(2026, 5, 20)
+    compute_empty_days(engine, first, last)
+    score_and_route(engine, first, [f"old-{number}" for number in range(20)])
+    score_and_route(engine, last, ["a", "b", "c"], register_model(engine, date(2026, 5, 1)))
+    won = pd.DataFrame(
+        {"lead_id": ["old-18", "old-19", "c"], "outcome": "won", "value": [100.0, 300.0, None]}
+    ).assign(campaign="spring", occurred_at=pd.Timestamp("2026-05-01", tz="UTC"), origin="test")
+    add_outcomes(engine, won)
+
+    report = make_report(engine, "spring")
+    assert pages.headings(report.tables, report.plots) == HEADINGS
+    expected = report.tables["Expected conversions, value in EUR"]
+    assert isinstance(expected, pd.DataFrame)
+    assert expected[["tier", "open_leads", "expected", "expected_value"]].to_numpy().tolist() == [
+        ["WARM", 2, 0.5, 100.0],
+        ["all", 2, 0.5, 100.0],
+    ]

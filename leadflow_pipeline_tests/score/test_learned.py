@@ -161,7 +161,7 @@ def test_the_reasons_say_how_likely_and_what_speaks_for_it() -> None:
     likely = found["conversion_probability"].iloc[0]
     assert f"Model: {100 * likely:.1f} % likely to convert, the average is 18.2 % (+" in " ".join(speaks_for)
     assert "Model: plan (+6.6)" in speaks_for
-    assert any(reason.startswith("Model: what the rules say (-") for reason in against)
+    assert any(reason.startswith("Model: score by the rules (-") for reason in against)
 
 
 def test_a_lead_out_of_bounds_is_held_and_the_line_says_so() -> None:
@@ -201,11 +201,11 @@ def test_features_are_of_the_day_and_leave_out_who_it_is_and_what_is_excluded() 
 @pytest.mark.parametrize(
     ("feature", "words"),
     [
-        (RULE_SCORE, "what the rules say"),
-        ("has.linkedin_url", "whether a linkedin url is known"),
+        (RULE_SCORE, "score by the rules"),
+        ("has.linkedin_url", "linkedin url is known"),
         ("custom.previous_outcome", "previous outcome"),
-        ("did.trial_login", "how much it did of trial login"),
-        ("source × country", "source and country"),
+        ("did.trial_login", "trial login lately"),
+        ("source × country", "source with country"),
     ],
 )
 def test_features_are_named_in_words(feature: str, words: str) -> None:

@@ -48,7 +48,7 @@ def score_curve(scores: FloatArray, outcome: npt.NDArray[np.int64], confidence: 
     levels, level, pooled = np.unique(np.round(fitted, 12), return_inverse=True, return_counts=True)
     first = np.searchsorted(level, np.arange(len(levels)))
     last = np.searchsorted(level, np.arange(len(levels)), side="right") - 1
-    low, high = _wilson(levels, pooled.astype(np.float64), confidence)
+    low, high = wilson_interval(levels, pooled.astype(np.float64), confidence)
     low, high = np.minimum.accumulate(low[::-1])[::-1], np.maximum.accumulate(high)
     at = np.column_stack([ordered[first], ordered[last]]).ravel()
     return ScoreCurve(at, *(np.repeat(line, 2) for line in (levels, low, high)))
@@ -69,8 +69,11 @@ def expected_conversions(groups: pd.Series, probability: FloatArray, value: Floa
     return table.groupby(groups.to_numpy()).sum().rename_axis("group")
 
 
-def _wilson(share: FloatArray, count: FloatArray, confidence: float) -> tuple[FloatArray, FloatArray]:
+def wilson_interval(
+    share: FloatArray, count: FloatArray, confidence: float = 0.95
+) -> tuple[FloatArray, FloatArray]:
+    """Ends of the interval for the share of wins behind each observed share of so many leads; within 0 and 1."""
     z = float(norm.ppf(0.5 + confidence / 2))
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
-    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
+    return np.clip(middle - half, 0.0, share), np.clip(middle + half, share, 1.0)

@@ -28,6 +28,7 @@ FIELDS = (
 )  # fmt: skip
 TOLD_OR_NOT = ("phone", "linkedin_url", "company", "website", "job_title")
 """Fields of which it counts that a lead has them at all."""
+WORDS = {RULE_SCORE: "score by the rules", ICP_FIT: "fit to the ideal customer"}
 CUSTOM = "custom."
 HAS = "has."
 DID = "did."
@@ -87,17 +88,15 @@ def fields_of(features: Iterable[str]) -> set[str]:
 
 
 def feature_words(feature: str) -> str:
-    """A feature as a salesperson would name it, e.g. `whether a phone is known`."""
+    """A feature as people call it: `balance`, `phone is known`, `clicked lately`, `score by the rules`."""
     if CROSS in feature:
-        return " and ".join(feature_words(part) for part in feature.split(CROSS))
-    if feature == RULE_SCORE:
-        return "what the rules say"
-    if feature == ICP_FIT:
-        return "fit with the profile"
+        return " with ".join(feature_words(part) for part in feature.split(CROSS))
+    if feature in WORDS:
+        return WORDS[feature]
     plain = feature.removeprefix(HAS).removeprefix(DID).removeprefix(CUSTOM).replace("_", " ")
     if feature.startswith(HAS):
-        return f"whether a {plain} is known"
-    return f"how much it did of {plain}" if feature.startswith(DID) else plain
+        return f"{plain} is known"
+    return f"{plain} lately" if feature.startswith(DID) else plain
 
 
 def _plain_of(due: pd.DataFrame, name: str) -> Callable[[], pd.Series]:
