@@ -1,0 +1,1 @@
+"""Conversion models where people look: trained week by week, judged, watched."""
