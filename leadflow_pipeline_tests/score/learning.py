@@ -75,8 +75,8 @@ def leads(
     )
 
 
-def arrive(engine: Engine, slug: str, rows: pd.DataFrame) -> None:
-    """Stores leads on their days, and their wins."""
+def arrive(engine: Engine, slug: str, rows: pd.DataFrame, days: int = 1) -> None:
+    """Stores leads on their days, and their wins. So many days at least are computed, from the first lead's on."""
     frame = rows[["lead_id", "day", "industry", "company_size"]].assign(
         is_new=True,
         received_at=rows["day"].dt.tz_localize("UTC"),
@@ -89,9 +89,10 @@ def arrive(engine: Engine, slug: str, rows: pd.DataFrame) -> None:
         custom='{"plan": "' + rows["plan"] + '"}',
         **dict.fromkeys(FLAGS, False),
     )
-    days = days_between(rows["day"].min().date(), rows["day"].max().date())
+    first = rows["day"].min().date()
+    computed = days_between(first, max(rows["day"].max().date(), first + timedelta(days=days - 1)))
     replace_partitions(
-        engine, schema.enriched_leads, slug, days, frame, campaign_version=1, run_id="by hand"
+        engine, schema.enriched_leads, slug, computed, frame, campaign_version=1, run_id="by hand"
     )
     won = rows[rows["won_on"].notna()]
     win(engine, slug, won["lead_id"], won["won_on"])

@@ -100,11 +100,11 @@ def examples_of(
         {
             "lead": keys["lead_id"],
             "day": keys["day"],
-            "won_on": keys["lead_id"].map(first_win).astype("datetime64[us]"),
+            "won_on": _day_of_each(keys["lead_id"], first_win),
             "matures_after_days": rules.matures_after_days,
         }
     )
-    is_first = (keys["lead_id"].map(first_days).astype("datetime64[us]") == keys["day"]).to_numpy()
+    is_first = (_day_of_each(keys["lead_id"], first_days) == keys["day"]).to_numpy()
     is_open = leads["won_on"].isna() | (leads["won_on"] > leads["day"])
     is_example = (is_open | ((leads["won_on"] == leads["day"]) & is_first)).to_numpy()
     return Examples(features[is_example], leads[is_example])
@@ -127,6 +127,10 @@ def pooled(own: Examples, others: list[Examples]) -> Examples:
     order = features.index.argsort(kind="stable")
     leads["lead"] = pd.factorize(pd.MultiIndex.from_arrays([campaign, leads["lead"]]))[0]
     return Examples(features.take(order), leads.take(order))
+
+
+def _day_of_each(leads: pd.Series, days: pd.Series) -> pd.Series:
+    return days.astype("datetime64[us]").reindex(leads).reset_index(drop=True)
 
 
 def _spread(leads: pd.Series) -> npt.NDArray[np.bool_]:
