@@ -1,1 +1,1 @@
-"""Conversion models where people look: trained week by week, judged, watched."""
+"""What there is to see of conversion models: the card of each, its pictures, and what its promises sum to."""
