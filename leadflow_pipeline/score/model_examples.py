@@ -30,10 +30,10 @@ RECENT_DAYS = 28
 """Leads of these days before a moment are those of late."""
 
 
-def read_examples(engine: Engine, campaign: Campaign, as_of: date) -> Examples:
-    """The campaign's latest `MOST_EXAMPLES` leads on days, or a few more, whose outcomes are ripe before `as_of`."""
+def read_examples(engine: Engine, campaign: Campaign, as_of: date, most: int = MOST_EXAMPLES) -> Examples:
+    """The campaign's latest `most` leads on days, or a few more, whose outcomes are ripe before `as_of`."""
     last = as_of - timedelta(days=max(campaign.conversion.matures_after_days, 1))
-    features = features_between(engine, campaign, date.min, last)
+    features = features_between(engine, campaign, date.min, last, most)
     outcomes = read_outcomes(engine, campaign.campaign, before=end_of(as_of - timedelta(days=1)))
     return examples_of(features, outcomes, _first_days(engine, campaign.campaign), campaign.conversion)
 
@@ -46,7 +46,7 @@ def read_recent(engine: Engine, campaign: Campaign, as_of: date) -> pd.DataFrame
 def read_other_campaigns(engine: Engine, campaign: str, as_of: date) -> Iterator[tuple[str, Examples]]:
     """The examples of every other campaign that is not archived, each by its own rules.
 
-    One whose file is refused today says nothing, as it is not computed either.
+    Together as many as one may have. One whose file is refused today says nothing, as it is not computed either.
     """
     with engine.connect() as connection:
         others = [other for other in _not_archived(connection) if other != campaign]
@@ -55,23 +55,27 @@ def read_other_campaigns(engine: Engine, campaign: str, as_of: date) -> Iterator
             rules = load(engine, other).rules
         except PermanentError:
             continue
-        examples = read_examples(engine, rules, as_of)
+        examples = read_examples(engine, rules, as_of, MOST_EXAMPLES // len(others))
         if len(examples.leads):
             yield other, examples
 
 
-def features_between(engine: Engine, campaign: Campaign, first: date, last: date) -> pd.DataFrame:
-    """The features of leads on computed days, by (day, lead_id): the latest `MOST_EXAMPLES`, whole days.
+def features_between(
+    engine: Engine, campaign: Campaign, first: date, last: date, most: int = MOST_EXAMPLES
+) -> pd.DataFrame:
+    """The features of leads on computed days, by (day, lead_id): the latest `most`, whole days.
 
     Indexed, and with the campaign's columns, even where there is no such day.
     """
     with engine.connect() as connection:
-        held = _days_held(connection, campaign.campaign, first, last)
+        held = _days_held(connection, campaign.campaign, first, last, most)
     days = days_between(held[0], held[1]) if held else (last,)
     return feature_days(engine, PartitionRange(campaign.campaign, days), campaign)
 
 
-def _days_held(connection: Connection, campaign: str, first: date, last: date) -> tuple[date, date] | None:
+def _days_held(
+    connection: Connection, campaign: str, first: date, last: date, most: int
+) -> tuple[date, date] | None:
     """First and last of the latest computed days that hold so many rows."""
     lineage = schema.partition_lineage.c
     tables = (schema.enriched_leads.name, schema.scored_leads.name)
@@ -85,7 +89,7 @@ def _days_held(connection: Connection, campaign: str, first: date, last: date) -
     total = 0
     for day, count in found:
         total += count
-        if total >= MOST_EXAMPLES:
+        if total >= most:
             return day, found[0].day
     return (found[-1].day, found[0].day) if found else None
 

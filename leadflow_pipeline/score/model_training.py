@@ -183,8 +183,8 @@ class _Training:
         is_promoted = self._promoted(trained, why_not, promote)
         stepped_down = None if is_promoted or not promote else self._stepped_down(watched)
         if trained and not is_promoted and not why_not:
-            why_not = ("it was only to be registered",)
-        self._note(trained, is_promoted, stepped_down)
+            why_not = ("it scores already" if promote else "it was only to be registered",)
+        self._note(trained, promote, is_promoted, stepped_down)
         return TrainingReport(
             self.campaign, self.as_of, trained, model, is_promoted, why_not, judgement, alarms, watched, stepped_down,
             self._overtaken() if is_promoted or stepped_down else None,
@@ -384,9 +384,12 @@ class _Training:
             "drift": _drift(watched),
         }
 
-    def _note(self, trained: TrainedModel | None, is_promoted: bool, stepped_down: StepDown | None) -> None:
+    def _note(
+        self, trained: TrainedModel | None, promote: bool, is_promoted: bool, stepped_down: StepDown | None
+    ) -> None:
         detail = {
             "as_of": self.as_of.isoformat(),
+            "promote": promote,
             "model_version": trained.model_version if trained else None,
             "is_promoted": is_promoted,
             "stepped_down": stepped_down is not None,

@@ -14,7 +14,8 @@ from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.due_days import active_campaigns
 
 TRAINED = "model.train"
-"""Action of the activity log: a training came to its end, with or without a model. `detail` names its `as_of`."""
+"""Action of the activity log: a training came to its end, with or without a model. `detail` names its `as_of`, and
+whether it could `promote`: one that only looks is no week's training."""
 WEEK_BEGINS = timedelta(hours=3, minutes=30)
 """After Monday's midnight (UTC): Sunday has been computed by then."""
 
@@ -29,7 +30,9 @@ def campaigns_to_train(engine: Engine, now: datetime) -> list[str]:
     """The active campaigns without a training as of this week's Monday or later, in order."""
     activity = schema.activity_log.c
     trained = select(activity.campaign).where(
-        activity.action == TRAINED, cast(activity.detail["as_of"].astext, Date) >= training_week(now)
+        activity.action == TRAINED,
+        activity.detail["promote"].astext == "true",
+        cast(activity.detail["as_of"].astext, Date) >= training_week(now),
     )
     with engine.connect() as connection:
         done = set(connection.scalars(trained))

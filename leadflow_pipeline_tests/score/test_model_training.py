@@ -351,3 +351,25 @@ def test_examples_are_of_leads_that_were_not_won_yet_and_a_busy_lead_weighs_as_o
     assert weights.tolist() == pytest.approx([1.0] * 4)
     assert RIPE == 10
     assert read.ripe(date(2026, 1, 5), None).weight.size == 0
+
+
+def test_a_model_trained_again_from_the_same_facts_is_the_same_and_scores_already(engine: Engine) -> None:
+    campaign(engine)
+    arrive(engine, "spring", leads(1_200, DAYS))
+
+    reports = [trained(engine, "spring", 70) for _ in range(2)]
+
+    assert artifact(reports[0]) == artifact(reports[1])
+    assert len(registry.registered(engine, "spring")) == len(registry.promotions(engine, "spring")) == 1
+    assert not reports[1].is_promoted
+    assert "was not promoted" in reports[1].words
+
+
+def test_only_the_latest_examples_are_read_whole_days_of_them(engine: Engine) -> None:
+    campaign(engine)
+    arrive(engine, "spring", leads(600, 60))
+
+    read = read_examples(engine, learning_rules(engine), day(70), most=95)
+
+    assert read.leads["day"].min().date() == day(50)
+    assert len(read.leads) == 100
