@@ -32,7 +32,7 @@ from leadflow_pipeline.score.changes import (
 )
 from leadflow_pipeline.store import schema
 
-SCORED_BY = ("ideal_customer_profile", "scoring", "sources")
+SCORED_BY = ("ideal_customer_profile", "scoring", "sources", "opinion")
 """Sections of a campaign file that a score depends on."""
 
 
