@@ -11,22 +11,44 @@ everything else as it is, an opinion moves a score by at most 100 * o, and no op
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from leadflow_pipeline.score.engagement import FloatArray
+from leadflow_pipeline.score.explanation import TextArray, quoted
+from leadflow_pipeline.score.voices import VoiceLine, Voices
 
 LINE = "opinion"
 WORDS = "Language model"
 
 
+NOBODY_ASKED = {"lead_id": "str", "day": "datetime64[us]", "opinion": "float64"}
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """What a language model said of leads, on which day, and how much it counts."""
+
+    said: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(
+            {name: pd.Series(dtype=kind) for name, kind in NOBODY_ASKED.items()}
+        )
+    )
+    """`lead_id`, `day` and `opinion` (0 to 100), the earlier first."""
+    share: float = 0.0
+
+
+def opinion_voices(opinions: FloatArray, share: float) -> Voices:
+    """What the opinions of some leads add to the sum."""
+    return Voices([VoiceLine(LINE, opinion_points(opinions, share))], [opinion_sentences(opinions, share)])
+
+
 def latest_opinions(due: pd.DataFrame, opinions: pd.DataFrame) -> FloatArray:
     """The opinion of each due lead (`lead_id`, `day`) at the end of its day, NaN where there was none.
 
-    `opinions` has `lead_id`, `day` and `opinion`, the earlier first (`store.facts.read_opinions`).
+    `opinions` as `Opinions.said`.
     """
     if opinions.empty:
         return np.full(len(due), np.nan)
@@ -49,7 +71,7 @@ def opinion_points(opinions: FloatArray, share: float) -> FloatArray:
     return np.where(np.isnan(opinions), 0.0, share * np.nan_to_num(opinions))
 
 
-def opinion_sentences(opinions: FloatArray, share: float) -> npt.NDArray[np.object_]:
+def opinion_sentences(opinions: FloatArray, share: float) -> TextArray:
     """`"Language model: 72 of 100 (+7.2)"`, quoted as JSON, written once for each distinct opinion; None without."""
     codes, distinct = pd.factorize(opinions)  # NaN has the code -1
     texts = [_sentence(opinion, share) for opinion in distinct.tolist()]
@@ -58,4 +80,4 @@ def opinion_sentences(opinions: FloatArray, share: float) -> npt.NDArray[np.obje
 
 def _sentence(opinion: float, share: float) -> str:
     points = f"{share * opinion:.2f}".rstrip("0").rstrip(".")
-    return json.dumps(f"{WORDS}: {opinion:g} of 100 (+{points})")
+    return quoted(f"{WORDS}: {opinion:g} of 100 (+{points})")
