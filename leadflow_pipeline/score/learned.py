@@ -26,6 +26,13 @@ from leadflow_pipeline.score.explanation import TextArray, quoted
 from leadflow_pipeline.score.total import MOST
 from leadflow_pipeline.score.voices import VoiceLine, Voices
 
+MODEL_LINE = "model."
+BASE, SMALLER_FACTS, CAP = "model.base", "model.smaller_facts", "cap.model"
+LINE_WORDS = {
+    BASE: "Model: what an average lead has",
+    SMALLER_FACTS: "Model: all facts that say little, together",
+    CAP: "The model's points are held between 0 and 100",
+}
 WORTH_A_LINE = 0.1
 """Points; features that add less are one line together."""
 PROBABILITY_DECIMALS = 6
@@ -85,17 +92,17 @@ def what_model_says(model: ConversionModel, weight: float, features: pd.DataFram
         return Learned(likely, Voices())
     scale = weight * model.points_per_logit
     smaller = np.zeros(len(features))
-    lines = [VoiceLine("model.base", np.full(len(features), weight * model.points_at_base))]
+    lines = [VoiceLine(BASE, np.full(len(features), weight * model.points_at_base))]
     total = lines[0].contribution
     for name in contributions.columns:
         points = scale * contributions[name].to_numpy()
         is_small = np.abs(points) < WORTH_A_LINE
         smaller = smaller + np.where(is_small, points, 0.0)
-        lines.append(VoiceLine(f"model.{name}", np.where(is_small, 0.0, points), model_words(name)))
+        lines.append(VoiceLine(f"{MODEL_LINE}{name}", np.where(is_small, 0.0, points), model_words(name)))
         total = total + points
     held = np.clip(total, 0.0, weight * MOST)
-    lines.append(VoiceLine("model.smaller_facts", smaller))
-    lines.append(VoiceLine("cap.model", held - total))
+    lines.append(VoiceLine(SMALLER_FACTS, smaller))
+    lines.append(VoiceLine(CAP, held - total))
     return Learned(likely, Voices(lines, [_headline(likely, model, held - weight * model.points_at_base)]))
 
 

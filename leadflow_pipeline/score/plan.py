@@ -258,7 +258,7 @@ def _hear(
     likely = np.full(len(pattern), np.nan)
     alone = Heard(explained.total.score, as_object(explained.entries), as_list(explained.reasons))
     has_opinion = ~np.isnan(opinion)
-    if not champions.versions and not has_opinion.any():
+    if not (place >= 0).any() and not has_opinion.any():
         return Heard(alone.score[pattern], alone.breakdown.take(pattern), alone.reasons.take(pattern)), likely
     parts, told = [], []
     for rows, version in _rows_alike(place, champions, has_opinion):
