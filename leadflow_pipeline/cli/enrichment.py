@@ -243,6 +243,9 @@ def _show_lead(found: dict[str, Any]) -> None:
     typer.echo(f"lead {found['lead_id']}: {f'{word} as of {day}' if day else 'in no enriched day yet'}")
     if found["asked"]:
         console.print(table_of("Who was asked", [_shown(row) for row in found["asked"]]))
+    if (opinion := found["opinion"]) is not None:
+        why = f': "{opinion["why"]}"' if opinion["why"] else ""
+        typer.echo(f"language model on {opinion['day']}: {opinion['score']:g} of 100{why}")
     said = [{"field": field, **who} for field, who in found["provenance"].items()]
     if said:
         console.print(table_of("Who said what", [_shown(row) for row in said]))

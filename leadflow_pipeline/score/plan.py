@@ -105,7 +105,8 @@ def plan_scored(
     stand = _stand(due, events, previous, profile, rules, channels, champions.fields)
     place = champions.number_of_days(stand.due["day"])
     weights = np.array([champions.weight_of(version) for version in champions.versions] + [0.0])
-    keys = pd.DataFrame({"lead_id": stand.lead_ids(), "day": stand.due["day"]})
+    lead_ids = stand.lead_ids()
+    keys = pd.DataFrame({"lead_id": lead_ids, "day": stand.due["day"]})
     opinion = latest_opinions(keys, opinions.said)
     pattern, alike = _patterns([*stand.times.values(), *stand.verdicts, place, ~np.isnan(opinion)])
     others = weights[place] + shares_of(opinion, opinions.share)
@@ -114,7 +115,7 @@ def plan_scored(
     versions = pa.array([*champions.versions, None], pa.large_string())
     return pd.DataFrame(
         {
-            "lead_id": stand.lead_ids(),
+            "lead_id": lead_ids,
             "day": stand.due["day"].astype("datetime64[us]"),
             "email": stand.due["email"].astype("str") if "email" in stand.due else _no_texts(len(place)),
             "source": stand.due["source"].astype("str"),

@@ -10,9 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, create_engine, insert
+from typer.testing import CliRunner
 
 from leadflow_pipeline.automation import ask_campaign, asking_campaigns
 from leadflow_pipeline.campaign import register
+from leadflow_pipeline.cli.enrichment import app
 from leadflow_pipeline.enrich import inquiry
 from leadflow_pipeline.partitions import end_of
 from leadflow_pipeline.score.opinion.asking import ask_opinions
@@ -201,10 +203,15 @@ def test_conditions_say_who_is_asked_about(engine, model):
     assert ask(engine, Clock()).asked == 1
 
 
-def test_an_opinion_is_no_enrichment(engine, model):
-    start(engine, model.url, *PEOPLE)
+def test_a_person_sees_what_it_said_and_what_it_cost(engine, model):
+    start(engine, model.url, *PEOPLE[:1])
     ask(engine, Clock())
-    assert inquiry.lead_status(engine, CAMPAIGN, "lead00")["provenance"] == {}
+    status = CliRunner().invoke(app, ["status", CAMPAIGN, "lead00"])
+    assert 'language model on 2026-05-03: 72 of 100: "as it seems"' in status.output
+    assert "0.5" in status.output
+    found = inquiry.lead_status(engine, CAMPAIGN, "lead00")
+    assert (found["opinion"]["score"], found["provenance"]) == (72, {})
+    assert inquiry.lead_status(engine, CAMPAIGN, "lead01")["opinion"] is None
 
 
 def test_the_schedule_asks_where_the_section_is_and_nowhere_else(engine, model):
