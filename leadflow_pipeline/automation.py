@@ -34,6 +34,7 @@ from leadflow_pipeline.partitions import (
     days_between,
     last_complete_day,
 )
+from leadflow_pipeline.score.opinion.asking import ask_opinions
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.checks import LATEST_DAY_PRESENT
 from leadflow_pipeline.store.due_days import LAST_TABLE, DueDays, active_campaigns, due_days, known_campaigns
@@ -213,7 +214,8 @@ def import_request(
 
 
 def ask_campaign(engine: Engine, campaign: str) -> list[dg.TableRecord]:
-    """Reads the campaign's due sources, then asks its providers about recent leads, today's included.
+    """Reads the campaign's due sources, then asks its providers about recent leads, today's included, and a language
+    model for its opinion if the campaign wants one.
 
     What vendors do is in the rows, one for each of them; what is wrong with the campaign itself is a row too, so that
     the other campaigns are served.
@@ -224,15 +226,16 @@ def ask_campaign(engine: Engine, campaign: str) -> list[dg.TableRecord]:
             rows.append(
                 asked_row(campaign, read.source, read.state, read.rows, read.new, read.credits, read.problem)
             )
+        reports = []
         if load(engine, campaign).rules.enrichment.needs_facts:
-            for told in order_and_ask(
-                engine, campaign, leads_of_open_day(engine, campaign, datetime.now(UTC))
-            ):
-                state = "deferred" if told.deferred_until else "failed" if told.problem else "done"
-                asked = asked_row(
-                    campaign, told.provider, state, told.asked, told.answered, told.credits, told.problem
-                )
-                rows.append(asked)
+            reports += order_and_ask(engine, campaign, leads_of_open_day(engine, campaign, datetime.now(UTC)))
+        reports += ask_opinions(engine, campaign)
+        for told in reports:
+            state = "deferred" if told.deferred_until else "failed" if told.problem else "done"
+            asked = asked_row(
+                campaign, told.provider, state, told.asked, told.answered, told.credits, told.problem
+            )
+            rows.append(asked)
     except LeadflowError as error:
         rows.append(asked_row(campaign, "-", "failed", problem=str(error)))
     return rows
@@ -323,7 +326,7 @@ def asking_campaigns(engine: Engine, now: datetime | None = None) -> list[str]:
             continue
         sources = [source for source in rules.sources if isinstance(source, AskedSource)]
         has_source = bool(due_sources(engine, campaign, sources, now) if now and sources else sources)
-        if has_source or rules.enrichment.needs_facts:
+        if has_source or rules.enrichment.needs_facts or rules.opinion is not None:
             asking.append(campaign)
     return asking
 

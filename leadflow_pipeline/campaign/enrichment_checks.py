@@ -129,11 +129,12 @@ def _check_hosts(document: Document, parties: list[tuple[Path, dict[str, Any]]])
                 )
             if "@" in urlsplit(url).netloc:
                 yield document.problem((*path, key), "holds a password", "name its variable in key_from")
-            if party.get("key_from") and url.startswith("http:") and not _is_this_machine(host):
+            if party.get("key_from") and url.startswith("http:") and not is_this_machine(host):
                 yield document.problem((*path, key), "would send its key unencrypted", "use https")
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Whether a host, with its port if any, is a loopback address or `localhost`."""
     name = urlsplit(f"//{host}").hostname or ""
     try:
         return ipaddress.ip_address(name).is_loopback

@@ -14,6 +14,7 @@ from leadflow_pipeline.harvest.rules import FIELDS_OF
 from leadflow_pipeline.harvest.sources import KINDS
 from leadflow_pipeline.route.rules import DEFAULT_INTENT_SIGNALS
 from leadflow_pipeline.score.dimensions import DIMENSIONS
+from leadflow_pipeline.score.opinion.rules import SHOWABLE_FIELDS
 from leadflow_pipeline.score.rules import ScoreRules
 
 MAPPED_FIELDS = tuple(dict.fromkeys(field for fields in FIELDS_OF.values() for field in fields))
@@ -40,6 +41,7 @@ def campaign_json_schema() -> dict[str, Any]:
     sequences["propertyNames"] = {"enum": list(SHIPPED_SEQUENCES)}
     for condition in ("FitCriterion", "ScoringFactor", "QualificationFilter"):
         definitions[condition]["properties"]["field"] |= _words_or_custom(ENRICHED_FIELDS)
+    definitions["OpinionRules"]["properties"]["fields"]["items"] |= _words_or_custom(SHOWABLE_FIELDS)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,

@@ -20,6 +20,7 @@ from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.qualify.rules import QualifyRules
 from leadflow_pipeline.route.rules import RoutingRules
 from leadflow_pipeline.score.conversion.rules import ConversionRules
+from leadflow_pipeline.score.opinion.rules import OpinionRules
 from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
 
 Milestone = Literal["leads", "qualified", "routed", "meeting", "won"]
@@ -98,6 +99,9 @@ class Campaign(BaseModel):
     enrichment: EnrichRules = Field(default_factory=EnrichRules)
     scoring: ScoreRules = Field(default_factory=ScoreRules)
     conversion: ConversionRules = Field(default_factory=ConversionRules)
+    opinion: OpinionRules | None = Field(
+        None, description="a language model's opinion in the score; without this section nobody is asked"
+    )
     qualification: QualifyRules = Field(default_factory=QualifyRules)
     routing: RoutingRules = Field(default_factory=RoutingRules)
     nurture: NurtureRules = Field(default_factory=NurtureRules)

@@ -17,6 +17,7 @@ from leadflow_pipeline.campaign.checks import check_document
 from leadflow_pipeline.campaign.document import Document, read_document
 from leadflow_pipeline.campaign.enrichment_checks import check_enrichment
 from leadflow_pipeline.campaign.model import Campaign
+from leadflow_pipeline.campaign.opinion_checks import check_opinion
 from leadflow_pipeline.campaign.problems import CampaignError, Path, Problem, nearest
 
 SLUG_REMEDY = "use lower-case letters, digits, - and _, beginning with a letter or digit"
@@ -70,7 +71,12 @@ def parse_campaign(text: str, name: str) -> Campaign:
 
 def parse_document(document: Document, name: str) -> Campaign:
     """The campaign in a document that was read. Raises CampaignError as `parse_campaign` does."""
-    problems = [*document.problems, *check_document(document), *check_enrichment(document)]
+    problems = [
+        *document.problems,
+        *check_document(document),
+        *check_enrichment(document),
+        *check_opinion(document),
+    ]
     try:
         campaign = _validated(document.content)
     except ValidationError as error:

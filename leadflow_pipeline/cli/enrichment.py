@@ -106,13 +106,18 @@ def status(
 
 @app.command()
 def run(campaign: Slug, as_json: Json = False) -> None:
-    """Ask about the campaign's recent leads whatever is due now, within its budgets, and fetch what is ready."""
+    """Ask about the campaign's recent leads whatever is due now, within its budgets, and fetch what is ready.
+
+    A language model is asked for its opinion too, where the campaign has a section `opinion`.
+    """
     from leadflow_pipeline.enrich.ordering import order_and_ask
     from leadflow_pipeline.harvest.open_day import leads_of_open_day
+    from leadflow_pipeline.score.opinion.asking import ask_opinions
     from leadflow_pipeline.store.engine import get_engine
 
     engine = get_engine()
     reports = order_and_ask(engine, campaign, leads_of_open_day(engine, campaign, datetime.now(UTC)))
+    reports += ask_opinions(engine, campaign)
     rows = [asdict(report) for report in reports]
     if as_json:
         print_json(rows)
@@ -120,7 +125,7 @@ def run(campaign: Slug, as_json: Json = False) -> None:
         console.print(table_of("Asked", [_report_row(row) for row in rows]))
     else:
         typer.echo(
-            "this campaign declares no provider: see enrichment.providers in `leadflow campaign schema`"
+            "this campaign declares no provider: see enrichment.providers and opinion in `leadflow campaign schema`"
         )
 
 
@@ -238,6 +243,9 @@ def _show_lead(found: dict[str, Any]) -> None:
     typer.echo(f"lead {found['lead_id']}: {f'{word} as of {day}' if day else 'in no enriched day yet'}")
     if found["asked"]:
         console.print(table_of("Who was asked", [_shown(row) for row in found["asked"]]))
+    if (opinion := found["opinion"]) is not None:
+        why = f': "{opinion["why"]}"' if opinion["why"] else ""
+        typer.echo(f"language model on {opinion['day']}: {opinion['score']:g} of 100{why}")
     said = [{"field": field, **who} for field, who in found["provenance"].items()]
     if said:
         console.print(table_of("Who said what", [_shown(row) for row in said]))

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 
 from leadflow_pipeline.enrich.rules import FIELDS_OF_KIND, EnrichRules, HttpRules, Party
+from leadflow_pipeline.store.facts import OPINION_PROVIDER
 from leadflow_pipeline.store.schema import LOOKUP_STATES, enriched_leads, vendor_lookups
 
 OWN_COLUMNS: dict[str, tuple[str, ...]] = {
@@ -75,7 +76,8 @@ def provider_status(engine: Engine, campaign: str) -> list[dict[str, Any]]:
 
 
 def lead_status(engine: Engine, campaign: str, lead_id: str) -> dict[str, Any]:
-    """Who was asked about a lead (`asked`), and who said what of its latest enriched row (`provenance`)."""
+    """Who was asked about a lead (`asked`), who said what of its latest enriched row (`provenance`), and a language
+    model's latest opinion of it (`opinion`: day, score, and why in the model's own words), if there is one."""
     table = vendor_lookups.c
     asked = (
         select(
@@ -92,13 +94,26 @@ def lead_status(engine: Engine, campaign: str, lead_id: str) -> dict[str, Any]:
         .order_by(rows.day.desc())
         .limit(1)
     )
+    said = (
+        select(table.day, table.answer["score"].label("score"), table.answer["why"].astext.label("why"))
+        .where(
+            table.campaign == campaign,
+            table.lead_id == lead_id,
+            table.provider == OPINION_PROVIDER,
+            table.answer.has_key("score"),
+        )
+        .order_by(table.finished_at.desc(), table.lookup_id.desc())
+        .limit(1)
+    )
     with engine.connect() as connection:
         row = connection.execute(latest).mappings().one_or_none()
+        opinion = connection.execute(said).mappings().one_or_none()
         return {
             "lead_id": lead_id,
             "day": row["day"] if row else None,
             "enrichment_status": row["enrichment_status"] if row else None,
             "provenance": row["provenance"] if row else {},
+            "opinion": dict(opinion) if opinion else None,
             "asked": [dict(lookup) for lookup in connection.execute(asked).mappings()],
         }
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import dns.resolver
 import pandas as pd
-from sqlalchemy import ARRAY, Engine, Text, any_, func, literal, select
+from sqlalchemy import Engine
 
 from leadflow_pipeline.campaign import load
 from leadflow_pipeline.conditions import evaluate
@@ -40,39 +40,17 @@ from leadflow_pipeline.enrich.vendor_facts import read_facts
 from leadflow_pipeline.errors import LeadflowError
 from leadflow_pipeline.lead_fields import with_custom_fields
 from leadflow_pipeline.partitions import days_between, end_of
-from leadflow_pipeline.store.keys import address_keys
+from leadflow_pipeline.store.facts import are_not_asked_about
 from leadflow_pipeline.store.partitions import read_partitions
-from leadflow_pipeline.store.schema import harvested_leads, lead_aliases, suppressions, vendor_lookups
+from leadflow_pipeline.store.schema import harvested_leads
 from leadflow_pipeline.vendors import domains
-from leadflow_pipeline.vendors.lookups import Budget, Question, carry_out, order
+from leadflow_pipeline.vendors.lookups import Budget, Question, order
+from leadflow_pipeline.vendors.reporting import ProviderReport, ask_and_report, with_waiting
 from leadflow_pipeline.vendors.session import VendorSession, utc_now
 from leadflow_pipeline.vendors.whois import Whois
 
-MOST_AT_ONCE = 1_000
-"""Questions to one provider in one round."""
 ASKED_STATES = ("planned", "on_wire", "pending")
 """States of a lookup whose answer is waited for. One of unknown fate waits for a person, and not for an answer."""
-
-
-@dataclass(frozen=True)
-class ProviderReport:
-    """What came of asking one provider, and how many of its questions wait now. `problem` is one plain line."""
-
-    provider: str
-    asked: int = 0
-    answered: int = 0
-    not_found: int = 0
-    waiting: int = 0
-    failed: int = 0
-    unknown: int = 0
-    credits: float = 0.0
-    deferred_until: datetime | None = None
-    problem: str | None = None
-
-    @property
-    def has_news(self) -> bool:
-        """Whether any waterfall may go on because of it."""
-        return bool(self.answered or self.not_found or self.failed or self.unknown)
 
 
 def order_and_ask(
@@ -117,7 +95,7 @@ def order_and_ask(
         if not ordered.copied and not any(report.has_news for report in told.values()):
             break
         due = set()
-    asked_about_leads = [_with_waiting(engine, campaign, report) for report in reports.values()]
+    asked_about_leads = [with_waiting(engine, campaign, report) for report in reports.values()]
     return [*of_domains, *asked_about_leads]
 
 
@@ -133,16 +111,7 @@ def recent_leads(
     leads = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
     leads = leads.sort_values(["day", "received_at"], kind="stable")
     leads = leads.drop_duplicates("lead_id", keep="last", ignore_index=True)
-    keys = address_keys(leads["email"])
-    with engine.connect() as connection:
-        aliases = select(lead_aliases.c.lead_id).where(lead_aliases.c.campaign == campaign)
-        gone = select(suppressions.c.subject).where(
-            suppressions.c.scope == "address",
-            suppressions.c.campaign.in_(["", campaign]),
-            suppressions.c.subject == any_(literal(keys.dropna().tolist(), ARRAY(Text))),
-        )
-        is_out = leads["lead_id"].isin(set(connection.scalars(aliases)))
-        is_out |= keys.isin(set(connection.scalars(gone)))
+    is_out = are_not_asked_about(engine, campaign, leads)
     # As of today: what was answered since the lead's own day counts for what is asked next.
     return leads[~is_out].assign(day=pd.Timestamp(today).as_unit("us")).reset_index(drop=True)
 
@@ -221,30 +190,15 @@ def _carry_out(
     now: Callable[[], datetime],
     wait: Callable[[float], None],
 ) -> ProviderReport:
-    try:
-        outcome = carry_out(
-            engine,
-            asker_of(engine, party, now, wait),
-            campaign=campaign,
-            provider=party.name,
-            budget=Budget(party.budget.calls, party.budget.credits, party.budget.leads),
-            now=now,
-            answer_ttl=timedelta(days=party.answer_ttl_days),
-            not_found_ttl=timedelta(days=party.not_found_ttl_days),
-            most=MOST_AT_ONCE,
-        )
-    except LeadflowError as error:
-        return ProviderReport(party.name, problem=str(error))
-    return ProviderReport(
-        party.name,
-        asked=outcome.asked,
-        answered=outcome.states["answered"] + outcome.states["copied"],
-        not_found=outcome.states["not_found"],
-        failed=outcome.states["failed"],
-        unknown=outcome.states["unknown"],
-        credits=outcome.credits,
-        deferred_until=outcome.deferred_until,
-        problem=outcome.problem,
+    return ask_and_report(
+        engine,
+        lambda: asker_of(engine, party, now, wait),
+        campaign=campaign,
+        provider=party.name,
+        budget=Budget(party.budget.calls, party.budget.credits, party.budget.leads),
+        now=now,
+        answer_ttl=timedelta(days=party.answer_ttl_days),
+        not_found_ttl=timedelta(days=party.not_found_ttl_days),
     )
 
 
@@ -257,20 +211,6 @@ def _joined(before: ProviderReport, after: ProviderReport) -> ProviderReport:
         problem=after.problem or before.problem,
         deferred_until=after.deferred_until or before.deferred_until,
     )
-
-
-def _with_waiting(engine: Engine, campaign: str, report: ProviderReport) -> ProviderReport:
-    """The report with how many questions wait for an answer, and how many for a person, now."""
-    table = vendor_lookups.c
-    query = (
-        select(table.state, func.count().label("lookups"))
-        .where(table.campaign == campaign, table.provider == report.provider, table.finished_at.is_(None))
-        .group_by(table.state)
-    )
-    with engine.connect() as connection:
-        counts = {row.state: row.lookups for row in connection.execute(query)}
-    unknown = counts.pop("unknown", 0)
-    return replace(report, waiting=sum(counts.values()), unknown=unknown)
 
 
 def _look_up_domains(

@@ -33,6 +33,7 @@ from leadflow_pipeline.enrich.providers import DOMAIN_COLUMNS, LOOKUP_COLUMNS, F
 from leadflow_pipeline.enrich.rules import EnrichRules
 from leadflow_pipeline.partitions import PartitionRange
 from leadflow_pipeline.store.copy import read
+from leadflow_pipeline.store.facts import OPINION_PROVIDER
 from leadflow_pipeline.store.partitions import as_of
 from leadflow_pipeline.store.schema import domain_lookups, harvested_leads, lead_aliases, vendor_lookups
 
@@ -93,7 +94,8 @@ def _lookups(campaign: str, *conditions: ColumnElement[bool]) -> Select[Any]:
 
 
 def _of_leads(query: Select[Any], campaign: str) -> Select[Any]:
-    """What was asked about leads; of an alias, from the day on which it became one, under its canonical lead."""
+    """What was asked about leads, for values and not opinions; of an alias, from the day on which it became one, under
+    its canonical lead."""
     is_alias = and_(
         lead_aliases.c.campaign == vendor_lookups.c.campaign,
         lead_aliases.c.lead_id == vendor_lookups.c.lead_id,
@@ -102,7 +104,11 @@ def _of_leads(query: Select[Any], campaign: str) -> Select[Any]:
     return (
         query.select_from(vendor_lookups)
         .outerjoin(lead_aliases, is_alias)
-        .where(vendor_lookups.c.campaign == campaign, vendor_lookups.c.lead_id.is_not(None))
+        .where(
+            vendor_lookups.c.campaign == campaign,
+            vendor_lookups.c.lead_id.is_not(None),
+            vendor_lookups.c.provider != OPINION_PROVIDER,
+        )
     )
 
 

@@ -33,7 +33,7 @@ from leadflow_pipeline.score.changes import (
 from leadflow_pipeline.score.model_registry import short
 from leadflow_pipeline.store import schema
 
-SCORED_BY = ("ideal_customer_profile", "scoring", "conversion", "sources")
+SCORED_BY = ("ideal_customer_profile", "scoring", "conversion", "sources", "opinion")
 """Sections of a campaign file that a score depends on."""
 
 

@@ -32,8 +32,11 @@ def scored_leads(
     campaign, engine = partitions.campaign, store.engine
     version = load(engine, campaign, version_named_by(context))
     with stage_lock(engine, campaign, schema.scored_leads.name):
-        due = due_leads(engine, partitions, enriched_leads, version.rules.scoring)
-        scored = score_days(engine, partitions, due, version.rules, model_named_by(context))
+        rules = version.rules
+        due = due_leads(
+            engine, partitions, enriched_leads, rules.scoring, with_opinions=rules.opinion is not None
+        )
+        scored = score_days(engine, partitions, due, rules, model_named_by(context))
         add_partition_metadata(context, partitions, summarise(scored, due))
         yield dg.Output(
             conform(scored, schema.scored_leads, campaign=campaign, campaign_version=version.version)

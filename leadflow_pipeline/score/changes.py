@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from leadflow_pipeline.score.learned import LINE_WORDS, MODEL_LINE, model_words
+from leadflow_pipeline.score.opinion import voice
 from leadflow_pipeline.score.points import factors_of
 from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
 from leadflow_pipeline.score.total import TOTAL_CAP_WORDS, cap_words
@@ -71,6 +72,7 @@ def what_changed(
 def line_words(profile: IdealCustomerProfile, rules: ScoreRules) -> dict[str, str]:
     """Line of the breakdown -> what it says where it contributes."""
     return {
+        voice.LINE: voice.WORDS,
         **{f"fit.{criterion.name}": f"Fits the profile: {criterion.name}" for criterion in profile.criteria},
         **{factor.name: factor.earned for factor in factors_of(rules)},
         **{f"cap.{group}": cap_words(group, cap) for group, cap in rules.all_caps.items()},

@@ -17,11 +17,12 @@ from leadflow_pipeline.partitions import PartitionRange
 from leadflow_pipeline.score.cooling import rows_that_cool
 from leadflow_pipeline.score.learned import Champions
 from leadflow_pipeline.score.model_registry import champions, load_model
+from leadflow_pipeline.score.opinion.voice import Opinions
 from leadflow_pipeline.score.plan import fields_read, plan_features, plan_scored
 from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.cooling import read_cooling
-from leadflow_pipeline.store.facts import read_days_with_news, read_events
+from leadflow_pipeline.store.facts import read_days_with_news, read_events, read_opinions
 from leadflow_pipeline.store.partitions import as_of, latest_before, read_partitions
 
 LEADS_WORTH_NAMING = 50_000
@@ -42,7 +43,9 @@ def score_days(
     models = read_champions(engine, partitions, campaign, model)
     fields = fields_read(campaign.ideal_customer_profile, campaign.scoring) | models.fields
     known = with_custom_fields(due, fields)
-    return plan_scored(*_told(engine, partitions, known, campaign), models)
+    return plan_scored(
+        *_told(engine, partitions, known, campaign), models, _opinions(engine, partitions, campaign)
+    )
 
 
 def feature_days(engine: Engine, partitions: PartitionRange, campaign: Campaign) -> pd.DataFrame:
@@ -67,6 +70,13 @@ def read_champions(
     return Champions(campaign.conversion.weight, models, by_day)
 
 
+def _opinions(engine: Engine, partitions: PartitionRange, campaign: Campaign) -> Opinions:
+    if campaign.opinion is None:
+        return Opinions()
+    said = read_opinions(engine, partitions.campaign, before=partitions.as_of)
+    return Opinions(said, campaign.opinion.share)
+
+
 def _told(
     engine: Engine, partitions: PartitionRange, due: pd.DataFrame, campaign: Campaign
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, IdealCustomerProfile, ScoreRules, Mapping[str, str]]:
@@ -82,15 +92,22 @@ def _told(
 
 
 def due_leads(
-    engine: Engine, partitions: PartitionRange, enriched: pd.DataFrame, rules: ScoreRules
+    engine: Engine,
+    partitions: PartitionRange,
+    enriched: pd.DataFrame,
+    rules: ScoreRules,
+    *,
+    with_opinions: bool = False,
 ) -> pd.DataFrame:
     """One row for each lead and day to score, with what is known of the lead at the end of that day.
 
     Due are the leads enriched on the day, and those known by then of whom there is news: they did something, a
     person's decision about them began or expired, or they cool on that day because nothing happened (`is_new` is
-    false for them).
+    false for them). Where the campaign asks for opinions, one that came in is news too.
     """
-    in_the_news = read_days_with_news(engine, partitions.campaign, partitions.days)
+    in_the_news = read_days_with_news(
+        engine, partitions.campaign, partitions.days, with_opinions=with_opinions
+    )
     matched = in_the_news.merge(
         enriched[["lead_id", "day"]], on=["lead_id", "day"], how="left", indicator=True
     )

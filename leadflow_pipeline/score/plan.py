@@ -4,14 +4,15 @@ What belongs here: the order of the steps. What does not: any rule.
 
 What the rules say depends on nothing but which factors a lead earned and which criteria it meets. Leads alike in all of
 these share one sum and one explanation, so these are computed once for each *pattern* and looked up: a million leads
-have some thousands of patterns. What other voices add (a conversion model) differs from lead to lead, and is added
-behind it.
+have some thousands of patterns. What other voices add (a conversion model, a language model's opinion) differs from
+lead to lead, and is added behind it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -25,15 +26,17 @@ from leadflow_pipeline.score.engagement import FloatArray
 from leadflow_pipeline.score.explanation import as_list, as_object, breakdown_entries, reason_sentences
 from leadflow_pipeline.score.fit import VerdictArray, fit_shares, icp_fit
 from leadflow_pipeline.score.learned import Champions, Learned, what_model_says
-from leadflow_pipeline.score.points import TimesArray
+from leadflow_pipeline.score.opinion.voice import Opinions, latest_opinions, opinion_voices, shares_of
+from leadflow_pipeline.score.points import BooleanArray, TimesArray
 from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
 from leadflow_pipeline.score.total import RunningTotal, in_hundredths, score_lines
-from leadflow_pipeline.score.voices import Heard, hear
+from leadflow_pipeline.score.voices import Heard, Voices, hear
 
 LARGEST_CODE = np.iinfo(np.int64).max
 LEADS_AT_ONCE = 100_000
 """Bounds the memory of what differs from lead to lead."""
 RULES_ALONE = Champions()
+NO_OPINIONS = Opinions()
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ def plan_scored(
     rules: ScoreRules,
     channels: Mapping[str, str],
     champions: Champions = RULES_ALONE,
+    opinions: Opinions = NO_OPINIONS,
 ) -> pd.DataFrame:
     """Scores each due lead as of the end of its day.
 
@@ -90,6 +94,8 @@ def plan_scored(
         rules: the campaign's scoring rules.
         channels: source -> channel.
         champions: the model of each day; where there is none the rules score alone.
+        opinions: what a language model said of these leads; those after the end of a row's own day do not count
+            for it.
 
     Returns:
         The columns of `scored_leads`, one row for each of `due`, ordered by lead, then day. They do not
@@ -99,13 +105,17 @@ def plan_scored(
     stand = _stand(due, events, previous, profile, rules, channels, champions.fields)
     place = champions.number_of_days(stand.due["day"])
     weights = np.array([champions.weight_of(version) for version in champions.versions] + [0.0])
-    pattern, alike = _patterns([*stand.times.values(), *stand.verdicts, place])
-    explained = _explain(stand, alike, profile, rules, 1.0 - weights[place][alike])
-    heard, likely = _hear(stand, explained, pattern, place, champions, rules)
+    lead_ids = stand.lead_ids()
+    keys = pd.DataFrame({"lead_id": lead_ids, "day": stand.due["day"]})
+    opinion = latest_opinions(keys, opinions.said)
+    pattern, alike = _patterns([*stand.times.values(), *stand.verdicts, place, ~np.isnan(opinion)])
+    others = weights[place] + shares_of(opinion, opinions.share)
+    explained = _explain(stand, alike, profile, rules, 1.0 - others[alike])
+    heard, likely = _hear(stand, explained, pattern, place, champions, rules, opinion, opinions.share)
     versions = pa.array([*champions.versions, None], pa.large_string())
     return pd.DataFrame(
         {
-            "lead_id": stand.lead_ids(),
+            "lead_id": lead_ids,
             "day": stand.due["day"].astype("datetime64[us]"),
             "email": stand.due["email"].astype("str") if "email" in stand.due else _no_texts(len(place)),
             "source": stand.due["source"].astype("str"),
@@ -242,29 +252,37 @@ def _hear(
     place: IntegerArray,
     champions: Champions,
     rules: ScoreRules,
+    opinion: FloatArray,
+    share: float,
 ) -> tuple[Heard, FloatArray]:
     """Score and texts of each row after all voices, and how likely its lead is to convert (NaN without a model)."""
     likely = np.full(len(pattern), np.nan)
     alone = Heard(explained.total.score, as_object(explained.entries), as_list(explained.reasons))
-    if not champions.versions or not len(pattern):
+    has_opinion = ~np.isnan(opinion)
+    if not (place >= 0).any() and not has_opinion.any():
         return Heard(alone.score[pattern], alone.breakdown.take(pattern), alone.reasons.take(pattern)), likely
     parts, told = [], []
-    for rows, version in _rows_of_models(place, champions):
+    for rows, version in _rows_alike(place, champions, has_opinion):
         patterns = pattern[rows]
-        if version is None:
-            parts.append(
-                Heard(alone.score[patterns], alone.breakdown.take(patterns), alone.reasons.take(patterns))
-            )
-        else:
+        voices = Voices()
+        if version is not None:
             learned = _learned(stand, explained, pattern, rows, version, champions, rules)
             likely[rows] = learned.probability
+            voices = learned.voices
+        if has_opinion[rows[0]]:
+            voices = voices + opinion_voices(opinion[rows], share)
+        if voices.lines:
             parts.append(
                 hear(
                     explained.total.take(patterns),
                     explained.entries.take(patterns),
                     explained.reasons.take(patterns),
-                    learned.voices,
+                    voices,
                 )
+            )
+        else:
+            parts.append(
+                Heard(alone.score[patterns], alone.breakdown.take(patterns), alone.reasons.take(patterns))
             )
         told.append(rows)
     back = np.argsort(np.concatenate(told), kind="stable")
@@ -275,10 +293,14 @@ def _hear(
     ), likely
 
 
-def _rows_of_models(place: IntegerArray, champions: Champions) -> Iterator[tuple[IntegerArray, str | None]]:
-    """Rows that the same model scores (None: the rules alone), so many at once."""
-    for number, version in enumerate([*champions.versions, None]):
-        rows = np.flatnonzero(place == (number if version is not None else -1))
+def _rows_alike(
+    place: IntegerArray, champions: Champions, has_opinion: BooleanArray
+) -> Iterator[tuple[IntegerArray, str | None]]:
+    """Rows that the same model scores (None: no model), all with an opinion or all without, so many at once."""
+    numbers = [*range(len(champions.versions)), -1]
+    for number, is_heard in product(numbers, (False, True)):
+        version = champions.versions[number] if number >= 0 else None
+        rows = np.flatnonzero((place == number) & (has_opinion == is_heard))
         for start in range(0, len(rows), LEADS_AT_ONCE):
             yield rows[start : start + LEADS_AT_ONCE], version
 

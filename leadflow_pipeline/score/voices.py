@@ -51,6 +51,10 @@ class Voices:
     sentences: Sequence[TextArray] = ()
     """Quoted, None where there is nothing to say."""
 
+    def __add__(self, others: Voices) -> Voices:
+        """These, then the others."""
+        return Voices([*self.lines, *others.lines], [*self.sentences, *others.sentences])
+
 
 @dataclass(frozen=True)
 class Heard:

@@ -56,6 +56,9 @@ FACTS_OF_TABLE: dict[Table, tuple[FactsOfTable, ...]] = {
             schema.engagement_events.c.received_at,
         ),
         FactsOfTable(
+            schema.vendor_lookups.c.campaign, schema.vendor_lookups.c.day, schema.vendor_lookups.c.finished_at
+        ),
+        FactsOfTable(
             schema.model_promotions.c.campaign,
             schema.model_promotions.c.from_day,
             schema.model_promotions.c.decided_at,

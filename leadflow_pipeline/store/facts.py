@@ -18,6 +18,7 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Date,
+    Double,
     Engine,
     MetaData,
     Select,
@@ -37,6 +38,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from leadflow_pipeline.store.copy import copy_in, read
 from leadflow_pipeline.store.engine import APPLICATION
 from leadflow_pipeline.store.frames import conform
+from leadflow_pipeline.store.keys import address_keys
 from leadflow_pipeline.store.schema import (
     activity_log,
     engagement_events,
@@ -45,7 +47,12 @@ from leadflow_pipeline.store.schema import (
     overrides,
     source_records,
     suppressions,
+    vendor_lookups,
 )
+
+OPINION_PROVIDER = "language model"
+"""Who is asked for opinions, among those who are asked about leads. A campaign's own providers have names without
+spaces."""
 
 COUNTED = {"preserve_rowcount": True}
 """SQLAlchemy keeps the number of inserted rows only when asked."""
@@ -197,11 +204,13 @@ def read_events(
     return events[names]
 
 
-def read_days_with_news(engine: Engine, campaign: str, days: Sequence[date]) -> pd.DataFrame:
+def read_days_with_news(
+    engine: Engine, campaign: str, days: Sequence[date], *, with_opinions: bool = False
+) -> pd.DataFrame:
     """Of whom there is news on which of these days: each `(lead_id, day)` once, by (day, lead_id).
 
-    News is an event, and a person's decision on the day it is taken and on the day it expires. An outcome is none: it
-    says how things ended, and what was decided before stands.
+    News is an event, a person's decision on the day it is taken and on the day it expires, and where it is asked for
+    a language model's opinion. An outcome is none: it says how things ended, and what was decided before stands.
     """
     wanted = any_(literal(list(days), ARRAY(Date)))
     events, decisions = engagement_events.c, overrides.c
@@ -216,11 +225,56 @@ def read_days_with_news(engine: Engine, campaign: str, days: Sequence[date]) -> 
             )
             for day in decided_on
         ),
+        *([_opinions_on(campaign, wanted)] if with_opinions else []),
     ).subquery()
     found = _read(engine, select(news))
     found = _under_canonical(found, found["fact_day"], read_aliases(engine, campaign))
     found = found[["lead_id", "day"]].drop_duplicates()
     return found.sort_values(["day", "lead_id"], ignore_index=True)
+
+
+def _opinions_on(campaign: str, days: ColumnElement[Any]) -> Select[Any]:
+    table = vendor_lookups.c
+    return select(table.lead_id, table.day.label("day"), table.day.label("fact_day")).where(
+        table.campaign == campaign, table.day == days, *_is_opinion()
+    )
+
+
+def _is_opinion() -> tuple[ColumnElement[bool], ...]:
+    """Of an erased lead the answer is no object any more."""
+    table = vendor_lookups.c
+    return (
+        table.provider == OPINION_PROVIDER,
+        table.state == "answered",
+        table.answer.has_key("score"),
+        table.lead_id.is_not(None),
+    )
+
+
+def read_opinions(engine: Engine, campaign: str, *, before: datetime) -> pd.DataFrame:
+    """What a language model had said of leads before a moment: `lead_id`, `day` and `opinion` (0 to 100), the earlier
+    first; what it was asked in vain is not there."""
+    table = vendor_lookups.c
+    query = select(
+        table.lead_id, table.day, cast(table.answer["score"].astext, Double).label("opinion")
+    ).where(table.campaign == campaign, table.finished_at < before, *_is_opinion())
+    found = _read(engine, query.order_by(table.finished_at, table.lookup_id))
+    return _under_canonical(found, found["day"], read_aliases(engine, campaign))
+
+
+def are_not_asked_about(engine: Engine, campaign: str, leads: pd.DataFrame) -> pd.Series[bool]:
+    """Whether each lead (`lead_id`, `email`) is another's alias, or asked not to be written to: nobody is paid for
+    knowing more of these."""
+    keys = address_keys(leads["email"])
+    gone = select(suppressions.c.subject).where(
+        suppressions.c.scope == "address",
+        suppressions.c.campaign.in_(["", campaign]),
+        suppressions.c.subject == any_(literal(keys.dropna().tolist(), ARRAY(Text))),
+    )
+    aliases = select(lead_aliases.c.lead_id).where(lead_aliases.c.campaign == campaign)
+    with engine.connect() as connection:
+        is_alias = leads["lead_id"].isin(set(connection.scalars(aliases)))
+        return is_alias | keys.isin(set(connection.scalars(gone)))
 
 
 def read_outcomes(engine: Engine, campaign: str, *, before: datetime) -> pd.DataFrame:

@@ -144,15 +144,19 @@ class VendorSession:
         headers: Mapping[str, str] | None = None,
         is_repeatable: bool,
         accept: Container[int] = (),
+        nothing_done: Container[int] = (),
     ) -> requests.Response:
         """Sends one request and returns its answer, read whole: any 2xx, and each status in `accept`.
 
         `path` is below the base URL, or a whole URL of the same host. `is_repeatable`: doing it twice costs nothing
-        and changes nothing. A GET follows redirects within its host.
+        and changes nothing. `nothing_done`: statuses from 500 up that say, of this vendor, that nothing was carried
+        out. A GET follows redirects within its host.
         Raises Deferred (nothing was carried out, or repeating is free), FateUnknown (not repeatable, and nobody knows
         whether it was carried out) and PermanentError.
         """
-        request = _Request(method, self._address(path), params, json, headers, is_repeatable, accept)
+        request = _Request(
+            method, self._address(path), params, json, headers, is_repeatable, accept, nothing_done
+        )
         tries = Retrying(
             retry=retry_if_exception_type(_Again),
             stop=lambda state: stop_after_attempt(MOST_TRIES)(state) or request.waited > LONGEST_WAIT,
@@ -294,6 +298,9 @@ class VendorSession:
         if status in BUSY or (status == 503 and seconds is not None):
             self._breaker.succeeded()
             return self._standing_back(status, seconds)
+        if status in request.nothing_done:
+            self._breaker.failed(self._now(), f"it answered with status {status}")
+            return _Again(self._vendor, f"failed (it answered with status {status})", Deferred)
         if status >= 500 or status == 408:
             return self._unanswered(request, f"it answered with status {status}")
         self._breaker.succeeded()
@@ -351,6 +358,7 @@ class _Request:
     headers: Mapping[str, str] | None
     is_repeatable: bool
     accept: Container[int]
+    nothing_done: Container[int]
     waited: float = 0.0
 
 

@@ -163,7 +163,7 @@ class JsonSource(AskedSource):
             parameters[self.paging.parameter] = place.page
         # Some APIs have no empty page after the last one, but none at all.
         is_beyond = isinstance(self.paging, ByNumber) and place.page is not None
-        given = {"params": parameters} if self.method == "GET" else {"json": parameters}
+        given: dict[str, Any] = {"params": parameters} if self.method == "GET" else {"json": parameters}
         accept = {NOT_FOUND} if is_beyond else set()
         path = urlsplit(self.url).path or "/"
         return session.call(self.method, path, **given, is_repeatable=True, accept=accept)
