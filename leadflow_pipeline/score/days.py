@@ -17,6 +17,7 @@ from leadflow_pipeline.score.cooling import rows_that_cool
 from leadflow_pipeline.score.plan import fields_read, plan_scored
 from leadflow_pipeline.score.rules import ScoreRules
 from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.channel_credits import read_credits
 from leadflow_pipeline.store.cooling import read_cooling
 from leadflow_pipeline.store.facts import read_days_with_news, read_events
 from leadflow_pipeline.store.partitions import as_of, latest_before, read_partitions
@@ -37,6 +38,7 @@ def score_days(
         profile,
         rules,
         {source.name: source.channel for source in campaign.sources},
+        read_credits(engine, partitions.campaign, partitions.last_day) if rules.credit_of_sources else None,
     )
 
 

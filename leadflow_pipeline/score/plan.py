@@ -23,6 +23,7 @@ from leadflow_pipeline.score.explanation import breakdown_json, reasons_json
 from leadflow_pipeline.score.fit import VerdictArray, fit_shares, icp_fit
 from leadflow_pipeline.score.points import TimesArray
 from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
+from leadflow_pipeline.score.source_credit import CreditedRows, credit_rows
 from leadflow_pipeline.score.total import in_hundredths, score_lines
 
 LARGEST_CODE = np.iinfo(np.int64).max
@@ -45,6 +46,7 @@ def plan_scored(
     profile: IdealCustomerProfile,
     rules: ScoreRules,
     channels: Mapping[str, str],
+    recorded_credits: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Scores each due lead as of the end of its day.
 
@@ -58,6 +60,7 @@ def plan_scored(
         profile: the ideal customer.
         rules: the campaign's scoring rules.
         channels: source -> channel.
+        recorded_credits: what attribution credited channels with (`store.channel_credits`), if it is known.
 
     Returns:
         The columns of `scored_leads`, one row for each of `due`, ordered by lead, then day. They do not
@@ -78,10 +81,13 @@ def plan_scored(
     verdicts = [fit.verdict(criterion, due) for criterion in profile.criteria]
     times = points.who_earned(due, channels, active, level)
     times |= points.who_earned_more(due, rules, profile, verdicts, counted, lead, day)
+    credited = credit_rows(due["source"], day, channels, recorded_credits, rules)
+    times = credited.replace_declared(times)
 
-    pattern, alike = _patterns([*times.values(), *verdicts])
+    pattern, alike = _patterns([*times.values(), *verdicts, credited.number])
     explained = _explain(
         {name: often[alike] for name, often in times.items()},
+        credited.take(alike),
         [verdict[alike] for verdict in verdicts],
         profile,
         rules,
@@ -138,12 +144,14 @@ def _range(column: TimesArray | VerdictArray) -> tuple[int, int]:
 
 def _explain(
     times: Mapping[str, TimesArray],
+    credited: CreditedRows,
     verdicts: Sequence[VerdictArray],
     profile: IdealCustomerProfile,
     rules: ScoreRules,
 ) -> Explained:
     shares = fit_shares(profile, verdicts)
-    lines = score_lines(profile, shares, points.factors_of(rules, profile), times, rules)
+    factors = (*points.factors_of(rules, profile), *credited.factors())
+    lines = score_lines(profile, shares, factors, {**times, **credited.times()}, rules)
     hundredths = in_hundredths(lines)
     return Explained(
         icp_fit=icp_fit(shares, len(hundredths[0])),

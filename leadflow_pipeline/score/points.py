@@ -57,6 +57,8 @@ class Factor:
     missed: str
     units: int = 1
     """How often it is counted until it has paid all its points: more than 1 where it pays in parts."""
+    line: str | None = None
+    """The line of the breakdown that it is one of several words for; a line of its own where it is None."""
 
 
 def factors_of(rules: ScoreRules, profile: IdealCustomerProfile | None = None) -> tuple[Factor, ...]:
