@@ -14,6 +14,7 @@ import pandas as pd
 from leadflow_pipeline.campaign import load, version_named_by
 from leadflow_pipeline.partitions import PartitionRange, add_partition_metadata
 from leadflow_pipeline.score.days import due_leads, score_days
+from leadflow_pipeline.score.model_registry import model_named_by
 from leadflow_pipeline.score.summary import summarise
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.frames import conform
@@ -32,7 +33,7 @@ def scored_leads(
     version = load(engine, campaign, version_named_by(context))
     with stage_lock(engine, campaign, schema.scored_leads.name):
         due = due_leads(engine, partitions, enriched_leads, version.rules.scoring)
-        scored = score_days(engine, partitions, due, version.rules)
+        scored = score_days(engine, partitions, due, version.rules, model_named_by(context))
         add_partition_metadata(context, partitions, summarise(scored, due))
         yield dg.Output(
             conform(scored, schema.scored_leads, campaign=campaign, campaign_version=version.version)

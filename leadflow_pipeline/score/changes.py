@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from leadflow_pipeline.score import source_credit
+from leadflow_pipeline.score.learned import LINE_WORDS, MODEL_LINE, model_words
 from leadflow_pipeline.score.points import factors_of
 from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
 from leadflow_pipeline.score.total import TOTAL_CAP_WORDS, cap_words
@@ -76,13 +77,16 @@ def line_words(profile: IdealCustomerProfile, rules: ScoreRules) -> dict[str, st
         source_credit.LINE: source_credit.WORDS,
         **{f"cap.{group}": cap_words(group, cap) for group, cap in rules.all_caps.items()},
         "cap.total": TOTAL_CAP_WORDS,
+        **LINE_WORDS,
     }
 
 
 def said(line: str, words: Mapping[str, str]) -> str:
-    """A line in words; `model.seniority` is `Model: seniority` where nobody has words for it."""
+    """A line in words; a line of a model says what the model looks at, any other its name."""
     if line in words:
         return words[line]
+    if line.startswith(MODEL_LINE):
+        return model_words(line.removeprefix(MODEL_LINE))
     group, _, name = line.rpartition(".")
     plain = f"{group}: {name}" if group else name
     plain = plain.replace("_", " ")

@@ -6,6 +6,7 @@ does it here. What does not: any rule, Dagster's part (`assets`). Reads only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import pandas as pd
@@ -15,10 +16,11 @@ from leadflow_pipeline.campaign import Campaign
 from leadflow_pipeline.lead_fields import columns_holding, with_custom_fields
 from leadflow_pipeline.partitions import PartitionRange
 from leadflow_pipeline.score import passing_time
-from leadflow_pipeline.score.conversion.features import lead_features
 from leadflow_pipeline.score.cooling import rows_that_cool
-from leadflow_pipeline.score.plan import fields_read, plan_scored
-from leadflow_pipeline.score.rules import ScoreRules
+from leadflow_pipeline.score.learned import Champions
+from leadflow_pipeline.score.model_registry import champions, load_model
+from leadflow_pipeline.score.plan import fields_read, plan_features, plan_scored
+from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.channel_credits import read_credits
 from leadflow_pipeline.store.cooling import read_cooling
@@ -31,19 +33,21 @@ LEADS_WORTH_NAMING = 50_000
 
 
 def score_days(
-    engine: Engine, partitions: PartitionRange, due: pd.DataFrame, campaign: Campaign
+    engine: Engine,
+    partitions: PartitionRange,
+    due: pd.DataFrame,
+    campaign: Campaign,
+    model: str | None = None,
 ) -> pd.DataFrame:
-    """Scores the due leads of a range of days by a campaign's rules; writes nothing."""
-    profile, rules = campaign.ideal_customer_profile, campaign.scoring
-    return plan_scored(
-        with_custom_fields(due, fields_read(profile, rules)),
-        _events_of(engine, partitions, due["lead_id"]),
-        _last_temperatures(engine, partitions, due["lead_id"]),
-        profile,
-        rules,
-        {source.name: source.channel for source in campaign.sources},
-        read_credits(engine, partitions.campaign, partitions.last_day) if rules.credit_of_sources else None,
-    )
+    """Scores the due leads of a range of days by a campaign's rules and each day's champion; writes nothing.
+
+    `model` names another than the champions: a version, or `none` for the rules alone.
+    """
+    models = read_champions(engine, partitions, campaign, model)
+    fields = fields_read(campaign.ideal_customer_profile, campaign.scoring) | models.fields
+    known = with_custom_fields(due, fields)
+    credits = _recorded_credits(engine, partitions, campaign.scoring)
+    return plan_scored(*_told(engine, partitions, known, campaign), models, credits)
 
 
 def feature_days(engine: Engine, partitions: PartitionRange, campaign: Campaign) -> pd.DataFrame:
@@ -54,12 +58,40 @@ def feature_days(engine: Engine, partitions: PartitionRange, campaign: Campaign)
     """
     enriched = read_partitions(engine, schema.enriched_leads, partitions.campaign, partitions.days)
     due = due_leads(engine, partitions, enriched, campaign.scoring)
-    due = due.sort_values(["day", "lead_id"], ignore_index=True)
-    rules = score_days(engine, partitions, due, campaign)
-    events = _events_of(engine, partitions, due["lead_id"])
     known = with_custom_fields(due, campaign.custom_fields)
-    features = lead_features(known, events, rules, campaign.scoring.behaviours, campaign.conversion)
-    return features.set_index(pd.MultiIndex.from_frame(due[["day", "lead_id"]]))
+    credits = _recorded_credits(engine, partitions, campaign.scoring)
+    return plan_features(*_told(engine, partitions, known, campaign), campaign.conversion, credits)
+
+
+def read_champions(
+    engine: Engine, partitions: PartitionRange, campaign: Campaign, model: str | None = None
+) -> Champions:
+    """The models that score a range of days, each day's own unless one is named."""
+    by_day = champions(engine, partitions.campaign, partitions.days, model)
+    versions = sorted({version for version in by_day.values() if version is not None})
+    models = {version: load_model(engine, partitions.campaign, version) for version in versions}
+    return Champions(campaign.conversion.weight, models, by_day)
+
+
+def _told(
+    engine: Engine, partitions: PartitionRange, due: pd.DataFrame, campaign: Campaign
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, IdealCustomerProfile, ScoreRules, Mapping[str, str]]:
+    """What the plan is told of due leads beside the models."""
+    return (
+        due,
+        _events_of(engine, partitions, due["lead_id"]),
+        _last_temperatures(engine, partitions, due["lead_id"]),
+        campaign.ideal_customer_profile,
+        campaign.scoring,
+        {source.name: source.channel for source in campaign.sources},
+    )
+
+
+def _recorded_credits(engine: Engine, partitions: PartitionRange, rules: ScoreRules) -> pd.DataFrame | None:
+    """What channels were credited with by the end of the range, where the campaign scores by it."""
+    if rules.credit_of_sources is None:
+        return None
+    return read_credits(engine, partitions.campaign, partitions.last_day)
 
 
 def due_leads(

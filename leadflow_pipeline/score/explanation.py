@@ -32,28 +32,45 @@ REASONS_AGAINST = 2
 TEXT = pa.large_string()
 
 
-def breakdown_json(lines: Sequence[Line], hundredths: Sequence[IntegerArray]) -> pa.Array:
-    """`{"company": 10, ...}`: every line that contributes; as decimals they sum exactly to the score."""
-    entries = []
-    for line, values in zip(lines, hundredths, strict=True):
-        entries.append(_look_up(values, partial(_entry, line.name)))
+def breakdown_entries(names: Sequence[str], hundredths: Sequence[IntegerArray]) -> pa.Array:
+    """`"company": 10, ...`: every line that contributes, missing where none does.
+
+    As decimals the lines sum exactly to the score.
+    """
+    entries = [
+        _look_up(values, partial(_entry, name)) for name, values in zip(names, hundredths, strict=True)
+    ]
+    return _listed(entries)
+
+
+def as_object(*entries: pa.Array) -> pa.Array:
+    """Entries of a breakdown, missing ones left out, as the JSON object that is stored."""
     return _wrapped("{", _joined(entries), "}")
 
 
-def reasons_json(
+def as_list(*sentences: pa.Array) -> pa.Array:
+    """Sentences, missing ones left out, as the JSON list that is stored."""
+    return _wrapped("[", _joined(sentences), "]")
+
+
+def reason_sentences(
     lines: Sequence[Line],
     hundredths: Sequence[IntegerArray],
     profile: IdealCustomerProfile,
     verdicts: Sequence[VerdictArray],
 ) -> pa.Array:
-    """A list of sentences: the weightiest lines for the score, those against it, how the profile is met."""
+    """`"...", "..."`: the weightiest lines for the score, those against it, how the profile is met.
+
+    Missing where there is nothing to say.
+    """
     sentences, speaks_for, speaks_against = [], [], []
     for line, values in zip(lines, hundredths, strict=True):
         if line.words is None:
             continue
-        said = _look_up(values, partial(_sentence, line.words))
-        possible = round(line.possible * 100)
-        said[line.missed] = _quoted(f"{line.missed_words} (0 of {_decimal(possible)})")
+        said = _look_up(values, partial(signed_sentence, line.words))
+        possible = _possible(line)
+        missed = _look_up(possible, partial(_missed_sentence, line.missed_words))
+        said[line.missed] = missed[line.missed]
         sentences.append(said)
         speaks_for.append(np.maximum(values, 0))
         speaks_against.append(np.where(line.missed, possible, np.maximum(-values, 0)))
@@ -62,7 +79,7 @@ def reasons_json(
         *_weightiest(sentences, speaks_against, REASONS_AGAINST),
         *fit_sentences(profile, verdicts),
     ]
-    return _wrapped("[", _joined(reasons), "]")
+    return _listed(reasons)
 
 
 def fit_sentences(profile: IdealCustomerProfile, verdicts: Sequence[VerdictArray]) -> list[pa.Array]:
@@ -74,7 +91,7 @@ def fit_sentences(profile: IdealCustomerProfile, verdicts: Sequence[VerdictArray
     sentences = []
     for verdict, opening in openings.items():
         names = [
-            _say(_quoted(_share(criterion, verdict, total))[1:-1], found == verdict)
+            _say(quoted(_share(criterion, verdict, total))[1:-1], found == verdict)
             for criterion, found in zip(profile.criteria, verdicts, strict=True)
         ]
         listed = _joined(names)
@@ -84,11 +101,22 @@ def fit_sentences(profile: IdealCustomerProfile, verdicts: Sequence[VerdictArray
 
 
 def _entry(name: str, hundredths: int) -> str:
-    return f"{_quoted(name)}: {_decimal(hundredths)}"
+    return f"{quoted(name)}: {_decimal(hundredths)}"
 
 
-def _sentence(words: str, hundredths: int) -> str:
-    return _quoted(f"{words} ({_decimal(hundredths) if hundredths < 0 else f'+{_decimal(hundredths)}'})")
+def _possible(line: Line) -> IntegerArray:
+    if line.possible is None:
+        return np.zeros(len(line.missed), dtype=np.int64)
+    return np.rint(line.possible * 100).astype(np.int64)
+
+
+def _missed_sentence(words: str, hundredths: int) -> str:
+    return quoted(f"{words} (0 of {_decimal(hundredths)})")
+
+
+def signed_sentence(words: str, hundredths: int) -> str:
+    """`"Opened an email (+2)"`."""
+    return quoted(f"{words} ({_decimal(hundredths) if hundredths < 0 else f'+{_decimal(hundredths)}'})")
 
 
 def _share(criterion: FitCriterion, verdict: int, total: float) -> str:
@@ -130,6 +158,12 @@ def _joined(columns: Sequence[TextArray | pa.Array]) -> pa.Array:
     return pc.utf8_slice_codeunits(_concatenated(*(pc.fill_null(text, "") for text in texts)), 2)
 
 
+def _listed(columns: Sequence[TextArray | pa.Array]) -> pa.Array:
+    """As `_joined`, missing where a row has no text."""
+    joined = _joined(columns)
+    return pc.if_else(pc.equal(pc.binary_length(joined), 0), pa.scalar(None, TEXT), joined)
+
+
 def _wrapped(opening: str, texts: pa.Array, closing: str) -> pa.Array:
     return _concatenated(pa.scalar(opening, TEXT), texts, pa.scalar(closing, TEXT))
 
@@ -139,7 +173,8 @@ def _concatenated(*texts: pa.Array | pa.Scalar) -> pa.Array:
     return pc.binary_join_element_wise(*texts, pa.scalar("", TEXT))
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """As JSON."""
     return json.dumps(text, ensure_ascii=False)
 
 

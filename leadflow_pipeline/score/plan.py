@@ -2,14 +2,15 @@
 
 What belongs here: the order of the steps. What does not: any rule.
 
-A score depends on nothing but which factors a lead earned and which criteria it meets. Leads alike in all of
-these share one score and one explanation, so these are computed once for each *pattern* and looked up: a
-million leads have some thousands of patterns.
+What the rules say depends on nothing but which factors a lead earned and which criteria it meets. Leads alike in all of
+these share one sum and one explanation, so these are computed once for each *pattern* and looked up: a million leads
+have some thousands of patterns. What other voices add (a conversion model) differs from lead to lead, and is added
+behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,25 +18,55 @@ import pandas as pd
 import pyarrow as pa
 
 from leadflow_pipeline.score import activity, cooling, fit, points, temperature
-from leadflow_pipeline.score.activity import IntegerArray
+from leadflow_pipeline.score.activity import Activity, IntegerArray
+from leadflow_pipeline.score.conversion.features import decayed_counts, is_excluded, lead_features
+from leadflow_pipeline.score.conversion.rules import ConversionRules
 from leadflow_pipeline.score.engagement import FloatArray
-from leadflow_pipeline.score.explanation import breakdown_json, reasons_json
+from leadflow_pipeline.score.explanation import as_list, as_object, breakdown_entries, reason_sentences
 from leadflow_pipeline.score.fit import VerdictArray, fit_shares, icp_fit
+from leadflow_pipeline.score.learned import Champions, Learned, what_model_says
 from leadflow_pipeline.score.points import TimesArray
 from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
 from leadflow_pipeline.score.source_credit import CreditedRows, credit_rows
-from leadflow_pipeline.score.total import in_hundredths, score_lines
+from leadflow_pipeline.score.total import RunningTotal, in_hundredths, score_lines
+from leadflow_pipeline.score.voices import Heard, hear
 
 LARGEST_CODE = np.iinfo(np.int64).max
+LEADS_AT_ONCE = 100_000
+"""Bounds the memory of what differs from lead to lead."""
+RULES_ALONE = Champions()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of each due lead at the end of its day, rows ordered by lead, then day."""
+
+    due: pd.DataFrame
+    leads: pa.Array
+    lead: IntegerArray
+    day: IntegerArray
+    counted: Activity
+    engagement: FloatArray
+    level: IntegerArray
+    verdicts: Sequence[VerdictArray]
+    times: Mapping[str, TimesArray]
+    credited: CreditedRows
+
+    def lead_ids(self) -> pd.Series:
+        """The id of each row's lead."""
+        return _texts(self.leads.take(self.lead))
 
 
 @dataclass(frozen=True)
 class Explained:
-    """What follows from a pattern alone, for each pattern."""
+    """What the rules say, which follows from a pattern alone: for each pattern."""
 
     icp_fit: FloatArray
-    score: FloatArray
-    breakdown: pa.Array
+    rule_score: FloatArray
+    """By the rules alone, whatever share they have."""
+    total: RunningTotal
+    entries: pa.Array
+    """The rules' part of the breakdown; missing where it is empty."""
     reasons: pa.Array
 
 
@@ -46,6 +77,7 @@ def plan_scored(
     profile: IdealCustomerProfile,
     rules: ScoreRules,
     channels: Mapping[str, str],
+    champions: Champions = RULES_ALONE,
     recorded_credits: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Scores each due lead as of the end of its day.
@@ -60,6 +92,7 @@ def plan_scored(
         profile: the ideal customer.
         rules: the campaign's scoring rules.
         channels: source -> channel.
+        champions: the model of each day; where there is none the rules score alone.
         recorded_credits: what attribution credited channels with (`store.channel_credits`), if it is known.
 
     Returns:
@@ -67,11 +100,83 @@ def plan_scored(
         depend on the order of the rows of any argument, nor on whether days are planned one by one or
         together.
     """
+    stand = _stand(due, events, previous, profile, rules, channels, recorded_credits, champions.fields)
+    place = champions.number_of_days(stand.due["day"])
+    weights = np.array([champions.weight_of(version) for version in champions.versions] + [0.0])
+    pattern, alike = _patterns([*stand.times.values(), *stand.verdicts, stand.credited.number, place])
+    explained = _explain(stand, alike, profile, rules, 1.0 - weights[place][alike])
+    heard, likely = _hear(stand, explained, pattern, place, champions, rules)
+    versions = pa.array([*champions.versions, None], pa.large_string())
+    return pd.DataFrame(
+        {
+            "lead_id": stand.lead_ids(),
+            "day": stand.due["day"].astype("datetime64[us]"),
+            "email": stand.due["email"].astype("str") if "email" in stand.due else _no_texts(len(place)),
+            "source": stand.due["source"].astype("str"),
+            "icp_fit": explained.icp_fit[pattern],
+            "engagement": stand.engagement,
+            "temperature": _texts(pa.array(temperature.NAMES, pa.large_string()).take(stand.level)),
+            "cools_on": cooling.as_days(
+                cooling.cooling_days(stand.counted, stand.lead, stand.day, stand.level, rules)
+            ),
+            "conversion_probability": likely,
+            "score": heard.score,
+            "score_breakdown": _texts(heard.breakdown),
+            "reasons": _texts(heard.reasons),
+            "model_version": _texts(versions.take(np.where(place < 0, len(versions) - 1, place))),
+        }
+    )
+
+
+def plan_features(
+    due: pd.DataFrame,
+    events: pd.DataFrame,
+    previous: pd.DataFrame,
+    profile: IdealCustomerProfile,
+    rules: ScoreRules,
+    channels: Mapping[str, str],
+    conversion: ConversionRules,
+    recorded_credits: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """What a model may learn from each due lead as of the end of its day, indexed by (day, lead_id), sorted.
+
+    The arguments are those of `plan_scored`; `due` has all enriched columns and all of the campaign's own fields.
+    """
+    stand = _stand(due, events, previous, profile, rules, channels, recorded_credits, set(due.columns))
+    pattern, alike = _patterns([*stand.times.values(), *stand.verdicts, stand.credited.number])
+    explained = _explain(stand, alike, profile, rules, np.ones(len(alike)))
+    features = lead_features(
+        stand.due,
+        decayed_counts(stand.counted, stand.lead, stand.day, rules.behaviours),
+        explained.rule_score[pattern],
+        explained.icp_fit[pattern],
+        lambda name: not is_excluded(name, conversion.excluded),
+    )
+    features.index = pd.MultiIndex.from_arrays([stand.due["day"], stand.lead_ids()], names=["day", "lead_id"])
+    return features.sort_index()
+
+
+def fields_read(profile: IdealCustomerProfile, rules: ScoreRules) -> set[str]:
+    """Every field of a lead that a condition of the profile, the rules or a shipped factor asks for."""
+    conditions = [*profile.criteria, *points.conditions_of(rules)]
+    return {condition.field for condition in conditions}
+
+
+def _stand(
+    due: pd.DataFrame,
+    events: pd.DataFrame,
+    previous: pd.DataFrame,
+    profile: IdealCustomerProfile,
+    rules: ScoreRules,
+    channels: Mapping[str, str],
+    recorded_credits: pd.DataFrame | None,
+    more_fields: set[str],
+) -> Standing:
     leads, lead = activity.number_leads(due["lead_id"])
     day = activity.day_numbers(due["day"])
     order = np.lexsort((day, lead))
     lead, day = lead[order], day[order]
-    columns = {"day", "email", "source", *fields_read(profile, rules)}
+    columns = {"day", "email", "source", *fields_read(profile, rules), *more_fields}
     due = due.loc[:, [name for name in due.columns if name in columns]].take(order).reset_index(drop=True)
 
     counted = activity.order_events(events, leads, tuple(rules.behaviours), rules.daily_limits)
@@ -83,38 +188,7 @@ def plan_scored(
     times |= points.who_earned_more(due, rules, profile, verdicts, counted, lead, day)
     credited = credit_rows(due["source"], day, channels, recorded_credits, rules)
     times = credited.replace_declared(times)
-
-    pattern, alike = _patterns([*times.values(), *verdicts, credited.number])
-    explained = _explain(
-        {name: often[alike] for name, often in times.items()},
-        credited.take(alike),
-        [verdict[alike] for verdict in verdicts],
-        profile,
-        rules,
-    )
-    return pd.DataFrame(
-        {
-            "lead_id": _texts(leads.take(lead)),
-            "day": due["day"].astype("datetime64[us]"),
-            "email": due["email"].astype("str") if "email" in due else _no_texts(len(due)),
-            "source": due["source"].astype("str"),
-            "icp_fit": explained.icp_fit[pattern],
-            "engagement": engagement,
-            "temperature": _texts(pa.array(temperature.NAMES, pa.large_string()).take(level)),
-            "cools_on": cooling.as_days(cooling.cooling_days(counted, lead, day, level, rules)),
-            "conversion_probability": np.full(len(due), np.nan),
-            "score": explained.score[pattern],
-            "score_breakdown": _texts(explained.breakdown.take(pattern)),
-            "reasons": _texts(explained.reasons.take(pattern)),
-            "model_version": _no_texts(len(due)),
-        }
-    )
-
-
-def fields_read(profile: IdealCustomerProfile, rules: ScoreRules) -> set[str]:
-    """Every field of a lead that a condition of the profile, the rules or a shipped factor asks for."""
-    conditions = [*profile.criteria, *points.conditions_of(rules)]
-    return {condition.field for condition in conditions}
+    return Standing(due, leads, lead, day, counted, engagement, level, verdicts, times, credited)
 
 
 def _patterns(columns: Sequence[TimesArray | VerdictArray]) -> tuple[IntegerArray, IntegerArray]:
@@ -143,22 +217,101 @@ def _range(column: TimesArray | VerdictArray) -> tuple[int, int]:
 
 
 def _explain(
-    times: Mapping[str, TimesArray],
-    credited: CreditedRows,
-    verdicts: Sequence[VerdictArray],
+    stand: Standing,
+    alike: IntegerArray,
     profile: IdealCustomerProfile,
     rules: ScoreRules,
+    rules_share: FloatArray,
 ) -> Explained:
+    """What the rules say of one row of each pattern, where they have these shares of the score."""
+    credited = stand.credited.take(alike)
+    times = {name: often[alike] for name, often in stand.times.items()} | credited.times()
+    verdicts = [verdict[alike] for verdict in stand.verdicts]
     shares = fit_shares(profile, verdicts)
     factors = (*points.factors_of(rules, profile), *credited.factors())
-    lines = score_lines(profile, shares, factors, {**times, **credited.times()}, rules)
-    hundredths = in_hundredths(lines)
+    nothing = RunningTotal.zero(len(alike))
+    lines = score_lines(profile, shares, factors, times, rules, rules_share)
+    total, hundredths = in_hundredths([line.contribution for line in lines], nothing)
+    alone = total
+    if (rules_share != 1).any():
+        whole = score_lines(profile, shares, factors, times, rules)
+        alone, _ = in_hundredths([line.contribution for line in whole], nothing)
     return Explained(
-        icp_fit=icp_fit(shares, len(hundredths[0])),
-        score=np.sum(hundredths, axis=0) / 100,
-        breakdown=breakdown_json(lines, hundredths),
-        reasons=reasons_json(lines, hundredths, profile, verdicts),
+        icp_fit=icp_fit(shares, len(alike)),
+        rule_score=alone.score,
+        total=total,
+        entries=breakdown_entries([line.name for line in lines], hundredths),
+        reasons=reason_sentences(lines, hundredths, profile, verdicts),
     )
+
+
+def _hear(
+    stand: Standing,
+    explained: Explained,
+    pattern: IntegerArray,
+    place: IntegerArray,
+    champions: Champions,
+    rules: ScoreRules,
+) -> tuple[Heard, FloatArray]:
+    """Score and texts of each row after all voices, and how likely its lead is to convert (NaN without a model)."""
+    likely = np.full(len(pattern), np.nan)
+    alone = Heard(explained.total.score, as_object(explained.entries), as_list(explained.reasons))
+    if not champions.versions:
+        return Heard(alone.score[pattern], alone.breakdown.take(pattern), alone.reasons.take(pattern)), likely
+    parts, told = [], []
+    for rows, version in _rows_of_models(place, champions):
+        patterns = pattern[rows]
+        if version is None:
+            parts.append(
+                Heard(alone.score[patterns], alone.breakdown.take(patterns), alone.reasons.take(patterns))
+            )
+        else:
+            learned = _learned(stand, explained, pattern, rows, version, champions, rules)
+            likely[rows] = learned.probability
+            parts.append(
+                hear(
+                    explained.total.take(patterns),
+                    explained.entries.take(patterns),
+                    explained.reasons.take(patterns),
+                    learned.voices,
+                )
+            )
+        told.append(rows)
+    back = np.argsort(np.concatenate(told), kind="stable")
+    return Heard(
+        np.concatenate([part.score for part in parts])[back],
+        pa.concat_arrays([part.breakdown for part in parts]).take(back),
+        pa.concat_arrays([part.reasons for part in parts]).take(back),
+    ), likely
+
+
+def _rows_of_models(place: IntegerArray, champions: Champions) -> Iterator[tuple[IntegerArray, str | None]]:
+    """Rows that the same model scores (None: the rules alone), so many at once."""
+    for number, version in enumerate([*champions.versions, None]):
+        rows = np.flatnonzero(place == (number if version is not None else -1))
+        for start in range(0, len(rows), LEADS_AT_ONCE):
+            yield rows[start : start + LEADS_AT_ONCE], version
+
+
+def _learned(
+    stand: Standing,
+    explained: Explained,
+    pattern: IntegerArray,
+    rows: IntegerArray,
+    version: str,
+    champions: Champions,
+    rules: ScoreRules,
+) -> Learned:
+    model = champions.models[version]
+    wanted = set(model.single_features)
+    features = lead_features(
+        stand.due.take(rows),
+        decayed_counts(stand.counted, stand.lead[rows], stand.day[rows], rules.behaviours),
+        explained.rule_score[pattern[rows]],
+        explained.icp_fit[pattern[rows]],
+        wanted.__contains__,
+    )
+    return what_model_says(model, champions.weight_of(version), features)
 
 
 def _texts(texts: pa.Array) -> pd.Series:

@@ -34,12 +34,12 @@ from leadflow_pipeline.harvest.landing import source_of
 from leadflow_pipeline.harvest.mapping import custom_fields
 from leadflow_pipeline.harvest.plan import LEAD_COLUMNS, plan_harvested, read_records
 from leadflow_pipeline.lead_fields import with_custom_fields
-from leadflow_pipeline.score.conversion.features import RULE_SCORE, lead_features
+from leadflow_pipeline.score.conversion.features import RULE_SCORE
 from leadflow_pipeline.score.conversion.leakage import feature_alarms, jump_alarm
 from leadflow_pipeline.score.conversion.measures import auc, measure
 from leadflow_pipeline.score.conversion.rules import ConversionRules
 from leadflow_pipeline.score.conversion.training import decayed_weights, train
-from leadflow_pipeline.score.plan import plan_scored
+from leadflow_pipeline.score.plan import plan_features
 
 SEED = 1
 LEARNED_SHARE = 0.7
@@ -108,17 +108,18 @@ def history_of(
             "is_machine": pd.Series(dtype="boolean"),
         }
     )
-    scored = plan_scored(
+    features = plan_features(
         leads,
         events,
         pd.DataFrame({"lead_id": pd.Series(dtype="str"), "temperature": pd.Series(dtype="str")}),
         campaign.ideal_customer_profile,
         campaign.scoring,
         {source.name: source.channel for source in campaign.sources},
+        rules,
     )
+    features = features.droplevel("day").loc[leads["lead_id"]].reset_index(drop=True)
     told = pd.concat(outcomes, ignore_index=True)
     won = set(told.loc[told["outcome"] == "won", "lead_id"])
-    features = lead_features(leads, events, scored, campaign.scoring.behaviours, rules)
     return History(features, leads["day"], leads["lead_id"].isin(won).astype("int64"))
 
 

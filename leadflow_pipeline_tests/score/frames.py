@@ -77,7 +77,7 @@ def score(
         profile,
         rules,
         CHANNELS,
-        credits,
+        recorded_credits=credits,
     )
     conform(scored, schema.scored_leads, campaign="spring", campaign_version=1)
     return scored

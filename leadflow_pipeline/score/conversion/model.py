@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from leadflow_pipeline.score.conversion.features import CROSS, RULE_SCORE
 from leadflow_pipeline.score.conversion.shapes import FloatArray, Shape, shape_from
 
 FORMAT = 1
@@ -39,6 +40,21 @@ class ConversionModel:
         """Logits on the scale of the rules, 0 to 100 where nothing is cut off; a sum of parts like the logit itself."""
         on_scale: FloatArray = self.points_at_base + self.points_per_logit * (logits - self.base)
         return on_scale
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """What it looks at."""
+        return tuple(shape.name for shape in self.shapes)
+
+    @property
+    def single_features(self) -> tuple[str, ...]:
+        """The features that it needs to be told: those that it looks at, and the parts of crosses."""
+        return tuple(dict.fromkeys(part for name in self.feature_names for part in name.split(CROSS)))
+
+    @property
+    def only_scales_rules(self) -> bool:
+        """Whether it ranks as the rules do, because it knows nothing else."""
+        return self.feature_names == (RULE_SCORE,)
 
     def logits(self, features: pd.DataFrame) -> FloatArray:
         """Log-odds of converting of each row. A feature that is not there is missing for all."""

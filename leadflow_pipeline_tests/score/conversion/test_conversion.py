@@ -11,14 +11,13 @@ import pytest
 
 from leadflow_pipeline.score.conversion.curve import expected_conversions, score_curve
 from leadflow_pipeline.score.conversion.drift import LARGE, NOTICEABLE, stability_index
-from leadflow_pipeline.score.conversion.features import RULE_SCORE, lead_features
+from leadflow_pipeline.score.conversion.features import RULE_SCORE
 from leadflow_pipeline.score.conversion.leakage import feature_alarms, jump_alarm
 from leadflow_pipeline.score.conversion.measures import auc, calibration_error, measure
 from leadflow_pipeline.score.conversion.model import ConversionModel
 from leadflow_pipeline.score.conversion.promotion import judge
 from leadflow_pipeline.score.conversion.rules import ConversionRules
 from leadflow_pipeline.score.conversion.training import Trained, matured_examples, train
-from leadflow_pipeline.score.rules import Behaviour
 
 LEADS = 4_000
 
@@ -129,37 +128,6 @@ def test_only_ripe_cohorts_teach_and_old_ones_less() -> None:
     assert examples["lead_id"].tolist() == ["a", "b"]
     assert examples["converted"].tolist() == [1, 0]
     assert examples["weight"].tolist() == pytest.approx([2 ** -(181 / 91), 2 ** -(122 / 91)])
-
-
-def test_features_are_of_the_day_and_leave_out_who_it_is_and_what_is_excluded() -> None:
-    due = pd.DataFrame(
-        {
-            "lead_id": ["a", "b"],
-            "day": pd.to_datetime(["2026-01-10", "2026-01-10"]).as_unit("us"),
-            "email": ["a@leads.example", "b@leads.example"],
-            "phone": ["+15550100", None],
-            "custom.plan": ["pro", None],
-            "custom.call_seconds": ["300", None],
-        }
-    )
-    moments = pd.to_datetime(["2026-01-09T00:00Z", "2026-01-12T00:00Z", "2026-01-10T12:00Z"])
-    events = pd.DataFrame(
-        {"lead_id": "a", "behaviour": "visit", "occurred_at": moments, "is_machine": [False, False, True]}
-    )
-    scored = due[["lead_id", "day"]].iloc[::-1].assign(score=[20.0, 10.0], icp_fit=[0.2, 0.1])
-
-    known = lead_features(
-        due,
-        events.astype({"lead_id": "str", "behaviour": "str"}),
-        scored,
-        {"visit": Behaviour(points=10, half_life_days=2)},
-        ConversionRules(excluded=frozenset({"custom.call_seconds"})),
-    )
-
-    assert list(known.columns) == ["custom.plan", "did.visit", "has.phone", "icp_fit", RULE_SCORE]
-    assert known["did.visit"].tolist() == [0.5, 0.0]
-    assert known["has.phone"].tolist() == [1.0, 0.0]
-    assert known[RULE_SCORE].tolist() == [10.0, 20.0]
 
 
 def test_a_fact_known_only_afterwards_raises_the_alarm() -> None:
