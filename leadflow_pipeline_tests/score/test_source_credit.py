@@ -107,7 +107,7 @@ due_rows = st.sets(
 ).map(lambda rows: {(lead, day): source for lead, source, day in rows})
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     due_rows, records, st.sampled_from([0.5, 20, 1000]), st.floats(0, 40), st.randoms(use_true_random=False)
 )
