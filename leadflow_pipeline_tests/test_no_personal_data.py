@@ -293,7 +293,7 @@ BROKEN_STAGES: dict[str, tuple[Callable[[Engine], Any], str]] = {
     ),
     "enrich": (a_check_refuses, "enriched_leads refuses the rows"),
     "score": (
-        lambda engine: a_function_quotes(engine, "leadflow_pipeline.score.assets.plan_scored"),
+        lambda engine: a_function_quotes(engine, "leadflow_pipeline.score.days.plan_scored"),
         "its message is withheld",
     ),
     "qualify": (

@@ -1,18 +1,18 @@
-"""`leadflow attribution`: which channels brought what was won, and what each cost.
+"""`leadflow attribution`: which channels brought what was won, what each cost, and recording it for the score.
 
 What belongs here: arguments and output. What does not: any model.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 import pandas as pd
 import typer
 from rich.table import Table
 
-from leadflow_pipeline.cli.output import console, print_json, table_of
+from leadflow_pipeline.cli.output import console, fail, print_json, table_of
 from leadflow_pipeline.insight.attribution.rules import Model
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts: all models.")]
@@ -40,9 +40,22 @@ def attribution(
             "--as-of", help="Last day that counts; else today.", formats=["%Y-%m-%d"], metavar="DAY"
         ),
     ] = None,
+    record: Annotated[
+        bool,
+        typer.Option(
+            "--record",
+            help="Record what sources are credited with, for the score of the day after DAY and later; else of today.",
+        ),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With --record: also where computed days become due again.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show which channels brought what was won, and what each cost, by all models. Changes nothing."""
+    """Show which channels brought what was won, and what each cost, by all models. Changes nothing but by --record."""
+    if record:
+        _record(campaign, as_of.date() if as_of else None, is_agreed=yes, as_json=as_json)
+        return
     from leadflow_pipeline.insight.attribution.models import side_by_side
     from leadflow_pipeline.insight.attribution.touches import attribute
     from leadflow_pipeline.store.engine import get_engine
@@ -79,6 +92,39 @@ def attribution(
     if not by_model.empty:
         console.print(
             _table("Conversions by model", _few_channels(by_model).T.rename_axis("model").reset_index())
+        )
+
+
+def _record(campaign: str, as_of: date | None, *, is_agreed: bool, as_json: bool) -> None:
+    from leadflow_pipeline.campaign import load
+    from leadflow_pipeline.insight.attribution.touches import source_credits
+    from leadflow_pipeline.store.channel_credits import record_credits
+    from leadflow_pipeline.store.due_days import latest_day
+    from leadflow_pipeline.store.engine import get_engine
+    from leadflow_pipeline.store.schema import scored_leads
+
+    engine, today = get_engine(), datetime.now(UTC).date()
+    rules = load(engine, campaign).rules.scoring
+    from_day = as_of + timedelta(days=1) if as_of else today
+    if from_day > today:
+        fail(f"{as_of} is not over, so it cannot be recorded: name an earlier day")
+    with engine.connect() as connection:
+        computed = latest_day(connection, scored_leads, campaign)
+    if computed is not None and computed >= from_day and not is_agreed:
+        fail(
+            f"the days of {campaign} from {from_day} to {computed} are computed, and would become due again with these "
+            f"credits: say --yes if that is meant"
+        )
+    credits = source_credits(engine, campaign, from_day - timedelta(days=1))
+    if not record_credits(engine, campaign, from_day, credits):
+        fail(f"no touch of {campaign} is known before {from_day}, so there is nothing to record")
+    if as_json:
+        print_json({"campaign": campaign, "from_day": from_day, "channels": credits.to_dict("records")})
+        return
+    console.print(_table(f"Credits of {campaign}, recorded for the score from {from_day}", credits))
+    if rules.credit_of_sources is None:
+        console.print(
+            "Its file scores by declared points: scoring.source_credit: true makes it score by these."
         )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from leadflow_pipeline.cli.output import console, print_json, progress, table_of
+from leadflow_pipeline.cli.output import console, fail, print_json, progress, table_of
 
 if TYPE_CHECKING:
     from leadflow_pipeline.harvest.collecting import CollectReport
@@ -33,7 +33,7 @@ def collect(
 ) -> None:
     """Read the sources that are asked (vendors, APIs, web pages), each as far as its budget goes. Safe to repeat.
 
-    A vendor that fails is told and tried again later; it does not fail the command.
+    The command fails where a source failed and a person has to mend it; one that is only put off is told.
     """
     from leadflow_pipeline.harvest import collecting
     from leadflow_pipeline.store.engine import get_engine
@@ -43,7 +43,13 @@ def collect(
         reports = collecting.collect(get_engine(), campaign, source=source)
     if as_json:
         print_json([report.to_dict() for report in reports])
-        return
+    else:
+        _show(campaign, reports)
+    if failed := [report for report in reports if report.state == "failed"]:
+        fail("; ".join(_problem_of(report) for report in failed))
+
+
+def _show(campaign: str, reports: Sequence[CollectReport]) -> None:
     if not reports:
         console.print(
             f"Campaign {campaign} has no source that is asked; its files come in by leadflow import."
@@ -51,11 +57,15 @@ def collect(
         return
     console.print(table_of(f"Collected for {campaign}", rows_of(reports)))
     for report in reports:
-        if report.problem is not None:
-            again = f"; tried again by itself from {report.until:%Y-%m-%d %H:%M} UTC" if report.until else ""
-            console.print(f"{report.source}: {report.problem}{again}", highlight=False, markup=False)
+        if report.problem is not None and report.state != "failed":
+            console.print(_problem_of(report), highlight=False, markup=False)
     if any(report.new for report in reports):
         console.print(f"Next: leadflow materialize {campaign}", highlight=False)
+
+
+def _problem_of(report: CollectReport) -> str:
+    again = f"; tried again by itself from {report.until:%Y-%m-%d %H:%M} UTC" if report.until else ""
+    return f"{report.source}: {report.problem}{again}"
 
 
 def rows_of(reports: Sequence[CollectReport]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
+from leadflow_pipeline.score import source_credit
 from leadflow_pipeline.score.learned import LINE_WORDS, MODEL_LINE, model_words
 from leadflow_pipeline.score.opinion import voice
 from leadflow_pipeline.score.points import factors_of
@@ -75,6 +76,7 @@ def line_words(profile: IdealCustomerProfile, rules: ScoreRules) -> dict[str, st
         voice.LINE: voice.WORDS,
         **{f"fit.{criterion.name}": f"Fits the profile: {criterion.name}" for criterion in profile.criteria},
         **{factor.name: factor.earned for factor in factors_of(rules)},
+        source_credit.LINE: source_credit.WORDS,
         **{f"cap.{group}": cap_words(group, cap) for group, cap in rules.all_caps.items()},
         "cap.total": TOTAL_CAP_WORDS,
         **LINE_WORDS,

@@ -7,13 +7,15 @@ does it here. What does not: any rule, Dagster's part (`assets`). Reads only.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 
 import pandas as pd
 from sqlalchemy import Engine
 
 from leadflow_pipeline.campaign import Campaign
-from leadflow_pipeline.lead_fields import with_custom_fields
+from leadflow_pipeline.lead_fields import columns_holding, with_custom_fields
 from leadflow_pipeline.partitions import PartitionRange
+from leadflow_pipeline.score import passing_time
 from leadflow_pipeline.score.cooling import rows_that_cool
 from leadflow_pipeline.score.learned import Champions
 from leadflow_pipeline.score.model_registry import champions, load_model
@@ -21,10 +23,17 @@ from leadflow_pipeline.score.opinion.voice import Opinions
 from leadflow_pipeline.score.plan import fields_read, plan_features, plan_scored
 from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
 from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.channel_credits import read_credits
 from leadflow_pipeline.store.cooling import read_cooling
-from leadflow_pipeline.store.facts import read_days_with_news, read_events, read_opinions
+from leadflow_pipeline.store.facts import (
+    read_days_with_news,
+    read_events,
+    read_leads_active_on,
+    read_opinions,
+)
 from leadflow_pipeline.store.partitions import as_of, latest_before, read_partitions
 
+KEY = ["lead_id", "day"]
 LEADS_WORTH_NAMING = 50_000
 """From so many due leads on, reading the campaign's whole history is quicker than naming them all."""
 
@@ -44,7 +53,10 @@ def score_days(
     fields = fields_read(campaign.ideal_customer_profile, campaign.scoring) | models.fields
     known = with_custom_fields(due, fields)
     return plan_scored(
-        *_told(engine, partitions, known, campaign), models, _opinions(engine, partitions, campaign)
+        *_told(engine, partitions, known, campaign),
+        champions=models,
+        opinions=_opinions(engine, partitions, campaign),
+        recorded_credits=_recorded_credits(engine, partitions, campaign.scoring),
     )
 
 
@@ -57,7 +69,8 @@ def feature_days(engine: Engine, partitions: PartitionRange, campaign: Campaign)
     enriched = read_partitions(engine, schema.enriched_leads, partitions.campaign, partitions.days)
     due = due_leads(engine, partitions, enriched, campaign.scoring)
     known = with_custom_fields(due, campaign.custom_fields)
-    return plan_features(*_told(engine, partitions, known, campaign), campaign.conversion)
+    credits = _recorded_credits(engine, partitions, campaign.scoring)
+    return plan_features(*_told(engine, partitions, known, campaign), campaign.conversion, credits)
 
 
 def read_champions(
@@ -91,6 +104,13 @@ def _told(
     )
 
 
+def _recorded_credits(engine: Engine, partitions: PartitionRange, rules: ScoreRules) -> pd.DataFrame | None:
+    """What channels were credited with by the end of the range, where the campaign scores by it."""
+    if rules.credit_of_sources is None:
+        return None
+    return read_credits(engine, partitions.campaign, partitions.last_day)
+
+
 def due_leads(
     engine: Engine,
     partitions: PartitionRange,
@@ -102,18 +122,18 @@ def due_leads(
     """One row for each lead and day to score, with what is known of the lead at the end of that day.
 
     Due are the leads enriched on the day, and those known by then of whom there is news: they did something, a
-    person's decision about them began or expired, or they cool on that day because nothing happened (`is_new` is
-    false for them). Where the campaign asks for opinions, one that came in is news too.
+    person's decision about them began or expired, or nothing happened and because of that their points change or they
+    cool on that day (`is_new` is false for them). Where the campaign asks for opinions, one that came in is news too.
     """
     in_the_news = read_days_with_news(
         engine, partitions.campaign, partitions.days, with_opinions=with_opinions
     )
-    matched = in_the_news.merge(
-        enriched[["lead_id", "day"]], on=["lead_id", "day"], how="left", indicator=True
-    )
-    elsewhere = matched.loc[matched["_merge"] == "left_only", ["lead_id", "day"]]
+    changed = _changed_by_time(engine, partitions, rules)
+    elsewhere = pd.concat([in_the_news, changed]).drop_duplicates()
+    matched = elsewhere.merge(enriched[KEY], on=KEY, how="left", indicator=True)
+    elsewhere = matched.loc[matched["_merge"] == "left_only", KEY]
     due = pd.concat([enriched, _returning(engine, partitions, elsewhere)], ignore_index=True)
-    silent = _silent(engine, partitions, due[["lead_id", "day"]], rules)
+    silent = _silent(engine, partitions, due[KEY], rules)
     if silent.empty:
         return due
     return pd.concat([due, _returning(engine, partitions, silent)], ignore_index=True)
@@ -123,6 +143,44 @@ def _returning(engine: Engine, partitions: PartitionRange, keys: pd.DataFrame) -
     """Leads known before, with what was known of them at the end of the day of each key."""
     known = as_of(engine, schema.enriched_leads, partitions.campaign, keys)
     return known.drop(columns="as_of_day").assign(is_new=False).astype({"is_new": "boolean"})
+
+
+def _changed_by_time(engine: Engine, partitions: PartitionRange, rules: ScoreRules) -> pd.DataFrame:
+    """The leads whose points change on a day of the range because time passes: `lead_id` and `day`, each once.
+
+    Among them may be some with news on that day, and some that are not known yet.
+    """
+    campaign, days = partitions.campaign, partitions.days
+    delays = passing_time.delays(rules)
+    event_days = sorted({day - timedelta(days=delay) for delay in delays for day in days})
+    behaviours = sorted(frozenset().union(*delays.values()))
+    asked = read_leads_active_on(engine, campaign, event_days, behaviours)
+    looked_at, of_fields = [], []
+    for day in passing_time.turning_days(rules, days):
+        conditions = [condition.field for condition in passing_time.fields_that_turn(rules, day)]
+        known = latest_before(
+            engine,
+            schema.enriched_leads,
+            campaign,
+            day + timedelta(days=1),
+            columns=columns_holding(conditions),
+        )
+        concerned = passing_time.leads_of_fields(with_custom_fields(known, conditions), day, rules)
+        of_fields.append(_on(concerned, day))
+        if passing_time.behaviours_turn(rules, day):
+            looked_at.append(_on(known["lead_id"], day))
+    turning = pd.concat([_on(asked.head(0), partitions.first_day), *looked_at], ignore_index=True)
+    of_behaviours = turning
+    if len(asked) or len(turning):
+        lead_ids = pd.concat([asked, turning["lead_id"]], ignore_index=True).drop_duplicates()
+        events = _events_of(engine, partitions, lead_ids)
+        of_behaviours = passing_time.rows_of_behaviours(events, asked, days, turning, rules)
+    return pd.concat([of_behaviours, *of_fields], ignore_index=True).drop_duplicates(ignore_index=True)
+
+
+def _on(lead_ids: pd.Series, day: date) -> pd.DataFrame:
+    rows = pd.DataFrame({"lead_id": lead_ids.astype("str"), "day": pd.Timestamp(day)})
+    return rows.astype({"day": "datetime64[us]"})
 
 
 def _silent(engine: Engine, partitions: PartitionRange, due: pd.DataFrame, rules: ScoreRules) -> pd.DataFrame:

@@ -29,6 +29,7 @@ from leadflow_pipeline.score.learned import Champions, Learned, what_model_says
 from leadflow_pipeline.score.opinion.voice import Opinions, latest_opinions, opinion_voices, shares_of
 from leadflow_pipeline.score.points import BooleanArray, TimesArray
 from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
+from leadflow_pipeline.score.source_credit import CreditedRows, credit_rows
 from leadflow_pipeline.score.total import RunningTotal, in_hundredths, score_lines
 from leadflow_pipeline.score.voices import Heard, Voices, hear
 
@@ -52,6 +53,7 @@ class Standing:
     level: IntegerArray
     verdicts: Sequence[VerdictArray]
     times: Mapping[str, TimesArray]
+    credited: CreditedRows
 
     def lead_ids(self) -> pd.Series:
         """The id of each row's lead."""
@@ -80,6 +82,7 @@ def plan_scored(
     channels: Mapping[str, str],
     champions: Champions = RULES_ALONE,
     opinions: Opinions = NO_OPINIONS,
+    recorded_credits: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Scores each due lead as of the end of its day.
 
@@ -96,19 +99,22 @@ def plan_scored(
         champions: the model of each day; where there is none the rules score alone.
         opinions: what a language model said of these leads; those after the end of a row's own day do not count
             for it.
+        recorded_credits: what attribution credited channels with (`store.channel_credits`), if it is known.
 
     Returns:
         The columns of `scored_leads`, one row for each of `due`, ordered by lead, then day. They do not
         depend on the order of the rows of any argument, nor on whether days are planned one by one or
         together.
     """
-    stand = _stand(due, events, previous, profile, rules, channels, champions.fields)
+    stand = _stand(due, events, previous, profile, rules, channels, recorded_credits, champions.fields)
     place = champions.number_of_days(stand.due["day"])
     weights = np.array([champions.weight_of(version) for version in champions.versions] + [0.0])
     lead_ids = stand.lead_ids()
     keys = pd.DataFrame({"lead_id": lead_ids, "day": stand.due["day"]})
     opinion = latest_opinions(keys, opinions.said)
-    pattern, alike = _patterns([*stand.times.values(), *stand.verdicts, place, ~np.isnan(opinion)])
+    pattern, alike = _patterns(
+        [*stand.times.values(), *stand.verdicts, stand.credited.number, place, ~np.isnan(opinion)]
+    )
     others = weights[place] + shares_of(opinion, opinions.share)
     explained = _explain(stand, alike, profile, rules, 1.0 - others[alike])
     heard, likely = _hear(stand, explained, pattern, place, champions, rules, opinion, opinions.share)
@@ -142,13 +148,14 @@ def plan_features(
     rules: ScoreRules,
     channels: Mapping[str, str],
     conversion: ConversionRules,
+    recorded_credits: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """What a model may learn from each due lead as of the end of its day, indexed by (day, lead_id), sorted.
 
     The arguments are those of `plan_scored`; `due` has all enriched columns and all of the campaign's own fields.
     """
-    stand = _stand(due, events, previous, profile, rules, channels, set(due.columns))
-    pattern, alike = _patterns([*stand.times.values(), *stand.verdicts])
+    stand = _stand(due, events, previous, profile, rules, channels, recorded_credits, set(due.columns))
+    pattern, alike = _patterns([*stand.times.values(), *stand.verdicts, stand.credited.number])
     explained = _explain(stand, alike, profile, rules, np.ones(len(alike)))
     features = lead_features(
         stand.due,
@@ -174,6 +181,7 @@ def _stand(
     profile: IdealCustomerProfile,
     rules: ScoreRules,
     channels: Mapping[str, str],
+    recorded_credits: pd.DataFrame | None,
     more_fields: set[str],
 ) -> Standing:
     leads, lead = activity.number_leads(due["lead_id"])
@@ -190,7 +198,9 @@ def _stand(
     verdicts = [fit.verdict(criterion, due) for criterion in profile.criteria]
     times = points.who_earned(due, channels, active, level)
     times |= points.who_earned_more(due, rules, profile, verdicts, counted, lead, day)
-    return Standing(due, leads, lead, day, counted, engagement, level, verdicts, times)
+    credited = credit_rows(due["source"], day, channels, recorded_credits, rules)
+    times = credited.replace_declared(times)
+    return Standing(due, leads, lead, day, counted, engagement, level, verdicts, times, credited)
 
 
 def _patterns(columns: Sequence[TimesArray | VerdictArray]) -> tuple[IntegerArray, IntegerArray]:
@@ -226,9 +236,11 @@ def _explain(
     rules_share: FloatArray,
 ) -> Explained:
     """What the rules say of one row of each pattern, where they have these shares of the score."""
-    times = {name: often[alike] for name, often in stand.times.items()}
+    credited = stand.credited.take(alike)
+    times = {name: often[alike] for name, often in stand.times.items()} | credited.times()
     verdicts = [verdict[alike] for verdict in stand.verdicts]
-    shares, factors = fit_shares(profile, verdicts), points.factors_of(rules, profile)
+    shares = fit_shares(profile, verdicts)
+    factors = (*points.factors_of(rules, profile), *credited.factors())
     nothing = RunningTotal.zero(len(alike))
     lines = score_lines(profile, shares, factors, times, rules, rules_share)
     total, hundredths = in_hundredths([line.contribution for line in lines], nothing)

@@ -57,6 +57,8 @@ class Factor:
     missed: str
     units: int = 1
     """How often it is counted until it has paid all its points: more than 1 where it pays in parts."""
+    line: str | None = None
+    """The line of the breakdown that it is one of several words for; a line of its own where it is None."""
 
 
 def factors_of(rules: ScoreRules, profile: IdealCustomerProfile | None = None) -> tuple[Factor, ...]:
@@ -122,7 +124,7 @@ def who_earned(
         temperature: level of each lead.
     """
     earned: dict[str, TimesArray] = {
-        name: _holds(condition, leads) for name, condition in DEMOGRAPHIC_CONDITIONS.items()
+        name: holds(condition, leads) for name, condition in DEMOGRAPHIC_CONDITIONS.items()
     }
     channel = _channels_of(leads["source"], channels)
     for name in ("email_open", "email_click", "recent_activity", "interactions"):
@@ -155,8 +157,8 @@ def who_earned_more(
     """
     times: dict[str, TimesArray] = {}
     for factor in rules.factors:
-        held = _times(factor, leads, activity, lead, days)
-        times[factor.name] = _only_on_its_days(factor, held, days)
+        earned = _times(factor, leads, activity, lead, days)
+        times[factor.name] = only_on_its_days(factor, earned, days)
     for name in rules.dimensions:
         dimension = DIMENSIONS[name]
         if isinstance(dimension, ProfileMatch):
@@ -164,7 +166,7 @@ def who_earned_more(
             met = [verdicts[position] == MET for position in criteria]
             times[name] = _how_many(met) if met else np.full(len(leads), DOES_NOT_APPLY, dtype=np.int64)
         elif isinstance(dimension, Several):
-            hold = _how_many([_holds(condition, leads) for condition in dimension.conditions])
+            hold = _how_many([holds(condition, leads) for condition in dimension.conditions])
             times[name] = hold if dimension.in_parts else hold == len(dimension.conditions)
         else:
             times[name] = _times(dimension, leads, activity, lead, days)
@@ -187,7 +189,7 @@ def who_was_active(
     }
 
 
-def _holds(condition: Condition, leads: pd.DataFrame) -> BooleanArray:
+def holds(condition: Condition, leads: pd.DataFrame) -> BooleanArray:
     """Who meets a condition; unknown is no."""
     return evaluate(condition, leads).fillna(False).to_numpy(dtype=bool)
 
@@ -225,23 +227,33 @@ def _times(
     lead: IntegerArray,
     days: IntegerArray,
 ) -> TimesArray:
-    """How often each lead earned a factor by the end of its day, whatever days the factor holds on."""
-    if isinstance(factor, ScoringFactor):
-        return _holds(factor, leads)
+    return (
+        holds(factor, leads)
+        if isinstance(factor, ScoringFactor)
+        else times_done(factor, activity, lead, days)
+    )
+
+
+def times_done(
+    factor: BehaviourFactor, activity: Activity, lead: IntegerArray, days: IntegerArray
+) -> TimesArray:
+    """How often each lead earned a factor over behaviours by the end of its day, whatever days the factor holds on."""
     end = activity.end(lead, days)
     if factor.days_since_last is not None:
         last = activity.last_day(factor.behaviours, activity.first(lead), end)
-        held: BooleanArray = _is_within(days - last, *factor.days_since_last.bounds) & (last != NEVER)
-        return held
+        is_so_long_ago: BooleanArray = _is_within(days - last, *factor.days_since_last.bounds) & (
+            last != NEVER
+        )
+        return is_so_long_ago
     begin = (
         activity.first(lead) if factor.within_days is None else activity.end(lead, days - factor.within_days)
     )
     count = activity.count(factor.behaviours, begin, end)
-    holds = _is_within(count, *factor.bounds)
+    is_counted = _is_within(count, *factor.bounds)
     if factor.counted == "once":
-        return holds
+        return is_counted
     most = count if factor.counted == "each_time" else np.minimum(count, factor.counted)
-    times: IntegerArray = np.where(holds, most, 0)
+    times: IntegerArray = np.where(is_counted, most, 0)
     return times
 
 
@@ -250,12 +262,13 @@ def _is_within(numbers: IntegerArray, least: int, most: int | None) -> BooleanAr
     return within if most is None else within & (numbers <= most)
 
 
-def _only_on_its_days(factor: FactorTerms, times: TimesArray, days: IntegerArray) -> TimesArray:
+def only_on_its_days(factor: FactorTerms, times: TimesArray, days: IntegerArray) -> TimesArray:
+    """How often each lead earned a factor, on its days; on others it does not apply."""
     if factor.valid_from is None and factor.valid_until is None:
         return times
-    holds = np.ones(len(days), dtype=bool)
+    is_on = np.ones(len(days), dtype=bool)
     if factor.valid_from is not None:
-        holds &= days >= (factor.valid_from - EPOCH).days
+        is_on &= days >= (factor.valid_from - EPOCH).days
     if factor.valid_until is not None:
-        holds &= days <= (factor.valid_until - EPOCH).days
-    return np.where(holds, times.astype(np.int64), DOES_NOT_APPLY)
+        is_on &= days <= (factor.valid_until - EPOCH).days
+    return np.where(is_on, times.astype(np.int64), DOES_NOT_APPLY)

@@ -101,6 +101,22 @@ class TemperatureLevels(BaseModel):
         return self
 
 
+class SourceCredit(BaseModel):
+    """How attribution says what a lead's source is worth."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    at_least_conversions: int = Field(
+        30, ge=1, description="with fewer conversions to learn from, the declared points stand"
+    )
+    prior_leads: float = Field(
+        50.0,
+        gt=0,
+        description="how many average leads each channel is thought to have brought beside its own: draws a channel "
+        "of few leads towards the average",
+    )
+
+
 class ScoreRules(BaseModel):
     """Points of each factor, worth of each behaviour, temperature levels, and the blend with the fit."""
 
@@ -129,6 +145,11 @@ class ScoreRules(BaseModel):
     )
     dimensions: dict[str, float] = Field(
         default_factory=dict, description="ready-made factor -> points; one left out is switched off"
+    )
+    source_credit: bool | SourceCredit = Field(
+        False,
+        description="true, or its terms: a lead's source earns in proportion to what attribution credits its channel "
+        "with for each lead, as recorded once a week, instead of the declared points of its source",
     )
     fit_weight: float = Field(
         0.0,
@@ -193,6 +214,13 @@ class ScoreRules(BaseModel):
                 remedy = "declare it in `behaviours` (0 points if it is worth no engagement)"
                 _refuse_unknown(factor.behaviours, self.behaviours, "behaviour", remedy)
         return self
+
+    @property
+    def credit_of_sources(self) -> SourceCredit | None:
+        """The terms on which attribution says what sources earn; None where declared points do."""
+        if isinstance(self.source_credit, bool):
+            return SourceCredit() if self.source_credit else None
+        return self.source_credit
 
     @property
     def groups_for_factors(self) -> tuple[str, ...]:

@@ -134,13 +134,13 @@ def _factor_line(
     factor: Factor, group: Sequence[Factor], times: Mapping[str, TimesArray], scale: FloatArray
 ) -> Line:
     nobody = np.zeros(len(times[factor.name]), dtype=bool)
-    rivals = group if factor.group in EXCLUSIVE_GROUPS else (factor,)
+    rivals = [rival for rival in group if not rival.line] if factor.group in EXCLUSIVE_GROUPS else (factor,)
     best = max(rivals, key=lambda rival: rival.points)
     paid = np.logical_or.reduce([times[rival.name] != 0 for rival in rivals if rival.points > 0] or [nobody])
-    can_be_missed = factor is best and factor.points > 0
+    can_be_missed = not factor.line and factor is best and factor.points > 0
     contribution: FloatArray = scale * _paid(factor, times)
     return Line(
-        factor.name,
+        factor.line or factor.name,
         contribution,
         ~paid & (scale > 0) if can_be_missed else nobody,
         factor.earned,

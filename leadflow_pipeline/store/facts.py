@@ -277,6 +277,30 @@ def are_not_asked_about(engine: Engine, campaign: str, leads: pd.DataFrame) -> p
         return is_alias | keys.isin(set(connection.scalars(gone)))
 
 
+def read_leads_active_on(
+    engine: Engine, campaign: str, days: Sequence[date], behaviours: Sequence[str]
+) -> pd.Series:
+    """The leads that did one of these on one of these days, in order; under their own id and their canonical one."""
+    if not days or not behaviours:
+        return pd.Series(dtype="str", name="lead_id")
+    events = engagement_events.c
+    query = (
+        select(events.lead_id)
+        .where(
+            events.campaign == campaign,
+            events.day == any_(literal(list(days), ARRAY(Date))),
+            events.behaviour == any_(literal(list(behaviours), ARRAY(Text))),
+            ~events.is_machine,
+        )
+        .distinct()
+    )
+    active = _read(engine, query)["lead_id"]
+    aliases = read_aliases(engine, campaign)
+    canonical = aliases.loc[aliases["lead_id"].isin(active), "alias_of"]
+    both = pd.DataFrame({"lead_id": pd.concat([active, canonical])})
+    return both.drop_duplicates().sort_values("lead_id", ignore_index=True)["lead_id"]
+
+
 def read_outcomes(engine: Engine, campaign: str, *, before: datetime) -> pd.DataFrame:
     """What became of leads before a moment, by (occurred_at, lead_id, outcome)."""
     table = outcomes

@@ -67,6 +67,7 @@ def score(
     before: pd.DataFrame | None = None,
     profile: IdealCustomerProfile = NO_PROFILE,
     rules: ScoreRules = DEFAULTS,
+    credits: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The plan, checked against the table it is for."""
     scored = plan_scored(
@@ -76,6 +77,7 @@ def score(
         profile,
         rules,
         CHANNELS,
+        recorded_credits=credits,
     )
     conform(scored, schema.scored_leads, campaign="spring", campaign_version=1)
     return scored
@@ -107,6 +109,7 @@ def by_day(
     profile: IdealCustomerProfile,
     rules: ScoreRules,
     batches: Sequence[Sequence[pd.Timestamp]],
+    credits: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The days planned batch by batch, each from what the ones before left: what a campaign lives through."""
     done: list[pd.DataFrame] = []
@@ -119,5 +122,6 @@ def by_day(
         )
         end = pd.Timestamp(max(days), tz="UTC") + pd.Timedelta(days=1)
         known = happened[happened["occurred_at"] < end]
-        done.append(score(due[due["day"].isin(days)], known, last, profile, rules))
+        recorded = None if credits is None else credits[credits["from_day"] <= max(days)]
+        done.append(score(due[due["day"].isin(days)], known, last, profile, rules, recorded))
     return pd.concat(done).sort_values(["lead_id", "day"], ignore_index=True)

@@ -17,6 +17,7 @@ from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, campaign_day_
 from leadflow_pipeline.score.assets import scored_leads
 from leadflow_pipeline.score.model_registry import MODEL_TAG, load_model
 from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.channel_credits import record_credits
 from leadflow_pipeline.store.facts import add_engagement_events
 from leadflow_pipeline.store.partitions import read_partitions, replace_partitions
 from leadflow_pipeline.store.resource import PartitionIOManager, StoreResource
@@ -36,6 +37,8 @@ scoring:
       one_of: [gold]
       points: 7
 """
+
+CREDIT_RULES = f"{CUSTOM_RULES}  source_credit: {{at_least_conversions: 20}}\n"
 
 
 @dg.asset(name="enriched_leads", partitions_def=campaign_day_partitions)
@@ -204,6 +207,31 @@ def test_a_model_that_was_altered_scores_nobody(engine, instance):
         connection.execute(models.update().values(artifact=models.c.artifact + " "))
     with pytest.raises(PermanentError, match="is not what was trained"):
         load_model(engine, "spring", version)
+
+
+def test_credits_recorded_between_days_hold_from_their_day_and_a_backfill_finds_them_again(engine, instance):
+    register(engine, minimal_campaign_text("spring", extra=CREDIT_RULES), "spring.yaml")
+    website_is_best = pd.DataFrame(
+        {"channel": ["inbound", "ads"], "leads": [100, 100], "conversions": [40.0, 10.0]}
+    )
+    ads_are_best = website_is_best.assign(conversions=[10.0, 40.0])
+    for day in DAYS:
+        recorded = {3: website_is_best, 5: ads_are_best}.get(day.day)
+        if recorded is not None:
+            record_credits(engine, "spring", day, recorded)
+        materialize(instance, day, day)
+    daily = stored(engine)
+    credits = [breakdown(daily, row).get("source_credit") for row in range(len(daily))]
+    days = daily["day"].dt.day.tolist()
+    assert days == [1, 1, 2, 3, 3, 5]
+    assert credits[:3] == [None] * 3
+    assert credits[3:5] == [20, 20]
+    assert 0 < credits[5] < 20
+    materialize(instance, FIRST, LAST)
+    pd.testing.assert_frame_equal(stored(engine), daily, check_exact=True)
+    for day in (LAST, date(2026, 5, 3)):
+        materialize(instance, day, day)
+    pd.testing.assert_frame_equal(stored(engine), daily, check_exact=True)
 
 
 def test_each_day_has_its_own_numbers_and_no_names(engine, instance):

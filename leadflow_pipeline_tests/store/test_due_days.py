@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
+import pandas as pd
 import pytest
 from sqlalchemy import Engine, insert, text
 
 from leadflow_pipeline.partitions import days_between
 from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.channel_credits import record_credits
 from leadflow_pipeline.store.due_days import DaysBehind, DueDays, days_behind, due_days
 from leadflow_pipeline.store.facts import facts_until
 from leadflow_pipeline.store.frames import empty
@@ -144,6 +146,18 @@ def test_a_fact_that_arrives_late_makes_its_day_due_again_and_all_after_it(
     assert due(engine) == [DueDays(spring, date(2026, 3, 6), LAST)]
     computed(engine, spring, date(2026, 3, 6), LAST, LONG_AGO + timedelta(hours=2))
     assert due(engine) == []
+
+
+def test_credits_recorded_for_a_past_day_make_it_due_again_and_for_one_to_come_do_not(
+    engine: Engine, spring: str
+) -> None:
+    record(engine, spring, FIRST)
+    computed(engine, spring, FIRST, LAST)
+    credits = pd.DataFrame({"channel": ["ads"], "leads": [40], "conversions": [31.5]})
+    record_credits(engine, spring, LAST + timedelta(days=1), credits)
+    assert due(engine) == []
+    record_credits(engine, spring, FIRST + timedelta(days=3), credits)
+    assert due(engine) == [DueDays(spring, FIRST + timedelta(days=3), LAST)]
 
 
 def test_an_answer_that_came_after_its_day_was_computed_makes_the_day_due_again(

@@ -1,23 +1,26 @@
 """Attribution in Dagster: one table and picture a campaign, made again after its daily tables changed.
 
-What belongs here: showing. What does not: reading (`touches`), models (`models`), drawing (`plots`). Metadata are
-channels and sums; nothing is about one person.
+What belongs here: showing, and recording once a week what the score goes by. What does not: reading (`touches`), models
+(`models`), drawing (`plots`). Metadata are channels and sums; nothing is about one person.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
+from sqlalchemy import Engine
 
+from leadflow_pipeline.campaign import load
 from leadflow_pipeline.insight import pages, plots
 from leadflow_pipeline.insight.assets import AFTER_THE_DAILY_RUN
 from leadflow_pipeline.insight.attribution.models import side_by_side
-from leadflow_pipeline.insight.attribution.touches import Attribution, attribute
+from leadflow_pipeline.insight.attribution.touches import Attribution, attribute, source_credits
 from leadflow_pipeline.partitions import campaign_partitions
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.channel_credits import is_recorded_in_week_of, record_credits
 from leadflow_pipeline.store.failures import with_plain_failures
 from leadflow_pipeline.store.resource import StoreResource
 from leadflow_pipeline.store.stage_asset import OWNERS
@@ -42,7 +45,9 @@ def source_attribution(
     """Divides the credit, and keeps the page as one HTML file; the Dagster UI shows it too."""
     campaign = context.partition_key
     # As known now: outcomes and spend come in long after the days they are about.
-    found = attribute(store.engine, campaign, datetime.now(UTC).date())
+    today = datetime.now(UTC).date()
+    recorded = record_this_week(store.engine, campaign, today)
+    found = attribute(store.engine, campaign, today)
     tables = {
         f"Channels, by the model {found.rules.model}": found.costs(),
         "Conversions by model": side_by_side(found.credits, "conversions"),
@@ -64,8 +69,22 @@ def source_attribution(
             "conversions": found.conversions,
             "value": found.value,
             "spend": float(found.spend.sum()),
+            **({"credits_recorded_from": str(today)} if recorded else {}),
         }
     )
+
+
+def record_this_week(engine: Engine, campaign: str, today: date) -> bool:
+    """Records for the score what sources were credited with up to yesterday, where the campaign scores by it.
+
+    Once an ISO week, and from today on, a day that is not over and so not computed: no score of the past moves.
+    """
+    if load(engine, campaign).rules.scoring.credit_of_sources is None:
+        return False
+    if is_recorded_in_week_of(engine, campaign, today):
+        return False
+    credits = source_credits(engine, campaign, today - timedelta(days=1))
+    return record_credits(engine, campaign, today, credits, once_a_week=True)
 
 
 def page_title(found: Attribution) -> str:

@@ -10,17 +10,16 @@ first day's last record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
 import pandas as pd
 from sqlalchemy import Engine, select
 
-from leadflow_pipeline.campaign import load
+from leadflow_pipeline.campaign import Campaign, load
 from leadflow_pipeline.insight.attribution.costs import cost_table
 from leadflow_pipeline.insight.attribution.journeys import Journeys, cut_into_journeys
-from leadflow_pipeline.insight.attribution.models import all_credits
+from leadflow_pipeline.insight.attribution.models import UNATTRIBUTED, all_credits, credits_of
 from leadflow_pipeline.insight.attribution.rules import AttributionRules, Model
 from leadflow_pipeline.partitions import end_of
 from leadflow_pipeline.store.copy import read
@@ -66,19 +65,9 @@ def attribute(engine: Engine, campaign: str, as_of: date) -> Attribution:
     """Every model of a campaign. Raises PermanentError for an unknown campaign."""
     campaign_rules = load(engine, campaign).rules
     rules = campaign_rules.attribution
-    channels = {source.name: source.channel for source in campaign_rules.sources}
-    first = _first_appearances(engine, campaign, as_of, channels)
-    outcomes = read_outcomes(engine, campaign, before=end_of(as_of))
-    is_conversion = outcomes["outcome"] == rules.conversion
-    touches = pd.concat([first, _behaviours(engine, campaign, as_of, rules)], ignore_index=True)
-    person = _persons(engine, campaign)
-    journeys = cut_into_journeys(
-        _of_persons(touches, person),
-        _of_persons(outcomes[is_conversion], person),
-        rules.look_back_days,
-        made_leads=_of_persons(first, person),
-        meetings=_of_persons(outcomes[outcomes["outcome"] == "meeting"], person),
-    )
+    first = _first_appearances(engine, campaign, as_of, campaign_rules)
+    behaviours = _behaviours(engine, campaign, as_of, rules)
+    journeys = _journeys(engine, campaign, as_of, rules, first, behaviours, _persons(engine, campaign))
     return Attribution(
         name=campaign_rules.name,
         currency=campaign_rules.currency,
@@ -91,9 +80,53 @@ def attribute(engine: Engine, campaign: str, as_of: date) -> Attribution:
     )
 
 
-def _first_appearances(
-    engine: Engine, campaign: str, as_of: date, channels: Mapping[str, str]
-) -> pd.DataFrame:
+def source_credits(engine: Engine, campaign: str, as_of: date) -> pd.DataFrame:
+    """What the score may know of sources: `channel`, `leads` and `conversions` by the campaign's own model.
+
+    Two things differ from `attribute`, so that a day's score rests on nothing but its own campaign's past. Every lead
+    is a person of its own: who is the same person is known at present only, and over all campaigns. And where a
+    source's channel is a behaviour's too, what leads of all sources did in it is credited to `<channel> (later)`: it
+    says nothing of the leads that the source brought. Raises PermanentError for an unknown campaign.
+    """
+    campaign_rules = load(engine, campaign).rules
+    rules = campaign_rules.attribution
+    first = _first_appearances(engine, campaign, as_of, campaign_rules)
+    behaviours = _behaviours(engine, campaign, as_of, rules)
+    is_shared = behaviours["channel"].isin(first["channel"].unique())
+    later = behaviours.assign(
+        channel=behaviours["channel"].mask(is_shared, behaviours["channel"] + " (later)").astype("str")
+    )
+    nobody_is_known = pd.Series(dtype="str")
+    journeys = _journeys(engine, campaign, as_of, rules, first, later, nobody_is_known)
+    conversions = credits_of(journeys, rules.model, rules).set_index("channel")["conversions"]
+    conversions = conversions.drop(UNATTRIBUTED, errors="ignore").clip(lower=0.0)
+    leads = first.groupby("channel").size().reindex(conversions.index, fill_value=0)
+    credits = pd.DataFrame({"leads": leads.astype("int64"), "conversions": conversions})
+    return credits.rename_axis("channel").reset_index().astype({"channel": "str"})
+
+
+def _journeys(
+    engine: Engine,
+    campaign: str,
+    as_of: date,
+    rules: AttributionRules,
+    first: pd.DataFrame,
+    behaviours: pd.DataFrame,
+    person: pd.Series,
+) -> Journeys:
+    outcomes = read_outcomes(engine, campaign, before=end_of(as_of))
+    is_conversion = outcomes["outcome"] == rules.conversion
+    touches = pd.concat([first, behaviours], ignore_index=True)
+    return cut_into_journeys(
+        _of_persons(touches, person),
+        _of_persons(outcomes[is_conversion], person),
+        rules.look_back_days,
+        made_leads=_of_persons(first, person),
+        meetings=_of_persons(outcomes[outcomes["outcome"] == "meeting"], person),
+    )
+
+
+def _first_appearances(engine: Engine, campaign: str, as_of: date, rules: Campaign) -> pd.DataFrame:
     # Enriched, because there a person whose records came as several leads is one.
     leads = enriched_leads.c
     query = select(leads.lead_id, leads.source, leads.received_at.label("occurred_at")).where(
@@ -102,7 +135,12 @@ def _first_appearances(
     with engine.connect() as connection:
         found = read(connection, query)
     # A source that the campaign file no longer names keeps its name as its channel.
-    channel = found["source"].map(dict(channels)).fillna(found["source"]).astype("str")
+    channel = (
+        found["source"]
+        .map({source.name: source.channel for source in rules.sources})
+        .fillna(found["source"])
+        .astype("str")
+    )
     return found.assign(channel=channel)[TOUCH]
 
 

@@ -79,11 +79,19 @@ def test_the_command_says_what_came_and_why_the_rest_did_not(asking: AskingWorld
         asking.register(hubspot(crm.url), json_api(partner.url))
         partner.misbehave("forbidden", times=ALWAYS)
         shown = CliRunner().invoke(app, ["collect", "spring"])
-        assert shown.exit_code == 0, shown.output
-        assert "refused with status 403" in shown.output
-        assert "tried again by itself from" in shown.output
+        assert shown.exit_code == 1, shown.output
+        assert "Next: leadflow materialize spring" in shown.stdout, "what came in is told all the same"
+        assert shown.stderr.startswith("error: partner: ")
+        assert "refused with status 403" in shown.stderr
+        assert "tried again by itself from" in shown.stderr
+        partner.recover()
+        partner.misbehave("unavailable for long", times=ALWAYS)
+        put_off = CliRunner().invoke(app, ["collect", "spring", "--source", "partner"])
+        assert (put_off.exit_code, put_off.stderr) == (0, "")
+        assert "asks to come back later" in put_off.stdout
         told = CliRunner().invoke(app, ["collect", "spring", "--source", "crm", "--json"])
-        (report,) = json.loads(told.output)
+        assert told.exit_code == 0
+        (report,) = json.loads(told.stdout)
         assert (report["source"], report["state"], report["new"]) == ("crm", "done", 0)
         assert report["repeated"] >= 1
         wrong = CliRunner().invoke(app, ["collect", "spring", "--source", "website"])

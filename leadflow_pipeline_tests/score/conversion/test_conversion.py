@@ -91,6 +91,40 @@ def test_names_of_categories_do_not_matter_nor_does_how_they_are_written(model: 
     assert (other.logits(lower) == other.logits(renamed)).all()
 
 
+def test_what_is_predicted_for_a_lead_does_not_depend_on_who_else_is_asked_about(
+    model: ConversionModel,
+) -> None:
+    known, _ = leads(500, seed=2)
+    together = model.logits(known)
+    shuffled = np.random.default_rng(3).permutation(len(known))
+
+    assert (model.logits(known.iloc[shuffled]) == together[shuffled]).all()
+    halves = [model.logits(known.iloc[:211]), model.logits(known.iloc[211:])]
+    assert (np.concatenate(halves) == together).all()
+    assert (model.logits(known[known.columns[::-1]].assign(irrelevant="x")) == together).all()
+
+
+def test_a_year_later_the_same_history_teaches_the_same(model: ConversionModel) -> None:
+    known, converted = leads(600)
+    random = np.random.default_rng(8)
+    day = pd.Timestamp("2025-01-01") + pd.to_timedelta(random.integers(0, 300, len(known)), unit="D")
+    won_on = pd.Series(day + pd.to_timedelta(random.integers(1, 90, len(known)), unit="D")).where(
+        converted == 1
+    )
+    history = known.assign(lead_id=[f"lead {number}" for number in range(len(known))], day=day, won_on=won_on)
+    year = pd.Timedelta(days=365)
+    later = history.assign(day=history["day"] + year, won_on=history["won_on"] + year)
+    rules = ConversionRules(matures_after_days=60, half_life_days=180)
+
+    def taught(told: pd.DataFrame, as_of: date) -> str:
+        examples = matured_examples(told, as_of, rules).set_index(["day", "lead_id"])
+        found = train(examples[known.columns], examples["converted"], examples["weight"].to_numpy(), seed=7)
+        assert found is not None
+        return found.model.to_json()
+
+    assert taught(later, date(2027, 1, 1)) == taught(history, date(2026, 1, 1))
+
+
 def test_the_model_beats_the_rules_where_there_is_more_to_know_and_keeps_its_promises(
     model: ConversionModel,
 ) -> None:
