@@ -18,8 +18,8 @@ from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME
 from leadflow_pipeline.score import model_registry as registry
 from leadflow_pipeline.score.conversion.drift import KeptPromises
 from leadflow_pipeline.score.conversion.leakage import Alarm
-from leadflow_pipeline.score.conversion.watch import Drift, Record
-from leadflow_pipeline.score.model_training import StepDown, TrainingReport, Watched, train_model
+from leadflow_pipeline.score.conversion.watch import Drift, Record, Watched
+from leadflow_pipeline.score.model_training import StepDown, TrainingReport, train_model
 from leadflow_pipeline.store.due_models import campaigns_to_train, training_week
 from leadflow_pipeline.store.resource import StoreResource
 from leadflow_pipeline_tests.samples import minimal_campaign_text
