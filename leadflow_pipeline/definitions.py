@@ -16,6 +16,7 @@ from leadflow_pipeline.identity.present_assets import PRESENT_ASSETS
 from leadflow_pipeline.identity.splink_adapter import splink_opinion
 from leadflow_pipeline.insight.assets import campaign_report
 from leadflow_pipeline.insight.attribution.assets import source_attribution
+from leadflow_pipeline.insight.conversion.assets import conversion_model
 from leadflow_pipeline.nurture.assets import nurture
 from leadflow_pipeline.qualify.assets import qualified_leads
 from leadflow_pipeline.route.assets import routed_leads
@@ -30,7 +31,14 @@ STAGE_ASSETS = (harvest, lead_aliases, enriched_leads, scored_leads, qualified_l
 def build_defs() -> dg.Definitions:
     """Everything that Dagster may know of this project."""
     return dg.Definitions(
-        assets=[*STAGE_ASSETS, *PRESENT_ASSETS, splink_opinion, campaign_report, source_attribution],
+        assets=[
+            *STAGE_ASSETS,
+            *PRESENT_ASSETS,
+            splink_opinion,
+            campaign_report,
+            source_attribution,
+            conversion_model,
+        ],
         asset_checks=[*(stage_checks(assets) for assets in STAGE_ASSETS), latest_day_check()],
         jobs=automation.JOBS,
         schedules=automation.SCHEDULES,

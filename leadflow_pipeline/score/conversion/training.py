@@ -90,8 +90,7 @@ def train(features: pd.DataFrame, converted: pd.Series, weight: FloatArray, seed
     Neither the order of the rows nor of the columns matters, provided that the index of `features` orders the rows:
     pass it indexed by (day, lead_id).
     """
-    order = features.index.argsort(kind="stable")
-    order = order[weight[order] >= LEAST_WEIGHT * weight.max(initial=0.0)][-MOST_EXAMPLES:]
+    order = learned_from(features, weight)
     features = features.take(order)
     outcome: npt.NDArray[np.int64] = converted.to_numpy(dtype=np.int64)[order]
     weight = weight[order]
@@ -109,6 +108,28 @@ def train(features: pd.DataFrame, converted: pd.Series, weight: FloatArray, seed
         calibration.slope * intercept + calibration.offset, calibration.slope * coefficients, weight
     )
     return Trained(model, calibration, len(outcome), wins)
+
+
+def learned_from(features: pd.DataFrame, weight: FloatArray) -> npt.NDArray[np.intp]:
+    """The positions of the examples that count, in the order of the index: the latest, and none that weighs nothing."""
+    order: npt.NDArray[np.intp] = features.index.argsort(kind="stable")
+    counts = weight[order] >= LEAST_WEIGHT * weight.max(initial=0.0)
+    latest: npt.NDArray[np.intp] = order[counts][-MOST_EXAMPLES:]
+    return latest
+
+
+def train_scaled_rules(
+    features: pd.DataFrame, converted: pd.Series, weight: FloatArray
+) -> ConversionModel | None:
+    """What `train` makes of few outcomes, made of however many: the rules as a probability, to compare models with.
+
+    None where nobody converted, or everybody did.
+    """
+    order = learned_from(features, weight)
+    outcome: npt.NDArray[np.int64] = converted.to_numpy(dtype=np.int64)[order]
+    if not 0 < outcome.sum() < len(outcome):
+        return None
+    return _scaled_rules(features.take(order), outcome, weight[order])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,99 @@
+"""Conversion models in Dagster: one training a campaign and week, with how good it was and what came of it.
+
+What belongs here: showing. What does not: training (`score.model_training`), verdicts (`checks`). Metadata are
+measures, counts and names of fields; nothing is about one person. Learning is imported where it is done: it takes
+seconds to load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.insight.conversion.checks import ASSET, specs, verdicts
+from leadflow_pipeline.partitions import campaign_partitions
+from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.failures import with_plain_failures
+from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.stage_asset import OWNERS
+
+if TYPE_CHECKING:
+    from leadflow_pipeline.score.model_training import TrainingReport
+
+ACTOR = "weekly training"
+
+
+class Training(dg.Config):
+    """As of which day a model is trained."""
+
+    as_of: str | None = None
+    """A day such as 2026-06-01, of which and after which nothing is known; today (UTC) where none is given."""
+
+
+@dg.asset(
+    name=ASSET,
+    partitions_def=campaign_partitions,
+    deps=[
+        dg.AssetDep(
+            schema.enriched_leads.name,
+            partition_mapping=dg.MultiToSingleDimensionPartitionMapping("campaign"),
+        )
+    ],
+    check_specs=specs(),
+    group_name="insight",
+    owners=list(OWNERS),
+    kinds={"python", "scikitlearn"},
+    description="How likely each lead converts, learned from known outcomes; promoted where it is better.",
+)
+@with_plain_failures
+def conversion_model(
+    context: dg.AssetExecutionContext, config: Training, store: StoreResource
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Trains, promotes what is better, and says how good it is."""
+    from leadflow_pipeline.score.model_training import train_model
+
+    report = train_model(store.engine, context.partition_key, _day(config.as_of), actor=ACTOR)
+    context.log.info(report.words)
+    yield dg.MaterializeResult(metadata=_metadata(report), check_results=list(verdicts(report)))
+
+
+def _day(as_of: str | None) -> date:
+    """Raises PermanentError for what is no day."""
+    if as_of is None:
+        return datetime.now(UTC).date()
+    try:
+        return date.fromisoformat(as_of)
+    except ValueError:
+        raise PermanentError(f"as_of is {as_of!r}, which is no day: write it as 2026-06-01") from None
+
+
+def _metadata(report: TrainingReport) -> dict[str, Any]:
+    """What the UI shows of a training; numbers as floats, so that it draws them over time."""
+    said: dict[str, Any] = {
+        "as_of": report.as_of.isoformat(),
+        "what came of it": report.words,
+        "promoted": report.is_promoted,
+        "why not": "; ".join(report.why_not),
+        "alarms": "; ".join(alarm.message for alarm in report.alarms),
+        "stepped down": report.stepped_down.reason if report.stepped_down else "",
+    }
+    if report.trained is None:
+        return said
+    trained = report.trained
+    said |= {
+        "model_version": trained.model_version,
+        "kind": trained.kind,
+        "examples": float(trained.examples),
+        "wins": float(trained.wins),
+        "pool": ", ".join(trained.card["pool"]),
+    }
+    for who, measures in trained.card["measures"].items():
+        prefix = "" if who == "challenger" else f"{who} "
+        for name, value in (measures or {}).items():
+            if value is not None:
+                said[f"{prefix}{name}"] = float(value)
+    return said
