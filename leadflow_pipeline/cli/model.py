@@ -153,7 +153,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model now, from all outcomes that are ripe. The weekly schedule does the same by itself."""
-    from leadflow_pipeline.score.model_training import train_model  # type: ignore[import-untyped]
+    from leadflow_pipeline.score.model_training import train_model
 
     engine = _engine_of(campaign)
     day = as_of.date() if as_of else _today()

@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from leadflow_pipeline.score.conversion.backtest import Backtest
+from leadflow_pipeline.score.conversion.curves import curves_of
 from leadflow_pipeline.score.conversion.examples import Ripe
 from leadflow_pipeline.score.conversion.leakage import Alarm
 from leadflow_pipeline.score.conversion.measures import measure
@@ -65,13 +68,11 @@ def _measures(tested: Backtest | None, promised: FloatArray | None) -> dict[str,
     return {name: None if math.isnan(value) else value for name, value in asdict(found).items()}
 
 
-def _curves(tested: Backtest | None) -> dict[str, Any]:  # noqa: ARG001 (drawn from it where curves are)
+def _curves(tested: Backtest | None) -> dict[str, Any]:
     """Calibration, ROC and lift of the backtest."""
-    return {
-        "calibration": [],
-        "roc": {"challenger": [], "rules": []},
-        "lift": {"challenger": [], "rules": []},
-    }
+    if tested is None:
+        return curves_of(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
+    return curves_of(tested.outcome, tested.challenger, tested.rules)
 
 
 def _importance(model: ConversionModel, ripe: Ripe) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -58,6 +59,9 @@ def test_a_training_shows_how_good_the_model_is_and_nothing_of_a_lead(
     (event,) = result.asset_materializations_for_node("conversion_model")
     shown = {name: value.value for name, value in event.metadata.items()}
     assert shown["model_version"] == kept.model_version
+    assert "data:image/png" in shown["card"]
+    assert kept.model_version[:12] in Path(shown["page"]).read_text(encoding="utf-8")
+    assert kept.card["curves"]["roc"]["challenger"][-1] == [1.0, 1.0]
     assert shown["promoted"] is True
     assert shown["auc"] == kept.card["measures"]["challenger"]["auc"]
     assert isinstance(shown["examples"], float)
