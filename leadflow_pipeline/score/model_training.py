@@ -9,9 +9,8 @@ changes no day that is computed already.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -24,16 +23,16 @@ from leadflow_pipeline.campaign import CampaignVersion, load
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.score import model_registry as registry
 from leadflow_pipeline.score.conversion.backtest import Backtest, backtest, day_of_half_the_wins
+from leadflow_pipeline.score.conversion.card import card_of
 from leadflow_pipeline.score.conversion.examples import SEED, Examples, Ripe, pooled
 from leadflow_pipeline.score.conversion.features import RULE_SCORE
 from leadflow_pipeline.score.conversion.leakage import Alarm, feature_alarms, jump_alarm
-from leadflow_pipeline.score.conversion.measures import Measures, measure
 from leadflow_pipeline.score.conversion.model import ConversionModel
 from leadflow_pipeline.score.conversion.promotion import Judgement, judge
 from leadflow_pipeline.score.conversion.scale import on_level_of, on_scale_of_rules
 from leadflow_pipeline.score.conversion.shapes import FloatArray
-from leadflow_pipeline.score.conversion.training import FEW_OUTCOMES, learned_from, train
-from leadflow_pipeline.score.conversion.watch import Drift, Record, drift_of, record_of
+from leadflow_pipeline.score.conversion.training import FEW_OUTCOMES, Trained, learned_from, train
+from leadflow_pipeline.score.conversion.watch import Record, Watched, drift_of, record_of
 from leadflow_pipeline.score.model_examples import read_examples, read_other_campaigns, read_recent
 from leadflow_pipeline.score.model_registry import TrainedModel
 from leadflow_pipeline.store import schema
@@ -54,15 +53,6 @@ class Champion:
 
     trained: TrainedModel
     model: ConversionModel
-
-
-@dataclass(frozen=True)
-class Watched:
-    """How the champion of before the training is doing."""
-
-    model_version: str
-    drift: Drift
-    record: Record
 
 
 @dataclass(frozen=True)
@@ -151,35 +141,21 @@ class _Training:
         examples, pool = self._examples()
         ripe = self._ripe(examples)
         tested = self._backtest(examples, ripe)
-        judgement = _judgement(tested)
-        trained, model = None, None
-        alarms: tuple[Alarm, ...] = ()
+        judgement, watched = _judgement(tested), self._watched()
         fitted = train(ripe.features, ripe.converted, ripe.weight, SEED)
-        watched = self._watched()
-        if fitted is not None:
-            own_ripe = self._ripe(self.own)
-            model = on_level_of(fitted.model, own_ripe, ripe) if pool else fitted.model
-            model = on_scale_of_rules(model, own_ripe if len(own_ripe.weight) else ripe)
+        model, trained = None, None
+        alarms: tuple[Alarm, ...] = ()
+        if fitted is None:
+            why_not: tuple[str, ...] = (self._why_no_model(ripe),)
+        else:
+            model = self._finished(fitted.model, ripe, pool)
             kind = LOGISTIC if ripe.rarer >= FEW_OUTCOMES else RULES
             alarms = self._alarms(model, kind, bool(pool), ripe, tested)
             why_not = self._why_not(kind, judgement, alarms)
-            days = ripe.day.iloc[learned_from(ripe.features, ripe.weight)]
-            trained = TrainedModel(
-                campaign=self.campaign,
-                model_version=model.version,
-                as_of=self.as_of,
-                campaign_version=self.version.version,
-                kind=kind,
-                is_pooled=bool(pool),
-                examples=fitted.examples,
-                wins=fitted.wins,
-                first_day=days.iloc[0].date(),
-                last_day=days.iloc[-1].date(),
-                card=self._card(model, ripe, tested, why_not, alarms, pool, watched),
-            )
+            replaced = self.champion.trained.model_version if self.champion else None
+            card = card_of(model, ripe, tested, replaced, why_not, alarms, pool, watched)
+            trained = self._described(fitted, model, kind, ripe, card)
             registry.register(self.engine, trained, model)
-        else:
-            why_not = (self._why_no_model(ripe),)
         is_promoted = self._promoted(trained, why_not, promote)
         stepped_down = None if is_promoted or not promote else self._stepped_down(watched)
         if trained and not is_promoted and not why_not:
@@ -189,6 +165,30 @@ class _Training:
             self.campaign, self.as_of, trained, model, is_promoted, why_not, judgement, alarms, watched, stepped_down,
             self._overtaken() if is_promoted or stepped_down else None,
         )  # fmt: skip
+
+    def _finished(self, model: ConversionModel, ripe: Ripe, pool: Sequence[str]) -> ConversionModel:
+        """The model on the level of the campaign, and on the scale of its rules."""
+        own = self._ripe(self.own)
+        level = on_level_of(model, own, ripe) if pool else model
+        return on_scale_of_rules(level, own if len(own.weight) else ripe)
+
+    def _described(
+        self, fitted: Trained, model: ConversionModel, kind: str, ripe: Ripe, card: dict[str, Any]
+    ) -> TrainedModel:
+        days = ripe.day.iloc[learned_from(ripe.features, ripe.weight)]
+        return TrainedModel(
+            campaign=self.campaign,
+            model_version=model.version,
+            as_of=self.as_of,
+            campaign_version=self.version.version,
+            kind=kind,
+            is_pooled=bool(card["pool"]),
+            examples=fitted.examples,
+            wins=fitted.wins,
+            first_day=days.iloc[0].date(),
+            last_day=days.iloc[-1].date(),
+            card=card,
+        )
 
     # --- what is learned from -----------------------------------------------------------------------------------
 
@@ -359,31 +359,6 @@ class _Training:
 
     # --- what is kept of it -------------------------------------------------------------------------------------
 
-    def _card(
-        self,
-        model: ConversionModel,
-        ripe: Ripe,
-        tested: Backtest | None,
-        why_not: Sequence[str],
-        alarms: Sequence[Alarm],
-        pool: Sequence[str],
-        watched: Watched | None,
-    ) -> dict[str, Any]:
-        return {
-            "measures": {
-                "challenger": _measures(tested, tested.challenger if tested else None),
-                "champion": _measures(tested, tested.champion if tested else None),
-                "rules": _measures(tested, tested.rules if tested else None),
-            },
-            "champion": self.champion.trained.model_version if self.champion else None,
-            "judgement": {"is_promoted": not why_not, "reasons": list(why_not)},
-            "alarms": [{"features": list(alarm.features), "message": alarm.message} for alarm in alarms],
-            "curves": _curves(tested),
-            "importance": _importance(model, ripe),
-            "pool": list(pool),
-            "drift": _drift(watched),
-        }
-
     def _note(
         self, trained: TrainedModel | None, promote: bool, is_promoted: bool, stepped_down: StepDown | None
     ) -> None:
@@ -402,40 +377,3 @@ def _judgement(tested: Backtest | None) -> Judgement | None:
     if tested is None or not 0 < tested.outcome.sum() < len(tested.outcome):
         return None
     return judge(tested.outcome, tested.opponent, tested.challenger, SEED)
-
-
-def _measures(tested: Backtest | None, promised: FloatArray | None) -> dict[str, float | int | None] | None:
-    if tested is None or promised is None or not len(tested.outcome):
-        return None
-    found: Measures = measure(tested.outcome, promised)
-    return {name: None if math.isnan(value) else value for name, value in asdict(found).items()}
-
-
-def _curves(tested: Backtest | None) -> dict[str, Any]:  # noqa: ARG001 (drawn from it where curves are)
-    """Calibration, ROC and lift of the backtest."""
-    return {
-        "calibration": [],
-        "roc": {"challenger": [], "rules": []},
-        "lift": {"challenger": [], "rules": []},
-    }
-
-
-def _importance(model: ConversionModel, ripe: Ripe) -> list[dict[str, Any]]:
-    spreads = model.contributions(ripe.features).std(ddof=0)
-    falling = sorted(spreads.items(), key=lambda item: (-item[1], item[0]))
-    return [{"feature": name, "spread": float(spread)} for name, spread in falling]
-
-
-def _drift(watched: Watched | None) -> dict[str, Any]:
-    if watched is None:
-        return {}
-    worst, promises = watched.drift.worst, watched.record.promises
-    return {
-        "leads": watched.drift.leads,
-        "worst_feature": worst[0] if worst else None,
-        "worst_index": worst[1] if worst else None,
-        "scores_index": watched.drift.scores,
-        "promised": promises.promised if promises else None,
-        "kept": promises.kept if promises else None,
-        "calibration_error": promises.calibration_error if promises else None,
-    }

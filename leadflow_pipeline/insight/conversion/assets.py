@@ -12,10 +12,13 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from sqlalchemy import Engine
 
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.insight import pages
 from leadflow_pipeline.insight.conversion.checks import ASSET, specs, verdicts
 from leadflow_pipeline.partitions import campaign_partitions
+from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.failures import with_plain_failures
 from leadflow_pipeline.store.resource import StoreResource
@@ -58,7 +61,9 @@ def conversion_model(
 
     report = train_model(store.engine, context.partition_key, _day(config.as_of), actor=ACTOR)
     context.log.info(report.words)
-    yield dg.MaterializeResult(metadata=_metadata(report), check_results=list(verdicts(report)))
+    yield dg.MaterializeResult(
+        metadata=_metadata(report) | _page(store.engine, report), check_results=list(verdicts(report))
+    )
 
 
 def _day(as_of: str | None) -> date:
@@ -69,6 +74,20 @@ def _day(as_of: str | None) -> date:
         return date.fromisoformat(as_of)
     except ValueError:
         raise PermanentError(f"as_of is {as_of!r}, which is no day: write it as 2026-06-01") from None
+
+
+def _page(engine: Engine, report: TrainingReport) -> dict[str, Any]:
+    """Keeps the model's card as one HTML file; the Dagster UI shows it too. Nothing where there is no model."""
+    from leadflow_pipeline.insight.conversion.card import draw_card
+    from leadflow_pipeline.score.model_registry import promotions
+
+    if report.trained is None or report.model is None:
+        return {}
+    card = draw_card(report.trained, report.model, promotions(engine, report.campaign))
+    path = get_settings().home.resolve() / "reports" / f"{report.campaign}-model.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(pages.html_page(*card), encoding="utf-8")
+    return {"card": dg.MetadataValue.md(pages.markdown_page(*card)), "page": dg.MetadataValue.path(path)}
 
 
 def _metadata(report: TrainingReport) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import pandas as pd
 from leadflow_pipeline.score.conversion.features import CUSTOM
 from leadflow_pipeline.score.conversion.rules import ConversionRules
 from leadflow_pipeline.score.conversion.shapes import FloatArray
-from leadflow_pipeline.score.conversion.training import matured_examples
+from leadflow_pipeline.score.conversion.training import learned_from, matured_examples
 
 SEED = 20_260_601
 """Of folds and bootstraps: the same facts give the same model."""
@@ -43,9 +43,9 @@ class Ripe:
 
     @property
     def rarer(self) -> int:
-        """Examples of the rarer outcome."""
-        wins = int(self.converted.sum())
-        return min(wins, len(self.converted) - wins)
+        """Examples of the rarer outcome, among those that weigh enough to be learned from."""
+        outcome = self.outcome[learned_from(self.features, self.weight)]
+        return int(min(outcome.sum(), len(outcome) - outcome.sum()))
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,15 @@ class Record:
         return " and ".join(said)
 
 
+@dataclass(frozen=True)
+class Watched:
+    """How the champion of before the training is doing."""
+
+    model_version: str
+    drift: Drift
+    record: Record
+
+
 def drift_of(model: ConversionModel, then: pd.DataFrame, now: pd.DataFrame) -> Drift:
     """Leads that a model learned from beside those of late, as far as it looks at them."""
     if min(len(then), len(now)) < LEAST_LEADS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -18,8 +19,8 @@ from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME
 from leadflow_pipeline.score import model_registry as registry
 from leadflow_pipeline.score.conversion.drift import KeptPromises
 from leadflow_pipeline.score.conversion.leakage import Alarm
-from leadflow_pipeline.score.conversion.watch import Drift, Record
-from leadflow_pipeline.score.model_training import StepDown, TrainingReport, Watched, train_model
+from leadflow_pipeline.score.conversion.watch import Drift, Record, Watched
+from leadflow_pipeline.score.model_training import StepDown, TrainingReport, train_model
 from leadflow_pipeline.store.due_models import campaigns_to_train, training_week
 from leadflow_pipeline.store.resource import StoreResource
 from leadflow_pipeline_tests.samples import minimal_campaign_text
@@ -58,6 +59,9 @@ def test_a_training_shows_how_good_the_model_is_and_nothing_of_a_lead(
     (event,) = result.asset_materializations_for_node("conversion_model")
     shown = {name: value.value for name, value in event.metadata.items()}
     assert shown["model_version"] == kept.model_version
+    assert "data:image/png" in shown["card"]
+    assert kept.model_version[:12] in Path(shown["page"]).read_text(encoding="utf-8")
+    assert kept.card["curves"]["roc"]["challenger"][-1] == [1.0, 1.0]
     assert shown["promoted"] is True
     assert shown["auc"] == kept.card["measures"]["challenger"]["auc"]
     assert isinstance(shown["examples"], float)
