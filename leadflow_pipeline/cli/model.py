@@ -76,7 +76,7 @@ def list_all(campaign: Slug, as_json: Json = False) -> None:
         told = [
             {
                 "from": str(decision.from_day),
-                "scores": registry.short(decision.model_version),
+                "scores": registry.scorer(decision.model_version),
                 "decided": str(decision.decided_at.astimezone(UTC).date()),
                 "by": escape(decision.actor),
                 "because": escape(decision.reason),
@@ -178,7 +178,9 @@ def train(
         return
     typer.echo(report.words)
     if report.trained is not None:
-        typer.echo(f"Its card: leadflow model show {campaign} {registry.short(report.trained.model_version)}")
+        typer.echo(
+            f"Its card: leadflow model show {campaign} {registry.scorer(report.trained.model_version)}"
+        )
 
 
 @app.command()
@@ -235,7 +237,9 @@ def _decide(
     registry.require_promotable(engine, campaign, wanted, day)
     due = _due_again(engine, campaign, day)
     if not yes:
-        _ask_about(due, f"scored by {registry.short(wanted)}", "--from a later day to leave them as they are")
+        _ask_about(
+            due, f"scored by {registry.scorer(wanted)}", "--from a later day to leave them as they are"
+        )
     registry.promote(engine, campaign, wanted, day, actor=actor(), reason=reason, action=action)
     later = next((decision for decision in decisions if decision.from_day > day), None)
     if as_json:
@@ -252,7 +256,7 @@ def _decide(
     typer.echo(f"from {day} on {scored_by(wanted)} {campaign}")
     if later is not None:
         typer.echo(
-            f"until {later.from_day}, from which an earlier decision holds: {registry.short(later.model_version)}"
+            f"until {later.from_day}, from which an earlier decision holds: {registry.scorer(later.model_version)}"
         )
     if due is not None:
         typer.echo(
@@ -262,7 +266,7 @@ def _decide(
 
 def scored_by(model_version: str | None) -> str:
     """`the rules alone score`, `206e2b90ff68 scores`."""
-    return f"{registry.short(model_version)} {'score' if model_version is None else 'scores'}"
+    return f"{registry.scorer(model_version)} {'score' if model_version is None else 'scores'}"
 
 
 def _engine_of(campaign: str) -> Engine:
@@ -335,7 +339,7 @@ def _row(model: TrainedModel, when: str) -> dict[str, Any]:
     measured: Mapping[str, Any] = (model.card.get("measures") or {}).get("challenger") or {}
     auc = measured.get("auc")
     return {
-        "version": registry.short(model.model_version),
+        "version": registry.scorer(model.model_version),
         "as of": str(model.as_of),
         "kind": f"{model.kind}, pooled" if model.is_pooled else model.kind,
         "won": f"{model.wins:,} of {model.examples:,}",

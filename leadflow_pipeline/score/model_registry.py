@@ -30,8 +30,6 @@ MODEL_TAG = "leadflow/model"
 
 NO_MODEL = "none"
 SHORTEST_PREFIX = 6
-SHORT = 12
-"""Characters by which people are told a version."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +102,6 @@ def load_model(engine: Engine, campaign: str, model_version: str) -> ConversionM
             f"the model {model_version} of {campaign} is not what was trained (its hash differs): roll back to another"
         )
     return ConversionModel.from_json(artifact)
-
-
-def short(model_version: str | None) -> str:
-    """A version as people are told it; None is the rules alone."""
-    return "the rules alone" if model_version is None else model_version[:SHORT]
 
 
 def full_version(engine: Engine, campaign: str, prefix: str) -> str:
@@ -200,6 +193,11 @@ def champion_before(decisions: Sequence[Promotion], day: date) -> str | None:
         else:
             line.append(version)
     return line[-2] if len(line) > 1 else None
+
+
+def scorer(model_version: str | None) -> str:
+    """Who scores, as people are told it: the beginning of a version, or the rules alone."""
+    return "the rules alone" if model_version is None else model_version[: 2 * SHORTEST_PREFIX]
 
 
 def champions(

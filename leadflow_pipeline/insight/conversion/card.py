@@ -18,7 +18,7 @@ from leadflow_pipeline.insight.pages import Section
 from leadflow_pipeline.score.conversion.features import feature_words
 from leadflow_pipeline.score.conversion.model import ConversionModel, probability
 from leadflow_pipeline.score.conversion.shapes import FloatArray, NumberShape, Shape
-from leadflow_pipeline.score.model_registry import Promotion, TrainedModel, reigns, short
+from leadflow_pipeline.score.model_registry import Promotion, TrainedModel, reigns, scorer
 
 FEATURES_SPELT_OUT = 5
 MOST_CATEGORIES_NAMED = 8
@@ -89,7 +89,7 @@ def card_sections(
 
 def title_of(trained: TrainedModel) -> str:
     """The title of a model's page."""
-    return f"Conversion model {short(trained.model_version)} of {trained.campaign}"
+    return f"Conversion model {scorer(trained.model_version)} of {trained.campaign}"
 
 
 def values_in_words(shape: Shape, points: FloatArray) -> str:
@@ -152,7 +152,7 @@ def _how_good(trained: TrainedModel) -> Section:
     champion = trained.card.get("champion")
     names = {
         "challenger": "this model",
-        "champion": f"the champion then, {short(champion)}",
+        "champion": f"the champion then, {scorer(champion)}",
         "rules": "the rules alone",
     }
     rows = [
@@ -175,7 +175,7 @@ def _judgement(trained: TrainedModel) -> str:
     from leadflow_pipeline.score.conversion.promotion import LEAST_WINS, WORST_AUC_DROP
 
     judgement = trained.card.get("judgement") or {}
-    against = short(trained.card.get("champion"))
+    against = scorer(trained.card.get("champion"))
     if not judgement.get("is_promoted"):
         reasons = "; ".join(judgement.get("reasons") or ["it was not judged"])
         verdict = f"Not by itself, against {against}: {reasons}. A person may promote it all the same."
