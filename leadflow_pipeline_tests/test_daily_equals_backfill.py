@@ -1,7 +1,8 @@
 """The one law: day by day, one range, and re-runs in any order give the same bytes.
 
 Three campaigns over 31 days, made to differ: leads that come back, corrected records, decaying engagement, re-routing,
-a daily limit, people who stop, overrides with an expiry. Each way of computing them must give the same digests.
+a daily limit, people who stop, overrides with an expiry, conversion models that take turns. Each way of computing them
+must give the same digests.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRang
 from leadflow_pipeline.store.digest import digest
 from leadflow_pipeline.store.facts import add_override
 from leadflow_pipeline.store.schema import DERIVED_TABLES, harvested_leads, partition_lineage
+from leadflow_pipeline_tests.invented_models import crown, invented_model
 from leadflow_pipeline_tests.samples import minimal_campaign_text
 
 FIRST_DAY = date(2026, 3, 1)
@@ -117,6 +119,10 @@ def tell_the_facts(engine: Engine, folder) -> None:
             report = import_file(engine, campaign, path, contents=contents)
             assert report.rows == report.new + report.repeated + report.quarantined
     decide_by_hand(engine)
+    crown(engine, "limited", DAYS[9], invented_model())
+    crown(engine, "eager", DAYS[4], invented_model())
+    crown(engine, "eager", DAYS[12], invented_model(base=-0.5))
+    crown(engine, "eager", DAYS[25], None)
 
 
 def lead_rows(random_numbers: np.random.Generator, count: int = 200) -> pd.DataFrame:
@@ -232,6 +238,8 @@ def assert_something_happened(engine: Engine) -> None:
         assert kinds["temperature"] == {"hot", "warm", "cold"}
         assert {"QUALIFIED", "REJECTED", "PENDING"} <= kinds["status"]
         assert {"ENROLLED", "TOUCH_DUE", "STOPPED", "GRADUATED"} <= kinds["state"]
+        models = "SELECT count(DISTINCT coalesce(model_version, '')) FROM leadflow.scored_leads"
+        assert connection.scalar(text(f"{models} WHERE campaign = 'eager'")) == 3
         corrected = select(harvested_leads.c.lead_id).where(harvested_leads.c.is_new.is_(False))
         assert connection.execute(corrected).first()
         cooled_in_silence = text(

@@ -99,7 +99,9 @@ def _print(story: Story) -> None:
 
 
 def _print_score(scored: Scored) -> None:
-    model = f", model {scored.model_version}" if scored.model_version else ""
+    from leadflow_pipeline.score.model_registry import short
+
+    model = f", model {short(scored.model_version)}" if scored.model_version else ""
     likely = (
         f" · {scored.conversion_probability:.1%} likely to convert"
         if scored.conversion_probability is not None
@@ -183,6 +185,8 @@ def _print_changes(since: SinceLast, score: Decimal) -> None:
 
 
 def _print_history(story: Story) -> None:
+    from leadflow_pipeline.score.model_registry import short
+
     _say("")
     _say(f"{counted(len(story.history), 'score')}: {sparkline([past.score for past in story.history])}")
     shown = [
@@ -193,7 +197,7 @@ def _print_history(story: Story) -> None:
             "engagement": f"{past.engagement:.1f}",
             "temperature": past.temperature,
             "campaign version": str(past.campaign_version),
-            "model": past.model_version or "rules only",
+            "model": short(past.model_version) if past.model_version else "rules only",
         }
         for past in reversed(story.history[-MOST_SCORES:])
     ]

@@ -1,4 +1,4 @@
-"""`leadflow score --what-if`: what a changed campaign file would do to the leads there are, before it is registered.
+"""`leadflow score --what-if`: what another campaign file or model would do to the leads there are, before it counts.
 
 What belongs here: arguments and output. What does not: the replay and its comparison (`insight`).
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from leadflow_pipeline.cli.output import console, counted, print_json, progress, table_of
+from leadflow_pipeline.errors import PermanentError
 
 if TYPE_CHECKING:
     from leadflow_pipeline.insight.what_if import Comparison
@@ -25,10 +26,20 @@ def register(app: typer.Typer) -> None:
 
 
 def score(
-    what_if: Annotated[Path, typer.Option("--what-if", metavar="NEW_FILE", help="Campaign file to try.")],
     campaign: Annotated[
         str | None,
         typer.Argument(metavar="CAMPAIGN", help="Whose leads; the file's own campaign if left out."),
+    ] = None,
+    what_if: Annotated[
+        Path | None,
+        typer.Option("--what-if", metavar="NEW_FILE", help="Campaign file to try; else the present one."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Conversion model to try on every day (as leadflow model list has it), or none for the rules alone; "
+            "else each day's champion."
+        ),
     ] = None,
     first: Annotated[
         datetime | None, typer.Option("--from", help="First day; else the first computed.", **DAY)
@@ -39,9 +50,9 @@ def score(
     most: Annotated[int, typer.Option(min=0, help="Name so many of the most changed leads.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Show who would change tier, owner or qualification under a changed campaign file. Writes nothing.
+    """Show who would change tier, owner or qualification under another file or model. Writes nothing.
 
-    Past days are scored, qualified and routed again in memory, as a backfill under that file would do it.
+    Past days are scored, qualified and routed again in memory, as a backfill would do it.
     """
     from leadflow_pipeline.campaign import load, parse_campaign
     from leadflow_pipeline.cli.campaign import read_campaign_file
@@ -49,15 +60,21 @@ def score(
     from leadflow_pipeline.insight.what_if import compare_states
     from leadflow_pipeline.store.engine import get_engine
 
+    if what_if is None and (model is None or campaign is None):
+        raise PermanentError(
+            "there is nothing to try: give --what-if FILE, or a campaign and --model VERSION"
+        )
     engine = get_engine()
-    rules = parse_campaign(read_campaign_file(what_if), what_if.name)
-    present = load(engine, campaign or rules.campaign)
+    tried = parse_campaign(read_campaign_file(what_if), what_if.name) if what_if else None
+    present = load(engine, campaign or (tried.campaign if tried else ""))
+    rules = tried or present.rules
+    name = " with ".join([*([what_if.name] if what_if else []), *([f"model {model}"] if model else [])])
     days = replay.replayable_days(
         engine, present.campaign, first.date() if first else None, last.date() if last else None
     )
     with progress() as bar:
         bar.add_task(f"replaying {counted(len(days.days), 'day')} of {present.campaign}", total=None)
-        replayed = replay.replay(engine, days, rules)
+        replayed = replay.replay(engine, days, rules, model)
         comparison = compare_states(
             replay.stored_state(engine, days), replay.replayed_state(engine, replayed), most
         )
@@ -69,7 +86,8 @@ def score(
     heading = {
         "campaign": present.campaign,
         "version": present.version,
-        "file": what_if.name,
+        "file": what_if.name if what_if else None,
+        "model": model,
         "first_day": days.first_day,
         "last_day": days.last_day,
         "days": len(days.days),
@@ -78,7 +96,7 @@ def score(
         print_json({**heading, **_as_json(comparison), "notes": notes})
         return
     typer.echo(
-        f"{present.campaign}, {days.first_day} to {days.last_day}: what is stored → {what_if.name}; nothing is written"
+        f"{present.campaign}, {days.first_day} to {days.last_day}: what is stored → {name}; nothing is written"
     )
     _print(comparison)
     for note in notes:

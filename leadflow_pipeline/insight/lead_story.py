@@ -30,9 +30,10 @@ from leadflow_pipeline.score.changes import (
     total_of,
     what_changed,
 )
+from leadflow_pipeline.score.model_registry import short
 from leadflow_pipeline.store import schema
 
-SCORED_BY = ("ideal_customer_profile", "scoring", "sources")
+SCORED_BY = ("ideal_customer_profile", "scoring", "conversion", "sources")
 """Sections of a campaign file that a score depends on."""
 
 
@@ -238,7 +239,7 @@ def _since(
         told.append(
             Cause(
                 "model",
-                f"scored with model {present.model_version or 'none'} instead of {last.model_version or 'none'}",
+                f"scored with {_model(present.model_version)} instead of {_model(last.model_version)}",
             )
         )
     told.append(Cause("time", f"{_count((present.day - last.day).days, 'day')} passed"))
@@ -246,6 +247,10 @@ def _since(
     return SinceLast(
         last.day, _hundredths(last.score), what_changed(before, after, words), tuple(told), changed_rules
     )
+
+
+def _model(version: str | None) -> str:
+    return "the rules alone" if version is None else f"model {short(version)}"
 
 
 def _latest_scored_day(connection: Connection, campaign: str) -> date | None:

@@ -1,4 +1,4 @@
-"""Past days of a campaign computed under other rules, in memory: score, qualify, route.
+"""Past days of a campaign computed under other rules or by another model, in memory: score, qualify, route.
 
 What belongs here: running the stages' own steps one after the other on what is stored, and reading what is stored
 to compare with. What does not: any rule (the stages), counting what differs (`what_if`). A door to the database that
@@ -47,8 +47,11 @@ class Replay:
     rows: dict[str, pd.DataFrame]
 
 
-def replay(engine: Engine, partitions: PartitionRange, rules: Campaign) -> Replay:
-    """Computes the days under `rules`, each table's rows by primary key; `campaign_version` is 0."""
+def replay(engine: Engine, partitions: PartitionRange, rules: Campaign, model: str | None = None) -> Replay:
+    """Computes the days under `rules`, each table's rows by primary key; `campaign_version` is 0.
+
+    The days are scored with the models that were champion on them, unless `model` names one, or `none`.
+    """
 
     def as_stored(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
         rows = conform(frame, table, campaign=partitions.campaign, campaign_version=NO_VERSION)
@@ -56,7 +59,7 @@ def replay(engine: Engine, partitions: PartitionRange, rules: Campaign) -> Repla
 
     enriched = read_partitions(engine, schema.enriched_leads, partitions.campaign, partitions.days)
     due = due_leads(engine, partitions, enriched, rules.scoring)
-    scored = as_stored(score_days(engine, partitions, due, rules), schema.scored_leads)
+    scored = as_stored(score_days(engine, partitions, due, rules, model), schema.scored_leads)
     qualified = as_stored(qualify_days(engine, partitions, scored, rules), schema.qualified_leads)
     routed = as_stored(route_days(engine, partitions, qualified, rules), schema.routed_leads)
     return Replay(

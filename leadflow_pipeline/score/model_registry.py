@@ -30,6 +30,8 @@ MODEL_TAG = "leadflow/model"
 
 NO_MODEL = "none"
 SHORTEST_PREFIX = 6
+SHOWN = 12
+"""Characters of a version that people are shown: enough to tell models apart, and to name one."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,11 @@ def load_model(engine: Engine, campaign: str, model_version: str) -> ConversionM
             f"the model {model_version} of {campaign} is not what was trained (its hash differs): roll back to another"
         )
     return ConversionModel.from_json(artifact)
+
+
+def short(model_version: str) -> str:
+    """A version as people are shown it."""
+    return model_version[:SHOWN]
 
 
 def full_version(engine: Engine, campaign: str, prefix: str) -> str:

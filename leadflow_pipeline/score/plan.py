@@ -256,7 +256,7 @@ def _hear(
     """Score and texts of each row after all voices, and how likely its lead is to convert (NaN without a model)."""
     likely = np.full(len(pattern), np.nan)
     alone = Heard(explained.total.score, as_object(explained.entries), as_list(explained.reasons))
-    if not champions.versions:
+    if not champions.versions or not len(pattern):
         return Heard(alone.score[pattern], alone.breakdown.take(pattern), alone.reasons.take(pattern)), likely
     parts, told = [], []
     for rows, version in _rows_of_models(place, champions):

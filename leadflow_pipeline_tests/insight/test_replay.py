@@ -26,6 +26,7 @@ from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRang
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.facts import add_outcomes, add_override
 from leadflow_pipeline.store.partitions import latest_before, read_partitions
+from leadflow_pipeline_tests.invented_models import crown, invented_model, keep
 
 TABLES = (schema.scored_leads, schema.qualified_leads, schema.routed_leads)
 WRITTEN = (
@@ -165,6 +166,25 @@ def test_a_replay_is_what_a_backfill_stores_and_writes_nothing(computed: Compute
     truly = moved.fillna({"tier_old": "none", "tier_new": "none"}).query("tier_old != tier_new")
     assert tiers == truly.groupby(["tier_old", "tier_new"]).size().to_dict()
     assert tiers
+
+
+def test_a_model_is_tried_before_it_is_promoted(computed: Computed) -> None:
+    engine, campaign = computed.engine, computed.campaign
+    model = invented_model()
+    version = keep(engine, campaign, computed.days.first_day, model)
+
+    told = CliRunner().invoke(app, ["score", campaign, "--model", version[:12], "--json"])
+    assert told.exit_code == 0, told.output
+    said = json.loads(told.stdout)
+    assert said["rescored"] > 50
+    foreseen = replay(engine, computed.days, load(engine, campaign).rules, version)
+    crown(engine, campaign, computed.days.first_day, model)
+    computed.materialize("scored_leads", "qualified_leads", "routed_leads")
+    assert_same_rows(foreseen.rows, computed.stored(computed.days))
+    back = CliRunner().invoke(app, ["score", campaign, "--model", "none", "--json"])
+    assert json.loads(back.stdout)["rescored"] == said["rescored"]
+    nothing = CliRunner().invoke(app, ["score", campaign])
+    assert "there is nothing to try" in str(nothing.exception)
 
 
 def test_what_cannot_be_replayed_is_refused_in_a_sentence(engine: Engine, tmp_path: Path) -> None:

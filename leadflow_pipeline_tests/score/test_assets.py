@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 
 import dagster as dg
 import pandas as pd
@@ -11,13 +12,16 @@ import pytest
 from sqlalchemy import Engine
 
 from leadflow_pipeline.campaign import register
+from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, campaign_day_partitions, days_between
 from leadflow_pipeline.score.assets import scored_leads
+from leadflow_pipeline.score.model_registry import MODEL_TAG, load_model
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.channel_credits import record_credits
 from leadflow_pipeline.store.facts import add_engagement_events
 from leadflow_pipeline.store.partitions import read_partitions, replace_partitions
 from leadflow_pipeline.store.resource import PartitionIOManager, StoreResource
+from leadflow_pipeline_tests.invented_models import crown, invented_model
 from leadflow_pipeline_tests.samples import minimal_campaign_text
 from leadflow_pipeline_tests.score.frames import breakdown, events
 
@@ -101,7 +105,9 @@ def instance(engine: Engine) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def materialize(instance: dg.DagsterInstance, first: date, last: date) -> dg.ExecuteInProcessResult:
+def materialize(
+    instance: dg.DagsterInstance, first: date, last: date, model: str | None = None
+) -> dg.ExecuteInProcessResult:
     result = dg.materialize(
         [enriched, scored_leads],
         selection=[scored_leads],
@@ -110,6 +116,7 @@ def materialize(instance: dg.DagsterInstance, first: date, last: date) -> dg.Exe
         tags={
             "dagster/asset_partition_range_start": f"spring|{first}",
             "dagster/asset_partition_range_end": f"spring|{last}",
+            **({MODEL_TAG: model} if model else {}),
         },
     )
     assert result.success
@@ -189,6 +196,42 @@ def test_credits_recorded_between_days_hold_from_their_day_and_a_backfill_finds_
     for day in (LAST, date(2026, 5, 3)):
         materialize(instance, day, day)
     pd.testing.assert_frame_equal(stored(engine), daily, check_exact=True)
+
+
+def test_each_day_keeps_the_model_that_was_champion_on_it(engine, instance):
+    materialize(instance, FIRST, LAST)
+    by_rules = stored(engine)
+    first = crown(engine, "spring", date(2026, 5, 3), invented_model())
+    second = crown(engine, "spring", date(2026, 5, 5), invented_model(base=0.5))
+
+    materialize(instance, FIRST, LAST)
+    whole = stored(engine)
+    versions = dict(zip(whole["day"].dt.day, whole["model_version"].fillna("rules"), strict=True))
+    assert versions == {1: "rules", 2: "rules", 3: first, 5: second}
+    early = whole["day"] < "2026-05-03"
+    pd.testing.assert_frame_equal(whole[early], by_rules[early], check_exact=True)
+    late = whole[~early]
+    assert late["conversion_probability"].between(0.01, 0.99).all()
+    assert (late["score"] != by_rules.loc[~early, "score"]).all()
+    for row, total in enumerate(whole["score"]):
+        assert sum(breakdown(whole, row).values()) == Decimal(str(total))
+    for day in reversed(DAYS):
+        materialize(instance, day, day)
+    pd.testing.assert_frame_equal(stored(engine), whole, check_exact=True)
+
+    materialize(instance, FIRST, LAST, model="none")
+    pd.testing.assert_frame_equal(stored(engine), by_rules, check_exact=True)
+    materialize(instance, FIRST, LAST, model=second[:12])
+    assert set(stored(engine)["model_version"]) == {second}
+
+
+def test_a_model_that_was_altered_scores_nobody(engine, instance):
+    version = crown(engine, "spring", date(2026, 5, 3), invented_model())
+    with engine.begin() as connection:
+        models = schema.conversion_models
+        connection.execute(models.update().values(artifact=models.c.artifact + " "))
+    with pytest.raises(PermanentError, match="is not what was trained"):
+        load_model(engine, "spring", version)
 
 
 def test_each_day_has_its_own_numbers_and_no_names(engine, instance):

@@ -170,6 +170,30 @@ def test_an_answer_that_came_after_its_day_was_computed_makes_the_day_due_again(
     assert due(engine) == [DueDays(spring, date(2026, 3, 6), LAST)]
 
 
+def test_a_decision_about_the_model_of_a_past_day_makes_that_day_due_again(
+    engine: Engine, spring: str
+) -> None:
+    record(engine, spring, FIRST)
+    computed(engine, spring, FIRST, LAST)
+
+    def decide(from_day: date, at: datetime) -> None:
+        values = {
+            "campaign": spring,
+            "from_day": from_day,
+            "decided_at": at,
+            "actor": "x",
+            "reason": "worse",
+        }
+        with engine.begin() as connection:
+            connection.execute(insert(schema.model_promotions).values(values))
+
+    decide(date(2026, 3, 4), LONG_AGO - timedelta(minutes=5))  # known when the days were computed
+    decide(LAST + timedelta(days=1), LONG_AGO + timedelta(minutes=5))
+    assert due_days(engine, FIRST, LAST) == []
+    decide(date(2026, 3, 6), LONG_AGO + timedelta(minutes=5))
+    assert due_days(engine, FIRST, LAST) == [DueDays(spring, date(2026, 3, 6), LAST)]
+
+
 def test_a_run_that_ended_half_way_stays_due(engine: Engine, spring: str) -> None:
     record(engine, spring, FIRST)
     computed(engine, spring, FIRST, LAST)
