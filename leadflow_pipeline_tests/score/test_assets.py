@@ -173,6 +173,31 @@ def test_a_silent_lead_has_a_row_on_the_day_it_cools_and_a_late_event_moves_it(e
     pd.testing.assert_frame_equal(stored(engine), overtaken, check_exact=True)
 
 
+def test_credits_recorded_between_days_hold_from_their_day_and_a_backfill_finds_them_again(engine, instance):
+    register(engine, minimal_campaign_text("spring", extra=CREDIT_RULES), "spring.yaml")
+    website_is_best = pd.DataFrame(
+        {"channel": ["inbound", "ads"], "leads": [100, 100], "conversions": [40.0, 10.0]}
+    )
+    ads_are_best = website_is_best.assign(conversions=[10.0, 40.0])
+    for day in DAYS:
+        recorded = {3: website_is_best, 5: ads_are_best}.get(day.day)
+        if recorded is not None:
+            record_credits(engine, "spring", day, recorded)
+        materialize(instance, day, day)
+    daily = stored(engine)
+    credits = [breakdown(daily, row).get("source_credit") for row in range(len(daily))]
+    days = daily["day"].dt.day.tolist()
+    assert days == [1, 1, 2, 3, 3, 5]
+    assert credits[:3] == [None] * 3
+    assert credits[3:5] == [20, 20]
+    assert 0 < credits[5] < 20
+    materialize(instance, FIRST, LAST)
+    pd.testing.assert_frame_equal(stored(engine), daily, check_exact=True)
+    for day in (LAST, date(2026, 5, 3)):
+        materialize(instance, day, day)
+    pd.testing.assert_frame_equal(stored(engine), daily, check_exact=True)
+
+
 def test_each_day_keeps_the_model_that_was_champion_on_it(engine, instance):
     materialize(instance, FIRST, LAST)
     by_rules = stored(engine)
@@ -207,31 +232,6 @@ def test_a_model_that_was_altered_scores_nobody(engine, instance):
         connection.execute(models.update().values(artifact=models.c.artifact + " "))
     with pytest.raises(PermanentError, match="is not what was trained"):
         load_model(engine, "spring", version)
-
-
-def test_credits_recorded_between_days_hold_from_their_day_and_a_backfill_finds_them_again(engine, instance):
-    register(engine, minimal_campaign_text("spring", extra=CREDIT_RULES), "spring.yaml")
-    website_is_best = pd.DataFrame(
-        {"channel": ["inbound", "ads"], "leads": [100, 100], "conversions": [40.0, 10.0]}
-    )
-    ads_are_best = website_is_best.assign(conversions=[10.0, 40.0])
-    for day in DAYS:
-        recorded = {3: website_is_best, 5: ads_are_best}.get(day.day)
-        if recorded is not None:
-            record_credits(engine, "spring", day, recorded)
-        materialize(instance, day, day)
-    daily = stored(engine)
-    credits = [breakdown(daily, row).get("source_credit") for row in range(len(daily))]
-    days = daily["day"].dt.day.tolist()
-    assert days == [1, 1, 2, 3, 3, 5]
-    assert credits[:3] == [None] * 3
-    assert credits[3:5] == [20, 20]
-    assert 0 < credits[5] < 20
-    materialize(instance, FIRST, LAST)
-    pd.testing.assert_frame_equal(stored(engine), daily, check_exact=True)
-    for day in (LAST, date(2026, 5, 3)):
-        materialize(instance, day, day)
-    pd.testing.assert_frame_equal(stored(engine), daily, check_exact=True)
 
 
 def test_each_day_has_its_own_numbers_and_no_names(engine, instance):

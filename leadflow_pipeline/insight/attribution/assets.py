@@ -1,5 +1,8 @@
 """Attribution in Dagster: one table and picture a campaign, made again after its daily tables changed.
 
+An outcome or a spend changes no daily table, so it shows after the next daily run, a day later at most while the
+campaign is active; the command and a run by hand read what is known at once.
+
 What belongs here: showing, and recording once a week what the score goes by. What does not: reading (`touches`), models
 (`models`), drawing (`plots`). Metadata are channels and sums; nothing is about one person.
 """

@@ -12,8 +12,9 @@ a channel was met, and in which order, means nothing to it.
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
-from leadflow_pipeline.insight.attribution.journeys import Floats, Journeys
+from leadflow_pipeline.insight.attribution.journeys import Floats, Journeys, sums_by
 
 BITS = 64
 
@@ -26,8 +27,13 @@ def shapley_credit(journeys: Journeys) -> tuple[Floats, Floats]:
         return conversions, value
     # Which channels a journey met, as bits: 64 channels to a number.
     blocks = [_met(journeys, first) for first in range(0, count, BITS)]
+    of_conversions, of_value = journeys.conversions, journeys.value
+    if len(blocks) == 1:  # few sets, each met by many: counted once
+        met, sets = pd.factorize(blocks[0])
+        of_conversions, of_value = (sums_by(met, often, len(sets)) for often in (of_conversions, of_value))
+        blocks = [sets]
     members = sum(np.bitwise_count(met).astype(np.float64) for met in blocks)
-    each_conversion, each_value = journeys.conversions / members, journeys.value / members
+    each_conversion, each_value = of_conversions / members, of_value / members
     for channel in range(count):
         is_met = ((blocks[channel // BITS] >> np.uint64(channel % BITS)) & np.uint64(1)).astype(np.float64)
         conversions[channel] = is_met @ each_conversion

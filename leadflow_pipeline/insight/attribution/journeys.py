@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import scipy.sparse as sparse
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -25,6 +25,11 @@ Booleans = npt.NDArray[np.bool_]
 
 DAY = 86_400_000_000
 """Microseconds."""
+
+BITS = 63
+"""Of a number that can be sorted."""
+BLOCK_BITS = 16
+"""numpy sorts numbers of so many bits by counting."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,7 @@ def cut_into_journeys(
     channels, names = _factorized(touches["channel"])
     moments = [_microseconds(frame["occurred_at"]) for frame in frames]
 
-    order = _order(people[0], moments[0], channels, number_of_people)
-    moment, channel = moments[0][order], channels[order]
+    moment, channel = _in_order(people[0], moments[0], channels)
     bounds = np.concatenate([[0], np.cumsum(np.bincount(people[0], minlength=number_of_people))])
 
     value = conversions["value"].fillna(0.0).to_numpy(dtype="float64")
@@ -157,19 +161,34 @@ def _positions(moment: Integers, bounds: Integers, person: Integers, at: Integer
     return low
 
 
-def _order(person: Integers, moment: Integers, channel: Integers, number_of_people: int) -> Integers:
-    """The order by person, moment and channel."""
-    # By moment and channel in one number, then by person by counting, which keeps the order within: three times as
-    # fast as one sort by three keys.
-    since = moment - moment.min(initial=np.iinfo(np.int64).max)
-    number_of_channels = int(channel.max(initial=0)) + 1
-    if (int(since.max(initial=0)) + 1) * number_of_channels > np.iinfo(np.int64).max:  # thousands of years
-        return np.lexsort((channel, moment, person))
-    by_time = np.argsort(since * number_of_channels + channel)
-    rows = person[by_time]
-    cells = sparse.coo_array((by_time, (rows, np.arange(len(rows)))), shape=(number_of_people, len(rows)))
-    order: Integers = cells.tocsr().data.astype(np.int64)
-    return order
+def _in_order(person: Integers, moment: Integers, channel: Integers) -> tuple[Integers, Integers]:
+    """Moments and channels by person, moment and channel."""
+    if not len(person):
+        return moment, channel
+    first = int(moment.min())
+    channel_bits, moment_bits = _bits(channel), _bits(moment - first)
+    person_bits = _bits(person)
+    # All three in one number, so that numbers are sorted and no positions, several times as fast as a sort by three
+    # keys. People who find no room in it are dealt into blocks, by counting, and each block is sorted alone.
+    room = min(BITS - moment_bits - channel_bits, person_bits)
+    if room < 0 or person_bits - room > BLOCK_BITS:  # decades in microseconds, and millions of people
+        order = np.lexsort((channel, moment, person))
+        return moment[order], channel[order]
+    keys = (person & _ones(room)) << (moment_bits + channel_bits)
+    keys |= ((moment - first) << channel_bits) | channel
+    block = (person >> room).astype(np.uint16)
+    keys = keys[np.argsort(block, kind="stable")]
+    for start, stop in pairwise([0, *np.cumsum(np.bincount(block)).tolist()]):
+        keys[start:stop].sort()
+    return ((keys >> channel_bits) & _ones(moment_bits)) + first, keys & _ones(channel_bits)
+
+
+def _bits(numbers: Integers) -> int:
+    return int(numbers.max()).bit_length()
+
+
+def _ones(bits: int) -> int:
+    return (1 << bits) - 1
 
 
 def sums_by(positions: Integers, weights: Floats, size: int) -> Floats:

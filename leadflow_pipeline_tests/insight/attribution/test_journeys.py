@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadflow_pipeline.insight.attribution.journeys import Journeys, cut_into_journeys
+from leadflow_pipeline.insight.attribution.journeys import DAY, Journeys, _in_order, cut_into_journeys
 from leadflow_pipeline.insight.attribution.models import all_credits
 from leadflow_pipeline.insight.attribution.rules import AttributionRules
 
@@ -161,3 +162,16 @@ def cut_by_hand(
         rest = " > ".join(channel for day, channel in theirs if day >= before)
         paths += [(rest, 0.0)] if rest else []
     return paths
+
+
+@pytest.mark.parametrize("years", [0, 1, 30, 9000])
+@pytest.mark.parametrize("people", [1, 5, 40_000])
+def test_touches_come_in_order_however_many_people_and_years_there_are(years: int, people: int) -> None:
+    draw = np.random.default_rng(years + people)
+    person = draw.integers(0, people, 500)
+    moment = draw.integers(-years, years + 1, 500) * 365 * DAY + draw.integers(0, 50, 500)
+    channel = draw.integers(0, 70, 500)
+    order = np.lexsort((channel, moment, person))
+    found = _in_order(person, moment, channel)
+    assert (found[0] == moment[order]).all()
+    assert (found[1] == channel[order]).all()
