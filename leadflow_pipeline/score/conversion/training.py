@@ -131,7 +131,7 @@ def _learner(
 ) -> tuple[Learner, FloatArray]:
     """How to learn, and the logit of each example learned from others."""
     shapes = [shape for name in sorted(features.columns) if (shape := shape_of(name, features[name]))]
-    if kind == "boosted":
+    if kind == "boosted" and shapes:
         trees = Boosting(features, shapes, seed)
         return trees, held_out_logits(trees, outcome, weight, seed)
     design = Design.of(features, shapes)

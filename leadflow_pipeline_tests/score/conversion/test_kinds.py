@@ -153,7 +153,7 @@ def test_some_hundred_outcomes_do_not_talk_the_rules_down() -> None:
         by_rules = auc(outcome[rest], known[RULE_SCORE].to_numpy()[rest])
         ahead.append(auc(outcome[rest], model.logits(known.iloc[rest])) - by_rules)
 
-    assert np.mean(ahead) > -0.02  # nothing but noise beside the rules: without them as a prior it is -0.05
+    assert np.mean(ahead) > -0.01  # nothing but noise beside the rules: without them as a prior it is -0.06
 
 
 def test_the_rules_say_less_the_more_outcomes_there_are_and_which_kinds_are_worth_training() -> None:
