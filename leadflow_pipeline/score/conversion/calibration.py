@@ -17,10 +17,6 @@ from leadflow_pipeline.score.conversion.measures import auc
 from leadflow_pipeline.score.conversion.shapes import FloatArray
 
 WORST_AUC_DROP = 0.01
-ENOUGH_TO_CALIBRATE = 100.0
-"""Examples of either outcome, weighted, that the two numbers of a line are fitted to."""
-SHARPEST = 6
-"""The half-life of examples is divided by no more than this for calibration."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +38,3 @@ def fit_sigmoid(
     if auc(outcome, slope * held_out_logits) < auc(outcome, held_out_logits) - WORST_AUC_DROP:
         return Calibration(1.0, 0.0, is_refused=True)
     return Calibration(slope, offset)
-
-
-def latest(weight: FloatArray, outcome: npt.NDArray[np.int64]) -> FloatArray:
-    """The weights, with the shortest half-life that leaves `ENOUGH_TO_CALIBRATE` of either outcome.
-
-    How many convert moves faster than who does: the line through the logits follows the latest examples more closely
-    than the tables do. Where all weigh the same, nothing is cut.
-    """
-    for part in range(SHARPEST, 1, -1):
-        sharper = weight**part
-        if min(sharper[outcome == each].sum() for each in (0, 1)) >= ENOUGH_TO_CALIBRATE:
-            return sharper
-    return weight

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from leadflow_pipeline.score.conversion.boosting import Boosting
-from leadflow_pipeline.score.conversion.calibration import Calibration, fit_sigmoid, latest
+from leadflow_pipeline.score.conversion.calibration import Calibration, fit_sigmoid
 from leadflow_pipeline.score.conversion.crosses import strongest_crosses, surely_better
 from leadflow_pipeline.score.conversion.folds import Learner, held_out_logits
 from leadflow_pipeline.score.conversion.logistic import Design
@@ -121,7 +121,7 @@ def train(
     learner, held_out = _learner(features, outcome, weight, seed, kind)
     share = learned_share(min(weight[outcome == each].sum() for each in (0, 1)))
     told = share * held_out + (1 - share) * rules.logits(features)
-    calibration = fit_sigmoid(told, outcome, latest(weight, outcome))
+    calibration = fit_sigmoid(told, outcome, weight)
     model = blended(rules, learner.model(outcome, weight), share)
     return Trained(_finished(model, calibration), calibration, len(outcome), wins, kind)
 

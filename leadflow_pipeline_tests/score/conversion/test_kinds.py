@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from leadflow_pipeline.score.conversion.boosting import Boosting
-from leadflow_pipeline.score.conversion.calibration import latest
 from leadflow_pipeline.score.conversion.features import RULE_SCORE
 from leadflow_pipeline.score.conversion.measures import auc
 from leadflow_pipeline.score.conversion.model import ConversionModel
@@ -166,18 +165,3 @@ def test_the_rules_say_less_the_more_outcomes_there_are_and_which_kinds_are_wort
     assert candidates(500, 99) == ("rules",)
     assert candidates(500, 100) == ("logistic",)
     assert candidates(3_000, 2_900) == ("logistic", "boosted")
-
-
-def test_promises_follow_a_rising_share_of_conversions_without_changing_who_is_ahead() -> None:
-    known, converted = leads(12_000, seed=8)  # fifty a day
-    rising = np.random.default_rng(0).uniform(size=len(known)) < np.linspace(0.1, 1, len(known))
-    converted = converted.where(rising, 0)
-    first, then = slice(None, 10_000), slice(10_000, 11_000)
-
-    promised = learned(known.iloc[first], converted.iloc[first], "logistic").probabilities(known.iloc[then])
-
-    assert promised.mean() == pytest.approx(converted.iloc[then].mean(), abs=0.08)  # 0.13 off if all count
-    even = np.ones(100)
-    assert (latest(even, np.arange(100) % 2) == even).all()
-    few = np.linspace(0.1, 1, 100)
-    assert (latest(few, np.arange(100) % 2) == few).all()
