@@ -99,9 +99,9 @@ def _print(story: Story) -> None:
 
 
 def _print_score(scored: Scored) -> None:
-    from leadflow_pipeline.score.model_registry import short
+    from leadflow_pipeline.score.model_registry import scorer
 
-    model = f", model {short(scored.model_version)}" if scored.model_version else ""
+    model = f", model {scorer(scored.model_version)}" if scored.model_version else ""
     likely = (
         f" · {scored.conversion_probability:.1%} likely to convert"
         if scored.conversion_probability is not None
@@ -185,7 +185,7 @@ def _print_changes(since: SinceLast, score: Decimal) -> None:
 
 
 def _print_history(story: Story) -> None:
-    from leadflow_pipeline.score.model_registry import short
+    from leadflow_pipeline.score.model_registry import scorer
 
     _say("")
     _say(f"{counted(len(story.history), 'score')}: {sparkline([past.score for past in story.history])}")
@@ -197,7 +197,7 @@ def _print_history(story: Story) -> None:
             "engagement": f"{past.engagement:.1f}",
             "temperature": past.temperature,
             "campaign version": str(past.campaign_version),
-            "model": short(past.model_version),
+            "model": scorer(past.model_version),
         }
         for past in reversed(story.history[-MOST_SCORES:])
     ]

@@ -30,7 +30,7 @@ from leadflow_pipeline.score.changes import (
     total_of,
     what_changed,
 )
-from leadflow_pipeline.score.model_registry import short
+from leadflow_pipeline.score.model_registry import scorer
 from leadflow_pipeline.store import schema
 
 SCORED_BY = ("ideal_customer_profile", "scoring", "conversion", "sources", "opinion")
@@ -250,7 +250,7 @@ def _since(
 
 
 def _model(version: str | None) -> str:
-    return "the rules alone" if version is None else f"model {short(version)}"
+    return scorer(version) if version is None else f"model {scorer(version)}"
 
 
 def _latest_scored_day(connection: Connection, campaign: str) -> date | None:

@@ -31,7 +31,14 @@ from leadflow_pipeline.score.conversion.model import ConversionModel
 from leadflow_pipeline.score.conversion.promotion import Judgement, judge
 from leadflow_pipeline.score.conversion.scale import on_level_of, on_scale_of_rules
 from leadflow_pipeline.score.conversion.shapes import FloatArray
-from leadflow_pipeline.score.conversion.training import FEW_OUTCOMES, Trained, learned_from, train
+from leadflow_pipeline.score.conversion.training import (
+    FEW_OUTCOMES,
+    Kind,
+    Trained,
+    candidates,
+    learned_from,
+    train,
+)
 from leadflow_pipeline.score.conversion.watch import Record, Watched, drift_of, record_of
 from leadflow_pipeline.score.model_examples import read_examples, read_other_campaigns, read_recent
 from leadflow_pipeline.score.model_registry import TrainedModel
@@ -44,7 +51,6 @@ from leadflow_pipeline.store.locks import stage_lock
 MOST_LOOKED_THROUGH = 50_000
 """The latest so many examples are looked through for facts that give the outcome away."""
 RULES = "rules"
-LOGISTIC = "logistic"
 
 
 @dataclass(frozen=True)
@@ -91,9 +97,10 @@ class TrainingReport:
         if self.trained is None:
             said = f"No model: {' and '.join(self.why_not)}."
         elif self.is_promoted:
-            said = f"The model {self.trained.model_version[:12]} scores from {self.as_of} on."
+            said = f"The model {registry.scorer(self.trained.model_version)} scores from {self.as_of} on."
         else:
-            said = f"The model {self.trained.model_version[:12]} was not promoted: {'; '.join(self.why_not)}."
+            version = registry.scorer(self.trained.model_version)
+            said = f"The model {version} was not promoted: {'; '.join(self.why_not)}."
         if self.stepped_down:
             said += f" {self.stepped_down.reason}."
         if self.recomputes_from:
@@ -140,24 +147,26 @@ class _Training:
         """Every step."""
         examples, pool = self._examples()
         ripe = self._ripe(examples)
-        tested = self._backtest(examples, ripe)
+        kinds = candidates(len(ripe.outcome), int(ripe.outcome.sum()))
+        tested = self._backtest(examples, ripe, kinds)
         judgement, watched = _judgement(tested), self._watched()
-        fitted = train(ripe.features, ripe.converted, ripe.weight, SEED)
+        best = tested.kind if tested else "logistic"
+        fitted = train(ripe.features, ripe.converted, ripe.weight, SEED, best) if kinds else None
         model, trained = None, None
         alarms: tuple[Alarm, ...] = ()
         if fitted is None:
             why_not: tuple[str, ...] = (self._why_no_model(ripe),)
         else:
             model = self._finished(fitted.model, ripe, pool)
-            kind = LOGISTIC if ripe.rarer >= FEW_OUTCOMES else RULES
-            alarms = self._alarms(model, kind, bool(pool), ripe, tested)
-            why_not = self._why_not(kind, judgement, alarms)
+            alarms = self._alarms(model, fitted.kind, bool(pool), ripe, tested)
+            why_not = self._why_not(fitted.kind, judgement, alarms)
             replaced = self.champion.trained.model_version if self.champion else None
             card = card_of(model, ripe, tested, replaced, why_not, alarms, pool, watched)
-            trained = self._described(fitted, model, kind, ripe, card)
+            trained = self._described(fitted, model, ripe, card)
             registry.register(self.engine, trained, model)
         is_promoted = self._promoted(trained, why_not, promote)
-        stepped_down = None if is_promoted or not promote else self._stepped_down(watched)
+        better = trained.model_version if trained and not alarms and _is_less_surprised(judgement) else None
+        stepped_down = None if is_promoted or not promote else self._stepped_down(watched, better)
         if trained and not is_promoted and not why_not:
             why_not = ("it scores already" if promote else "it was only to be registered",)
         self._note(trained, promote, is_promoted, stepped_down)
@@ -173,7 +182,7 @@ class _Training:
         return on_scale_of_rules(level, own if len(own.weight) else ripe)
 
     def _described(
-        self, fitted: Trained, model: ConversionModel, kind: str, ripe: Ripe, card: dict[str, Any]
+        self, fitted: Trained, model: ConversionModel, ripe: Ripe, card: dict[str, Any]
     ) -> TrainedModel:
         days = ripe.day.iloc[learned_from(ripe.features, ripe.weight)]
         return TrainedModel(
@@ -181,7 +190,7 @@ class _Training:
             model_version=model.version,
             as_of=self.as_of,
             campaign_version=self.version.version,
-            kind=kind,
+            kind=fitted.kind,
             is_pooled=bool(card["pool"]),
             examples=fitted.examples,
             wins=fitted.wins,
@@ -220,12 +229,14 @@ class _Training:
 
     # --- is it better -------------------------------------------------------------------------------------------
 
-    def _backtest(self, examples: Examples, ripe: Ripe) -> Backtest | None:
+    def _backtest(self, examples: Examples, ripe: Ripe, kinds: Sequence[Kind]) -> Backtest | None:
+        if not kinds:
+            return None
         cut = self.champion.trained.last_day if self.champion else day_of_half_the_wins(ripe)
         if cut is None:
             return None
         model = self.champion.model if self.champion else None
-        return backtest(examples, self.as_of, self.rules.half_life_days, model, cut)
+        return backtest(examples, self.as_of, self.rules.half_life_days, model, cut, kinds)
 
     def _alarms(
         self, model: ConversionModel, kind: str, is_pooled: bool, ripe: Ripe, tested: Backtest | None
@@ -236,8 +247,8 @@ class _Training:
         latest = slice(-MOST_LOOKED_THROUGH, None)
         alarms = feature_alarms(ripe.features.iloc[latest], ripe.converted.iloc[latest], SEED)
         if self.champion and tested and tested.champion is not None and self._looks_at_as_much(is_pooled):
-            known = {shape.name for shape in self.champion.model.shapes}
-            new = tuple(shape.name for shape in model.shapes if shape.name not in known)
+            known = set(self.champion.model.single_features)
+            new = tuple(name for name in model.single_features if name not in known)
             jump = jump_alarm(tested.outcome, tested.champion, tested.challenger, new)
             alarms += [jump] if jump else []
         return tuple(alarms)
@@ -275,7 +286,7 @@ class _Training:
         before = (
             "the rules alone"
             if self.champion is None
-            else f"the model {self.champion.trained.model_version[:12]}"
+            else f"the model {registry.scorer(self.champion.trained.model_version)}"
         )
         is_first = trained.kind == RULES and not self.decisions
         reason = (
@@ -313,20 +324,29 @@ class _Training:
         by_rules: FloatArray = np.asarray(known, dtype=np.float64)
         return record_of(ripe.outcome[first], judged.model.probabilities(asked), by_rules)
 
-    def _stepped_down(self, watched: Watched | None) -> StepDown | None:
-        """Puts the last earlier champion that does well on the same leads in a degraded one's place, else nobody."""
+    def _stepped_down(self, watched: Watched | None, better: str | None) -> StepDown | None:
+        """Puts another in a degraded champion's place.
+
+        That is today's model if it would have done better, though not surely; else the last earlier champion that does
+        well on the same leads; else the rules alone.
+        """
         if self.champion is None or watched is None or not watched.record.is_degraded:
             return None
         if not self.rules.step_down:
             return None
-        degraded = self.champion.trained
-        successor = next(
-            filter(None, map(self._good_one, self._earlier_champions(degraded.model_version))), None
+        degraded = self.champion.trained.model_version
+        good = filter(None, map(self._good_one, self._earlier_champions(degraded)))
+        successor = better or next(good, None)
+        whom = (
+            f"the new model {registry.scorer(better)} scores"
+            if better
+            else f"the earlier model {registry.scorer(successor)} scores again"
+            if successor
+            else "the rules alone score"
         )
-        whom = f"the earlier model {successor[:12]} scores again" if successor else "the rules alone score"
-        reason = f"The model {degraded.model_version[:12]} steps down, because {watched.record.words}: {whom}"
+        reason = f"The model {registry.scorer(degraded)} steps down, because {watched.record.words}: {whom}"
         self._decide(successor, reason)
-        return StepDown(degraded.model_version, successor, reason)
+        return StepDown(degraded, successor, reason)
 
     def _earlier_champions(self, degraded: str) -> list[str]:
         held = [each.model_version for each in self.decisions if each.from_day <= self.as_of]
@@ -370,6 +390,14 @@ class _Training:
             "stepped_down": stepped_down is not None,
         }
         log_activity(self.engine, actor=self.actor, action=TRAINED, campaign=self.campaign, detail=detail)
+
+
+def _is_less_surprised(judgement: Judgement | None) -> bool:
+    """Whether the challenger did better than the champion on later leads, if not surely."""
+    if judgement is None:
+        return False
+    old, new = judgement.champion, judgement.challenger
+    return new.log_loss < old.log_loss and new.calibration_error <= old.calibration_error
 
 
 def _judgement(tested: Backtest | None) -> Judgement | None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -38,7 +39,7 @@ from leadflow_pipeline.score.conversion.features import RULE_SCORE
 from leadflow_pipeline.score.conversion.leakage import feature_alarms, jump_alarm
 from leadflow_pipeline.score.conversion.measures import auc, measure
 from leadflow_pipeline.score.conversion.rules import ConversionRules
-from leadflow_pipeline.score.conversion.training import decayed_weights, train
+from leadflow_pipeline.score.conversion.training import Kind, decayed_weights, train
 from leadflow_pipeline.score.plan import plan_features
 
 SEED = 1
@@ -46,6 +47,10 @@ LEARNED_SHARE = 0.7
 LEADS_A_MODEL = 1_000
 COLD_STARTS = 20
 BY_RULES = [RULE_SCORE, "icp_fit"]
+AFTER_CONTACT = (
+    "Tags", "Lead Quality", "Lead Profile", "Asymmetrique Activity Index", "Asymmetrique Profile Index",
+    "Asymmetrique Activity Score", "Asymmetrique Profile Score", "Last Activity", "Last Notable Activity",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -123,30 +128,35 @@ def history_of(
     return History(features, leads["day"], leads["lead_id"].isin(won).astype("int64"))
 
 
-def once(history: History, rules: ConversionRules, ripe: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def once(
+    history: History, rules: ConversionRules, ripe: int = 0, kind: Kind = "logistic"
+) -> tuple[np.ndarray, np.ndarray]:
     """Outcomes and probabilities of the last leads, by a model of the first."""
     cut = int(len(history.day) * LEARNED_SHARE)
-    return history.converted.to_numpy()[cut:], _predict(history, cut, len(history.day), rules, ripe)
+    return history.converted.to_numpy()[cut:], _predict(history, cut, len(history.day), rules, ripe, kind)
 
 
 def as_the_calendar_goes_on(
-    history: History, rules: ConversionRules, ripe: int = 0
+    history: History, rules: ConversionRules, ripe: int = 0, kind: Kind = "logistic"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Outcomes and probabilities of the last leads, each thousand by a model of all before it."""
     cut, end = int(len(history.day) * LEARNED_SHARE), len(history.day)
     parts = [
-        _predict(history, start, min(start + LEADS_A_MODEL, end), rules, ripe)
+        _predict(history, start, min(start + LEADS_A_MODEL, end), rules, ripe, kind)
         for start in range(cut, end, LEADS_A_MODEL)
     ]
     return history.converted.to_numpy()[cut:], np.concatenate(parts)
 
 
-def shuffled(history: History, rules: ConversionRules) -> tuple[np.ndarray, np.ndarray]:
+def shuffled(
+    history: History, rules: ConversionRules, kind: Kind = "logistic"
+) -> tuple[np.ndarray, np.ndarray]:
     """Outcomes and probabilities of all leads, each fifth by a model of the other four."""
     outcome = history.converted.to_numpy()
     probability = np.empty(len(outcome))
     for rows, held_out in StratifiedKFold(5, shuffle=True, random_state=SEED).split(outcome, outcome):
-        probability[held_out] = _learned(history.of(rows), history.day.max(), rules)(history.of(held_out))
+        learned = _learned(history.of(rows), history.day.max(), rules, kind)
+        probability[held_out] = learned(history.of(held_out))
     return outcome, probability
 
 
@@ -164,17 +174,19 @@ def cold_start(history: History, labels: int) -> Iterator[tuple[float, float]]:
         )
 
 
-def _predict(history: History, start: int, stop: int, rules: ConversionRules, ripe: int) -> np.ndarray:
+def _predict(
+    history: History, start: int, stop: int, rules: ConversionRules, ripe: int, kind: Kind
+) -> np.ndarray:
     now = history.day.iloc[start]
     known = np.arange(start)
     if ripe:
         known = known[((now - history.day.iloc[:start]).dt.days >= ripe).to_numpy()]
-    return _learned(history.of(known), now, rules)(history.of(slice(start, stop)))
+    return _learned(history.of(known), now, rules, kind)(history.of(slice(start, stop)))
 
 
-def _learned(examples: History, now: pd.Timestamp, rules: ConversionRules) -> Any:
+def _learned(examples: History, now: pd.Timestamp, rules: ConversionRules, kind: Kind) -> Any:
     weights = decayed_weights(examples.day, now, rules.half_life_days)
-    trained = train(examples.features, examples.converted, weights, SEED)
+    trained = train(examples.features, examples.converted, weights, SEED, kind)
     if trained is None:
         return lambda asked: np.full(len(asked.day), examples.converted.mean())
     return lambda asked: trained.model.probabilities(asked.features)
@@ -187,7 +199,7 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path, nargs="?", help="holds xeducation/ and olist/")
     parser.add_argument("--half-life", type=float, default=ConversionRules().half_life_days)
-    parser.add_argument("--only", choices=["bank", "xeducation", "olist", "speed"])
+    parser.add_argument("--only", choices=["bank", "xeducation", "olist", "speed", "training"])
     chosen = parser.parse_args()
     rules = ConversionRules(half_life_days=chosen.half_life)
     rows: list[dict[str, Any]] = []
@@ -199,6 +211,8 @@ def main() -> None:
         rows.append(row)
         print(json.dumps(row), flush=True)
 
+    if chosen.only in (None, "training"):
+        measure_training()
     if chosen.only in (None, "bank", "speed"):
         measure_bank(rules, note, rows, chosen.only == "speed")
     if chosen.folder and chosen.only in (None, "xeducation"):
@@ -222,6 +236,8 @@ def measure_bank(rules: ConversionRules, note: Any, rows: list[dict[str, Any]], 
     note("bank", "first 70 %", *once(history, rules))
     note("bank", "every 1,000 leads, without the rule score", *as_the_calendar_goes_on(facts_only, rules))
     note("bank", "every 1,000 leads", *as_the_calendar_goes_on(history, rules))
+    note("bank", "first 70 %, boosted", *once(history, rules, kind="boosted"))
+    note("bank", "every 1,000 leads, boosted", *as_the_calendar_goes_on(history, rules, kind="boosted"))
     note("bank", f"every 1,000 leads, ripe after {ripe} days", *as_the_calendar_goes_on(history, rules, ripe))
     measure_cold_start("bank", history)
     leaked = history_of(campaign, [path], rules, also={"custom.duration": "duration"})
@@ -236,12 +252,11 @@ def measure_xeducation(folder: Path, rules: ConversionRules, note: Any) -> None:
     history = history_of(campaign, paths, rules)
     note("xeducation", "5-fold, without the rule score", *shuffled(history.without(BY_RULES), rules))
     note("xeducation", "5-fold", *shuffled(history, rules))
+    note("xeducation", "5-fold, boosted", *shuffled(history, rules, "boosted"))
     measure_cold_start("xeducation", history)
-    leaked = history_of(
-        campaign, paths, rules, also={"custom.tags": "Tags", "custom.quality": "Lead Quality"}
-    )
+    leaked = history_of(campaign, paths, rules, also={f"custom.{each}": each for each in AFTER_CONTACT})
     print("xeducation alarms:", feature_alarms(history.features, history.converted, SEED))
-    print("xeducation with tags:", feature_alarms(leaked.features, leaked.converted, SEED))
+    print("xeducation, after contact:", feature_alarms(leaked.features, leaked.converted, SEED))
 
 
 def measure_olist(folder: Path, rules: ConversionRules, note: Any) -> None:
@@ -250,12 +265,13 @@ def measure_olist(folder: Path, rules: ConversionRules, note: Any) -> None:
     history = history_of(shipped_campaign("olist"), paths, rules)
     note("olist", "first 70 %, without the rule score", *once(history.without(BY_RULES), rules))
     note("olist", "first 70 %", *once(history, rules))
+    note("olist", "first 70 %, boosted", *once(history, rules, kind="boosted"))
     measure_cold_start("olist", history)
 
 
 def measure_cold_start(data: str, history: History) -> None:
     """Few outcomes against the rules alone."""
-    for labels in (30, 300, 1_000, 3_000):
+    for labels in (30, 100, 200, 300, 500, 1_000, 2_000, 3_000):
         if labels < len(history.day) / 2:
             model, alone = np.array(list(cold_start(history, labels))).T
             print(
@@ -263,6 +279,24 @@ def measure_cold_start(data: str, history: History) -> None:
                 f"never worse than by {max(alone - model):.4f}",
                 flush=True,
             )
+
+
+def measure_training(examples: int = 200_000, numbers: int = 25, categories: int = 20) -> None:
+    """Seconds and memory of learning from invented leads; memory is the peak of the process so far."""
+    random = np.random.default_rng(SEED)
+    known: dict[str, Any] = {f"number_{place}": random.normal(size=examples) for place in range(numbers)}
+    for place in range(categories):
+        known[f"category_{place}"] = pd.Series(random.choice(list("abcdefgh"), examples), dtype="str")
+    features = pd.DataFrame(known | {RULE_SCORE: random.uniform(0, 100, examples)})
+    logit = features[RULE_SCORE] / 40 + features["number_0"] - 3
+    converted = (random.uniform(size=examples) < 1 / (1 + np.exp(-logit))).astype("int64")
+    kinds: tuple[Kind, ...] = ("boosted", "logistic")
+    for kind in kinds:
+        started = time.perf_counter()
+        train(features, converted, np.ones(examples), SEED, kind)
+        seconds = time.perf_counter() - started
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"{examples:,} examples, {kind}: {seconds:.0f} s, peak {peak:,.0f} MiB", flush=True)
 
 
 def measure_speed(history: History) -> None:

@@ -14,21 +14,19 @@ import numpy as np
 import pandas as pd
 
 from leadflow_pipeline.insight.conversion import plots
+from leadflow_pipeline.insight.conversion.values import values_in_words
 from leadflow_pipeline.insight.pages import Section
 from leadflow_pipeline.score.conversion.features import feature_words
 from leadflow_pipeline.score.conversion.model import ConversionModel, probability
-from leadflow_pipeline.score.conversion.shapes import FloatArray, NumberShape, Shape
 from leadflow_pipeline.score.model_registry import Promotion, TrainedModel, reigns, scorer
 
 FEATURES_SPELT_OUT = 5
-MOST_CATEGORIES_NAMED = 8
-NO_BREAK = "\u00a0"
 BEST_LEADS = (0.05, 0.1, 0.2, 0.3, 0.5)
 
 KINDS = {
     "rules": "the score of the rules, put on the scale of probabilities: too few outcomes to learn more",
-    "logistic": "logistic regression over the shapes of its features, calibrated on held-out folds",
-    "boosted": "boosted trees, one feature each, calibrated on held-out folds",
+    "logistic": "logistic regression over the shapes of its features, drawn to the rules, calibrated on held-out folds",
+    "boosted": "boosted trees of one feature each, drawn to the rules, calibrated on held-out folds",
 }
 FOR = (
     "To say how likely a lead of this campaign converts, and to have as much of a say in its score as the campaign "
@@ -90,25 +88,6 @@ def card_sections(
 def title_of(trained: TrainedModel) -> str:
     """The title of a model's page."""
     return f"Conversion model {scorer(trained.model_version)} of {trained.campaign}"
-
-
-def values_in_words(shape: Shape, points: FloatArray) -> str:
-    """What a feature adds at each of its knots or categories: `0: -3.1 · 20: +1.2 · not known: -0.4`."""
-    if isinstance(shape, NumberShape):
-        named = [
-            (f"{knot:,.3g}" if abs(knot) < 1000 else f"{knot:,.0f}", value)
-            for knot, value in zip(shape.knots, points, strict=False)
-        ]
-        return _listed([*named, ("not known", points[-1])])
-    known = sorted(zip(shape.categories, points, strict=False), key=lambda pair: (-abs(pair[1]), pair[0]))
-    named = sorted(known[:MOST_CATEGORIES_NAMED], key=lambda pair: (-pair[1], pair[0]))
-    left = len(known) - len(named)
-    more = f" · {left} more between them" if left > 0 else ""
-    return f"{_listed(named)}{more} · {_listed([('any other', points[-2]), ('not known', points[-1])])}"
-
-
-def _listed(pairs: Sequence[tuple[str, float]]) -> str:
-    return " · ".join(f"{name}:{NO_BREAK}{value:+.1f}" for name, value in pairs)
 
 
 def _in_short(trained: TrainedModel, model: ConversionModel, promotions: Sequence[Promotion]) -> pd.DataFrame:
@@ -234,16 +213,13 @@ def _looks_at(card: Mapping[str, Any]) -> Section:
 
 
 def _values(model: ConversionModel, card: Mapping[str, Any]) -> Section:
-    shapes = {shape.name: (shape, values) for shape, values in zip(model.shapes, model.values, strict=True)}
-    strongest = [each["feature"] for each in _importance(card) if each["feature"] in shapes]
+    strongest = [each["feature"] for each in _importance(card) if each["feature"] in model.feature_names]
     if not strongest:
         return "Nothing: every lead gets the points of the average one."
     rows = [
         {
             "feature": feature_words(name),
-            "points of its score, straight between numbers": values_in_words(
-                shapes[name][0], model.points_per_logit * shapes[name][1]
-            ),
+            "points of its score, straight between numbers": values_in_words(model, name),
         }
         for name in strongest[:FEATURES_SPELT_OUT]
     ]

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from leadflow_pipeline.score.conversion.features import CROSS, RULE_SCORE
-from leadflow_pipeline.score.conversion.shapes import FloatArray, Shape, shape_from
+from leadflow_pipeline.score.conversion.shapes import FloatArray, Shape, read, shape_from
 
 FORMAT = 1
 
@@ -30,7 +30,7 @@ class ConversionModel:
     base: float
     shapes: tuple[Shape, ...]
     values: tuple[FloatArray, ...]
-    """Of each shape: what each of its values adds to the logit."""
+    """Of each shape: what each of its values adds to the logit. A feature may have several shapes; they add up."""
     points_at_base: float = 50.0
     """Points of a lead whose logit is the base: what the rules gave the examples on average."""
     points_per_logit: float = 10.0
@@ -44,7 +44,7 @@ class ConversionModel:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """What it looks at."""
-        return tuple(shape.name for shape in self.shapes)
+        return tuple(dict.fromkeys(shape.name for shape in self.shapes))
 
     @property
     def single_features(self) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ class ConversionModel:
         """Log-odds of converting of each row. A feature that is not there is missing for all."""
         total = np.full(len(features), self.base)
         for shape, values in zip(self.shapes, self.values, strict=True):
-            total += shape.read(_facts(features, shape.name), values)
+            total += read(shape, features, values)
         return total
 
     def probabilities(self, features: pd.DataFrame) -> FloatArray:
@@ -69,13 +69,11 @@ class ConversionModel:
 
     def contributions(self, features: pd.DataFrame) -> pd.DataFrame:
         """What each feature adds to the logit of each row; with the base they sum to it."""
-        return pd.DataFrame(
-            {
-                shape.name: shape.read(_facts(features, shape.name), values)
-                for shape, values in zip(self.shapes, self.values, strict=True)
-            },
-            index=features.index,
-        )
+        parts: dict[str, FloatArray] = {}
+        for shape, values in zip(self.shapes, self.values, strict=True):
+            part = read(shape, features, values)
+            parts[shape.name] = parts[shape.name] + part if shape.name in parts else part
+        return pd.DataFrame(parts, index=features.index)
 
     def to_json(self) -> str:
         """The whole model as text; the same model always gives the same text."""
@@ -122,9 +120,3 @@ def version_of(artifact: str) -> str:
 def probability(logits: FloatArray) -> FloatArray:
     """1 / (1 + exp(-logit))."""
     return 0.5 * (1.0 + np.tanh(0.5 * logits))
-
-
-def _facts(features: pd.DataFrame, name: str) -> pd.Series:
-    if name in features.columns:
-        return features[name]
-    return pd.Series(None, index=features.index, dtype="str")

@@ -1,10 +1,11 @@
-"""How a fact becomes numbers: a broken line over a number, a value for each category. Data, and nothing but data.
+"""How a fact becomes numbers: a broken line or steps over a number, a value for each category. Data, nothing but data.
 
-What belongs here: the two shapes, as columns to learn from and as tables to look up in. What does not: learning.
+What belongs here: the shapes, as columns to learn from and as tables to look up in. What does not: learning.
 
-A number is read off a line through `knots`, level outside of them; a category has its own value if it was seen often
-enough, else that of all rare and new ones together. Whether a fact is missing is a fact too. So a model is a list of
-tables: `numpy.interp` and a look-up are all that a prediction needs.
+A number is read off a line through `knots`, level outside of them, or off steps between `edges`; a category has its own
+value if it was seen often enough, else that of all rare and new ones together. Whether a fact is missing is a fact too.
+Two facts together have a value for each pair of steps or categories. So a model is a list of tables: `numpy.interp` and
+a look-up are all that a prediction needs.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+Codes: TypeAlias = npt.NDArray[np.int64]
 
 KNOT_QUANTILES = (0.01, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.99)
 LEAST_SEEN = 20
@@ -80,20 +82,19 @@ class CategoryShape:
 
     def columns(self, facts: pd.Series) -> FloatArray:
         """One 1 a row, (rows, size)."""
-        columns = np.zeros((len(facts), self.size))
-        columns[np.arange(len(facts)), self._codes(facts)] = 1.0
-        return columns
+        return one_hot(self.codes(facts), self.size)
 
     def read(self, facts: pd.Series, values: FloatArray) -> FloatArray:
         """`columns(facts) @ values`, without the columns."""
-        found: FloatArray = values[self._codes(facts)]
+        found: FloatArray = values[self.codes(facts)]
         return found
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
         return {"kind": "category", "name": self.name, "categories": list(self.categories)}
 
-    def _codes(self, facts: pd.Series) -> npt.NDArray[np.int64]:
+    def codes(self, facts: pd.Series) -> Codes:
+        """Which of its values each fact has."""
         texts = folded(facts)
         found = pc.index_in(texts, value_set=pa.array(self.categories, pa.large_string()))
         codes = np.asarray(pc.fill_null(found, len(self.categories))).astype(np.int64)
@@ -101,10 +102,102 @@ class CategoryShape:
         return codes
 
 
-Shape: TypeAlias = NumberShape | CategoryShape
+@dataclass(frozen=True)
+class StepShape:
+    """A value for each step of a number, one for missing. A number on an edge belongs to the step above it."""
+
+    name: str
+    edges: FloatArray
+
+    @property
+    def size(self) -> int:
+        """Values to learn: one a step, and the last for missing."""
+        return len(self.edges) + 2
+
+    def columns(self, facts: pd.Series) -> FloatArray:
+        """One 1 a row, (rows, size)."""
+        return one_hot(self.codes(facts), self.size)
+
+    def read(self, facts: pd.Series, values: FloatArray) -> FloatArray:
+        """`columns(facts) @ values`, without the columns."""
+        found: FloatArray = values[self.codes(facts)]
+        return found
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"kind": "steps", "name": self.name, "edges": self.edges.tolist()}
+
+    def codes(self, facts: pd.Series) -> Codes:
+        """Which of its values each fact has."""
+        numbers = as_numbers(facts)
+        codes = np.searchsorted(self.edges, numbers, side="right").astype(np.int64)
+        return np.where(np.isnan(numbers), self.size - 1, codes)
 
 
-def shape_of(name: str, facts: pd.Series) -> Shape | None:
+@dataclass(frozen=True)
+class CrossShape:
+    """A value for each pair of two facts' steps or categories: what both together add to what each adds alone."""
+
+    first: StepShape | CategoryShape
+    second: StepShape | CategoryShape
+
+    @property
+    def name(self) -> str:
+        """Both names."""
+        return f"{self.first.name} × {self.second.name}"
+
+    @property
+    def size(self) -> int:
+        """Values to learn: one a pair."""
+        return self.first.size * self.second.size
+
+    def codes(self, first: pd.Series, second: pd.Series) -> Codes:
+        """Which of its values each pair of facts has."""
+        return self.first.codes(first) * self.second.size + self.second.codes(second)
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"kind": "cross", "first": self.first.document(), "second": self.second.document()}
+
+
+FactShape: TypeAlias = NumberShape | CategoryShape | StepShape
+"""Of one fact."""
+Shape: TypeAlias = FactShape | CrossShape
+
+
+def columns_of(shape: Shape, features: pd.DataFrame) -> FloatArray:
+    """Each lead's share in each of the shape's values, (rows, size)."""
+    if isinstance(shape, CrossShape):
+        return one_hot(_pairs(shape, features), shape.size)
+    return shape.columns(_facts(features, shape.name))
+
+
+def read(shape: Shape, features: pd.DataFrame, values: FloatArray) -> FloatArray:
+    """`columns_of(shape, features) @ values`, without the columns. A feature that is not there is missing for all."""
+    if isinstance(shape, CrossShape):
+        found: FloatArray = values[_pairs(shape, features)]
+        return found
+    return shape.read(_facts(features, shape.name), values)
+
+
+def one_hot(codes: Codes, size: int) -> FloatArray:
+    """One 1 a row, (rows, size)."""
+    columns = np.zeros((len(codes), size))
+    columns[np.arange(len(codes)), codes] = 1.0
+    return columns
+
+
+def stepped(shape: FactShape, facts: pd.Series, steps: int) -> StepShape | CategoryShape:
+    """The same fact in at most so many steps of about equally many examples; a category stays as it is."""
+    if not isinstance(shape, NumberShape):
+        return shape
+    numbers = as_numbers(facts)
+    known = numbers[~np.isnan(numbers)]
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, steps + 1)[1:-1]))
+    return StepShape(shape.name, edges[edges > known.min()])
+
+
+def shape_of(name: str, facts: pd.Series) -> NumberShape | CategoryShape | None:
     """The shape that the examples' facts suggest; None where they are all alike, for nothing is learned from that."""
     numbers = as_numbers(facts)
     known = numbers[~np.isnan(numbers)]
@@ -124,9 +217,11 @@ def shape_of(name: str, facts: pd.Series) -> Shape | None:
 
 def shape_from(document: dict[str, Any]) -> Shape:
     """The shape that `document()` described."""
+    if document["kind"] == "cross":
+        return CrossShape(_coded_from(document["first"]), _coded_from(document["second"]))
     if document["kind"] == "number":
         return NumberShape(document["name"], np.array(document["knots"], dtype=np.float64))
-    return CategoryShape(document["name"], tuple(document["categories"]))
+    return _coded_from(document)
 
 
 def as_numbers(facts: pd.Series) -> FloatArray:
@@ -141,3 +236,19 @@ def folded(facts: pd.Series) -> pa.Array:
     column = pa.array(texts, type=pa.large_string(), from_pandas=True)
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return pc.utf8_lower(pc.utf8_trim_whitespace(column))
+
+
+def _coded_from(document: dict[str, Any]) -> StepShape | CategoryShape:
+    if document["kind"] == "steps":
+        return StepShape(document["name"], np.array(document["edges"], dtype=np.float64))
+    return CategoryShape(document["name"], tuple(document["categories"]))
+
+
+def _pairs(shape: CrossShape, features: pd.DataFrame) -> Codes:
+    return shape.codes(_facts(features, shape.first.name), _facts(features, shape.second.name))
+
+
+def _facts(features: pd.DataFrame, name: str) -> pd.Series:
+    if name in features.columns:
+        return features[name]
+    return pd.Series(None, index=features.index, dtype="str")

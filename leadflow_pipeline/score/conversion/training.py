@@ -3,47 +3,46 @@
 What belongs here: which examples count and how much, and the fit. What does not: whether the model is good enough
 (`promotion`), or whether a feature gives the outcome away (`leakage`).
 
-The model is a ridge-penalised logistic regression over the shapes of the features, with the rule score among them. What
-the rules say is penalised less than anything else, so few outcomes can bend it, many can overrule it. With fewer
-than `FEW_OUTCOMES` wins (or losses) nothing but the scale of the rule score is learned: such a model ranks leads as the
-rules do, so it cannot rank them worse. Without a single win and loss there is no model, and the rules stand alone.
+A model of kind "logistic" is a ridge-penalised regression over the shapes of the features, the rule score among them,
+and over a few crosses where there is much to learn from; of kind "boosted", trees without interactions. Either is drawn
+towards the rules, by less the more outcomes there are. With fewer than `FEW_OUTCOMES` wins (or losses) it is of kind
+"rules": nothing but the scale of the rule score is learned, so it ranks leads as the rules do, and cannot rank them
+worse. Without a single win and loss there is no model, and the rules stand alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import minimize
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
 
+from leadflow_pipeline.score.conversion.boosting import Boosting
 from leadflow_pipeline.score.conversion.calibration import Calibration, fit_sigmoid
-from leadflow_pipeline.score.conversion.features import RULE_SCORE
-from leadflow_pipeline.score.conversion.measures import log_loss
-from leadflow_pipeline.score.conversion.model import ConversionModel, probability
+from leadflow_pipeline.score.conversion.crosses import strongest_crosses, surely_better
+from leadflow_pipeline.score.conversion.folds import Learner, held_out_logits
+from leadflow_pipeline.score.conversion.logistic import Design
+from leadflow_pipeline.score.conversion.model import ConversionModel
+from leadflow_pipeline.score.conversion.prior import blended, learned_share, scaled_rules
 from leadflow_pipeline.score.conversion.rules import ConversionRules
-from leadflow_pipeline.score.conversion.shapes import FloatArray, NumberShape, Shape, shape_of
+from leadflow_pipeline.score.conversion.shapes import FloatArray, shape_of
 
 FEW_OUTCOMES = 100
-FOLDS = 5
-STRENGTH = 0.2
-"""Variance allowed to a value. Held-out folds ask for more, and are wrong: leads to come differ more from the examples
-than the examples from each other. On three campaigns 0.1 to 0.3 did best."""
+LEAST_TO_CROSS = 1_000
+"""Of the rarer outcome: with fewer, no features are crossed."""
+LEAST_TO_BOOST = 3_000
+"""Examples: with fewer, trees learn less than a regression."""
 LEAST_WEIGHT = 0.01
 """An example that weighs less is left out: it costs as much as any other and tells nothing."""
 MOST_EXAMPLES = 200_000
 """The latest so many are learned from, which bounds memory and time."""
-RULES_TRUSTED = 2.0
-"""A point of the rules is penalised so many times squared less than other values."""
-RULE_SLOPE, RULE_SLOPE_SPREAD = 4.0, 2.0
-"""Before any outcome, 100 points of the rules are believed to add so much to the logit, give or take."""
-LEAST_RULE_SLOPE = 0.05
 DECIMALS = 10
 """Of a model's values: coarser than what machines disagree on, finer than any use."""
+Kind: TypeAlias = Literal["rules", "logistic", "boosted"]
+UNCALIBRATED = Calibration(1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,7 @@ class Trained:
     calibration: Calibration
     examples: int
     wins: int
+    kind: Kind
 
 
 def matured_examples(leads: pd.DataFrame, as_of: date, rules: ConversionRules) -> pd.DataFrame:
@@ -84,30 +84,74 @@ def decayed_weights(days: pd.Series, as_of: pd.Timestamp, half_life_days: float 
     return weights
 
 
-def train(features: pd.DataFrame, converted: pd.Series, weight: FloatArray, seed: int) -> Trained | None:
+def candidates(examples: int, wins: int) -> tuple[Kind, ...]:
+    """The kinds of model worth training on so many examples, simplest first.
+
+    None where nobody converted, or everybody did.
+    """
+    rarer = min(wins, examples - wins)
+    if rarer == 0:
+        return ()
+    if rarer < FEW_OUTCOMES:
+        return ("rules",)
+    return ("logistic", "boosted") if examples >= LEAST_TO_BOOST else ("logistic",)
+
+
+def train(
+    features: pd.DataFrame, converted: pd.Series, weight: FloatArray, seed: int, kind: Kind = "logistic"
+) -> Trained | None:
     """A calibrated model; None where nobody converted, or everybody did.
 
-    Neither the order of the rows nor of the columns matters, provided that the index of `features` orders the rows:
-    pass it indexed by (day, lead_id).
+    With fewer than `FEW_OUTCOMES` of the rarer outcome it is of kind "rules", whatever was asked for. Neither the order
+    of the rows nor of the columns matters, provided that the index of `features` orders the rows: pass it indexed by
+    (day, lead_id). Nor does the scale of the weights.
     """
     order = learned_from(features, weight)
     features = features.take(order)
     outcome: npt.NDArray[np.int64] = converted.to_numpy(dtype=np.int64)[order]
-    weight = weight[order]
     wins = int(outcome.sum())
     rarer = min(wins, len(outcome) - wins)
     if rarer == 0:
         return None
-    if rarer < FEW_OUTCOMES:
-        return Trained(_scaled_rules(features, outcome, weight), Calibration(1.0, 0.0), len(outcome), wins)
+    weight = weight[order] / weight[order].max()
+    rules = scaled_rules(features, outcome, weight)
+    if rarer < FEW_OUTCOMES or kind == "rules":
+        return Trained(_finished(rules), UNCALIBRATED, len(outcome), wins, "rules")
+    learner, held_out = _learner(features, outcome, weight, seed, kind)
+    share = learned_share(min(weight[outcome == each].sum() for each in (0, 1)))
+    told = share * held_out + (1 - share) * rules.logits(features)
+    calibration = fit_sigmoid(told, outcome, weight)
+    model = blended(rules, learner.model(outcome, weight), share)
+    return Trained(_finished(model, calibration), calibration, len(outcome), wins, kind)
+
+
+def _learner(
+    features: pd.DataFrame, outcome: npt.NDArray[np.int64], weight: FloatArray, seed: int, kind: Kind
+) -> tuple[Learner, FloatArray]:
+    """How to learn, and the logit of each example learned from others."""
     shapes = [shape for name in sorted(features.columns) if (shape := shape_of(name, features[name]))]
+    if kind == "boosted" and shapes:
+        trees = Boosting(features, shapes, seed)
+        return trees, held_out_logits(trees, outcome, weight, seed)
     design = Design.of(features, shapes)
-    calibration = fit_sigmoid(_held_out_logits(design, outcome, weight, seed), outcome, weight)
-    intercept, coefficients = design.fit(np.arange(len(outcome)), outcome, weight)
-    model = design.model(
-        calibration.slope * intercept + calibration.offset, calibration.slope * coefficients, weight
+    alone = held_out_logits(design, outcome, weight, seed)
+    if min(outcome.sum(), len(outcome) - outcome.sum()) < LEAST_TO_CROSS:
+        return design, alone
+    crosses = strongest_crosses(features, shapes, outcome, alone, weight)
+    if not crosses:
+        return design, alone
+    crossed = design.beside(Design.of(features, crosses))
+    together = held_out_logits(crossed, outcome, weight, seed)
+    return (crossed, together) if surely_better(together, alone, outcome, weight) else (design, alone)
+
+
+def _finished(model: ConversionModel, calibration: Calibration = UNCALIBRATED) -> ConversionModel:
+    """The model on the calibrated line, its values no finer than machines agree on."""
+    return ConversionModel(
+        round(calibration.slope * model.base + calibration.offset, DECIMALS),
+        model.shapes,
+        tuple(np.round(calibration.slope * each, DECIMALS) for each in model.values),  # noqa: PD011
     )
-    return Trained(model, calibration, len(outcome), wins)
 
 
 def learned_from(features: pd.DataFrame, weight: FloatArray) -> npt.NDArray[np.intp]:
@@ -116,99 +160,3 @@ def learned_from(features: pd.DataFrame, weight: FloatArray) -> npt.NDArray[np.i
     counts = weight[order] >= LEAST_WEIGHT * weight.max(initial=0.0)
     latest: npt.NDArray[np.intp] = order[counts][-MOST_EXAMPLES:]
     return latest
-
-
-def train_scaled_rules(
-    features: pd.DataFrame, converted: pd.Series, weight: FloatArray
-) -> ConversionModel | None:
-    """What `train` makes of few outcomes, made of however many: the rules as a probability, to compare models with.
-
-    None where nobody converted, or everybody did.
-    """
-    order = learned_from(features, weight)
-    outcome: npt.NDArray[np.int64] = converted.to_numpy(dtype=np.int64)[order]
-    if not 0 < outcome.sum() < len(outcome):
-        return None
-    return _scaled_rules(features.take(order), outcome, weight[order])
-
-
-@dataclass(frozen=True)
-class Design:
-    """The columns of all shapes beside each other; a number also has a trend, the rules' a trusted one."""
-
-    shapes: list[Shape]
-    matrix: FloatArray
-
-    @classmethod
-    def of(cls, features: pd.DataFrame, shapes: list[Shape]) -> Design:
-        """The examples as the shapes see them."""
-        blocks = []
-        for shape in shapes:
-            columns = shape.columns(features[shape.name])
-            blocks += [columns, columns @ _trend(shape)[:, None]]
-        return cls(shapes, np.hstack(blocks) if blocks else np.zeros((len(features), 0)))
-
-    def fit(
-        self, rows: npt.NDArray[np.int64], outcome: npt.NDArray[np.int64], weight: FloatArray
-    ) -> tuple[float, FloatArray]:
-        """Intercept and coefficients from these rows."""
-        regression = LogisticRegression(C=STRENGTH, solver="newton-cholesky", tol=1e-8, max_iter=100)
-        regression.fit(self.matrix[rows], outcome[rows], sample_weight=weight[rows])
-        return float(regression.intercept_[0]), regression.coef_[0]
-
-    def model(self, intercept: float, coefficients: FloatArray, weight: FloatArray) -> ConversionModel:
-        """The model, its values measured from the weighted average of the examples."""
-        average = weight @ self.matrix / weight.sum()
-        base, values, start = intercept, [], 0
-        for shape in self.shapes:
-            stop = start + shape.size + 1
-            own, middle = coefficients[start:stop], float(coefficients[start:stop] @ average[start:stop])
-            values.append(np.round(own[:-1] + own[-1] * _trend(shape) - middle, DECIMALS))
-            base, start = base + middle, stop
-        return ConversionModel(round(base, DECIMALS), tuple(self.shapes), tuple(values))
-
-
-def _held_out_logits(
-    design: Design, outcome: npt.NDArray[np.int64], weight: FloatArray, seed: int
-) -> FloatArray:
-    """The logit of each example by a model that did not see it; shuffled, stratified folds."""
-    logits = np.empty(len(outcome))
-    for rows, held_out in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(outcome, outcome):
-        intercept, coefficients = design.fit(rows, outcome, weight)
-        logits[held_out] = intercept + design.matrix[held_out] @ coefficients
-    return logits
-
-
-def _trend(shape: Shape) -> FloatArray:
-    """How a straight rise from the first to the last knot falls on the values of a shape."""
-    trend = np.zeros(shape.size)
-    if isinstance(shape, NumberShape) and len(shape.knots) > 1:
-        span = shape.knots[-1] - shape.knots[0]
-        rise = (shape.knots - shape.knots[0]) / span
-        trend[:-1] = RULES_TRUSTED * rise if shape.name == RULE_SCORE else rise
-    return trend
-
-
-def _scaled_rules(
-    features: pd.DataFrame, outcome: npt.NDArray[np.int64], weight: FloatArray
-) -> ConversionModel:
-    """Base rate and a rising straight line over the rule score, both near what is believed beforehand."""
-    shape = NumberShape(RULE_SCORE, np.array([0.0, 100.0]))
-    facts = features[RULE_SCORE] if RULE_SCORE in features else pd.Series(np.nan, index=features.index)
-    score = np.where(facts.isna(), float(np.nan_to_num(facts.mean())), facts) / 100
-
-    def loss(parameters: FloatArray) -> float:
-        intercept, slope = parameters
-        surprise = log_loss(outcome, probability(intercept + slope * score), weight) * weight.sum()
-        return float(surprise + 0.5 * ((slope - RULE_SLOPE) / RULE_SLOPE_SPREAD) ** 2)
-
-    found = minimize(
-        loss,
-        np.array([-2.0, RULE_SLOPE]),
-        bounds=[(-20.0, 20.0), (LEAST_RULE_SLOPE, None)],
-        method="L-BFGS-B",
-    )
-    intercept, slope = found.x
-    middle = float(slope * np.average(score, weights=weight))
-    values = np.array([-middle, slope - middle, 0.0])
-    return ConversionModel(round(intercept + middle, DECIMALS), (shape,), (np.round(values, DECIMALS),))

@@ -7,15 +7,19 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from leadflow_pipeline.insight import pages
 from leadflow_pipeline.insight.conversion import plots
-from leadflow_pipeline.insight.conversion.card import draw_card, values_in_words
+from leadflow_pipeline.insight.conversion.card import draw_card
+from leadflow_pipeline.insight.conversion.values import values_in_words
 from leadflow_pipeline.score.conversion.curve import score_curve
 from leadflow_pipeline.score.conversion.curves import curves_of
+from leadflow_pipeline.score.conversion.features import feature_words
 from leadflow_pipeline.score.conversion.model import ConversionModel
+from leadflow_pipeline.score.conversion.shapes import CrossShape, StepShape
 from leadflow_pipeline.score.model_registry import Promotion
 from leadflow_pipeline_tests.score.invented_models import (
     CARD,
@@ -118,13 +122,27 @@ def test_the_days_it_scores_end_with_the_next_champion() -> None:
 
 
 def test_the_values_are_those_of_the_artifact_in_points() -> None:
+    def said(model: ConversionModel, feature: str) -> str:
+        return values_in_words(model, feature).replace("\u00a0", " ")
+
     (number, category), (of_number, of_category) = SHAPES, VALUES
-    assert values_in_words(number, 10 * of_number).replace("\u00a0", " ") == (
-        "0: -10.0 · 50: +0.0 · 100: +15.0 · not known: -2.0"
+    model = ConversionModel(-2.0, SHAPES, VALUES)
+    assert said(model, number.name) == "0: -10.0 · 50: +0.0 · 100: +15.0 · not known: -2.0"
+    assert said(model, category.name) == "gold: +4.0 · tin|foil: -6.0 · any other: +0.0 · not known: +1.0"
+    twice = ConversionModel(-2.0, (*SHAPES, number), (*VALUES, of_number))
+    assert said(twice, number.name).startswith("0: -20.0 · 50: +0.0")
+    steps = StepShape("seats", np.array([5.0]))
+    cross = CrossShape(category, steps)
+    pairs = np.zeros((category.size, steps.size))
+    pairs[0, 1], pairs[-1, 2] = 0.7, -0.3
+    crossed = ConversionModel(
+        -2.0, (steps, cross), (np.array([-0.1, 0.2, 0.0]), pairs.ravel()), points_per_logit=10.0
     )
-    assert values_in_words(category, 10 * of_category).replace("\u00a0", " ") == (
-        "gold: +4.0 · tin|foil: -6.0 · any other: +0.0 · not known: +1.0"
+    assert said(crossed, "seats") == "5: +2.0 · not known: +0.0"
+    assert said(crossed, cross.name).startswith(
+        f"{feature_words(category.name)} gold and seats from 5: +7.0 · "
     )
+    assert f"{feature_words(category.name)} not known and seats not known: -3.0" in said(crossed, cross.name)
 
 
 def test_a_value_with_a_bar_does_not_break_the_table() -> None:

@@ -178,6 +178,18 @@ def test_a_fact_known_only_afterwards_raises_the_alarm() -> None:
     (alarm,) = feature_alarms(filled_in, converted, seed=1)
     assert alarm.features == ("custom.won_because",)
 
+    seldom = (converted == 1) & (np.arange(len(known)) % 50 < 2)
+    lost = known.assign(
+        **{
+            "custom.shop_size": pd.Series(7.0, index=known.index).where(seldom),
+            "custom.deal": ("deal " + number).where(converted == 1),
+        }
+    )
+    assert [alarm.features for alarm in feature_alarms(lost, converted, seed=1)] == [
+        ("custom.deal",),
+        ("custom.shop_size",),
+    ]
+
     outcome = converted.to_numpy()
     honest = trained(known, converted).model.probabilities(known)
     told = trained(filled_in, converted).model.probabilities(filled_in)
