@@ -108,7 +108,7 @@ def drift_of(model: ConversionModel, then: pd.DataFrame, now: pd.DataFrame) -> D
     """Leads that a model learned from beside those of late, as far as it looks at them."""
     if min(len(then), len(now)) < LEAST_LEADS:
         return Drift(len(now), {}, None)
-    names = [shape.name for shape in model.shapes]
+    names = model.single_features
     inputs = stability_indices(
         then.reindex(columns=[name for name in names if name in then]),
         now.reindex(columns=[name for name in names if name in now]),

@@ -125,7 +125,7 @@ def test_the_values_are_those_of_the_artifact_in_points() -> None:
     def said(model: ConversionModel, feature: str) -> str:
         return values_in_words(model, feature).replace("\u00a0", " ")
 
-    (number, category), (of_number, of_category) = SHAPES, VALUES
+    (number, category), of_number = SHAPES, VALUES[0]
     model = ConversionModel(-2.0, SHAPES, VALUES)
     assert said(model, number.name) == "0: -10.0 · 50: +0.0 · 100: +15.0 · not known: -2.0"
     assert said(model, category.name) == "gold: +4.0 · tin|foil: -6.0 · any other: +0.0 · not known: +1.0"
