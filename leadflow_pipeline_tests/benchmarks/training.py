@@ -23,7 +23,7 @@ from leadflow_pipeline.score.conversion.backtest import backtest, day_of_half_th
 from leadflow_pipeline.score.conversion.examples import SEED, Examples
 from leadflow_pipeline.score.conversion.leakage import feature_alarms
 from leadflow_pipeline.score.conversion.rules import ConversionRules
-from leadflow_pipeline.score.conversion.training import MOST_EXAMPLES, train
+from leadflow_pipeline.score.conversion.training import MOST_EXAMPLES, candidates, train
 from leadflow_pipeline.score.model_training import MOST_LOOKED_THROUGH
 from leadflow_pipeline_tests.benchmarks.conversion import History, history_of, shipped_campaign
 
@@ -62,10 +62,12 @@ def main() -> None:
     assert cut is not None
     print(f"{len(ripe.weight)} examples, {ripe.features.shape[1]} features, {int(ripe.converted.sum())} wins")
     with threadpool_limits(1, user_api="blas"):
-        with timed("learn"):
-            train(ripe.features, ripe.converted, ripe.weight, SEED)
-        with timed("backtest"):
-            backtest(examples, as_of, None, None, cut)
+        kinds = candidates(len(ripe.outcome), int(ripe.outcome.sum()))
+        for kind in kinds:
+            with timed(f"learn, {kind}"):
+                train(ripe.features, ripe.converted, ripe.weight, SEED, kind)
+        with timed("backtest of all kinds"):
+            backtest(examples, as_of, None, None, cut, kinds)
         with timed("look for leaks"):
             feature_alarms(
                 ripe.features.tail(MOST_LOOKED_THROUGH), ripe.converted.tail(MOST_LOOKED_THROUGH), SEED
