@@ -6,7 +6,7 @@ does it here. What does not: any rule, Dagster's part (`assets`). Reads only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pandas as pd
@@ -20,8 +20,8 @@ from leadflow_pipeline.score.cooling import rows_that_cool
 from leadflow_pipeline.score.learned import Champions
 from leadflow_pipeline.score.model_registry import champions, load_model
 from leadflow_pipeline.score.opinion.voice import Opinions
-from leadflow_pipeline.score.plan import fields_read, plan_features, plan_scored
-from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
+from leadflow_pipeline.score.plan import Terms, fields_read, plan_features, plan_scored
+from leadflow_pipeline.score.rules import ScoreRules
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.channel_credits import read_credits
 from leadflow_pipeline.store.cooling import read_cooling
@@ -51,12 +51,16 @@ def score_days(
     """
     models = read_champions(engine, partitions, campaign, model)
     fields = fields_read(campaign.ideal_customer_profile, campaign.scoring) | models.fields
-    known = with_custom_fields(due, fields)
-    return plan_scored(
-        *_told(engine, partitions, known, campaign),
+    terms = replace(
+        _terms(engine, partitions, campaign),
         champions=models,
         opinions=_opinions(engine, partitions, campaign),
-        recorded_credits=_recorded_credits(engine, partitions, campaign.scoring),
+    )
+    return plan_scored(
+        with_custom_fields(due, fields),
+        _events_of(engine, partitions, due["lead_id"]),
+        _last_temperatures(engine, partitions, due["lead_id"]),
+        terms,
     )
 
 
@@ -68,9 +72,13 @@ def feature_days(engine: Engine, partitions: PartitionRange, campaign: Campaign)
     """
     enriched = read_partitions(engine, schema.enriched_leads, partitions.campaign, partitions.days)
     due = due_leads(engine, partitions, enriched, campaign.scoring)
-    known = with_custom_fields(due, campaign.custom_fields)
-    credits = _recorded_credits(engine, partitions, campaign.scoring)
-    return plan_features(*_told(engine, partitions, known, campaign), campaign.conversion, credits)
+    return plan_features(
+        with_custom_fields(due, campaign.custom_fields),
+        _events_of(engine, partitions, due["lead_id"]),
+        _last_temperatures(engine, partitions, due["lead_id"]),
+        _terms(engine, partitions, campaign),
+        campaign.conversion.excluded,
+    )
 
 
 def read_champions(
@@ -90,25 +98,15 @@ def _opinions(engine: Engine, partitions: PartitionRange, campaign: Campaign) ->
     return Opinions(said, campaign.opinion.share)
 
 
-def _told(
-    engine: Engine, partitions: PartitionRange, due: pd.DataFrame, campaign: Campaign
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, IdealCustomerProfile, ScoreRules, Mapping[str, str]]:
-    """What the plan is told of due leads beside the models."""
-    return (
-        due,
-        _events_of(engine, partitions, due["lead_id"]),
-        _last_temperatures(engine, partitions, due["lead_id"]),
+def _terms(engine: Engine, partitions: PartitionRange, campaign: Campaign) -> Terms:
+    """What the campaign says, and what attribution taught by the end of the range where it scores by that."""
+    scores_by_credits = campaign.scoring.credit_of_sources is not None
+    return Terms(
         campaign.ideal_customer_profile,
         campaign.scoring,
         {source.name: source.channel for source in campaign.sources},
+        read_credits(engine, partitions.campaign, partitions.last_day) if scores_by_credits else None,
     )
-
-
-def _recorded_credits(engine: Engine, partitions: PartitionRange, rules: ScoreRules) -> pd.DataFrame | None:
-    """What channels were credited with by the end of the range, where the campaign scores by it."""
-    if rules.credit_of_sources is None:
-        return None
-    return read_credits(engine, partitions.campaign, partitions.last_day)
 
 
 def due_leads(

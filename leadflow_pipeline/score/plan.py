@@ -10,7 +10,7 @@ lead to lead, and is added behind it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -21,7 +21,6 @@ import pyarrow as pa
 from leadflow_pipeline.score import activity, cooling, fit, points, temperature
 from leadflow_pipeline.score.activity import Activity, IntegerArray
 from leadflow_pipeline.score.conversion.features import decayed_counts, is_excluded, lead_features
-from leadflow_pipeline.score.conversion.rules import ConversionRules
 from leadflow_pipeline.score.engagement import FloatArray
 from leadflow_pipeline.score.explanation import as_list, as_object, breakdown_entries, reason_sentences
 from leadflow_pipeline.score.fit import VerdictArray, fit_shares, icp_fit
@@ -38,6 +37,23 @@ LEADS_AT_ONCE = 100_000
 """Bounds the memory of what differs from lead to lead."""
 RULES_ALONE = Champions()
 NO_OPINIONS = Opinions()
+
+
+@dataclass(frozen=True)
+class Terms:
+    """By what leads are scored."""
+
+    profile: IdealCustomerProfile
+    """The ideal customer."""
+    rules: ScoreRules
+    channels: Mapping[str, str]
+    """Source -> channel."""
+    recorded_credits: pd.DataFrame | None = None
+    """What attribution credited channels with (`store.channel_credits`), if it is known."""
+    champions: Champions = RULES_ALONE
+    """The model of each day; where there is none the rules score alone."""
+    opinions: Opinions = NO_OPINIONS
+    """What a language model said of these leads; what it said after the end of a row's day does not count for it."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +90,7 @@ class Explained:
 
 
 def plan_scored(
-    due: pd.DataFrame,
-    events: pd.DataFrame,
-    previous: pd.DataFrame,
-    profile: IdealCustomerProfile,
-    rules: ScoreRules,
-    channels: Mapping[str, str],
-    champions: Champions = RULES_ALONE,
-    opinions: Opinions = NO_OPINIONS,
-    recorded_credits: pd.DataFrame | None = None,
+    due: pd.DataFrame, events: pd.DataFrame, previous: pd.DataFrame, terms: Terms
 ) -> pd.DataFrame:
     """Scores each due lead as of the end of its day.
 
@@ -93,20 +101,15 @@ def plan_scored(
             `occurred_at`, `is_machine`); those after the end of a row's own day do not count for it.
         previous: `lead_id` and `temperature` of each lead's latest scored row before the first day, if it has
             one.
-        profile: the ideal customer.
-        rules: the campaign's scoring rules.
-        channels: source -> channel.
-        champions: the model of each day; where there is none the rules score alone.
-        opinions: what a language model said of these leads; those after the end of a row's own day do not count
-            for it.
-        recorded_credits: what attribution credited channels with (`store.channel_credits`), if it is known.
+        terms: the campaign's, and who has a say beside its rules.
 
     Returns:
         The columns of `scored_leads`, one row for each of `due`, ordered by lead, then day. They do not
         depend on the order of the rows of any argument, nor on whether days are planned one by one or
         together.
     """
-    stand = _stand(due, events, previous, profile, rules, channels, recorded_credits, champions.fields)
+    champions, opinions = terms.champions, terms.opinions
+    stand = _stand(due, events, previous, terms, champions.fields)
     place = champions.number_of_days(stand.due["day"])
     weights = np.array([champions.weight_of(version) for version in champions.versions] + [0.0])
     lead_ids = stand.lead_ids()
@@ -116,8 +119,8 @@ def plan_scored(
         [*stand.times.values(), *stand.verdicts, stand.credited.number, place, ~np.isnan(opinion)]
     )
     others = weights[place] + shares_of(opinion, opinions.share)
-    explained = _explain(stand, alike, profile, rules, 1.0 - others[alike])
-    heard, likely = _hear(stand, explained, pattern, place, champions, rules, opinion, opinions.share)
+    explained = _explain(stand, alike, terms, 1.0 - others[alike])
+    heard, likely = _hear(stand, explained, pattern, place, opinion, terms)
     versions = pa.array([*champions.versions, None], pa.large_string())
     return pd.DataFrame(
         {
@@ -129,7 +132,7 @@ def plan_scored(
             "engagement": stand.engagement,
             "temperature": _texts(pa.array(temperature.NAMES, pa.large_string()).take(stand.level)),
             "cools_on": cooling.as_days(
-                cooling.cooling_days(stand.counted, stand.lead, stand.day, stand.level, rules)
+                cooling.cooling_days(stand.counted, stand.lead, stand.day, stand.level, terms.rules)
             ),
             "conversion_probability": likely,
             "score": heard.score,
@@ -144,25 +147,23 @@ def plan_features(
     due: pd.DataFrame,
     events: pd.DataFrame,
     previous: pd.DataFrame,
-    profile: IdealCustomerProfile,
-    rules: ScoreRules,
-    channels: Mapping[str, str],
-    conversion: ConversionRules,
-    recorded_credits: pd.DataFrame | None = None,
+    terms: Terms,
+    excluded: Iterable[str] = (),
 ) -> pd.DataFrame:
     """What a model may learn from each due lead as of the end of its day, indexed by (day, lead_id), sorted.
 
     The arguments are those of `plan_scored`; `due` has all enriched columns and all of the campaign's own fields.
+    Features of the excluded fields are left out.
     """
-    stand = _stand(due, events, previous, profile, rules, channels, recorded_credits, set(due.columns))
+    stand = _stand(due, events, previous, terms, set(due.columns))
     pattern, alike = _patterns([*stand.times.values(), *stand.verdicts, stand.credited.number])
-    explained = _explain(stand, alike, profile, rules, np.ones(len(alike)))
+    explained = _explain(stand, alike, terms, np.ones(len(alike)))
     features = lead_features(
         stand.due,
-        decayed_counts(stand.counted, stand.lead, stand.day, rules.behaviours),
+        decayed_counts(stand.counted, stand.lead, stand.day, terms.rules.behaviours),
         explained.rule_score[pattern],
         explained.icp_fit[pattern],
-        lambda name: not is_excluded(name, conversion.excluded),
+        lambda name: not is_excluded(name, excluded),
     )
     features.index = pd.MultiIndex.from_arrays([stand.due["day"], stand.lead_ids()], names=["day", "lead_id"])
     return features.sort_index()
@@ -178,12 +179,10 @@ def _stand(
     due: pd.DataFrame,
     events: pd.DataFrame,
     previous: pd.DataFrame,
-    profile: IdealCustomerProfile,
-    rules: ScoreRules,
-    channels: Mapping[str, str],
-    recorded_credits: pd.DataFrame | None,
+    terms: Terms,
     more_fields: set[str],
 ) -> Standing:
+    profile, rules, channels = terms.profile, terms.rules, terms.channels
     leads, lead = activity.number_leads(due["lead_id"])
     day = activity.day_numbers(due["day"])
     order = np.lexsort((day, lead))
@@ -198,7 +197,7 @@ def _stand(
     verdicts = [fit.verdict(criterion, due) for criterion in profile.criteria]
     times = points.who_earned(due, channels, active, level)
     times |= points.who_earned_more(due, rules, profile, verdicts, counted, lead, day)
-    credited = credit_rows(due["source"], day, channels, recorded_credits, rules)
+    credited = credit_rows(due["source"], day, channels, terms.recorded_credits, rules)
     times = credited.replace_declared(times)
     return Standing(due, leads, lead, day, counted, engagement, level, verdicts, times, credited)
 
@@ -228,14 +227,9 @@ def _range(column: TimesArray | VerdictArray) -> tuple[int, int]:
     return lowest, int(column.max()) - lowest + 1
 
 
-def _explain(
-    stand: Standing,
-    alike: IntegerArray,
-    profile: IdealCustomerProfile,
-    rules: ScoreRules,
-    rules_share: FloatArray,
-) -> Explained:
+def _explain(stand: Standing, alike: IntegerArray, terms: Terms, rules_share: FloatArray) -> Explained:
     """What the rules say of one row of each pattern, where they have these shares of the score."""
+    profile, rules = terms.profile, terms.rules
     credited = stand.credited.take(alike)
     times = {name: often[alike] for name, often in stand.times.items()} | credited.times()
     verdicts = [verdict[alike] for verdict in stand.verdicts]
@@ -262,10 +256,8 @@ def _hear(
     explained: Explained,
     pattern: IntegerArray,
     place: IntegerArray,
-    champions: Champions,
-    rules: ScoreRules,
     opinion: FloatArray,
-    share: float,
+    terms: Terms,
 ) -> tuple[Heard, FloatArray]:
     """Score and texts of each row after all voices, and how likely its lead is to convert (NaN without a model)."""
     likely = np.full(len(pattern), np.nan)
@@ -274,15 +266,15 @@ def _hear(
     if not (place >= 0).any() and not has_opinion.any():
         return Heard(alone.score[pattern], alone.breakdown.take(pattern), alone.reasons.take(pattern)), likely
     parts, told = [], []
-    for rows, version in _rows_alike(place, champions, has_opinion):
+    for rows, version in _rows_alike(place, terms.champions, has_opinion):
         patterns = pattern[rows]
         voices = Voices()
         if version is not None:
-            learned = _learned(stand, explained, pattern, rows, version, champions, rules)
+            learned = _learned(stand, explained, pattern, rows, version, terms)
             likely[rows] = learned.probability
             voices = learned.voices
         if has_opinion[rows[0]]:
-            voices = voices + opinion_voices(opinion[rows], share)
+            voices = voices + opinion_voices(opinion[rows], terms.opinions.share)
         if voices.lines:
             parts.append(
                 hear(
@@ -323,19 +315,18 @@ def _learned(
     pattern: IntegerArray,
     rows: IntegerArray,
     version: str,
-    champions: Champions,
-    rules: ScoreRules,
+    terms: Terms,
 ) -> Learned:
-    model = champions.models[version]
+    model = terms.champions.models[version]
     wanted = set(model.single_features)
     features = lead_features(
         stand.due.take(rows),
-        decayed_counts(stand.counted, stand.lead[rows], stand.day[rows], rules.behaviours),
+        decayed_counts(stand.counted, stand.lead[rows], stand.day[rows], terms.rules.behaviours),
         explained.rule_score[pattern[rows]],
         explained.icp_fit[pattern[rows]],
         wanted.__contains__,
     )
-    return what_model_says(model, champions.weight_of(version), features)
+    return what_model_says(model, terms.champions.weight_of(version), features)
 
 
 def _texts(texts: pa.Array) -> pd.Series:

@@ -40,7 +40,7 @@ from leadflow_pipeline.score.conversion.leakage import feature_alarms, jump_alar
 from leadflow_pipeline.score.conversion.measures import auc, measure
 from leadflow_pipeline.score.conversion.rules import ConversionRules
 from leadflow_pipeline.score.conversion.training import Kind, decayed_weights, train
-from leadflow_pipeline.score.plan import plan_features
+from leadflow_pipeline.score.plan import Terms, plan_features
 
 SEED = 1
 LEARNED_SHARE = 0.7
@@ -117,10 +117,12 @@ def history_of(
         leads,
         events,
         pd.DataFrame({"lead_id": pd.Series(dtype="str"), "temperature": pd.Series(dtype="str")}),
-        campaign.ideal_customer_profile,
-        campaign.scoring,
-        {source.name: source.channel for source in campaign.sources},
-        rules,
+        Terms(
+            campaign.ideal_customer_profile,
+            campaign.scoring,
+            {source.name: source.channel for source in campaign.sources},
+        ),
+        rules.excluded,
     )
     features = features.droplevel("day").loc[leads["lead_id"]].reset_index(drop=True)
     told = pd.concat(outcomes, ignore_index=True)

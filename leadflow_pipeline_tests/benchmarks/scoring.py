@@ -26,10 +26,9 @@ import numpy as np
 import pandas as pd
 
 from leadflow_pipeline.campaign import parse_campaign
-from leadflow_pipeline.score.conversion.rules import ConversionRules
 from leadflow_pipeline.score.conversion.training import train
 from leadflow_pipeline.score.learned import Champions
-from leadflow_pipeline.score.plan import RULES_ALONE, plan_features, plan_scored
+from leadflow_pipeline.score.plan import RULES_ALONE, Terms, plan_features, plan_scored
 from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.frames import empty
@@ -128,7 +127,7 @@ def learned(due: pd.DataFrame, happened: pd.DataFrame, rules: Rules) -> Champion
     """A model of the first leads, who are said to convert by what they are and did, and by chance."""
     some = due.head(LEARNED_FROM)
     theirs = happened[happened["lead_id"] <= some["lead_id"].iloc[-1]]
-    features = plan_features(some, theirs, NONE_BEFORE, *rules, CHANNELS, ConversionRules())
+    features = plan_features(some, theirs, NONE_BEFORE, Terms(*rules, CHANNELS))
     logit = -2.5 + features["rule_score"] / 40 + features["did.visit"] - (features["country"] == "US")
     chance = np.random.default_rng(2).random(len(features))
     converted = pd.Series(chance < 1 / (1 + np.exp(-logit)), index=features.index).astype("int64")
@@ -147,7 +146,7 @@ def _score(
     said = KINDS_OF_RULES[rules]()
     champions = learned(due, happened, said) if with_model else RULES_ALONE
     started, started_processor = time.perf_counter(), time.process_time()
-    scored = plan_scored(due, happened, NONE_BEFORE, *said, CHANNELS, champions)
+    scored = plan_scored(due, happened, NONE_BEFORE, Terms(*said, CHANNELS, champions=champions))
     answers.put(
         {
             "rules": rules,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from leadflow_pipeline.score.plan import plan_scored
+from leadflow_pipeline.score.plan import Terms, plan_scored
 from leadflow_pipeline.score.rules import IdealCustomerProfile, ScoreRules
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.frames import conform, empty
@@ -74,10 +74,7 @@ def score(
         due,
         events() if happened is None else happened,
         previous() if before is None else before,
-        profile,
-        rules,
-        CHANNELS,
-        recorded_credits=credits,
+        Terms(profile, rules, CHANNELS, credits),
     )
     conform(scored, schema.scored_leads, campaign="spring", campaign_version=1)
     return scored

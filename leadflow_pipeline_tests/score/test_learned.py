@@ -16,10 +16,9 @@ from pandas.testing import assert_frame_equal
 from leadflow_pipeline.score.changes import for_and_against
 from leadflow_pipeline.score.conversion.features import RULE_SCORE, feature_words
 from leadflow_pipeline.score.conversion.model import ConversionModel, probability
-from leadflow_pipeline.score.conversion.rules import ConversionRules
 from leadflow_pipeline.score.conversion.shapes import CategoryShape, NumberShape
 from leadflow_pipeline.score.learned import Champions
-from leadflow_pipeline.score.plan import plan_features, plan_scored
+from leadflow_pipeline.score.plan import Terms, plan_features, plan_scored
 from leadflow_pipeline_tests.score.frames import (
     CHANNELS,
     DAY,
@@ -78,13 +77,13 @@ def champions(weight: float = 0.5, model: ConversionModel = MODEL, days: Any = D
 
 
 def scored(due: pd.DataFrame, happened: pd.DataFrame, learned: Champions) -> pd.DataFrame:
-    return plan_scored(due, happened, previous(), NO_PROFILE, DEFAULTS, CHANNELS, learned)
+    return plan_scored(due, happened, previous(), Terms(NO_PROFILE, DEFAULTS, CHANNELS, champions=learned))
 
 
 def features(due: pd.DataFrame, happened: pd.DataFrame) -> pd.DataFrame:
-    return plan_features(
-        due, happened, previous(), NO_PROFILE, DEFAULTS, CHANNELS, ConversionRules()
-    ).sort_index(level=["lead_id", "day"], sort_remaining=False)
+    return plan_features(due, happened, previous(), Terms(NO_PROFILE, DEFAULTS, CHANNELS)).sort_index(
+        level=["lead_id", "day"], sort_remaining=False
+    )
 
 
 def due_leads(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -128,7 +127,9 @@ def test_a_range_with_two_champions_is_its_parts_one_after_the_other(
     is_early = due["day"] < DAYS[first_days]
     early = scored(due[is_early], happened, learned)
     levels = early.drop_duplicates("lead_id", keep="last")[["lead_id", "temperature"]]
-    late = plan_scored(due[~is_early], happened, levels, NO_PROFILE, DEFAULTS, CHANNELS, learned)
+    late = plan_scored(
+        due[~is_early], happened, levels, Terms(NO_PROFILE, DEFAULTS, CHANNELS, champions=learned)
+    )
     parts = pd.concat([early, late]).sort_values(["lead_id", "day"], ignore_index=True)
     assert_frame_equal(together, parts)
     shuffled = scored(due.sample(frac=1, random_state=1), happened.sample(frac=1, random_state=2), learned)
@@ -186,10 +187,8 @@ def test_features_are_of_the_day_and_leave_out_who_it_is_and_what_is_excluded() 
         due,
         happened,
         previous(),
-        NO_PROFILE,
-        rules_of(behaviours={"visit": {"points": 10, "half_life_days": 2}}),
-        CHANNELS,
-        ConversionRules(excluded=frozenset({"custom.call_seconds"})),
+        Terms(NO_PROFILE, rules_of(behaviours={"visit": {"points": 10, "half_life_days": 2}}), CHANNELS),
+        excluded=["custom.call_seconds"],
     )
     assert known.index.tolist() == [(DAY, "a"), (DAY, "b")]
     assert known["did.visit"].tolist() == [0.5, 0.0]

@@ -14,7 +14,7 @@ from pandas.testing import assert_frame_equal
 
 from leadflow_pipeline.score.learned import Champions
 from leadflow_pipeline.score.opinion.voice import Opinions
-from leadflow_pipeline.score.plan import RULES_ALONE, plan_scored
+from leadflow_pipeline.score.plan import RULES_ALONE, Terms, plan_scored
 from leadflow_pipeline_tests.score.frames import (
     CHANNELS,
     DEFAULTS,
@@ -57,7 +57,9 @@ def scored(
     before: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     levels = previous() if before is None else before
-    return plan_scored(due, happened, levels, PROFILE, DEFAULTS, CHANNELS, model, opinions)
+    return plan_scored(
+        due, happened, levels, Terms(PROFILE, DEFAULTS, CHANNELS, champions=model, opinions=opinions)
+    )
 
 
 def lines(found: pd.DataFrame) -> list[dict[str, Decimal]]:
@@ -126,6 +128,9 @@ def test_the_blend_is_what_it_says() -> None:
 def test_an_empty_day_with_opinions_is_empty(model: str) -> None:
     opinions = Opinions(opinions_of(("a", DAYS[0], 72.0)), 0.1)
     empty = plan_scored(
-        no_leads(), events(), previous(), NO_PROFILE, DEFAULTS, CHANNELS, MODELS[model], opinions
+        no_leads(),
+        events(),
+        previous(),
+        Terms(NO_PROFILE, DEFAULTS, CHANNELS, champions=MODELS[model], opinions=opinions),
     )
     assert empty.empty
