@@ -129,7 +129,7 @@ def train_model(
         )
     version = load(engine, campaign)
     # One thread: several sum in an order of their own, and wait for each other longer than such matrices take.
-    with stage_lock(engine, campaign, schema.conversion_models.name), threadpool_limits(1, user_api="blas"):
+    with stage_lock(engine, campaign, schema.conversion_models.name), threadpool_limits(1):
         return _Training(engine, version, as_of, actor).run(promote)
 
 

@@ -61,7 +61,7 @@ def main() -> None:
     cut = day_of_half_the_wins(ripe)
     assert cut is not None
     print(f"{len(ripe.weight)} examples, {ripe.features.shape[1]} features, {int(ripe.converted.sum())} wins")
-    with threadpool_limits(1, user_api="blas"):
+    with threadpool_limits(1):
         kinds = candidates(len(ripe.outcome), int(ripe.outcome.sum()))
         for kind in kinds:
             with timed(f"learn, {kind}"):

@@ -29,12 +29,14 @@ RULES_TRUSTED = 2.0
 """A point of the rules is penalised so many times squared less than other values."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Design:
     """The columns of all shapes beside each other; a number also has a trend, the rules' a trusted one."""
 
     shapes: tuple[Shape, ...]
     matrix: FloatArray
+    nearby: FloatArray | None = None
+    """Where the last search ended, so that the next, on nearly the same rows, begins near its end."""
 
     @classmethod
     def of(cls, features: pd.DataFrame, shapes: Sequence[Shape]) -> Design:
@@ -56,13 +58,13 @@ class Design:
         self, rows: Codes, outcome: npt.NDArray[np.int64], weight: FloatArray, asked: Codes
     ) -> FloatArray:
         """See `folds.Learner`."""
-        intercept, coefficients = fit_ridge(self.matrix, rows, outcome, weight)
+        intercept, coefficients = self._fit(rows, outcome, weight)
         found: FloatArray = intercept + self.matrix[asked] @ coefficients
         return found
 
     def model(self, outcome: npt.NDArray[np.int64], weight: FloatArray) -> ConversionModel:
         """See `folds.Learner`."""
-        base, coefficients = fit_ridge(self.matrix, np.arange(len(outcome)), outcome, weight)
+        base, coefficients = self._fit(np.arange(len(outcome)), outcome, weight)
         average = weight @ self.matrix / weight.sum()
         values, start = [], 0
         for shape in self.shapes:
@@ -73,8 +75,20 @@ class Design:
         return ConversionModel(base, self.shapes, tuple(values))
 
 
+    def _fit(
+        self, rows: Codes, outcome: npt.NDArray[np.int64], weight: FloatArray
+    ) -> tuple[float, FloatArray]:
+        base, coefficients = fit_ridge(self.matrix, rows, outcome, weight, self.nearby)
+        self.nearby = np.append(coefficients, base)
+        return base, coefficients
+
+
 def fit_ridge(
-    matrix: FloatArray, rows: Codes, outcome: npt.NDArray[np.int64], weight: FloatArray
+    matrix: FloatArray,
+    rows: Codes,
+    outcome: npt.NDArray[np.int64],
+    weight: FloatArray,
+    start: FloatArray | None = None,
 ) -> tuple[float, FloatArray]:
     """Intercept and coefficients from some rows of the matrix: Newton's method, exact to `PRECISION`.
 
@@ -82,7 +96,8 @@ def fit_ridge(
     is one lowest point, thanks to the ridge, so it does not matter where the search starts.
     """
     penalty = np.append(np.full(matrix.shape[1], 1 / STRENGTH), 0.0)
-    found, step = np.zeros(len(penalty)), np.zeros(len(penalty))
+    found = np.zeros(len(penalty)) if start is None else start
+    step = np.zeros(len(penalty))
     lowest = np.inf
     for _ in range(MOST_ROUNDS):
         loss, gradient, curvature = _loss(matrix, rows, outcome, weight, found, penalty)
