@@ -16,7 +16,7 @@ from leadflow_pipeline.campaign.document import Document
 from leadflow_pipeline.campaign.problems import Path, Problem, nearest, written_path
 from leadflow_pipeline.campaign.templates import CAMPAIGN_TOKENS, LEAD_TOKENS, template_problems
 from leadflow_pipeline.enrich.rules import FIELDS_OF_KIND, SENIORITIES
-from leadflow_pipeline.harvest.rules import FIELDS_OF, Contents, OutcomeColumn
+from leadflow_pipeline.harvest.rules import FIELDS_OF, Contents
 from leadflow_pipeline.harvest.sources import KINDS, kind_of
 from leadflow_pipeline.route.rules import (
     DEFAULT_INTENT_SIGNALS,
@@ -24,7 +24,6 @@ from leadflow_pipeline.route.rules import (
     ContentSequenceType,
     RoutingRules,
 )
-from leadflow_pipeline.score.conversion.rules import ConversionRules
 from leadflow_pipeline.score.dimensions import DIMENSIONS, ProfileMatch
 from leadflow_pipeline.score.factors import COUNTED_ONLY
 from leadflow_pipeline.score.rules import DEFAULT_BEHAVIOURS, EXCLUSIVE_GROUPS, ScoreRules
@@ -64,7 +63,6 @@ def check_document(document: Document) -> Iterator[Problem]:
         _check_known_words,
         _check_factors,
         _check_dimensions,
-        _check_outcomes_ripen,
         _check_time_zones,
         _check_sequences,
         _check_templates,
@@ -299,27 +297,6 @@ def _check_dimensions(document: Document) -> Iterator[Problem]:
             yield document.problem(
                 (*section, name), f"needs a criterion of the profile over {fields}", remedy
             )
-
-
-def _check_outcomes_ripen(document: Document) -> Iterator[Problem]:
-    """Leads that would count as lost to the conversion model before their outcome can be known."""
-    section = ("conversion", "matures_after_days")
-    given = document.value_at(section)
-    ripe = ConversionRules().matures_after_days if given is None else given
-    for path, source in items_of(document, ("sources",)):
-        outcome = source.get("outcome")
-        if not isinstance(outcome, dict) or not isinstance(ripe, int):
-            continue
-        after = outcome.get("after_days", OutcomeColumn.model_fields["after_days"].default)
-        if not isinstance(after, int) or ripe > after:
-            continue
-        place = (*path, "outcome", "after_days") if given is None else section
-        message = (
-            f"is not less than conversion.matures_after_days, which is {ripe} unless you say otherwise"
-            if given is None
-            else f"is too few: {source.get('name')} tells an outcome after {after} days"
-        ) + ", so leads would count as lost before it can be known"
-        yield document.problem(place, message, f"set conversion.matures_after_days to {after + 1} or more")
 
 
 def _check_time_zones(document: Document) -> Iterator[Problem]:

@@ -11,8 +11,9 @@ from typing import Annotated, Literal
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from leadflow_pipeline.campaign.checks import custom_fields
+from leadflow_pipeline.campaign.document import Document
 from leadflow_pipeline.enrich.rules import EnrichRules
-from leadflow_pipeline.harvest.mapping import custom_fields
 from leadflow_pipeline.harvest.sources import Source
 from leadflow_pipeline.identity.rules import IdentityRules
 from leadflow_pipeline.insight.attribution.rules import AttributionRules
@@ -109,5 +110,5 @@ class Campaign(BaseModel):
 
     @property
     def custom_fields(self) -> tuple[str, ...]:
-        """Every `custom.<name>` that a source of the campaign fills in."""
-        return custom_fields(self.sources)
+        """Every `custom.<name>` that a source or the enrichment of the campaign fills in."""
+        return custom_fields(Document(self.model_dump(mode="json", exclude_unset=True)))

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from leadflow_pipeline.campaign.checks import check_document
+from leadflow_pipeline.campaign.conversion_checks import check_conversion
 from leadflow_pipeline.campaign.document import Document, read_document
 from leadflow_pipeline.campaign.enrichment_checks import check_enrichment
 from leadflow_pipeline.campaign.model import Campaign
@@ -75,6 +76,7 @@ def parse_document(document: Document, name: str) -> Campaign:
         *document.problems,
         *check_document(document),
         *check_enrichment(document),
+        *check_conversion(document),
         *check_opinion(document),
     ]
     try:

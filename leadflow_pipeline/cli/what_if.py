@@ -5,7 +5,7 @@ What belongs here: arguments and output. What does not: the replay and its compa
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,6 +82,7 @@ def score(
         replay.days_of_other_versions(engine, days, present.version),
         len(replay.changes_before_the_score(present.rules, rules)),
         present.version,
+        replay.knows_later_days(engine, days, model),
     )
     heading = {
         "campaign": present.campaign,
@@ -103,8 +104,14 @@ def score(
         typer.echo(f"Note: {note}.")
 
 
-def _notes(days_of_other_versions: int, changes_upstream: int, version: int) -> list[str]:
+def _notes(
+    days_of_other_versions: int, changes_upstream: int, version: int, knows_up_to: date | None
+) -> list[str]:
     notes = []
+    if knows_up_to:
+        notes.append(
+            f"the model knows what happened before {knows_up_to}, so on earlier days it looks better than it is"
+        )
     if days_of_other_versions:
         notes.append(
             f"{counted(days_of_other_versions, 'day')} stand as an earlier version scored them, "

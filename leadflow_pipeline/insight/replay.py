@@ -24,6 +24,7 @@ from leadflow_pipeline.partitions import PartitionRange, days_between
 from leadflow_pipeline.qualify.assets import qualify_days
 from leadflow_pipeline.route.assets import route_days
 from leadflow_pipeline.score.days import due_leads, score_days
+from leadflow_pipeline.score.model_registry import NO_MODEL, full_version, registered
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.frames import conform, sorted_by_key
 from leadflow_pipeline.store.partitions import latest_before, read_partitions
@@ -133,6 +134,15 @@ def days_of_other_versions(engine: Engine, partitions: PartitionRange, version: 
     )
     with engine.connect() as connection:
         return int(connection.execute(query).scalar_one())
+
+
+def knows_later_days(engine: Engine, partitions: PartitionRange, model: str | None) -> date | None:
+    """The day before which a model that is tried knows all facts, where that is after the first of the days."""
+    if model in (None, NO_MODEL):
+        return None
+    version = full_version(engine, partitions.campaign, str(model))
+    known = {each.model_version: each.as_of for each in registered(engine, partitions.campaign)}
+    return known[version] if known[version] > partitions.first_day else None
 
 
 def changes_before_the_score(old: Campaign, new: Campaign) -> tuple[Difference, ...]:

@@ -172,11 +172,15 @@ def test_a_model_is_tried_before_it_is_promoted(computed: Computed) -> None:
     engine, campaign = computed.engine, computed.campaign
     model = invented_model()
     version = keep(engine, campaign, computed.days.first_day, model)
+    later = keep(engine, campaign, computed.days.last_day, invented_model(base=-2.5))
 
     told = CliRunner().invoke(app, ["score", campaign, "--model", version[:12], "--json"])
     assert told.exit_code == 0, told.output
     said = json.loads(told.stdout)
     assert said["rescored"] > 50
+    assert said["notes"] == []
+    of_later = CliRunner().invoke(app, ["score", campaign, "--model", later[:12]])
+    assert f"knows what happened before {computed.days.last_day}" in of_later.stdout
     foreseen = replay(engine, computed.days, load(engine, campaign).rules, version)
     crown(engine, campaign, computed.days.first_day, model)
     computed.materialize("scored_leads", "qualified_leads", "routed_leads")

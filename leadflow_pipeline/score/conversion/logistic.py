@@ -74,7 +74,6 @@ class Design:
             base, start = base + middle, stop
         return ConversionModel(base, self.shapes, tuple(values))
 
-
     def _fit(
         self, rows: Codes, outcome: npt.NDArray[np.int64], weight: FloatArray
     ) -> tuple[float, FloatArray]:
