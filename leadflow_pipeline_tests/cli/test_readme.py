@@ -19,7 +19,7 @@ from leadflow_pipeline_tests.samples import minimal_campaign_text
 SECTION = (
     (Path(__file__).parents[2] / "README.md").read_text().split("## Learning from what became of leads")[1]
 )
-SECTION = SECTION.split("\n## ")[0]
+SECTION = SECTION.split("\n##")[0]
 YAML, COMMANDS = re.findall(r"```(?:yaml|bash)\n(.*?)```", SECTION, re.DOTALL)
 
 

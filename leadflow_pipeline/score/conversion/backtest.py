@@ -45,7 +45,7 @@ class Backtest:
     def kind(self) -> Kind:
         """The kind that does best: the simplest, unless another surely does better."""
         best, *others = self.kinds
-        for other in others:
+        for other in others if len(self.outcome) else ():
             if judge(self.outcome, self.kinds[best], self.kinds[other], SEED).is_promoted:
                 best = other
         return best
