@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import Engine, select
 
 from leadflow_pipeline import automation
+from leadflow_pipeline.automation.attempts import ATTEMPTS
+from leadflow_pipeline.automation.daily import daily_request
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.definitions import build_defs, defs
 from leadflow_pipeline.harvest.importing import import_file
@@ -96,24 +98,24 @@ def test_what_the_schedule_asks_for_computes_every_due_day_and_then_nothing_is_d
 
 def test_a_failed_run_is_tried_again_under_a_new_key_and_not_for_ever(instance: dg.DagsterInstance) -> None:
     keys = []
-    for _ in range(automation.ATTEMPTS):
-        request = automation.daily_request(instance, DUE)
+    for _ in range(ATTEMPTS):
+        request = daily_request(instance, DUE)
         assert request is not None
         keys.append(request.run_key)
         add_run(instance, request, dg.DagsterRunStatus.FAILURE)
-    assert len(set(keys)) == automation.ATTEMPTS
-    assert automation.daily_request(instance, DUE) is None
+    assert len(set(keys)) == ATTEMPTS
+    assert daily_request(instance, DUE) is None
     another_day = DueDays(DUE.campaign, DUE.first, DUE.last + timedelta(days=1))
-    assert automation.daily_request(instance, another_day) is not None
+    assert daily_request(instance, another_day) is not None
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
 def test_a_campaign_has_one_run_at_a_time(instance: dg.DagsterInstance, status: dg.DagsterRunStatus) -> None:
-    request = automation.daily_request(instance, DUE)
+    request = daily_request(instance, DUE)
     assert request is not None
     add_run(instance, request, status)
-    assert automation.daily_request(instance, DUE) is None
-    assert automation.daily_request(instance, DueDays("autumn", DUE.first, DUE.last)) is not None
+    assert daily_request(instance, DUE) is None
+    assert daily_request(instance, DueDays("autumn", DUE.first, DUE.last)) is not None
 
 
 def add_run(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:

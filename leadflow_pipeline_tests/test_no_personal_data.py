@@ -23,6 +23,7 @@ import pytest
 from sqlalchemy import Engine, MetaData, select, text
 
 from leadflow_pipeline import automation
+from leadflow_pipeline.automation import arrivals
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.cli.instance import dagster_instance
 from leadflow_pipeline.cli.runs import RunReport, register_partitions, run_days
@@ -454,7 +455,7 @@ def test_a_tick_that_fails_names_no_file(
     """A landed file may be taken away between two looks, and its name may be a person's."""
     register(engine, CAMPAIGN_FILE, "quiet.yaml")
     gone = tmp_path / f"{MARK}file.csv"
-    monkeypatch.setattr(automation, "landed_files", lambda *_: (gone,))
+    monkeypatch.setattr(arrivals, "landed_files", lambda *_: (gone,))
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_sensor_context(
             instance, resources={"store": StoreResource()}, repository_def=defs.get_repository_def()

@@ -17,7 +17,8 @@ from uuid import uuid4
 import dagster as dg
 from sqlalchemy import Engine, func, select
 
-from leadflow_pipeline.automation import PRESENT, STAGES, daily_pipeline
+from leadflow_pipeline.automation import daily_pipeline
+from leadflow_pipeline.automation.selections import PRESENT, STAGES
 from leadflow_pipeline.campaign import VERSION_TAG
 from leadflow_pipeline.definitions import defs
 from leadflow_pipeline.errors import PermanentError

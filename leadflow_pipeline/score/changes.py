@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from leadflow_pipeline.score import source_credit
+from leadflow_pipeline.score.explanation import short_decimal
 from leadflow_pipeline.score.learned import LINE_WORDS, MODEL_LINE, model_words
 from leadflow_pipeline.score.opinion import voice
 from leadflow_pipeline.score.points import factors_of
@@ -107,7 +108,7 @@ def for_and_against(reasons: Iterable[str]) -> tuple[list[str], list[str]]:
 
 def signed(points: Decimal) -> str:
     """`+10`, `-3.5`, `0`."""
-    plain = f"{points:+.2f}".rstrip("0").rstrip(".")
+    plain = short_decimal(points, sign="+")
     return "0" if plain in ("+0", "-0") else plain
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from functools import partial
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -101,7 +102,7 @@ def fit_sentences(profile: IdealCustomerProfile, verdicts: Sequence[VerdictArray
 
 
 def _entry(name: str, hundredths: int) -> str:
-    return f"{quoted(name)}: {_decimal(hundredths)}"
+    return f"{quoted(name)}: {short_decimal(hundredths / 100)}"
 
 
 def _possible(line: Line) -> IntegerArray:
@@ -111,12 +112,12 @@ def _possible(line: Line) -> IntegerArray:
 
 
 def _missed_sentence(words: str, hundredths: int) -> str:
-    return quoted(f"{words} (0 of {_decimal(hundredths)})")
+    return quoted(f"{words} (0 of {short_decimal(hundredths / 100)})")
 
 
 def signed_sentence(words: str, hundredths: int) -> str:
     """`"Opened an email (+2)"`."""
-    return quoted(f"{words} ({_decimal(hundredths) if hundredths < 0 else f'+{_decimal(hundredths)}'})")
+    return quoted(f"{words} ({short_decimal(hundredths / 100, sign='+')})")
 
 
 def _share(criterion: FitCriterion, verdict: int, total: float) -> str:
@@ -178,6 +179,6 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _decimal(hundredths: int) -> str:
-    """`10`, `-3.5`, `33.33`."""
-    return f"{hundredths / 100:.2f}".rstrip("0").rstrip(".")
+def short_decimal(value: float | Decimal, sign: Literal["-", "+"] = "-") -> str:
+    """`10`, `-3.5`, `33.33`: two decimals, without zeros that say nothing. With the sign "+" that is written too."""
+    return f"{value:{sign}.2f}".rstrip("0").rstrip(".")

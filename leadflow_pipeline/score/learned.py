@@ -22,7 +22,7 @@ import pandas as pd
 from leadflow_pipeline.score.conversion.features import feature_words, fields_of
 from leadflow_pipeline.score.conversion.model import ConversionModel, probability
 from leadflow_pipeline.score.engagement import FloatArray
-from leadflow_pipeline.score.explanation import TextArray, quoted
+from leadflow_pipeline.score.explanation import TextArray, quoted, short_decimal
 from leadflow_pipeline.score.total import MOST
 from leadflow_pipeline.score.voices import VoiceLine, Voices
 
@@ -125,7 +125,7 @@ def _headline(likely: FloatArray, model: ConversionModel, points: FloatArray) ->
 
 
 def _headline_of(tenths: int, average: float, hundredths: int) -> str:
-    signed = f"{hundredths / 100:+.2f}".rstrip("0").rstrip(".")
+    signed = short_decimal(hundredths / 100, sign="+")
     return quoted(
         f"Model: {tenths / 10:.1f} % likely to convert, the average is {100 * average:.1f} % ({signed})"
     )

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from leadflow_pipeline.campaign import CampaignVersion, load
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.score import model_registry as registry
-from leadflow_pipeline.score.conversion.backtest import Backtest, backtest, day_of_half_the_wins
+from leadflow_pipeline.score.conversion.backtest import RULES, Backtest, backtest, day_of_half_the_wins
 from leadflow_pipeline.score.conversion.card import card_of
 from leadflow_pipeline.score.conversion.examples import SEED, Examples, Ripe, pooled
 from leadflow_pipeline.score.conversion.features import RULE_SCORE
@@ -50,7 +50,6 @@ from leadflow_pipeline.store.locks import stage_lock
 
 MOST_LOOKED_THROUGH = 50_000
 """The latest so many examples are looked through for facts that give the outcome away."""
-RULES = "rules"
 
 
 @dataclass(frozen=True)

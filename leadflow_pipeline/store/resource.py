@@ -68,7 +68,9 @@ class PartitionIOManager(dg.ConfigurableIOManager):
 def _table_of(context: dg.OutputContext | dg.InputContext) -> Table:
     name = context.asset_key.path[-1]
     if name not in TABLES:
-        raise PermanentError(f"asset {name} has no derived table of its name: declare one in store/schema.py")
+        raise PermanentError(
+            f"asset {name} has no derived table of its name: declare one in store/schema/derived.py"
+        )
     return TABLES[name]
 
 

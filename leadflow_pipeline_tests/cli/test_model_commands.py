@@ -19,8 +19,8 @@ from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.partitions import PartitionRange
 from leadflow_pipeline.score.model_registry import champions, promotions
 from leadflow_pipeline.store.schema import activity_log
+from leadflow_pipeline_tests.invented_models import compute_empty_days, register_model
 from leadflow_pipeline_tests.samples import minimal_campaign_text
-from leadflow_pipeline_tests.score.invented_models import compute_empty_days, register_model
 
 TODAY = datetime.now(UTC).date()
 YESTERDAY, LONG_AGO = TODAY - timedelta(days=1), TODAY - timedelta(days=300)

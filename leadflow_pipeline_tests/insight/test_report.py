@@ -19,8 +19,8 @@ from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.facts import add_outcomes
 from leadflow_pipeline.store.partitions import replace_partitions
+from leadflow_pipeline_tests.invented_models import compute_empty_days, register_model
 from leadflow_pipeline_tests.samples import minimal_campaign_text
-from leadflow_pipeline_tests.score.invented_models import compute_empty_days, register_model
 
 PNG = b"\x89PNG\r\n\x1a\n"
 DAYS = pd.date_range(date(2026, 1, 1), periods=200)

@@ -13,8 +13,13 @@ from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.score import model_registry as registry
 from leadflow_pipeline.store.due_days import due_days
 from leadflow_pipeline.store.schema import activity_log, conversion_models
+from leadflow_pipeline_tests.invented_models import (
+    as_trained,
+    compute_empty_days,
+    invented_model,
+    register_model,
+)
 from leadflow_pipeline_tests.samples import minimal_campaign_text
-from leadflow_pipeline_tests.score.invented_models import compute_empty_days, invented_model, register_model
 
 MONDAY = date(2026, 5, 4)
 TUESDAY, WEDNESDAY, SUNDAY = (MONDAY + timedelta(days=days) for days in (1, 2, 6))
@@ -36,7 +41,8 @@ def champions(store: Engine, *days: date, named: str | None = None) -> list[str 
 
 
 def test_a_kept_model_comes_back_the_same(store: Engine) -> None:
-    trained, model = invented_model(MONDAY)
+    model = invented_model()
+    trained = as_trained(model, MONDAY)
     registry.register(store, trained, model)
     registry.register(store, replace(trained, wins=1), model)
 

@@ -106,7 +106,7 @@ def _promises_kept(report: TrainingReport) -> dg.AssetCheckResult:
     promises = record.promises
     is_good = not record.is_degraded and promises.calibration_error <= WORST_CALIBRATION_ERROR
     still_scores = record.is_degraded and not report.is_promoted and report.stepped_down is None
-    says = f"it promised {promises.promised:.0f} wins of {promises.leads} leads, {promises.kept} came"
+    says = promises.words
     if record.is_degraded:
         says = f"{record.words}; " + (
             "it still scores: roll back, or let it step down" if still_scores else "it has made way"

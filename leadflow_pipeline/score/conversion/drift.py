@@ -30,6 +30,11 @@ class KeptPromises:
     kept: int
     calibration_error: float
 
+    @property
+    def words(self) -> str:
+        """`it promised 40 wins of 300 leads, 37 came`."""
+        return f"it promised {self.promised:.0f} wins of {self.leads} leads, {self.kept} came"
+
 
 def stability_index(then: pd.Series, now: pd.Series) -> float:
     """Of one feature, number or category; missing is a bin of its own. 0 where either is empty."""

@@ -88,8 +88,7 @@ class Record:
         """What is wrong with it."""
         said = []
         if self.promises is not None and self.breaks_promises:
-            kept = f"it promised {self.promises.promised:.0f} wins of {self.promises.leads} leads, {self.promises.kept}"
-            said.append(f"{kept} came (calibration error {self.promises.calibration_error:.3f})")
+            said.append(f"{self.promises.words} (calibration error {self.promises.calibration_error:.3f})")
         if self.ranks_worse:
             said.append("the rules alone rank leads better")
         return " and ".join(said)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from leadflow_pipeline.score.engagement import FloatArray
-from leadflow_pipeline.score.explanation import TextArray, quoted
+from leadflow_pipeline.score.explanation import TextArray, quoted, short_decimal
 from leadflow_pipeline.score.voices import VoiceLine, Voices
 
 LINE = "opinion"
@@ -79,5 +79,4 @@ def opinion_sentences(opinions: FloatArray, share: float) -> TextArray:
 
 
 def _sentence(opinion: float, share: float) -> str:
-    points = f"{share * opinion:.2f}".rstrip("0").rstrip(".")
-    return quoted(f"{WORDS}: {opinion:g} of 100 (+{points})")
+    return quoted(f"{WORDS}: {opinion:g} of 100 ({short_decimal(share * opinion, sign='+')})")

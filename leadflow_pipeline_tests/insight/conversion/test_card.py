@@ -19,20 +19,20 @@ from leadflow_pipeline.score.conversion.curve import score_curve
 from leadflow_pipeline.score.conversion.curves import curves_of
 from leadflow_pipeline.score.conversion.features import feature_words
 from leadflow_pipeline.score.conversion.model import ConversionModel
-from leadflow_pipeline.score.conversion.shapes import CrossShape, StepShape
+from leadflow_pipeline.score.conversion.shapes import CategoryShape, CrossShape, NumberShape, StepShape
 from leadflow_pipeline.score.model_registry import Promotion
-from leadflow_pipeline_tests.score.invented_models import (
+from leadflow_pipeline_tests.invented_models import (
     CARD,
     OUTCOME,
     PROBABILITY,
-    SHAPES,
-    VALUES,
+    as_trained,
     invented_model,
 )
 
 PNG = b"\x89PNG\r\n\x1a\n"
 NO_CURVES = curves_of(OUTCOME[:0], PROBABILITY[:0], PROBABILITY[:0])
-TRAINED, MODEL = invented_model(date(2026, 5, 4))
+MODEL = invented_model()
+TRAINED = as_trained(MODEL, date(2026, 5, 4))
 COLD = replace(
     TRAINED,
     kind="rules",
@@ -125,11 +125,13 @@ def test_the_values_are_those_of_the_artifact_in_points() -> None:
     def said(model: ConversionModel, feature: str) -> str:
         return values_in_words(model, feature).replace("\u00a0", " ")
 
-    (number, category), of_number = SHAPES, VALUES[0]
-    model = ConversionModel(-2.0, SHAPES, VALUES)
+    number = NumberShape("rule_score", np.array([0.0, 50.0, 100.0]))
+    category = CategoryShape("custom.plan", ("gold", "tin|foil"))
+    of_number, of_category = np.array([-1.0, 0.0, 1.5, -0.2]), np.array([0.4, -0.6, 0.0, 0.1])
+    model = ConversionModel(-2.0, (number, category), (of_number, of_category))
     assert said(model, number.name) == "0: -10.0 · 50: +0.0 · 100: +15.0 · not known: -2.0"
     assert said(model, category.name) == "gold: +4.0 · tin|foil: -6.0 · any other: +0.0 · not known: +1.0"
-    twice = ConversionModel(-2.0, (*SHAPES, number), (*VALUES, of_number))
+    twice = ConversionModel(-2.0, (number, category, number), (of_number, of_category, of_number))
     assert said(twice, number.name).startswith("0: -20.0 · 50: +0.0")
     steps = StepShape("seats", np.array([5.0]))
     cross = CrossShape(category, steps)

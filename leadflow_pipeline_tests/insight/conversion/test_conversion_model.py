@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import Engine
 
 from leadflow_pipeline import automation
+from leadflow_pipeline.automation.attempts import ATTEMPTS
+from leadflow_pipeline.automation.training import training_request
 from leadflow_pipeline.campaign import CampaignError, parse_campaign, set_status
 from leadflow_pipeline.definitions import build_defs, defs
 from leadflow_pipeline.insight.conversion import checks
@@ -118,16 +120,16 @@ def test_the_week_of_training_begins_when_sunday_has_been_computed() -> None:
 
 def test_a_failed_training_is_tried_again_and_not_for_ever(instance: dg.DagsterInstance) -> None:
     now = datetime.now(UTC)
-    for attempt in range(1, automation.ATTEMPTS + 1):
-        request = automation.training_request(instance, "spring", now)
+    for attempt in range(1, ATTEMPTS + 1):
+        request = training_request(instance, "spring", now)
         assert request is not None
         assert request.run_key.endswith(f":{attempt}")
         run = dg.DagsterRun(
             job_name=automation.conversion_models.name, status=dg.DagsterRunStatus.FAILURE, tags=request.tags
         )
         instance.add_run(run)
-    assert automation.training_request(instance, "spring", now) is None
-    assert automation.training_request(instance, "spring", now + timedelta(days=7)) is not None
+    assert training_request(instance, "spring", now) is None
+    assert training_request(instance, "spring", now + timedelta(days=7)) is not None
 
 
 def tick(instance: dg.DagsterInstance) -> list[dg.RunRequest]:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, insert
 from typer.testing import CliRunner
 
-from leadflow_pipeline.automation import ask_campaign, asking_campaigns
+from leadflow_pipeline.automation.vendors import ask_campaign, asking_campaigns
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.cli.enrichment import app
 from leadflow_pipeline.enrich import inquiry

@@ -1,0 +1,30 @@
+"""What runs by itself: jobs, schedules and sensors, a module for each thing that starts work.
+
+What belongs here: when work starts, and that it is not started twice. What does not: what is due
+(`store.due_days`, `delivery`), and what a step does.
+
+Everything is switched on from the start: it reads and writes this database, and email leaves only where a
+transport was configured (by default messages become files in the home folder).
+
+Annotations are not postponed in these modules: Dagster reads them when it decorates.
+"""
+
+from leadflow_pipeline.automation.arrivals import import_landed_files as import_landed_files
+from leadflow_pipeline.automation.arrivals import landing_folders as landing_folders
+from leadflow_pipeline.automation.arrivals import register_campaigns as register_campaigns
+from leadflow_pipeline.automation.daily import daily_pipeline as daily_pipeline
+from leadflow_pipeline.automation.daily import daily_schedule as daily_schedule
+from leadflow_pipeline.automation.reports import report_automation as report_automation
+from leadflow_pipeline.automation.sending import dispatch as dispatch
+from leadflow_pipeline.automation.sending import dispatch_schedule as dispatch_schedule
+from leadflow_pipeline.automation.training import conversion_models as conversion_models
+from leadflow_pipeline.automation.training import training_schedule as training_schedule
+from leadflow_pipeline.automation.vendors import ask_vendors as ask_vendors
+from leadflow_pipeline.automation.vendors import ask_vendors_schedule as ask_vendors_schedule
+from leadflow_pipeline.automation.watching import latest_day_schedule as latest_day_schedule
+from leadflow_pipeline.automation.watching import latest_day_watch as latest_day_watch
+from leadflow_pipeline.automation.watching import record_failures as record_failures
+
+JOBS = (daily_pipeline, import_landed_files, ask_vendors, dispatch, conversion_models, latest_day_watch)
+SCHEDULES = (daily_schedule, ask_vendors_schedule, dispatch_schedule, training_schedule, latest_day_schedule)
+SENSORS = (register_campaigns, landing_folders, report_automation, record_failures)

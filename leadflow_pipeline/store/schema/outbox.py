@@ -1,0 +1,107 @@
+"""What goes out: messages on their way, every attempt to send them, and who may not be written to.
+
+A message moves through its states but is never removed: its unique key is what keeps it from being sent twice. What
+does not belong here: touches that are only planned (`derived.nurture_touches`).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from leadflow_pipeline.store.schema.base import Timestamp, metadata, one_of
+from leadflow_pipeline.store.schema.campaign import campaigns
+
+MESSAGE_STATES = (
+    "planned", "claimed", "on_wire", "sent", "failed", "suppressed", "expired", "unknown",
+)  # fmt: skip
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("suppression_id", BigInteger, Identity(), primary_key=True),
+    Column("scope", Text, nullable=False, comment="address: one mailbox; domain: everyone at it"),
+    Column("subject", Text, nullable=False, comment="HMAC of the normalised address, or the domain itself"),
+    Column("campaign", Text, nullable=False, server_default="", comment="empty: in every campaign"),
+    Column("reason", Text, nullable=False),
+    Column("occurred_at", Timestamp, nullable=False, server_default=func.now()),
+    one_of("scope", ("address", "domain")),
+    UniqueConstraint("scope", "subject", "campaign"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("message_id", BigInteger, Identity(), primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column(
+        "subject_key", Text, nullable=False, comment="the enrolment; never a partition, a run or the content"
+    ),
+    Column("step", Integer, nullable=False),
+    Column("campaign", Text, ForeignKey(campaigns.c.campaign), nullable=False),
+    Column("campaign_version", Integer, nullable=False),
+    Column("lead_id", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column(
+        "recipient_key",
+        Text,
+        nullable=False,
+        comment="HMAC of the normalised address: the person, at the doors",
+    ),
+    Column("sequence", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body_text", Text, nullable=False),
+    Column("body_html", Text, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    Column("rfc_message_id", Text, nullable=False, unique=True, comment="Message-ID, decided before sending"),
+    Column("planned_at", Timestamp, nullable=False),
+    Column("not_after", Timestamp, nullable=False),
+    Column("state", Text, nullable=False, server_default="planned"),
+    Column("state_reason", Text),
+    Column("lease_owner", Text),
+    Column("lease_until", Timestamp),
+    Column("next_attempt_at", Timestamp, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("created_at", Timestamp, nullable=False, server_default=func.now()),
+    Column("updated_at", Timestamp, nullable=False, server_default=func.now()),
+    Column("sent_at", Timestamp),
+    one_of("channel", ("email",)),
+    one_of("state", MESSAGE_STATES),
+    UniqueConstraint("channel", "subject_key", "step"),
+    CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at"),
+    CheckConstraint("(state IN ('claimed', 'on_wire')) = (lease_until IS NOT NULL)", name="lease"),
+    Index("messages_due_idx", "next_attempt_at", postgresql_where="state = 'planned'"),
+    Index("messages_lease_idx", "lease_until", postgresql_where="state IN ('claimed', 'on_wire')"),
+    Index(None, "campaign", "lead_id"),
+    Index(None, "recipient_key"),
+)
+
+message_attempts = Table(
+    "message_attempts",
+    metadata,
+    Column("message_id", BigInteger, ForeignKey(messages.c.message_id), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("transport", Text, nullable=False),
+    Column("started_at", Timestamp, nullable=False),
+    Column("finished_at", Timestamp),
+    Column(
+        "phase",
+        Text,
+        nullable=False,
+        comment="how far the conversation came: connect, mail, rcpt, data, dot, done",
+    ),
+    Column("reply_code", Integer),
+    Column("reply_text", Text, comment="what the server answered, addresses removed"),
+)
