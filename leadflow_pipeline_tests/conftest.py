@@ -19,6 +19,7 @@ for name in [name for name in os.environ if name.startswith("LEADFLOW_")]:
 os.environ["LEADFLOW_HOME"] = str(TESTS_HOME)
 
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 from sqlalchemy import Engine, create_engine, make_url, text  # noqa: E402
 
 from leadflow_pipeline.settings import get_settings  # noqa: E402
@@ -26,6 +27,10 @@ from leadflow_pipeline.store import embedded  # noqa: E402
 from leadflow_pipeline.store.engine import engine_for, get_engine, normalise_url  # noqa: E402
 from leadflow_pipeline.store.migrate import upgrade  # noqa: E402
 from leadflow_pipeline_tests.databases import Databases  # noqa: E402
+
+# A busy machine is no failure.
+settings.register_profile("leadflow", deadline=None)
+settings.load_profile("leadflow")
 
 FAST_AND_LOOSE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 TEMPLATE = "migrated"

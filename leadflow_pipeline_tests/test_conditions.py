@@ -52,7 +52,7 @@ TESTS = st.one_of(
     ),
     test=TESTS,
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_column_is_judged_as_each_value_would_be(
     columns: tuple[str, list[Any]], test: dict[str, Any]
 ) -> None:

@@ -29,7 +29,7 @@ DAYS = st.dates(date(2008, 5, 1), date(2040, 1, 1))
 
 
 @given(SLUGS, DAYS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_key_says_what_it_was_made_of(campaign: str, day: date) -> None:
     assert parse_partition_key(partition_key(campaign, day)) == (campaign, day)
 
@@ -47,7 +47,7 @@ def test_a_text_that_is_no_key_is_refused(key: str) -> None:
 
 
 @given(SLUGS, DAYS, st.integers(1, 40), st.randoms())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_range_is_in_order_however_its_keys_come(campaign: str, first: date, count: int, random) -> None:
     days = days_between(first, first + timedelta(days=count - 1))
     keys = [partition_key(campaign, day) for day in days]

@@ -80,7 +80,7 @@ def replaced(content: Any, path: tuple[str | int, ...], value: Any) -> Any:
 
 
 @given(st.sampled_from(sorted(WHOLE.lines, key=str)), JUNK)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_whatever_stands_in_a_place_is_taken_or_refused_there(path: tuple[str | int, ...], junk: Any) -> None:
     text = json.dumps(replaced(WHOLE.content, path, junk), indent=1)
 

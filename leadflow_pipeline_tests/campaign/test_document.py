@@ -141,7 +141,7 @@ PLAIN = st.recursive(
 
 
 @given(st.dictionaries(PLAIN_TEXT, PLAIN, min_size=1, max_size=4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_json_is_yaml_and_is_read_as_it_was_meant(written: dict[str, Any]) -> None:
     text = json.dumps(written)
 

@@ -110,7 +110,5 @@ def test_the_outbox_holds_its_promises(world: World) -> None:
 
     run_state_machine_as_test(
         Outbox,
-        settings=settings(
-            max_examples=12, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=12, stateful_step_count=15, suppress_health_check=list(HealthCheck)),
     )

@@ -128,7 +128,7 @@ def test_a_name_that_advertises_a_site_counts_as_missing() -> None:
     assert str(mail["Subject"]) == "For you at work"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text())
 def test_any_text_becomes_one_line_or_nothing(value: str) -> None:
     line = clean(value)

@@ -110,7 +110,7 @@ first_steps = sorted(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(PARTIES)), st.dictionaries(st.sampled_from(first_steps), anything) | anything)
 def test_no_answer_is_too_odd_to_be_read(provider, answer):
     frame = pd.DataFrame({"provider": [provider], "answer": [json.dumps(answer)]}, dtype="str")
@@ -130,7 +130,7 @@ documents = st.dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(NAMES, min_size=1, max_size=3), documents)
 def test_a_path_of_names_is_walked_as_the_library_would(names, document):
     path = ".".join(names)

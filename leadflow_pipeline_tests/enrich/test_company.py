@@ -72,7 +72,7 @@ def test_the_shown_name_is_tidied_and_keeps_its_legal_form():
     ]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.lists(st.sampled_from([*LEGAL_FORMS, "&", "Acme", "Blue Sky", "Ünder"]), min_size=1, max_size=4).map(
         " ".join

@@ -313,7 +313,7 @@ def many_addresses(seed: int, count: int = 2_000) -> pd.Series:
 
 
 seeds = st.integers(0, 2**32 - 1)
-without_shrinking = settings(max_examples=3, deadline=None, phases=[Phase.explicit, Phase.generate])
+without_shrinking = settings(max_examples=3, phases=[Phase.explicit, Phase.generate])
 
 
 @without_shrinking

@@ -99,7 +99,7 @@ slips = st.builds(
 )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(slips, min_size=20, max_size=60), st.integers(0, 1000))
 def test_a_suggestion_is_common_and_another_and_never_for_a_listed_domain(domains, number):
     written = pd.Series(domains, dtype="str").drop_duplicates().reset_index(drop=True)

@@ -178,7 +178,7 @@ words = st.sampled_from(
 names = st.lists(words, max_size=6).map(" ".join) | st.text(max_size=12)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(names, min_size=1, max_size=40), st.integers(0, 1000))
 def test_a_name_is_read_alone_as_together_and_comes_out_clean(written, number):
     nothing = texts(*[None] * len(written))

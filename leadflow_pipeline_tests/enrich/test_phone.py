@@ -165,7 +165,7 @@ def many_numbers(seed: int, count: int = 600) -> tuple[pd.Series, pd.Series]:
     return texts(*written), dialled.mask(dialled == "")
 
 
-@settings(max_examples=2, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=2, phases=[Phase.explicit, Phase.generate])
 @given(st.integers(0, 2**32 - 1))
 def test_the_fast_path_says_what_the_library_says(seed):
     written, dialled_in = many_numbers(seed)

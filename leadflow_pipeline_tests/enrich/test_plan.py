@@ -154,7 +154,7 @@ def test_signals_say_yes(signal, yes):
     assert read_signals(pd.Series([json.dumps({"a": 1, signal: yes, "z": "x"})], dtype="str"))[signal][0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.dictionaries(
         st.sampled_from([*SIGNALS, "plan", 'a","company_hiring', "company_hiring\\"]),
@@ -189,7 +189,7 @@ fields = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.lists(fields, min_size=20, max_size=60), st.data())
 def test_each_lead_is_enriched_alone(leads, data):
     rows = harvested(*leads)

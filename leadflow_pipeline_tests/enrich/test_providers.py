@@ -199,7 +199,7 @@ answers = st.lists(
 )
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(answers, st.data())
 def test_each_lead_is_enriched_alone_whatever_was_said_of_others(lookups, data):
     leads = harvested(

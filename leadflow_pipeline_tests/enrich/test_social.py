@@ -132,7 +132,7 @@ addresses = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(addresses | paths, st.sampled_from(sorted(NETWORKS)))
 def test_a_tidy_address_is_its_own_tidy_address_and_safe_in_json(written, network):
     found = profile(network, written)

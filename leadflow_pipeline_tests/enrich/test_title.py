@@ -108,7 +108,7 @@ def test_only_known_values_are_given():
     assert {value for value, _ in DEPARTMENT_WORDS} <= set(DEPARTMENTS)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.lists(
         st.text(alphabet="aehdlrvpi .-&/äß", max_size=12) | st.sampled_from(["Head of IT", "VP"]), min_size=1

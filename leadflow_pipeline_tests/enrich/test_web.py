@@ -34,7 +34,7 @@ def test_website(written, site):
     assert one(tidy_websites, written) == site
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.text(alphabet="aAé.-/:?#@ w1", max_size=12).map(lambda tail: "https://www." + tail)
     | st.text(max_size=12)

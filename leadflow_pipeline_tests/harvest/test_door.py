@@ -177,7 +177,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=3), JSON, max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_flattening_loses_no_value(record: dict[str, Any]) -> None:
     def leaves(value: Any) -> list[str]:
         if isinstance(value, dict):

@@ -35,7 +35,7 @@ def cleaned(clean: Callable[[pa.Array], pa.Array], *texts: str | None) -> list[s
 
 
 @pytest.mark.parametrize("clean", CLEANERS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=st.text(max_size=30))
 def test_cleaning_again_changes_nothing(clean: Callable[[pa.Array], pa.Array], text: str) -> None:
     once = cleaned(clean, text)
@@ -43,7 +43,7 @@ def test_cleaning_again_changes_nothing(clean: Callable[[pa.Array], pa.Array], t
 
 
 @pytest.mark.parametrize("clean", CLEANERS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(texts=st.lists(st.one_of(st.none(), st.text(max_size=8)), max_size=6))
 def test_a_text_is_cleaned_the_same_alone_and_among_others(
     clean: Callable[[pa.Array], pa.Array], texts: list[str | None]
@@ -101,7 +101,7 @@ def test_numbers_as_people_write_them(text: str, number: float) -> None:
     assert parse_numbers(pa.array([text], TEXT))[0] == pytest.approx(number, nan_ok=True)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 10**12), st.sampled_from(",."), st.integers(0, 99))
 def test_an_amount_is_read_back_in_both_conventions(whole: int, decimal: str, cents: int) -> None:
     thousands = "," if decimal == "." else "."

@@ -182,7 +182,7 @@ payloads = st.one_of(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.integers(1, 4), payloads), max_size=10))
 def test_a_range_is_the_same_as_its_days_and_loses_nothing(
     drawn: list[tuple[int, tuple[str, dict[str, str] | None]]],

@@ -104,7 +104,7 @@ def test_initials_leave_linking_words_out() -> None:
     assert close_names(names[:1], pd.Series(["i b m"])).tolist() == [True]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.data())
 def test_accounts_do_not_depend_on_how_many_leads_say_the_same(data: st.DataObject) -> None:
     said = st.fixed_dictionaries(

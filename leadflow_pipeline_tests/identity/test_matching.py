@@ -199,7 +199,7 @@ def test_invented_leads_find_each_other() -> None:
     assert (precision, recall) > (0.99, 0.99)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.data())
 def test_batches_in_any_sizes_give_the_pairs_of_all_at_once(data) -> None:
     """Few names, companies and towns, so that keys are crowded and caps are met."""

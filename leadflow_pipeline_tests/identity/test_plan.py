@@ -84,7 +84,7 @@ def test_switched_off_or_nobody_new() -> None:
     assert plan_aliases(births(), known, NOBODY, RULES).empty
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.data())
 def test_days_one_by_one_give_the_aliases_of_the_range(data) -> None:
     value = st.sampled_from

@@ -47,7 +47,7 @@ def test_a_campaign_without_a_lead_has_a_funnel_of_zeros() -> None:
 
 
 @given(st.lists(st.floats(0, 100), max_size=60))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_score_falls_in_one_bar(scores: list[float]) -> None:
     table = summaries.score_distribution(frame(score=scores))
     assert table["leads"].sum() == len(scores)
@@ -73,7 +73,7 @@ def test_every_tier_is_listed_with_its_conversion() -> None:
 
 
 @given(st.lists(st.floats(0, 100), min_size=10, max_size=200))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_deciles_are_equal_and_in_order(scores: list[float]) -> None:
     leads = [str(number) for number in range(len(scores))]
     table = summaries.conversion_by_decile(frame(lead_id=leads, score=scores), won(*leads[::2]))
@@ -112,7 +112,7 @@ def test_the_grid_has_every_cell_and_says_where_conversion_is_known() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 100)), max_size=40))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_lead_is_in_one_cell_of_the_grid(leads: list[tuple[float, float]]) -> None:
     scored = pd.DataFrame(leads, columns=["icp_fit", "engagement"], dtype="float64")
     scored["lead_id"] = [str(number) for number in range(len(scored))]

@@ -263,7 +263,7 @@ def worlds(draw: st.DrawFn) -> World:
     return world
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(worlds(), st.data())
 def test_day_by_day_ranges_and_days_computed_again_give_the_same_plan(
     world: World, data: st.DataObject

@@ -188,7 +188,7 @@ LEADS = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(rows=LEADS, order=st.randoms(use_true_random=False))
 def test_a_range_is_its_days_one_by_one_in_any_order_of_rows(rows, order):
     rules = QualifyRules(

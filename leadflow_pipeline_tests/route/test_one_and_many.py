@@ -94,7 +94,7 @@ def as_frame(leads: list[dict[str, Any]]) -> pd.DataFrame:
     return frame.drop(columns="enrichment_data")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(leads=st.lists(LEADS, min_size=1, max_size=8), rules=rules())
 def test_alone_or_among_many_a_lead_gets_the_same_answer(leads, rules):
     together = route_frame(as_frame(leads), rules, AS_OF)
@@ -109,7 +109,7 @@ def test_alone_or_among_many_a_lead_gets_the_same_answer(leads, rules):
         )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     fits=st.lists(FITS, min_size=2, max_size=8),
     signals=st.dictionaries(st.sampled_from(SIGNALS), SHOWN),
@@ -125,7 +125,7 @@ def test_a_better_fit_never_gets_a_colder_tier(fits, signals, rules):
     assert warmth == sorted(warmth)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     leads=st.lists(LEADS, min_size=1, max_size=10, unique_by=lambda lead: lead["lead_id"]),
     rules=rules(),

@@ -235,7 +235,7 @@ RULES = st.builds(
 )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     rows=ROWS,
     made=OVERRIDES,

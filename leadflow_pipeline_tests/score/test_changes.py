@@ -51,7 +51,7 @@ def test_a_score_that_stays_has_no_changes(same) -> None:
     assert what_changed(same, dict(same)) == ()
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(
     st.lists(st.sampled_from(["company", "job_title", "phone_status", "source"]), unique=True),
     st.lists(st.sampled_from(["open", "click", "visit", "reply", "form"]), max_size=6),

@@ -67,7 +67,7 @@ histories = st.lists(
 ).map(lambda rows: events(*rows))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(histories, st.sampled_from([DEFAULTS, rules_of(temperature={"hot": 40, "warm": 6, "hysteresis": 0})]))
 def test_the_day_is_the_one_that_looking_every_day_finds(happened, rules) -> None:
     last = pd.Timestamp(happened["occurred_at"].max()).tz_localize(None).normalize()
@@ -83,7 +83,7 @@ def test_the_day_is_the_one_that_looking_every_day_finds(happened, rules) -> Non
         assert (left.min() if len(left) else None) == foreseen
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(histories, st.sets(st.integers(1, len(DAYS) - 1)))
 def test_every_way_of_computing_finds_the_same_rows(happened, cuts) -> None:
     edges = [0, *sorted(cuts), len(DAYS)]

@@ -92,7 +92,7 @@ def due_leads(*rows: dict[str, Any]) -> pd.DataFrame:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(lead_rows, min_size=1, max_size=3), histories, st.sampled_from([0.0, 0.25, 0.5, 1.0]))
 def test_the_lines_sum_to_the_score_and_the_score_is_the_blend(
     rows: list[dict[str, Any]], happened: pd.DataFrame, weight: float
@@ -113,7 +113,7 @@ def test_the_lines_sum_to_the_score_and_the_score_is_the_blend(
     assert (found["model_version"] == MODEL.version).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(lead_rows, min_size=1, max_size=3), histories, st.integers(1, 3))
 def test_a_range_with_two_champions_is_its_parts_one_after_the_other(
     rows: list[dict[str, Any]], happened: pd.DataFrame, first_days: int

@@ -83,7 +83,7 @@ def rows_found(happened: pd.DataFrame, days: Sequence[pd.Timestamp]) -> set[tupl
     return rows
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(histories)
 def test_points_change_on_the_days_of_these_rows_and_of_news_and_on_no_other(happened: pd.DataFrame) -> None:
     """Held against scoring every lead on every day, the temperature paying nothing."""

@@ -106,7 +106,7 @@ def due_frames(draw: st.DrawFn) -> pd.DataFrame:
     return leads(*[{"lead_id": lead, "day": DAYS[day], **draw(lead_rows)} for lead, day in sorted(keys)])
 
 
-law = settings(max_examples=12, deadline=None)
+law = settings(max_examples=12)
 
 
 @law

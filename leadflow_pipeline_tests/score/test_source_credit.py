@@ -107,7 +107,7 @@ due_rows = st.sets(
 ).map(lambda rows: {(lead, day): source for lead, source, day in rows})
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     due_rows, records, st.sampled_from([0.5, 20, 1000]), st.floats(0, 40), st.randoms(use_true_random=False)
 )
@@ -132,7 +132,7 @@ def test_days_one_by_one_or_together_and_in_any_order_are_the_same_and_sum_up(
         assert 0 <= float(lines.get("source_credit", 0)) <= round(cap, 2)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(records)
 def test_counting_every_lead_and_conversion_twice_changes_no_ratio(credits) -> None:
     names = ["ads", "referral", "social", "inbound", "list", "tv"]

@@ -64,7 +64,7 @@ def test_a_lead_that_cooled_in_silence_is_not_hot_again_by_its_past():
     assert scored["temperature"].tolist() == ["hot", "warm"]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     happened=st.lists(
         st.tuples(st.sampled_from(["open", "click", "reply", "meeting"]), st.integers(0, 29)),

@@ -181,7 +181,6 @@ def test_nothing_that_comes_over_the_wire_breaks_it(sender: Sender, engine: Engi
 
     @settings(
         max_examples=10_000 if slow else 400,
-        deadline=None,
         derandomize=not slow,
         database=None,
         suppress_health_check=list(HealthCheck),

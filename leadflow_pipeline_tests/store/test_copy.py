@@ -89,7 +89,7 @@ def there_and_back(engine: Engine, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 @given(st.lists(rows, max_size=30))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_value_comes_back_as_it_went_in(engine, values):
     frame = frame_of(values)
     pd.testing.assert_frame_equal(there_and_back(engine, frame), frame)

@@ -23,7 +23,7 @@ def seconds(number: float) -> timedelta:
     return timedelta(seconds=number)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     requests=st.integers(1, 12),
     per_seconds=st.sampled_from([1.0, 10.0, 60.0]),

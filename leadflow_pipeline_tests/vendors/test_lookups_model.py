@@ -88,7 +88,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
 def test_whatever_happens_nothing_is_paid_for_twice_within_its_time(
     engine: Engine, registered: None, steps: list[tuple[str, Any, Any]]

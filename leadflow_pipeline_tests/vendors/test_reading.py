@@ -20,7 +20,7 @@ VALUES = st.recursive(
 
 
 @given(value=VALUES)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_an_answer_can_be_stored(engine: Engine, value: object) -> None:
     answer = json.dumps(parsed(json.dumps(value)), ensure_ascii=False, allow_nan=False)
     with engine.connect() as connection:

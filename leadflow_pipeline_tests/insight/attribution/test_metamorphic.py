@@ -48,7 +48,7 @@ worlds = st.tuples(touches, conversions, milestones, milestones).map(
         "meetings": told(drawn[3], "nothing"),
     }
 )
-law = settings(max_examples=12, deadline=None)
+law = settings(max_examples=12)
 
 
 def credits(world: Frames, rules: AttributionRules = RULES) -> pd.DataFrame:
