@@ -88,6 +88,9 @@ def attribution(
     word = found.rules.conversion
     costs = costs.rename(columns={"conversions": word, "cost_per_acquisition": f"cost_per_{word}"})
     console.print(_table(f"{title}, by the model {shown.value} ({found.currency})", costs))
+    if not found.conversions:
+        console.print(f"Nothing is {word} yet, so there is no credit to divide.", highlight=False)
+        return
     by_model = side_by_side(found.credits, "conversions").set_index("channel")
     if not by_model.empty:
         console.print(

@@ -138,18 +138,16 @@ def _print_decisions(story: Story) -> None:
 
 
 def _print_lines(scored: Scored) -> None:
-    from leadflow_pipeline.score.changes import signed
-
     _say("")
     if scored.lines:
         rows = [
-            {"line": escape(line.name), "in words": escape(line.words), "points": signed(line.points)}
+            {"line": escape(line.name), "in words": escape(line.words), "points": f"{line.points:+.2f}"}
             for line in scored.lines
         ]
         console.print(
             table_of(
                 "What the score is made of",
-                [*rows, {"line": "score", "in words": "", "points": f"{scored.score}"}],
+                [*rows, {"line": "score", "in words": "", "points": f"{scored.score:.2f}"}],
             )
         )
     else:

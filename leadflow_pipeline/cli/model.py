@@ -177,6 +177,8 @@ def train(
         )
         return
     typer.echo(report.words)
+    if report.is_promoted:
+        _tell_until(registry.next_decision(registry.promotions(engine, campaign), day))
     if report.trained is not None:
         typer.echo(
             f"Its card: leadflow model show {campaign} {registry.scorer(report.trained.model_version)}"
@@ -241,7 +243,7 @@ def _decide(
             due, f"scored by {registry.scorer(wanted)}", "--from a later day to leave them as they are"
         )
     registry.promote(engine, campaign, wanted, day, actor=actor(), reason=reason, action=action)
-    later = next((decision for decision in decisions if decision.from_day > day), None)
+    later = registry.next_decision(decisions, day)
     if as_json:
         print_json(
             {
@@ -254,13 +256,17 @@ def _decide(
         )
         return
     typer.echo(f"from {day} on {scored_by(wanted)} {campaign}")
-    if later is not None:
-        typer.echo(
-            f"until {later.from_day}, from which an earlier decision holds: {registry.scorer(later.model_version)}"
-        )
+    _tell_until(later)
     if due is not None:
         typer.echo(
             f"due again: {_days_in_words(due)}; the daily run computes them, or leadflow materialize {campaign}"
+        )
+
+
+def _tell_until(later: Promotion | None) -> None:
+    if later is not None:
+        typer.echo(
+            f"until {later.from_day}, from which an earlier decision holds: {registry.scorer(later.model_version)}"
         )
 
 
@@ -331,7 +337,7 @@ def _when(days: list[dict[str, date | None]]) -> str:
     begun = [each for each in days if each["first_day"] and each["first_day"] <= today]
     if any(each["last_day"] is None or each["last_day"] >= today for each in begun):
         return "now"
-    return "once" if begun else "later" if days else "never"
+    return "before" if begun else "later" if days else "never"
 
 
 def _row(model: TrainedModel, when: str) -> dict[str, Any]:

@@ -6,12 +6,14 @@ What belongs here: consoles, error and JSON printing. What does not: what is sai
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape, render
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 console = Console()
 """For results. Colour and width adapt; piped output is plain."""
+
+WRITTEN_NUMBER = re.compile(r"[+-]?\d[\d,]*(\.\d+)?%?|–")
 
 error_console = Console(stderr=True)
 """For progress and errors, so that stdout stays what a script may read."""
@@ -50,13 +54,23 @@ def print_json(value: Any) -> None:
 
 
 def table_of(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
-    """A table with a column for each key of the first row; numbers to the right, thousands separated."""
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for name, value in (rows[0] if rows else {}).items():
-        table.add_column(name, justify="right" if isinstance(value, int | float) else "left")
+    """A table with a column for each key of the first row; numbers to the right, thousands separated.
+
+    It is at least as wide as its title, which would be broken otherwise.
+    """
+    width = min(cell_len(render(title).plain), console.width)
+    table = Table(title=title, title_justify="left", header_style="bold", min_width=width)
+    for name in rows[0] if rows else ():
+        is_number = all(map(_is_number, (row[name] for row in rows)))
+        table.add_column(name, justify="right" if is_number else "left")
     for row in rows:
         table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
     return table
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a person reads it as a number: `3`, `+0.50`, `12.4%`, or the dash of one that is not known."""
+    return isinstance(value, int | float) or bool(WRITTEN_NUMBER.fullmatch(str(value)))
 
 
 def print_section(heading: str, section: Section) -> None:

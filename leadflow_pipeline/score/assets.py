@@ -23,6 +23,7 @@ from leadflow_pipeline.store.resource import StoreResource
 from leadflow_pipeline.store.stage_asset import stage_asset
 
 
+# No edge from `conversion_model`: every training would show all days as stale, and only a promotion changes any.
 @stage_asset(schema.scored_leads, stage="score", upstream=[schema.enriched_leads])
 def scored_leads(
     context: dg.AssetExecutionContext, enriched_leads: pd.DataFrame, store: StoreResource

@@ -106,16 +106,21 @@ def load_model(engine: Engine, campaign: str, model_version: str) -> ConversionM
 
 def full_version(engine: Engine, campaign: str, prefix: str) -> str:
     """The version of a campaign that begins so. Raises PermanentError where none or several do."""
+    if len(prefix) < SHORTEST_PREFIX:
+        raise PermanentError(
+            f"{prefix!r} is too short for a version: give {SHORTEST_PREFIX} characters or more of one in leadflow "
+            f"model list {campaign}"
+        )
     found = [
         model.model_version
         for model in registered(engine, campaign)
-        if model.model_version.startswith(prefix) and len(prefix) >= SHORTEST_PREFIX
+        if model.model_version.startswith(prefix)
     ]
     if len(found) != 1:
         problem = "several models" if found else "no model"
         raise PermanentError(
-            f"{campaign} has {problem} whose version begins with {prefix!r}: give {SHORTEST_PREFIX} characters or "
-            f"more of one in leadflow model list {campaign}"
+            f"{campaign} has {problem} whose version begins with {prefix!r}: leadflow model list "
+            f"{campaign} has them"
         )
     return found[0]
 
@@ -162,6 +167,11 @@ def champion_on(decisions: Sequence[Promotion], day: date) -> str | None:
     """The model that scores a day, given a campaign's promotions in their order; None for the rules alone."""
     held = [decision for decision in decisions if decision.from_day <= day]
     return held[-1].model_version if held else None
+
+
+def next_decision(decisions: Sequence[Promotion], day: date) -> Promotion | None:
+    """The first decision that holds from a later day, so that one made for this day ends there."""
+    return next((decision for decision in decisions if decision.from_day > day), None)
 
 
 def reigns(decisions: Sequence[Promotion]) -> list[Reign]:

@@ -50,6 +50,7 @@ from leadflow_pipeline.store.locks import stage_lock
 
 MOST_LOOKED_THROUGH = 50_000
 """The latest so many examples are looked through for facts that give the outcome away."""
+SCORES_ALREADY = "it scores already"
 
 
 @dataclass(frozen=True)
@@ -163,11 +164,13 @@ class _Training:
             card = card_of(model, ripe, tested, replaced, why_not, alarms, pool, watched)
             trained = self._described(fitted, model, ripe, card)
             registry.register(self.engine, trained, model)
+            if self.champion and replaced == trained.model_version:
+                why_not = (SCORES_ALREADY,)
         is_promoted = self._promoted(trained, why_not, promote)
         better = trained.model_version if trained and not alarms and _is_less_surprised(judgement) else None
         stepped_down = None if is_promoted or not promote else self._stepped_down(watched, better)
         if trained and not is_promoted and not why_not:
-            why_not = ("it scores already" if promote else "it was only to be registered",)
+            why_not = ("it was only to be registered",)
         self._note(trained, promote, is_promoted, stepped_down)
         return TrainingReport(
             self.campaign, self.as_of, trained, model, is_promoted, why_not, judgement, alarms, watched, stepped_down,
@@ -279,8 +282,6 @@ class _Training:
 
     def _promoted(self, trained: TrainedModel | None, why_not: Sequence[str], promote: bool) -> bool:
         if trained is None or why_not or not promote:
-            return False
-        if self.champion and self.champion.trained.model_version == trained.model_version:
             return False
         before = (
             "the rules alone"

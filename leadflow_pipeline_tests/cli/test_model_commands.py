@@ -65,7 +65,7 @@ def test_list_shows_models_and_every_decision(store: Engine) -> None:
     run("promote", "spring", new)
 
     listed = run("list", "spring")
-    for said in (old[:12], new[:12], "0.710", "540 of 6,000", "once", "now", "the [first] one"):
+    for said in (old[:12], new[:12], "0.710", "540 of 6,000", "before", "now", "the [first] one"):
         assert said in listed
     assert max(map(len, listed.splitlines())) <= 80
     assert f"Today {new[:12]} scores." in listed
@@ -111,6 +111,8 @@ def test_promote_holds_from_today_and_is_on_record(store: Engine) -> None:
         run("promote", "spring", version)
     with pytest.raises(PermanentError, match="no model whose version begins with 'feedbeef'"):
         run("promote", "spring", "feedbeef")
+    with pytest.raises(PermanentError, match="'fee' is too short for a version: give 6 characters or more"):
+        run("promote", "spring", "fee")
     with store.connect() as connection:
         action = select(activity_log.c.action).where(activity_log.c.action.like("model.%"))
         assert connection.scalars(action).all() == ["model.promote"]

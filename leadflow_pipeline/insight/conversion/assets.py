@@ -16,8 +16,9 @@ from sqlalchemy import Engine
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.insight import pages
-from leadflow_pipeline.insight.conversion.checks import ASSET, specs, verdicts
+from leadflow_pipeline.insight.conversion.checks import ASSET, DIGITS, specs, verdicts
 from leadflow_pipeline.partitions import campaign_partitions
+from leadflow_pipeline.score import model_registry as registry
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.failures import with_plain_failures
@@ -79,11 +80,10 @@ def _day(as_of: str | None) -> date:
 def _page(engine: Engine, report: TrainingReport) -> dict[str, Any]:
     """Keeps the model's card as one HTML file; the Dagster UI shows it too. Nothing where there is no model."""
     from leadflow_pipeline.insight.conversion.card import draw_card
-    from leadflow_pipeline.score.model_registry import promotions
 
     if report.trained is None or report.model is None:
         return {}
-    card = draw_card(report.trained, report.model, promotions(engine, report.campaign))
+    card = draw_card(report.trained, report.model, registry.promotions(engine, report.campaign))
     path = get_settings().home.resolve() / "reports" / f"{report.campaign}-model.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(pages.html_page(*card), encoding="utf-8")
@@ -96,9 +96,8 @@ def _metadata(report: TrainingReport) -> dict[str, Any]:
         "as_of": report.as_of.isoformat(),
         "what came of it": report.words,
         "promoted": report.is_promoted,
-        "why not": "; ".join(report.why_not),
-        "alarms": "; ".join(alarm.message for alarm in report.alarms),
-        "stepped down": report.stepped_down.reason if report.stepped_down else "",
+        "alarms": "; ".join(alarm.message for alarm in report.alarms) or "none",
+        "stepped down": registry.scorer(report.stepped_down.degraded) if report.stepped_down else "nobody",
     }
     if report.trained is None:
         return said
@@ -108,11 +107,17 @@ def _metadata(report: TrainingReport) -> dict[str, Any]:
         "kind": trained.kind,
         "examples": float(trained.examples),
         "wins": float(trained.wins),
-        "pool": ", ".join(trained.card["pool"]),
+        "learned from": ", ".join(trained.card["pool"]) or "its own leads",
     }
     for who, measures in trained.card["measures"].items():
-        prefix = "" if who == "challenger" else f"{who} "
         for name, value in (measures or {}).items():
             if value is not None:
-                said[f"{prefix}{name}"] = float(value)
+                said[_name_of(who, name)] = round(float(value), DIGITS)
     return said
+
+
+def _name_of(who: str, measure: str) -> str:
+    """`auc`, `rules auc`, `judged on leads`: all are judged on the same leads, and those are not the examples."""
+    if measure in ("leads", "wins"):
+        return f"judged on {measure}"
+    return measure if who == "challenger" else f"{who} {measure}"

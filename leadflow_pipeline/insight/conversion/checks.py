@@ -41,6 +41,8 @@ DESCRIPTIONS = {
         "it under conversion.excluded in the campaign file. Until then no new model is put to work."
     ),
 }
+DIGITS = 4
+"""Of a measure: what a page has room for, and more than the leads can tell."""
 NOBODY = "no model scored before this training"
 
 
@@ -61,14 +63,17 @@ def _inputs_stable(report: TrainingReport) -> dg.AssetCheckResult:
     from leadflow_pipeline.score.conversion.drift import LARGE
 
     if report.watched is None:
-        return _result(INPUTS_STABLE, passed=True, says=NOBODY)
+        return _result(report, INPUTS_STABLE, passed=True, says=NOBODY)
     drift = report.watched.drift
     if drift.worst is None:
-        return _result(INPUTS_STABLE, passed=True, says=f"{drift.leads} recent leads are too few to compare")
+        return _result(
+            report, INPUTS_STABLE, passed=True, says=f"{drift.leads} recent leads are too few to compare"
+        )
     feature, index = drift.worst
     moved = sorted(name for name, value in drift.inputs.items() if value > LARGE)
     says = f"{', '.join(moved)} changed" if moved else f"{feature} changed most, and little"
     return _result(
+        report,
         INPUTS_STABLE,
         passed=not moved,
         says=says,
@@ -82,15 +87,17 @@ def _scores_stable(report: TrainingReport) -> dg.AssetCheckResult:
     from leadflow_pipeline.score.conversion.drift import LARGE
 
     if report.watched is None:
-        return _result(SCORES_STABLE, passed=True, says=NOBODY)
+        return _result(report, SCORES_STABLE, passed=True, says=NOBODY)
     index = report.watched.drift.scores
     if index is None:
         says = f"{report.watched.drift.leads} recent leads are too few to compare"
-        return _result(SCORES_STABLE, passed=True, says=says)
+        return _result(report, SCORES_STABLE, passed=True, says=says)
     says = (
         "chances of recent leads are spread as before" if index <= LARGE else "chances of recent leads differ"
     )
-    return _result(SCORES_STABLE, passed=index <= LARGE, says=says, stability_index=index, threshold=LARGE)
+    return _result(
+        report, SCORES_STABLE, passed=index <= LARGE, says=says, stability_index=index, threshold=LARGE
+    )
 
 
 def _promises_kept(report: TrainingReport) -> dg.AssetCheckResult:
@@ -98,11 +105,11 @@ def _promises_kept(report: TrainingReport) -> dg.AssetCheckResult:
     from leadflow_pipeline.score.conversion.watch import LEAST_WINS, WORST_CALIBRATION_ERROR
 
     if report.watched is None:
-        return _result(PROMISES_KEPT, passed=True, says=NOBODY)
+        return _result(report, PROMISES_KEPT, passed=True, says=NOBODY)
     record = report.watched.record
     if record.promises is None:
         says = f"fewer than {LEAST_WINS} of the later leads with a known outcome were won, too few to tell"
-        return _result(PROMISES_KEPT, passed=True, says=says)
+        return _result(report, PROMISES_KEPT, passed=True, says=says)
     promises = record.promises
     is_good = not record.is_degraded and promises.calibration_error <= WORST_CALIBRATION_ERROR
     still_scores = record.is_degraded and not report.is_promoted and report.stepped_down is None
@@ -112,6 +119,7 @@ def _promises_kept(report: TrainingReport) -> dg.AssetCheckResult:
             "it still scores: roll back, or let it step down" if still_scores else "it has made way"
         )
     return _result(
+        report,
         PROMISES_KEPT,
         passed=is_good,
         severity=dg.AssetCheckSeverity.ERROR if still_scores else dg.AssetCheckSeverity.WARN,
@@ -126,16 +134,27 @@ def _promises_kept(report: TrainingReport) -> dg.AssetCheckResult:
 
 def _not_given_away(report: TrainingReport) -> dg.AssetCheckResult:
     says = "; ".join(alarm.message for alarm in report.alarms) or "no field stands out"
-    return _result(NOT_GIVEN_AWAY, passed=not report.alarms, severity=dg.AssetCheckSeverity.ERROR, says=says)
+    return _result(
+        report, NOT_GIVEN_AWAY, passed=not report.alarms, severity=dg.AssetCheckSeverity.ERROR, says=says
+    )
 
 
 def _result(
+    report: TrainingReport,
     check: str,
     *,
     passed: bool,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.WARN,
     **metadata: Any,
 ) -> dg.AssetCheckResult:
+    """A verdict. It names the campaign, because Dagster shows the latest of any partition."""
+    said = {
+        name: round(value, DIGITS) if isinstance(value, float) else value for name, value in metadata.items()
+    }
     return dg.AssetCheckResult(
-        passed=passed, asset_key=ASSET, check_name=check, severity=severity, metadata=metadata
+        passed=passed,
+        asset_key=ASSET,
+        check_name=check,
+        severity=severity,
+        metadata={"campaign": report.campaign} | said,
     )

@@ -65,13 +65,16 @@ def test_a_training_shows_how_good_the_model_is_and_nothing_of_a_lead(
     assert kept.model_version[:12] in Path(shown["page"]).read_text(encoding="utf-8")
     assert kept.card["curves"]["roc"]["challenger"][-1] == [1.0, 1.0]
     assert shown["promoted"] is True
-    assert shown["auc"] == kept.card["measures"]["challenger"]["auc"]
+    judged = kept.card["measures"]["challenger"]
+    assert shown["auc"] == pytest.approx(judged["auc"], abs=1e-4)
+    assert (shown["wins"], shown["judged on wins"]) == (kept.wins, judged["wins"])
     assert isinstance(shown["examples"], float)
     assert "rules brier" in shown
     assert "champion auc" not in shown
     verdicts = {each.check_name: each for each in result.get_asset_check_evaluations()}
     assert set(verdicts) == CHECKS
     assert all(each.passed for each in verdicts.values())
+    assert {str(each.metadata["campaign"].value) for each in verdicts.values()} == {slug}
     events = "".join(dg.serialize_value(each) for each in instance.all_logs(result.run_id))
     assert "lead-0" not in events
 
