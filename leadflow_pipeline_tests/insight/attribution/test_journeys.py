@@ -116,7 +116,7 @@ some_touches = st.lists(st.tuples(people, days, st.sampled_from(["ads", "email",
 some_conversions = st.lists(st.tuples(people, days, st.integers(0, 500).map(float)), max_size=8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(some_touches, some_conversions, st.integers(1, 40), st.randoms(use_true_random=False))
 def test_the_order_of_rows_means_nothing_and_every_credit_sums_up(
     touches: list[tuple[str, float, str]],
@@ -136,7 +136,6 @@ def test_the_order_of_rows_means_nothing_and_every_credit_sums_up(
     pd.testing.assert_frame_equal(credits, again)
 
 
-@settings(deadline=None)
 @given(some_touches, some_conversions, st.integers(1, 40))
 def test_cutting_is_what_the_words_say(
     touches: list[tuple[str, float, str]], conversions: list[tuple[str, float, float]], window: int

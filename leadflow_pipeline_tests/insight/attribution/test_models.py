@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from leadflow_pipeline.insight.attribution import credit
@@ -110,7 +110,6 @@ def test_time_decay_halves_with_each_half_life_and_survives_old_touches() -> Non
     assert credit.time_decay(old, 7).tolist() == pytest.approx([1 / 7, 2 / 7, 4 / 7])
 
 
-@settings(deadline=None)
 @given(some_paths)
 def test_every_touch_of_a_journey_has_a_share_and_they_sum_to_one(paths: list[str]) -> None:
     journeys = journeys_of(paths)
@@ -127,7 +126,6 @@ def test_every_touch_of_a_journey_has_a_share_and_they_sum_to_one(paths: list[st
         assert np.add.reduceat(shares, journeys.starts[:-1]) == pytest.approx(1)
 
 
-@settings(deadline=None)
 @given(some_paths, st.data())
 def test_shapley_is_its_definition_over_all_coalitions(paths: list[str], data: st.DataObject) -> None:
     conversions = data.draw(st.lists(st.integers(0, 9).map(float), min_size=len(paths), max_size=len(paths)))
@@ -167,7 +165,6 @@ def test_shapley_knows_more_channels_than_a_number_has_bits() -> None:
     assert shapley_credit(journeys)[0].tolist() == pytest.approx([0.5] * 200)
 
 
-@settings(deadline=None)
 @given(some_paths, st.data(), st.integers(1, 3))
 def test_a_removal_effect_is_what_walking_the_chain_step_by_step_loses(
     paths: list[str], data: st.DataObject, order: int
