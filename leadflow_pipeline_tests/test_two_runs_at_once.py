@@ -53,7 +53,7 @@ def test_the_same_days_at_once(engine: Engine, environment: dict[str, str], tmp_
 
     with stage_lock(engine, "spring", harvested_leads.name):
         both = [compute(environment, version=2) for _ in range(2)]
-        wait_for_waiting(engine, len(both))
+        wait_for_waiting(engine, both)
     seen = [rows_seen(engine)]
     while not have_ended(both):
         seen.append(rows_seen(engine))
@@ -125,15 +125,15 @@ def finish(process: subprocess.Popen[str]) -> dict[str, str]:
     return report
 
 
-def wait_for_waiting(engine: Engine, number: int) -> None:
-    """Until so many sessions wait for a lock that we hold."""
-    with engine.connect() as connection:
-        connection.execute(
-            text(
-                "DO $$ BEGIN WHILE (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted) "
-                f"< {number} LOOP PERFORM pg_sleep(0.02); END LOOP; END $$"
-            )
-        )
+def wait_for_waiting(engine: Engine, processes: Sequence[subprocess.Popen[str]]) -> None:
+    """Until each of them waits for a lock that we hold. One that ends instead says why."""
+    waiting = text(
+        "SELECT count(*) FROM pg_locks, pg_sleep(0.02) WHERE locktype = 'advisory' AND NOT granted"
+    )
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while connection.scalar(waiting) < len(processes):
+            for process in processes:
+                assert process.poll() is None, process.communicate()
 
 
 def rows_seen(engine: Engine) -> Seen:

@@ -27,7 +27,7 @@ def test_the_campaign_file_may_say_what_is_written_there() -> None:
     rules = parse_campaign(minimal_campaign_text("spring", extra=YAML), "spring.yaml").conversion
     named = yaml.safe_load(YAML)["conversion"]
     assert {*named} <= {*ConversionRules.model_fields}
-    assert rules == ConversionRules(excluded=frozenset({"custom.duration"}))
+    assert rules == ConversionRules(excluded=frozenset({"custom.plan"}))
 
 
 @pytest.mark.parametrize("line", COMMANDS.splitlines())
