@@ -60,7 +60,7 @@ def verdicts(report: TrainingReport) -> Iterator[dg.AssetCheckResult]:
 
 
 def _inputs_stable(report: TrainingReport) -> dg.AssetCheckResult:
-    from leadflow_pipeline.score.conversion.drift import LARGE
+    from leadflow_pipeline.score.conversion.drift import LARGE, NOTICEABLE
 
     if report.watched is None:
         return _result(report, INPUTS_STABLE, passed=True, says=NOBODY)
@@ -71,7 +71,8 @@ def _inputs_stable(report: TrainingReport) -> dg.AssetCheckResult:
         )
     feature, index = drift.worst
     moved = sorted(name for name, value in drift.inputs.items() if value > LARGE)
-    says = f"{', '.join(moved)} changed" if moved else f"{feature} changed most, and little"
+    how_much = "and noticeably" if index > NOTICEABLE else "and little"
+    says = f"{', '.join(moved)} changed" if moved else f"{feature} changed most, {how_much}"
     return _result(
         report,
         INPUTS_STABLE,
