@@ -10,6 +10,7 @@ a look-up are all that a prediction needs.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -67,8 +68,30 @@ class NumberShape:
         return {"kind": "number", "name": self.name, "knots": self.knots.tolist()}
 
 
+class CodedShape(ABC):
+    """Each fact has one of the values, by its number."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Values to learn."""
+
+    @abstractmethod
+    def codes(self, facts: pd.Series) -> Codes:
+        """Which of its values each fact has."""
+
+    def columns(self, facts: pd.Series) -> FloatArray:
+        """One 1 a row, (rows, size)."""
+        return one_hot(self.codes(facts), self.size)
+
+    def read(self, facts: pd.Series, values: FloatArray) -> FloatArray:
+        """`columns(facts) @ values`, without the columns."""
+        found: FloatArray = values[self.codes(facts)]
+        return found
+
+
 @dataclass(frozen=True)
-class CategoryShape:
+class CategoryShape(CodedShape):
     """A value for each category, one for all others, one for missing."""
 
     name: str
@@ -79,15 +102,6 @@ class CategoryShape:
     def size(self) -> int:
         """Values to learn: one a category, then all others, then missing."""
         return len(self.categories) + 2
-
-    def columns(self, facts: pd.Series) -> FloatArray:
-        """One 1 a row, (rows, size)."""
-        return one_hot(self.codes(facts), self.size)
-
-    def read(self, facts: pd.Series, values: FloatArray) -> FloatArray:
-        """`columns(facts) @ values`, without the columns."""
-        found: FloatArray = values[self.codes(facts)]
-        return found
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -103,7 +117,7 @@ class CategoryShape:
 
 
 @dataclass(frozen=True)
-class StepShape:
+class StepShape(CodedShape):
     """A value for each step of a number, one for missing. A number on an edge belongs to the step above it."""
 
     name: str
@@ -113,15 +127,6 @@ class StepShape:
     def size(self) -> int:
         """Values to learn: one a step, and the last for missing."""
         return len(self.edges) + 2
-
-    def columns(self, facts: pd.Series) -> FloatArray:
-        """One 1 a row, (rows, size)."""
-        return one_hot(self.codes(facts), self.size)
-
-    def read(self, facts: pd.Series, values: FloatArray) -> FloatArray:
-        """`columns(facts) @ values`, without the columns."""
-        found: FloatArray = values[self.codes(facts)]
-        return found
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
