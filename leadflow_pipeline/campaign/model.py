@@ -19,6 +19,7 @@ from leadflow_pipeline.identity.rules import IdentityRules
 from leadflow_pipeline.insight.attribution.rules import AttributionRules
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.qualify.rules import QualifyRules
+from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.rules import RoutingRules
 from leadflow_pipeline.score.conversion.rules import ConversionRules
 from leadflow_pipeline.score.opinion.rules import OpinionRules
@@ -105,6 +106,9 @@ class Campaign(BaseModel):
     )
     qualification: QualifyRules = Field(default_factory=QualifyRules)
     routing: RoutingRules = Field(default_factory=RoutingRules)
+    ownership: OwnershipRules | None = Field(
+        None, description="who is given the routed leads; without this section nobody is"
+    )
     nurture: NurtureRules = Field(default_factory=NurtureRules)
     attribution: AttributionRules = Field(default_factory=AttributionRules)
 

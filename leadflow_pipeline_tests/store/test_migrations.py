@@ -48,6 +48,13 @@ ROWS = {
     INSERT INTO leadflow.channel_credits (campaign, from_day, channel, leads, conversions) VALUES ('spring-sale',
     '2026-05-01', 'ads', 10, 2.5);
     """,
+    "0006": """ INSERT INTO leadflow.campaigns (campaign, status, current_version) VALUES ('spring-sale',
+    'active', 1); INSERT INTO leadflow.reps (rep, from_day, document, content_key, actor) VALUES ('ada', '2026-05-01',
+    '{}', 'k', 'import'); INSERT INTO leadflow.handoffs (campaign, lead_id, assignment_number, rep, decision_day,
+    origin, reason) VALUES ('spring-sale', 'a', 1, 'ada', '2026-05-01', 'pipeline', 'as planned'); INSERT INTO
+    leadflow.experiment_states (campaign, experiment, state, from_day, actor, reason) VALUES ('spring-sale',
+    'weights', 'running', '2026-05-01', 'ada', 'begins');
+    """,
 }
 """Revision -> statements that put rows into that revision's tables."""
 

@@ -7,7 +7,8 @@ Three kinds of table:
 
 * *facts* happened and are only ever added to (`source_records`, `engagement_events`, `outcomes`, `overrides`,
   `suppressions`, `activity_log`, `webhook_deliveries`, `domain_lookups`, `conversion_models`, `model_promotions`,
-  `channel_credits`; `messages` and `vendor_lookups` move through
+  `channel_credits`, `qualification_log`, `reps`, `rep_absences`, `rep_touches`, `handoffs`, `experiment_states`;
+  `messages` and `vendor_lookups` move through
   their states but a row is never removed, and `channel_spend` holds what its source told last);
 * *derived* tables hold what a stage computed for one `(campaign, day)`, replaceable as a whole. Their primary key
   starts with `(campaign, day)`, they hold no wall-clock time, no run id and no generated number, so that computing
@@ -27,10 +28,10 @@ from leadflow_pipeline.store.schema.base import metadata as metadata
 from leadflow_pipeline.store.schema.campaign import CAMPAIGN_STATUSES as CAMPAIGN_STATUSES
 from leadflow_pipeline.store.schema.campaign import campaign_versions as campaign_versions
 from leadflow_pipeline.store.schema.campaign import campaigns as campaigns
+from leadflow_pipeline.store.schema.chain import DERIVED_TABLES as DERIVED_TABLES
 from leadflow_pipeline.store.schema.conversion import MODEL_KINDS as MODEL_KINDS
 from leadflow_pipeline.store.schema.conversion import conversion_models as conversion_models
 from leadflow_pipeline.store.schema.conversion import model_promotions as model_promotions
-from leadflow_pipeline.store.schema.derived import DERIVED_TABLES as DERIVED_TABLES
 from leadflow_pipeline.store.schema.derived import ENRICHMENT_STATUSES as ENRICHMENT_STATUSES
 from leadflow_pipeline.store.schema.derived import NURTURE_STATES as NURTURE_STATES
 from leadflow_pipeline.store.schema.derived import QUALIFICATION_STATUSES as QUALIFICATION_STATUSES
@@ -47,6 +48,10 @@ from leadflow_pipeline.store.schema.derived import qualified_leads as qualified_
 from leadflow_pipeline.store.schema.derived import quarantined_records as quarantined_records
 from leadflow_pipeline.store.schema.derived import routed_leads as routed_leads
 from leadflow_pipeline.store.schema.derived import scored_leads as scored_leads
+from leadflow_pipeline.store.schema.experiment import EXPERIMENT_STATES as EXPERIMENT_STATES
+from leadflow_pipeline.store.schema.experiment import experiment_arms as experiment_arms
+from leadflow_pipeline.store.schema.experiment import experiment_exposures as experiment_exposures
+from leadflow_pipeline.store.schema.experiment import experiment_states as experiment_states
 from leadflow_pipeline.store.schema.identity import REVIEW_STATES as REVIEW_STATES
 from leadflow_pipeline.store.schema.identity import account_aliases as account_aliases
 from leadflow_pipeline.store.schema.identity import account_leads as account_leads
@@ -60,10 +65,20 @@ from leadflow_pipeline.store.schema.lead_facts import activity_log as activity_l
 from leadflow_pipeline.store.schema.lead_facts import engagement_events as engagement_events
 from leadflow_pipeline.store.schema.lead_facts import outcomes as outcomes
 from leadflow_pipeline.store.schema.lead_facts import overrides as overrides
+from leadflow_pipeline.store.schema.lead_facts import qualification_log as qualification_log
+from leadflow_pipeline.store.schema.outbox import MESSAGE_CHANNELS as MESSAGE_CHANNELS
 from leadflow_pipeline.store.schema.outbox import MESSAGE_STATES as MESSAGE_STATES
 from leadflow_pipeline.store.schema.outbox import message_attempts as message_attempts
 from leadflow_pipeline.store.schema.outbox import messages as messages
 from leadflow_pipeline.store.schema.outbox import suppressions as suppressions
+from leadflow_pipeline.store.schema.owners import HANDOFF_ORIGINS as HANDOFF_ORIGINS
+from leadflow_pipeline.store.schema.owners import OWNER_STATUSES as OWNER_STATUSES
+from leadflow_pipeline.store.schema.owners import handoffs as handoffs
+from leadflow_pipeline.store.schema.owners import owner_decisions as owner_decisions
+from leadflow_pipeline.store.schema.owners import rep_absences as rep_absences
+from leadflow_pipeline.store.schema.owners import rep_days as rep_days
+from leadflow_pipeline.store.schema.owners import rep_touches as rep_touches
+from leadflow_pipeline.store.schema.owners import reps as reps
 from leadflow_pipeline.store.schema.sources import source_cursors as source_cursors
 from leadflow_pipeline.store.schema.sources import source_records as source_records
 from leadflow_pipeline.store.schema.sources import webhook_deliveries as webhook_deliveries

@@ -303,15 +303,3 @@ nurture_touches = derived(
     CheckConstraint("step >= 1", name="step"),
     comment="Touches that fall due in the 24 hours after the day, as planned at its end. Planning sends nothing.",
 )
-
-DERIVED_TABLES: tuple[Table, ...] = (
-    harvested_leads,
-    quarantined_records,
-    lead_aliases,
-    enriched_leads,
-    scored_leads,
-    qualified_leads,
-    routed_leads,
-    nurtured_leads,
-    nurture_touches,
-)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    Integer,
     Table,
     Text,
     func,
@@ -78,6 +79,25 @@ overrides = Table(
     one_of("field", ("status", "tier", "sequence", "owner", "nurture")),
     CheckConstraint("expires_at IS NULL OR expires_at > occurred_at", name="expiry"),
     Index(None, "campaign", "lead_id"),
+)
+
+qualification_log = Table(
+    "qualification_log",
+    metadata,
+    Column("decision_id", BigInteger, Identity(), primary_key=True),
+    Column("campaign", Text, ForeignKey(campaigns.c.campaign), nullable=False),
+    Column("day", Date, nullable=False),
+    Column("lead_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("is_override", Boolean, nullable=False),
+    Column("score", Double, nullable=False),
+    Column("reasons", JSONB, nullable=False),
+    Column("campaign_version", Integer, nullable=False),
+    Column("model_version", Text),
+    Column("run_id", Text, nullable=False),
+    Column("decided_at", Timestamp, nullable=False, server_default=func.now()),
+    Index(None, "campaign", "lead_id"),
+    comment="Every judgement of a lead on a day; computing a day again adds only what differs.",
 )
 
 activity_log = Table(

@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from leadflow_pipeline.store.schema.base import Timestamp, metadata, one_of
 from leadflow_pipeline.store.schema.campaign import campaigns
 
+MESSAGE_CHANNELS = ("email", "slack", "hubspot", "webhook")
 MESSAGE_STATES = (
     "planned", "claimed", "on_wire", "sent", "failed", "suppressed", "expired", "unknown",
 )  # fmt: skip
@@ -77,7 +78,8 @@ messages = Table(
     Column("created_at", Timestamp, nullable=False, server_default=func.now()),
     Column("updated_at", Timestamp, nullable=False, server_default=func.now()),
     Column("sent_at", Timestamp),
-    one_of("channel", ("email",)),
+    Column("payload", JSONB, comment="what a channel other than email sends, beside subject and text"),
+    one_of("channel", MESSAGE_CHANNELS),
     one_of("state", MESSAGE_STATES),
     UniqueConstraint("channel", "subject_key", "step"),
     CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at"),
