@@ -76,6 +76,10 @@ FACTS_OF_TABLE: dict[Table, tuple[FactsOfTable, ...]] = {
             schema.overrides.c.occurred_at,
         ),
     ),
+    schema.routed_leads: (
+        # As planned it says nothing new, and makes no day due.
+        FactsOfTable(schema.handoffs.c.campaign, schema.handoffs.c.decision_day, schema.handoffs.c.differs_at),
+    ),
 }
 """Outcomes carry no time of arrival, so a late one makes no day due: it acts from the next day that is
 computed."""

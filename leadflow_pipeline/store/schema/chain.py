@@ -15,6 +15,7 @@ from leadflow_pipeline.store.schema.derived import (
     routed_leads,
     scored_leads,
 )
+from leadflow_pipeline.store.schema.owners import owner_decisions, rep_days
 
 DERIVED_TABLES: tuple[Table, ...] = (
     harvested_leads,
@@ -24,6 +25,8 @@ DERIVED_TABLES: tuple[Table, ...] = (
     scored_leads,
     qualified_leads,
     routed_leads,
+    owner_decisions,
+    rep_days,
     nurtured_leads,
     nurture_touches,
 )
