@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from leadflow_pipeline.folding import folded
+from leadflow_pipeline.folding import folded, folded_text
 
 
 class Region(NamedTuple):
@@ -82,15 +82,10 @@ def world_regions() -> dict[str, frozenset[str]]:
         names, parts = line.split(";")
         # A region may be made of regions above it in the table.
         countries = frozenset().union(
-            *(members.get(folded_name(part), frozenset({part})) for part in parts.split())
+            *(members.get(folded_text(part), frozenset({part})) for part in parts.split())
         )
-        members |= {folded_name(name): countries for name in names.split("|")}
+        members |= {folded_text(name): countries for name in names.split("|")}
     return members
-
-
-def folded_name(name: str) -> str:
-    """One name as names are compared: without case, accents and punctuation."""
-    return str(folded(pd.Series([name], dtype="str")).iloc[0])
 
 
 def _lines_of(name: str) -> tuple[str, ...]:

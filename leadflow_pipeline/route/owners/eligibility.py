@@ -26,6 +26,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from leadflow_pipeline.conditions import Condition, evaluate, field_values
+from leadflow_pipeline.folding import folded_text
 from leadflow_pipeline.route.owners.named_accounts import ACCOUNT_FIELDS, named_reps
 from leadflow_pipeline.route.owners.rep import Rep
 from leadflow_pipeline.route.owners.reps_of_day import Roster
@@ -38,7 +39,6 @@ from leadflow_pipeline.route.owners.territories import (
     Ranks,
     Territories,
     distinct_rows,
-    folded_once,
 )
 
 Mask = npt.NDArray[np.bool_]
@@ -88,7 +88,7 @@ class Eligibility:
     @cached_property
     def struck(self) -> dict[str, Mask]:
         """Constraint -> pairs that it struck. A pair may be struck by several."""
-        return {name: mask[self._codes] for name, mask in self._struck.items()}
+        return {name: _spread(mask, self._codes) for name, mask in self._struck.items()}
 
     @cached_property
     def territory_rank(self) -> Ranks:
@@ -121,6 +121,13 @@ class Eligibility:
         times = np.bincount(self._codes, minlength=len(self._allowed))
         counts: npt.NDArray[np.int64] = times.astype(np.int64) @ self._allowed.astype(np.int64)
         return counts
+
+
+def _spread(rows: Mask, codes: Codes) -> Mask:
+    """A row for each lead; a constraint that looks at reps alone takes no room for each."""
+    if rows.strides[0] == 0 and len(rows):
+        return np.broadcast_to(rows[0], (len(codes), rows.shape[1]))
+    return rows[codes]
 
 
 def fields_read(rules: OwnershipRules) -> tuple[str, ...]:
@@ -205,8 +212,8 @@ def _team_ranks(leads: pd.DataFrame, reps: Sequence[Rep], rules: OwnershipRules)
     if not rules.teams:
         distinct = pd.DataFrame(index=range(1))
     turns = [_turns(rules.teams, np.flatnonzero(row)) for row in distinct.to_numpy(dtype=bool)]
-    with_rule = {folded_once(rule.team) for rule in rules.teams}
-    teams = [folded_once(rep.team) for rep in reps]
+    with_rule = {folded_text(rule.team) for rule in rules.teams}
+    teams = [folded_text(rep.team) for rep in reps]
     ranks = [[turn.get(team if team in with_rule else None, NOWHERE) for team in teams] for turn in turns]
     return codes, np.array(ranks, dtype=np.int8).reshape(len(turns), len(reps))
 
@@ -215,7 +222,7 @@ def _turns(rules: Sequence[TeamRule], met: Sequence[int] | npt.NDArray[np.intp])
     """Team -> its turn, for a lead that meets these rules; None stands for all teams without a rule."""
     turns: dict[str | None, int] = {}
     for number in met:
-        turns.setdefault(folded_once(rules[number].team), len(turns))
+        turns.setdefault(folded_text(rules[number].team), len(turns))
         if not rules[number].spills:
             return turns
     turns[None] = len(turns)
@@ -262,7 +269,7 @@ def _lacks_specialty(leads: pd.DataFrame, reps: Sequence[Rep], rules: OwnershipR
     has = [_specialties(rep) for rep in reps]
     lacks_of_rule = np.array(
         [
-            [not {folded_once(word) for word in rule.require_specialties} <= theirs for theirs in has]
+            [not {folded_text(word) for word in rule.require_specialties} <= theirs for theirs in has]
             for rule in rules.specialties
         ],
         dtype=bool,
@@ -271,12 +278,12 @@ def _lacks_specialty(leads: pd.DataFrame, reps: Sequence[Rep], rules: OwnershipR
         return codes, np.zeros((1, len(reps)), dtype=bool)
     is_met = distinct.to_numpy(dtype=bool)
     lacks = is_met.astype(np.int64) @ lacks_of_rule.astype(np.int64)
-    return codes, np.asarray(lacks > 0, dtype=bool)
+    return codes, np.greater(lacks, 0)
 
 
 def _specialties(rep: Rep) -> frozenset[str]:
     """What a rep knows about: its specialties and industries, folded."""
-    return frozenset(folded_once(word) for word in (*rep.specialties, *rep.industries))
+    return frozenset(folded_text(word) for word in (*rep.specialties, *rep.industries))
 
 
 def _specialty_match(
@@ -298,7 +305,7 @@ def _specialty_match(
     example = [has[int(np.argmax(group_of == group))] for group in range(len(groups))]
     match = np.full((len(distinct), len(groups)), NOT_KNOWN, dtype=np.float32)
     for row, values in enumerate(distinct.itertuples(index=False, name=None)):
-        said = [set(folded_once(str(value)).split()) for value in values if not pd.isna(value)]
+        said = [set(folded_text(str(value)).split()) for value in values if not pd.isna(value)]
         said = [words for words in said if words]
         if said:
             match[row] = [

@@ -8,16 +8,17 @@ without case and accents. A postcode lies in a territory if it begins with the t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from leadflow_pipeline.conditions import field_values
-from leadflow_pipeline.places import country_codes, folded_name, region_names, world_regions
+from leadflow_pipeline.folding import folded, folded_text
+from leadflow_pipeline.places import country_codes, region_names, world_regions
 from leadflow_pipeline.route.owners.rep import Rep, Territory
 
 PLACE_FIELDS = ("country", "region", "city", "postcode")
@@ -82,7 +83,7 @@ def area_of(territory: Territory, own_regions: Mapping[str, Sequence[str]]) -> A
     return Area(
         countries,
         state_of(territory.state, country) if territory.state else None,
-        folded_once(territory.city) if territory.city else None,
+        folded_text(territory.city) if territory.city else None,
         tidy_postcode(territory.postcode) if territory.postcode else None,
         level,
     )
@@ -90,13 +91,13 @@ def area_of(territory: Territory, own_regions: Mapping[str, Sequence[str]]) -> A
 
 def country_of(written: str) -> str:
     """Alpha-2 where it is known, else the words folded."""
-    words = folded_once(written)
+    words = folded_text(written)
     return country_codes().get(words, words)
 
 
 def state_of(written: str, country: str | None) -> str:
     """ISO 3166-2 where it is known (without a country, where only one has it), else the words folded."""
-    words = folded_once(written)
+    words = folded_text(written)
     names = region_names()
     known = names.get(f"{country}|{words}") if country else names.get(words)
     return known or words
@@ -104,11 +105,11 @@ def state_of(written: str, country: str | None) -> str:
 
 def region_members(name: str, own_regions: Mapping[str, Sequence[str]]) -> frozenset[str]:
     """The countries of a region of the world, or of the campaign's own; none where nobody knows it."""
-    words = folded_once(name)
+    words = folded_text(name)
     for own, members in own_regions.items():
-        if folded_once(own) == words:
+        if folded_text(own) == words:
             return frozenset().union(
-                *(world_regions().get(folded_once(member), {country_of(member)}) for member in members)
+                *(world_regions().get(folded_text(member), {country_of(member)}) for member in members)
             )
     return world_regions().get(words, frozenset())
 
@@ -116,12 +117,6 @@ def region_members(name: str, own_regions: Mapping[str, Sequence[str]]) -> froze
 def tidy_postcode(written: str) -> str:
     """Letters and digits alone, in capitals."""
     return "".join(filter(str.isalnum, written.upper()))[:LONGEST_POSTCODE]
-
-
-@lru_cache(maxsize=65_536)
-def folded_once(words: str) -> str:
-    """One text as texts are compared."""
-    return folded_name(words)
 
 
 class Territories:
@@ -145,8 +140,7 @@ class Territories:
 
         Of the columns of `PLACE_FIELDS` a missing one tells nothing.
         """
-        places = self._places(leads)
-        codes, distinct = distinct_rows(places)
+        codes, distinct = distinct_rows(self._places(leads))
         ranks = np.full((len(distinct), self._rep_count), NOWHERE, dtype=np.int8)
         if self.areas and len(distinct):
             first_of_rep = np.searchsorted(self.columns, np.arange(self._rep_count))
@@ -155,14 +149,18 @@ class Territories:
                 some = slice(start, start + at_once)
                 levels = np.where(self._holds(distinct.iloc[some]), self._levels, NOWHERE).astype(np.int8)
                 ranks[some] = np.maximum.reduceat(levels, first_of_rep, axis=1)
-        return codes, ranks
+        # Most places differ in what makes no difference to anybody.
+        same = pd.factorize(np.array([row.tobytes() for row in ranks], dtype=object))[0].astype(np.int64)
+        return same[codes], ranks[np.unique(same, return_index=True)[1]]
 
     def _places(self, leads: pd.DataFrame) -> pd.DataFrame:
         """Of each lead's place what any territory asks about; what none does is left out, so that few differ."""
-        country = _distinct_map(field_values(leads, "country"), country_of)
+        country = _folded_each(
+            field_values(leads, "country"), lambda words: country_codes().get(words, words)
+        )
         state = _states(field_values(leads, "region"), country)
-        city = _distinct_map(field_values(leads, "city"), folded_once)
-        postcode = _distinct_map(field_values(leads, "postcode"), self._longest_beginning)
+        city = _folded_each(field_values(leads, "city"), lambda words: words)
+        postcode = _folded_each(field_values(leads, "postcode"), self._longest_beginning)
         return pd.DataFrame(
             {
                 "country": country.where(country.isin(list(self._countries))),
@@ -268,21 +266,24 @@ def distinct_rows(frame: pd.DataFrame) -> tuple[npt.NDArray[np.int64], pd.DataFr
 
 
 def _states(written: pd.Series, countries: pd.Series) -> pd.Series:
-    pairs = pd.DataFrame({"state": written, "country": countries})
-    codes, distinct = distinct_rows(pairs)
+    codes, distinct = distinct_rows(
+        pd.DataFrame({"state": _folded_each(written, lambda words: words), "country": countries})
+    )
+    names = region_names()
     known = [
-        state_of(state, country if isinstance(country, str) else None)
-        if isinstance(state, str) and state.strip()
+        (names.get(f"{country}|{words}" if isinstance(country, str) else words) or words)
+        if isinstance(words, str)
         else None
-        for state, country in zip(distinct["state"], distinct["country"], strict=True)
+        for words, country in zip(distinct["state"], distinct["country"], strict=True)
     ]
     return pd.Series(np.array([*known, None], dtype=object)[codes], index=written.index, dtype="str")
 
 
-def _distinct_map(written: pd.Series, meaning: object) -> pd.Series:
-    """`meaning` of each distinct text; missing stays missing."""
+def _folded_each(written: pd.Series, meaning: Callable[[str], str | None]) -> pd.Series:
+    """`meaning` of the folded words of each distinct text; what is missing or says nothing stays missing."""
     codes, values = pd.factorize(written)
-    found = [meaning(value) if value.strip() else None for value in values.astype(str)]  # type: ignore[operator]
+    words = folded(pd.Series(values, dtype="str"))
+    found = [meaning(each) if each else None for each in words.tolist()]
     return pd.Series(np.array([*found, None], dtype=object)[codes], index=written.index, dtype="str")
 
 
