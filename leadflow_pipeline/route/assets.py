@@ -1,11 +1,12 @@
-"""Routing in Dagster: the qualified leads of a range of days enter their sequences.
+"""Routing in Dagster: the qualified leads of a range of days enter their sequences and are given their owners.
 
-What belongs here: reading what the plan needs, calling it, and counts for people. What does not: any rule.
+What belongs here: reading what the plans need, calling them, and counts for people. What does not: any rule.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import dagster as dg
 import pandas as pd
@@ -15,48 +16,76 @@ from leadflow_pipeline.campaign import Campaign, load, version_named_by
 from leadflow_pipeline.lead_fields import columns_holding
 from leadflow_pipeline.partitions import PartitionRange, add_partition_metadata
 from leadflow_pipeline.route.metrics import summarise
+from leadflow_pipeline.route.owner_days import plan_owner_days
 from leadflow_pipeline.route.plan import is_waiting, plan_routed
 from leadflow_pipeline.route.rules import RoutingRules
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.facts import read_outcomes, read_overrides
-from leadflow_pipeline.store.frames import conform
+from leadflow_pipeline.store.frames import conform, empty
 from leadflow_pipeline.store.locks import stage_lock
 from leadflow_pipeline.store.partitions import as_of, latest_before
 from leadflow_pipeline.store.resource import StoreResource
-from leadflow_pipeline.store.stage_asset import stage_asset
+from leadflow_pipeline.store.stage_asset import stage_multi_asset
 
 PREVIOUS_COLUMNS = ["day", "lead_id", "status", "tier", "sequence", "routing_number"]
+WRITTEN_BY_THE_STORE = ["campaign", "campaign_version"]
 
 
-@stage_asset(
-    schema.routed_leads, stage="route", upstream=[schema.qualified_leads], reads=[schema.enriched_leads]
+@dataclass(frozen=True)
+class Routed:
+    """What the stage computes for some days."""
+
+    leads: pd.DataFrame
+    """Rows of `routed_leads`, without campaign and version; so the others."""
+    decisions: pd.DataFrame
+    rep_days: pd.DataFrame
+    owners_summary: pd.DataFrame | None
+    """Counts and money of each day; None where the campaign gives no owners."""
+
+
+@stage_multi_asset(
+    [schema.routed_leads, schema.owner_decisions, schema.rep_days],
+    stage="route",
+    name="route",
+    upstream=[schema.qualified_leads],
+    reads=[schema.enriched_leads, schema.scored_leads],
 )
-def routed_leads(
+def route(
     context: dg.AssetExecutionContext, qualified_leads: pd.DataFrame, store: StoreResource
 ) -> Iterator[dg.Output[pd.DataFrame]]:
-    """Routes the qualified leads of each day, and those whose turn has come, to a sequence."""
+    """Routes the qualified leads of each day, and those whose turn has come, to a sequence and to an owner."""
     partitions = PartitionRange.of(context)
     campaign, engine = partitions.campaign, store.engine
     version = load(engine, campaign, version_named_by(context))
     with stage_lock(engine, campaign, schema.routed_leads.name):
         routed = route_days(engine, partitions, qualified_leads, version.rules)
-        add_partition_metadata(context, partitions, summarise(routed, version.rules.routing))
-        yield dg.Output(
-            conform(routed, schema.routed_leads, campaign=campaign, campaign_version=version.version)
-        )
+        summaries = {schema.routed_leads: summarise(routed.leads, version.rules.routing)}
+        if routed.owners_summary is not None:
+            summaries[schema.owner_decisions] = routed.owners_summary
+        for table, frame in (
+            (schema.routed_leads, routed.leads),
+            (schema.owner_decisions, routed.decisions),
+            (schema.rep_days, routed.rep_days),
+        ):
+            if table in summaries:
+                add_partition_metadata(context, partitions, summaries[table], asset_key=table.name)
+            yield dg.Output(
+                conform(frame, table, campaign=campaign, campaign_version=version.version),
+                output_name=table.name,
+            )
 
 
 def route_days(
     engine: Engine, partitions: PartitionRange, qualified: pd.DataFrame, campaign: Campaign
-) -> pd.DataFrame:
-    """Routes the qualified leads of consecutive days, and those whose turn has come, by a campaign's rules; writes
-    nothing.
+) -> Routed:
+    """Routes the qualified leads of consecutive days, and those whose turn has come, by a campaign's rules, and gives
+    them owners; writes nothing.
     """
     rules = campaign.routing
     previous = previous_routings(engine, partitions, qualified["lead_id"], rules)
     waiting = waiting_leads(engine, partitions.campaign, previous)
     candidates = pd.concat([waiting, qualified], ignore_index=True)
-    return plan_routed(
+    routed = plan_routed(
         candidates,
         as_of(
             engine,
@@ -71,6 +100,14 @@ def route_days(
         rules,
         partitions.days,
     )
+    if campaign.ownership is None:
+        nothing = [
+            empty(table).drop(columns=WRITTEN_BY_THE_STORE)
+            for table in (schema.owner_decisions, schema.rep_days)
+        ]
+        return Routed(routed, *nothing, owners_summary=None)
+    plan = plan_owner_days(engine, partitions, routed, campaign.ownership)
+    return Routed(routed.assign(owner=plan.owner), plan.decisions, plan.rep_days, plan.summary)
 
 
 def previous_routings(

@@ -30,7 +30,9 @@ def account_owners(leads: pd.DataFrame, others: pd.DataFrame, owners: Ints) -> I
         owned = pd.DataFrame({"account": others[key].to_numpy(), "owner": owners})[has_owner].dropna()
         counted = owned.value_counts().rename("leads").reset_index()
         most = counted.sort_values(["leads", "owner"], ascending=[False, True]).drop_duplicates("account")
-        by_account = leads[key].map(most.set_index("account")["owner"]).to_numpy(dtype="float64", na_value=np.nan)
+        by_account = (
+            leads[key].map(most.set_index("account")["owner"]).to_numpy(dtype="float64", na_value=np.nan)
+        )
         found = np.where(np.isnan(by_account), found, by_account).astype("int64")
     return found
 

@@ -18,7 +18,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from leadflow_pipeline.route.owners.accounts import accounts_of, first_of_each
-from leadflow_pipeline.route.owners.assignment import Assignment, assign_by_rank, one_after_the_other, value_of
+from leadflow_pipeline.route.owners.assignment import (
+    Assignment,
+    assign_by_rank,
+    one_after_the_other,
+    value_of,
+)
 from leadflow_pipeline.route.owners.carried_reps import Carried
 from leadflow_pipeline.route.owners.reps_of_day import Roster
 from leadflow_pipeline.route.owners.rules import OwnershipRules
@@ -87,7 +92,7 @@ def choose(
         floors=floors,
         left=room.copy(),
         had_room=room > 0,
-        rotation=carried.rotation,
+        rotation=dict(carried.rotation),
     )
     _give_to(choice, weighed, worth, weighed.named, NAMED_ACCOUNT)
     accounts = accounts_of(leads)

@@ -118,7 +118,9 @@ class DecisionRows:
 
     def frame(self) -> pd.DataFrame:
         """All rows, in the order of days and leads."""
-        frame = pd.concat(self._parts, ignore_index=True) if self._parts else pd.DataFrame(columns=list(COLUMNS))
+        frame = (
+            pd.concat(self._parts, ignore_index=True) if self._parts else pd.DataFrame(columns=list(COLUMNS))
+        )
         return frame.sort_values(["day", "lead_id"], ignore_index=True)
 
     def _add(

@@ -11,10 +11,9 @@ the leads that are not won or lost. A lead that nobody may or can have is held, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -22,21 +21,24 @@ import numpy.typing as npt
 import pandas as pd
 
 from leadflow_pipeline.lead_fields import with_custom_fields
-from leadflow_pipeline.route.owners.accounts import KEYS, account_owners
+from leadflow_pipeline.route.owners.accounts import account_owners
 from leadflow_pipeline.route.owners.capacity import room
-from leadflow_pipeline.route.owners.choosing import FULL, Choice, choose
-from leadflow_pipeline.route.owners.day_rows import DecisionRows, rep_rows
+from leadflow_pipeline.route.owners.carried_reps import Carried, rep_rows
+from leadflow_pipeline.route.owners.choosing import choose
+from leadflow_pipeline.route.owners.day_rows import Decided, DecisionRows
 from leadflow_pipeline.route.owners.eligibility import fields_read
+from leadflow_pipeline.route.owners.load import floors_of, load_of, throttled
 from leadflow_pipeline.route.owners.reps_of_day import Roster
 from leadflow_pipeline.route.owners.results import Results
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.standing import NOBODY, Earlier, Standing
 from leadflow_pipeline.route.owners.summary import day_summary
 from leadflow_pipeline.route.owners.timeline import Timeline
-from leadflow_pipeline.route.owners.weighing import Strengths, weigh
+from leadflow_pipeline.route.owners.weighing import weigh
 from leadflow_pipeline.route.owners.worth import money_of, win_chances
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,19 @@ class _Plan:
         self.given, self.rules, self.campaign = given, rules, campaign
         reps = {rep.rep for roster in given.rosters.values() for rep in roster.reps}
         self.standing = Standing(
-            given.earlier, given.routed, given.overrides, given.handoffs, given.outcomes, reps, _as_stamp(first_day)
+            given.earlier,
+            given.routed,
+            given.overrides,
+            given.handoffs,
+            given.outcomes,
+            reps,
+            _as_stamp(first_day),
         )
         ids = self.standing.ids
         self.leads = Timeline(with_custom_fields(given.leads, fields_read(rules)), ids)
         self.scores = Timeline(given.scores, ids)
         self.accounts = Timeline(given.accounts, ids)
-        self.results = Results(given, self.standing, rules)
+        self.results = Results(given.earlier.given, self.standing)
         self.rows = DecisionRows(self.standing)
         self.carried = Carried.of(given.earlier.rep_days)
         self._account_leads = np.unique(self.accounts.leads)
@@ -152,7 +160,7 @@ class _Plan:
         rotation = decided.choice.rotation if decided else self.carried.rotation
         rep_days = rep_rows(stamp, roster, counts, load, prices, rotation)
         self.carried = Carried.of(rep_days)
-        return rep_days, day_summary(moved, newly_held, held, decided)
+        return rep_days, day_summary(moved, len(newly_held), len(held), decided)
 
     def _places_and_load(self, day: date, roster: Roster, columns: Ints, owned: Ints) -> tuple[Ints, Floats]:
         """How many leads each rep of the day may be given, and how much of its room is taken before."""

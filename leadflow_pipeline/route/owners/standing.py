@@ -72,8 +72,7 @@ class Standing:
         self.ids = pd.Index(
             np.sort(
                 pd.concat(
-                    [earlier.decisions["lead_id"], earlier.undecided, news["lead_id"]]
-                    + [self.handoffs["lead_id"]]
+                    [earlier.decisions["lead_id"], earlier.undecided, news["lead_id"], self.handoffs["lead_id"]]
                 )
                 .astype(object)
                 .unique()
@@ -168,12 +167,12 @@ class Standing:
         is_fact = is_told & (self.by_rule[moved] != self.decided[moved])
         return Moved(moved, former, numbers, is_ordered, is_fact)
 
-    def hold(self, leads: Ints, causes: npt.NDArray[np.object_]) -> Ints:
-        """Remembers leads that nobody could have; those of which it is news."""
-        news = self.held_by[leads] != causes
+    def hold(self, leads: Ints, causes: npt.NDArray[np.object_]) -> Bools:
+        """Remembers leads that nobody could have; of which of them it is news, or for another cause than before."""
+        is_news: Bools = self.held_by[leads] != causes
         self.held_by[leads] = causes
         self._rule_number[leads] = self.given[leads] + 1
-        return leads[news]
+        return is_news
 
     def open_leads(self, owners: Ints) -> Ints:
         """How many open leads each rep has."""

@@ -73,7 +73,9 @@ def told_candidates(
     choice: Choice, weighed: Weighed, ids: npt.NDArray[np.str_], leads: Ints, order: Ints | None = None
 ) -> list[str]:
     """The chosen rep and the best few others with match, value and price; and how many each constraint struck out."""
-    order = in_order(weighed, choice.prices, choice.had_room, leads, MOST_CANDIDATES) if order is None else order
+    order = (
+        in_order(weighed, choice.prices, choice.had_room, leads, MOST_CANDIDATES) if order is None else order
+    )
     listed = _chosen_first(order, choice.rep[leads])
     rows = leads[:, None]
     told = weighed.allowed[rows, listed]
@@ -92,7 +94,9 @@ def told_candidates(
             for is_told, rep, fits, worth in zip(told_row, listed_row, match_row, value_row, strict=True)
             if is_told
         )
-        texts.append(f'{{"best": [{best}], "may": {may_count}, "full": {full_count}, "struck": {struck_text}}}')
+        texts.append(
+            f'{{"best": [{best}], "may": {may_count}, "full": {full_count}, "struck": {struck_text}}}'
+        )
     return texts
 
 

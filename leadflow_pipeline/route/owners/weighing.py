@@ -106,7 +106,9 @@ def _barred_by(may: Eligibility) -> npt.NDArray[np.object_]:
     return causes
 
 
-def in_order(weighed: Weighed, prices: Floats, has_room: npt.NDArray[np.bool_], leads: Ints, most: int) -> Ints:
+def in_order(
+    weighed: Weighed, prices: Floats, has_room: npt.NDArray[np.bool_], leads: Ints, most: int
+) -> Ints:
     """The columns of the best few reps for each of some leads, the best first; those who may not have it last.
 
     Best is who has room, then who comes first by rank, then by value - price; of two, the first by id.
