@@ -17,7 +17,7 @@ import hashlib
 from datetime import date, timedelta
 from fractions import Fraction
 from functools import lru_cache
-from math import floor
+from math import floor, lcm
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,8 @@ def room_in_total(rep: Rep, day: date, given_today: int, given_this_week: int, o
 
 def allotment(rep: Rep, campaign: str) -> tuple[Fraction, Fraction]:
     """A campaign's share of a rep's capacity, and the sum of the shares of campaigns before it in the alphabet."""
+    if not rep.allotments:
+        return Fraction(1), Fraction(0)
     before = sum(
         (exact(share) for other, share in rep.allotments.items() if other < campaign), start=Fraction(0)
     )
@@ -66,7 +68,15 @@ def allotment(rep: Rep, campaign: str) -> tuple[Fraction, Fraction]:
 
 def allowed_on(rate: Fraction, turn: int, shift: Fraction) -> int:
     """Whole leads that the `turn`-th day (or week) brings at a rate of leads a day (or week)."""
-    return floor(rate * (turn + 1) + shift) - floor(rate * turn + shift)
+    step, start, whole = _over_one(rate, shift)
+    return (step * (turn + 1) + start) // whole - (step * turn + start) // whole
+
+
+@lru_cache(maxsize=65_536)
+def _over_one(rate: Fraction, shift: Fraction) -> tuple[int, int, int]:
+    """Numerators of both over one denominator, and the denominator: whole numbers are quicker than fractions."""
+    whole = lcm(rate.denominator, shift.denominator)
+    return int(rate * whole), int(shift * whole), whole
 
 
 def limit_of_day(rep: Rep, day: date, share: Fraction, shift: Fraction) -> int:
@@ -88,6 +98,7 @@ def limit_of_week(rep: Rep, day: date, share: Fraction, shift: Fraction) -> int:
     return allowed_on(exact(rep.capacity.per_week) * share, monday.toordinal() // 7, shift)
 
 
+@lru_cache(maxsize=8192)
 def exact(number: float) -> Fraction:
     """The number as it was written: 0.1 is a tenth."""
     return Fraction(str(number))

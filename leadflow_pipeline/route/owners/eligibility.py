@@ -247,7 +247,7 @@ def _outside_territory(is_out: Mask, team_rank: Ranks, territory_rank: Ranks, ru
     """Pairs outside the rep's territory, or where another rep of the same turn has a more specific one."""
     if rules.territory != "require":
         return np.broadcast_to(np.False_, is_out.shape)
-    outside = territory_rank == NOWHERE
+    outside: Mask = territory_rank == NOWHERE
     competes = ~(is_out | outside)
     # A named account leaves nothing to teams of a later turn either.
     named = competes & (territory_rank == NAMED_ACCOUNT)
