@@ -25,6 +25,8 @@ from leadflow_pipeline.route.owners.assignment import (
     value_of,
 )
 from leadflow_pipeline.route.owners.carried_reps import Carried
+from leadflow_pipeline.route.owners.fairness import floors
+from leadflow_pipeline.route.owners.overload import throttled
 from leadflow_pipeline.route.owners.reps_of_day import Roster
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.standing import NOBODY
@@ -40,6 +42,25 @@ FULL = "capacity"
 
 CHANCE_SEED = 20_260_101
 """Of the random assignment that the day is compared with: always the same, so that a day computed again is."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """How many leads each rep can be given on a day. `[R]`"""
+
+    room: Ints
+    spared: Ints
+    """Of these, how many are given only when everybody else's places are: the rep is nearly full."""
+    floors: Ints
+    """How many the strategy is to give at least."""
+
+    @classmethod
+    def of(cls, room: Ints, load: Floats, weighed: Weighed, roster: Roster, rules: OwnershipRules) -> Places:
+        """With floors of the day's leads, and with less for whom the load weighs on."""
+        open_first = throttled(room, load, rules.backpressure_from)
+        weights = [rep.weight for rep in roster.reps]
+        least = floors(weighed.allowed, weights, open_first, rules.floor, rules.exploration)
+        return cls(room, room - open_first, least)
 
 
 @dataclass
@@ -73,8 +94,7 @@ def choose(
     leads: pd.DataFrame,
     worth: Floats,
     account_owner: Ints,
-    room: Ints,
-    floors: Ints,
+    places: Places,
     roster: Roster,
     rules: OwnershipRules,
     carried: Carried,
@@ -89,22 +109,25 @@ def choose(
         rep=np.full(count, NOBODY, dtype="int64"),
         method=np.full(count, "", dtype=object),
         prices=carried.prices_of(roster),
-        floors=floors,
-        left=room.copy(),
-        had_room=room > 0,
+        floors=places.floors,
+        left=places.room.copy(),
+        had_room=places.room > 0,
         rotation=dict(carried.rotation),
     )
+    strategy = _Strategy(choice, weighed, leads["score"].to_numpy(dtype="float64"), roster, rules)
     _give_to(choice, weighed, worth, weighed.named, NAMED_ACCOUNT)
-    accounts = accounts_of(leads)
     if rules.keep_account_owner:
+        accounts = accounts_of(leads)
         _give_to(choice, weighed, worth, account_owner, ACCOUNT)
         leading = first_of_each(accounts, np.where(choice.rep == NOBODY, worth, -1))
-        leading &= choice.rep == NOBODY
-        _give_by_strategy(choice, weighed, leads, leading, floors, roster, rules)
-        followed = _reps_of_accounts(accounts, choice.rep)
-        _give_to(choice, weighed, worth, followed, ACCOUNT)
-        floors = np.zeros_like(floors)
-    _give_by_strategy(choice, weighed, leads, choice.rep == NOBODY, floors, roster, rules)
+        strategy.give(leading, places.spared, places.floors)
+        _give_to(choice, weighed, worth, _reps_of_accounts(accounts, choice.rep), ACCOUNT)
+    else:
+        strategy.give(np.ones(count, dtype=bool), places.spared, places.floors)
+    nobody = np.zeros_like(places.room)
+    strategy.give(np.ones(count, dtype=bool), places.spared, nobody)
+    if places.spared.any():
+        strategy.give(np.ones(count, dtype=bool), nobody, nobody)
     choice.value = value_of(weighed.value, choice.rep)
     return choice
 
@@ -124,68 +147,67 @@ def _give_to(choice: Choice, weighed: Weighed, worth: Floats, wish: Ints, method
     choice.bound += float(weighed.value[gets, wish[gets]].sum())
 
 
-def _give_by_strategy(
-    choice: Choice,
-    weighed: Weighed,
-    leads: pd.DataFrame,
-    wanted: npt.NDArray[np.bool_],
-    floors: Ints,
-    roster: Roster,
-    rules: OwnershipRules,
-) -> None:
-    """Gives leads away as the campaign's strategy says, reps that come first for a lead before others."""
-    rows = np.flatnonzero(wanted & weighed.allowed.any(axis=1))
-    if not len(rows):
-        return
-    value, rank = weighed.value[rows], weighed.rank[rows]
-    had_room = choice.left > 0
-    best = assign_by_rank(value, rank, choice.left, floors)
-    rep = _by_strategy(choice, best, weighed, rows, leads, roster, rules)
-    # Compared within the same order of ranks: a lead of a team's own goes to the team by chance too.
-    greedy = one_after_the_other(value - rank * _beyond(value), choice.left)
-    dice = np.random.default_rng(CHANCE_SEED).random(value.shape)
-    chance = one_after_the_other(np.where(weighed.allowed[rows], dice - rank, np.nan), choice.left)
-    choice.greedy += value_of(value, greedy)
-    choice.chance += value_of(value, chance)
-    choice.by_strategy += value_of(value, rep)
-    choice.bound += best.bound
-    choice.solved = best.method if choice.solved == "exact" else choice.solved
-    # Of a second time in a day only what is dearer counts: the first time is what most leads were given at.
-    prices = best.prices if not choice.is_priced else np.maximum(choice.prices, best.prices)
-    choice.prices, choice.is_priced = np.where(had_room, prices, choice.prices), True
-    gets = rows[rep != NOBODY]
-    choice.rep[rows] = rep
-    choice.method[gets] = rules.strategy
-    choice.left = choice.left - np.bincount(rep[rep != NOBODY], minlength=len(choice.left))
+@dataclass
+class _Strategy:
+    """The campaign's strategy at work on the leads that are left."""
 
+    choice: Choice
+    weighed: Weighed
+    score: Floats
+    roster: Roster
+    rules: OwnershipRules
 
-def _by_strategy(
-    choice: Choice,
-    best: Assignment,
-    weighed: Weighed,
-    rows: Ints,
-    leads: pd.DataFrame,
-    roster: Roster,
-    rules: OwnershipRules,
-) -> Ints:
-    """The rep of each of some leads; the best assignment where the strategy is to find it."""
-    if rules.strategy == "optimal":
-        return best.rep
-    # The best scores first, whoever's turn it is.
-    order = np.lexsort((rows, -np.nan_to_num(leads["score"].to_numpy(dtype="float64")[rows])))
-    if rules.strategy == "match":
-        liking = np.where(weighed.allowed[rows], weighed.match[rows] - weighed.rank[rows] * 2.0, np.nan)
-        return one_after_the_other(liking, choice.left, order)
-    rep = np.full(len(rows), NOBODY, dtype="int64")
-    left = choice.left.copy()
-    # Reps of a higher rank take their turn only for leads whose own have no place left.
-    for level in np.unique(weighed.rank[rows][weighed.allowed[rows]]):
-        turns = order[rep[order] == NOBODY]
-        may = weighed.allowed[rows[turns]] & (weighed.rank[rows[turns]] <= level)
-        given, choice.rotation = in_turn(may, roster, left, choice.rotation, rules.strategy)
-        rep[turns] = given
-        left -= np.bincount(given[given != NOBODY], minlength=len(left))
-    return rep
+    def give(self, wanted: npt.NDArray[np.bool_], spared: Ints, floors: Ints) -> None:
+        """Gives away those of the wanted leads that nobody has, reps that come first for a lead before others."""
+        choice, weighed = self.choice, self.weighed
+        rows = np.flatnonzero(wanted & (choice.rep == NOBODY) & weighed.allowed.any(axis=1))
+        places = np.maximum(choice.left - spared, 0)
+        if not len(rows) or not places.any():
+            return
+        value, rank = weighed.value[rows], weighed.rank[rows]
+        best = assign_by_rank(value, rank, places, np.minimum(floors, places))
+        rep = best.rep if self.rules.strategy == "optimal" else self._in_order(rows, places)
+        self._compare(value, rank, places, rep, best)
+        # Of a second time in a day only what is dearer counts: most leads were given at the first time's prices.
+        prices = np.maximum(choice.prices, best.prices) if choice.is_priced else best.prices
+        choice.prices, choice.is_priced = np.where(places > 0, prices, choice.prices), True
+        choice.rep[rows] = rep
+        choice.method[rows[rep != NOBODY]] = self.rules.strategy
+        choice.left -= np.bincount(rep[rep != NOBODY], minlength=len(choice.left))
+
+    def _compare(
+        self, value: Floats, rank: npt.NDArray[np.int16], places: Ints, rep: Ints, best: Assignment
+    ) -> None:
+        """Adds what the leads are worth as given, at best, greedily and by chance, ranks kept in each."""
+        choice = self.choice
+        greedy = one_after_the_other(value - rank * _beyond(value), places)
+        dice = np.random.default_rng(CHANCE_SEED).random(value.shape)
+        chance = one_after_the_other(np.where(np.isnan(value), np.nan, dice - rank), places)
+        choice.greedy += value_of(value, greedy)
+        choice.chance += value_of(value, chance)
+        choice.by_strategy += value_of(value, rep)
+        choice.bound += best.bound
+        choice.solved = best.method if choice.solved == "exact" else choice.solved
+
+    def _in_order(self, rows: Ints, places: Ints) -> Ints:
+        """The rep of each lead where they are given one after the other: the best scores first."""
+        weighed, rules = self.weighed, self.rules
+        order = np.lexsort((rows, -np.nan_to_num(self.score[rows])))
+        if rules.strategy == "match":
+            liking = np.where(weighed.allowed[rows], weighed.match[rows] - weighed.rank[rows] * 2.0, np.nan)
+            return one_after_the_other(liking, places, order)
+        rep = np.full(len(rows), NOBODY, dtype="int64")
+        left = places.copy()
+        # Reps of a higher rank take their turn only for leads whose own have no place left.
+        for level in np.unique(weighed.rank[rows][weighed.allowed[rows]]):
+            turns = order[rep[order] == NOBODY]
+            may = weighed.could(rows[turns]) & (weighed.rank[rows[turns]] <= level)
+            rep[turns], self.choice.rotation = in_turn(
+                may, self.roster, left, self.choice.rotation, rules.strategy
+            )
+            given = rep[turns]
+            left -= np.bincount(given[given != NOBODY], minlength=len(left))
+        return rep
 
 
 def _beyond(value: Floats) -> float:

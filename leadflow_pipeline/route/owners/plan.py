@@ -24,10 +24,10 @@ from leadflow_pipeline.lead_fields import with_custom_fields
 from leadflow_pipeline.route.owners.accounts import account_owners
 from leadflow_pipeline.route.owners.capacity import room
 from leadflow_pipeline.route.owners.carried_reps import Carried, rep_rows
-from leadflow_pipeline.route.owners.choosing import choose
+from leadflow_pipeline.route.owners.choosing import Places, choose
 from leadflow_pipeline.route.owners.day_rows import Decided, DecisionRows
 from leadflow_pipeline.route.owners.eligibility import fields_read
-from leadflow_pipeline.route.owners.load import floors_of, load_of, throttled
+from leadflow_pipeline.route.owners.load import load_of
 from leadflow_pipeline.route.owners.reps_of_day import Roster
 from leadflow_pipeline.route.owners.results import Results
 from leadflow_pipeline.route.owners.rules import OwnershipRules
@@ -136,7 +136,14 @@ class _Plan:
         standing.begin_day(stamp, left)
         needs = standing.who_needs_an_owner(left)
         owned = standing.owned_today()
-        places, load = self._places_and_load(day, roster, columns, owned)
+        load = self._load(day, roster, columns, owned, np.zeros(len(columns), dtype="int64"))
+        places = room(
+            roster,
+            self.campaign,
+            day,
+            self.results.given_this_week(day)[columns],
+            standing.open_leads(owned)[columns],
+        )
         stays = np.where(np.isin(owned, left), NOBODY, owned)
         decided = self._decide(day, needs, roster, columns, stays, places, load) if len(needs) else None
         if decided is not None:
@@ -158,17 +165,15 @@ class _Plan:
         }
         prices = decided.choice.prices if decided else self.carried.prices_of(roster)
         rotation = decided.choice.rotation if decided else self.carried.rotation
+        load = self._load(day, roster, columns, standing.holds, given)
         rep_days = rep_rows(stamp, roster, counts, load, prices, rotation)
         self.carried = Carried.of(rep_days)
         return rep_days, day_summary(moved, len(newly_held), len(held), decided)
 
-    def _places_and_load(self, day: date, roster: Roster, columns: Ints, owned: Ints) -> tuple[Ints, Floats]:
-        """How many leads each rep of the day may be given, and how much of its room is taken before."""
-        open_leads = self.standing.open_leads(owned)[columns]
-        this_week = self.results.given_this_week(day)[columns]
-        places = room(roster, self.campaign, day, this_week, open_leads)
-        load = load_of(roster, self.campaign, day, this_week, open_leads)
-        return throttled(places, load, self.rules.backpressure_from), load
+    def _load(self, day: date, roster: Roster, columns: Ints, owners: Ints, given_today: Ints) -> Floats:
+        open_leads = self.standing.open_leads(owners)[columns]
+        this_week = self.results.given_this_week(day)[columns] + given_today
+        return load_of(roster, self.campaign, this_week, open_leads)
 
     def _decide(
         self, day: date, needs: Ints, roster: Roster, columns: Ints, owned: Ints, places: Ints, load: Floats
@@ -185,8 +190,7 @@ class _Plan:
             leads.assign(score=scores["score"]),
             chances * money,
             owners,
-            places,
-            floors_of(weighed, roster, places, self.rules),
+            Places.of(places, load, weighed, roster, self.rules),
             roster,
             self.rules,
             self.carried,

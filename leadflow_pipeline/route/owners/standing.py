@@ -72,7 +72,12 @@ class Standing:
         self.ids = pd.Index(
             np.sort(
                 pd.concat(
-                    [earlier.decisions["lead_id"], earlier.undecided, news["lead_id"], self.handoffs["lead_id"]]
+                    [
+                        earlier.decisions["lead_id"],
+                        earlier.undecided,
+                        news["lead_id"],
+                        self.handoffs["lead_id"],
+                    ]
                 )
                 .astype(object)
                 .unique()

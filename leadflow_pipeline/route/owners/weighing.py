@@ -10,7 +10,8 @@ territory; and where it prefers it, who speaks the lead's language.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -54,12 +55,35 @@ class Weighed:
     match: Floats
     value: Floats
     """NaN where the rep may not have the lead."""
-    named: Ints
-    """The column of the rep whose named account the lead is; -1 for none."""
-    struck: Ints
-    """`[L, constraints]` how many reps each of `CONSTRAINTS` strikes out."""
-    barred_by: npt.NDArray[np.object_]
-    """The constraint to name for a lead that nobody may have; empty for others."""
+    may: Eligibility
+
+    @property
+    def named(self) -> Ints:
+        """The column of the rep whose named account each lead is; -1 for none."""
+        return self.may.named
+
+    @cached_property
+    def struck(self) -> Ints:
+        """`[L, constraints]` how many reps each of `CONSTRAINTS` strikes out."""
+        counts = [self.may.struck[name].sum(axis=1) for name in CONSTRAINTS]
+        return np.stack(counts, axis=1).astype("int64")
+
+    @cached_property
+    def barred_by(self) -> npt.NDArray[np.object_]:
+        """The constraint to name for a lead that nobody may have; empty for others."""
+        return _barred_by(self.may)
+
+    def could(self, leads: Ints) -> npt.NDArray[np.bool_]:
+        """Who may have some leads, or might were it not away: an absence costs nobody its place in a rotation."""
+        could = np.ones((len(leads), self.allowed.shape[1]), dtype=bool)
+        for name in CONSTRAINTS:
+            if name != "absent":
+                could &= ~self.may.struck[name][leads]
+        return could
+
+    def by_match(self) -> Weighed:
+        """The same where only the match counts."""
+        return replace(self, value=np.where(self.allowed, self.match, np.nan))
 
 
 def weigh(
@@ -79,9 +103,7 @@ def weigh(
         rank=rank,
         match=match,
         value=np.where(allowed, worth[:, None] * match, np.nan),
-        named=may.named,
-        struck=np.stack([may.struck[name].sum(axis=1) for name in CONSTRAINTS], axis=1).astype("int64"),
-        barred_by=_barred_by(may),
+        may=may,
     )
 
 

@@ -142,7 +142,13 @@ def told(stored: Stored) -> list[tuple[int, str, str, str | None, int]]:
     """The decisions as (day by number, lead, status, owner, assignment number)."""
     rows = stored.decisions.sort_values(["day", "lead_id"])
     return [
-        ((row.day - pd.Timestamp(FIRST)).days, row.lead_id, row.status, _or_none(row.owner), row.assignment_number)
+        (
+            (row.day - pd.Timestamp(FIRST)).days,
+            row.lead_id,
+            row.status,
+            _or_none(row.owner),
+            row.assignment_number,
+        )
         for row in rows.itertuples()
     ]
 
@@ -172,7 +178,11 @@ def _replaced(stored: Stored, made: OwnerPlan, first: int, last: int) -> Stored:
         keys = [key.name for key in table.primary_key if key.name != "campaign"]
         return pd.concat([kept, rows]).sort_values(keys, ignore_index=True)
 
-    summary = stored.summary[(stored.summary.index < begin) | (stored.summary.index > end)] if len(stored.summary) else stored.summary
+    summary = (
+        stored.summary[(stored.summary.index < begin) | (stored.summary.index > end)]
+        if len(stored.summary)
+        else stored.summary
+    )
     return Stored(
         put(stored.decisions, made.decisions, schema.owner_decisions),
         put(stored.rep_days, made.rep_days, schema.rep_days),
