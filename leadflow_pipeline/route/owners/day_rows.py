@@ -64,7 +64,8 @@ class DecisionRows:
     def add_moved(self, day: pd.Timestamp, moved: Moved, decided: Decided | None, left: Ints) -> Ints:
         """Rows of leads that have a new owner; the positions within `decided` of those that its choice gave away."""
         count = len(moved.leads)
-        method = np.full(count, OVERRIDE_ENDED, dtype=object)
+        # Nobody decided today: it goes back to whom it was given before, or was told before it was routed.
+        method = np.where(moved.former == NOBODY, HANDOFF, OVERRIDE_ENDED).astype(object)
         method[moved.is_ordered] = OVERRIDE
         method[moved.is_told] = HANDOFF
         reasons = np.array([json.dumps([REASONS[name]]) for name in method], dtype=object)

@@ -125,7 +125,7 @@ class Standing:
 
     def owned_today(self) -> Ints:
         """Who holds each lead before the day's own decisions: what overrides say counts already."""
-        return np.where(self.ordered != NOBODY, self.ordered, self.holds)
+        return np.where(self.is_routed & (self.ordered != NOBODY), self.ordered, self.holds)
 
     def decide(self, leads: Ints, reps: Ints) -> None:
         """Takes in the decisions of the day; NOBODY where a lead is held."""
