@@ -241,19 +241,23 @@ def _places_of_the_inactive(roster: Roster, rules: OwnershipRules) -> Iterator[F
         return
     others = [rep for rep in roster.reps if rep.status != "active"]
     active = [rep for rep in roster.reps if rep.status == "active"]
-    areas = list(_by_area(others, rules).items())
-    if not areas:
-        return
-    probes = pd.DataFrame([_somewhere_in(area) for (_, area), _ in areas]).astype("str")
-    codes, ranks = Territories(active, rules.regions).ranks(probes)
-    is_covered = np.asarray((ranks > NOWHERE).any(axis=1))[codes]
     lost: dict[tuple[str, ...], list[str]] = {}
-    for (_, (place, reps)), covered in zip(areas, is_covered, strict=True):
-        if not covered:
+    for (team, area), (place, reps) in _by_area(others, rules).items():
+        side_by_side = [rep for rep in active if _share(rep.team, team, rules)]
+        probe = pd.DataFrame([_somewhere_in(area)]).astype("str")
+        ranks = Territories(side_by_side, rules.regions).ranks(probe)[1]
+        if not (ranks > NOWHERE).any():
             lost.setdefault(tuple(sorted(reps)), []).append(place)
     for names, places in lost.items():
         message = f"{_named(places)}: only {_named(names)} had it, who take no leads now"
         yield Finding("unreachable", "warning", message, names)
+
+
+def _share(team: str, other: str, rules: OwnershipRules) -> bool:
+    """Whether two teams get the same leads: they are one, or no rule names either."""
+    with_rule = {folded_text(rule.team) for rule in rules.teams}
+    team, other = folded_text(team), folded_text(other)
+    return team == other or not {team, other} & with_rule
 
 
 def _somewhere_in(area: Area) -> dict[str, str | None]:
@@ -318,6 +322,9 @@ def _countries_without_rep(
     countries = sorted(set(country_codes().values()))
     partaking = [rep for rep in active if not rules.reps or rep.rep in rules.reps]
     partaking = [rep for rep in partaking if rep.rep not in rules.exclude_reps]
+    # Leads that no team claims: those of a team with a rule are no help to them.
+    with_rule = {folded_text(rule.team) for rule in rules.teams}
+    partaking = [rep for rep in partaking if folded_text(rep.team) not in with_rule]
     areas = [area for _, area in _by_area(partaking, rules)]
     named = {country for area in areas for country in area.countries or ()}
     if any(area.countries is None for area in areas):

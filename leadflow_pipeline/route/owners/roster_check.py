@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import pandas as pd
 from sqlalchemy import Engine
 
-from leadflow_pipeline.campaign import list_campaigns, load
+from leadflow_pipeline.campaign import CampaignError, load
 from leadflow_pipeline.campaign.checks import ENRICHED_FIELDS
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.lead_fields import columns_holding, with_custom_fields
@@ -18,6 +18,7 @@ from leadflow_pipeline.route.owners.eligibility import fields_read
 from leadflow_pipeline.route.owners.linter import Finding, lint_campaign, lint_reps
 from leadflow_pipeline.route.owners.roster import read_roster
 from leadflow_pipeline.route.owners.rules import OwnershipRules
+from leadflow_pipeline.store.due_days import known_campaigns
 from leadflow_pipeline.store.partitions import latest_before
 from leadflow_pipeline.store.schema import enriched_leads
 
@@ -30,8 +31,7 @@ def check_reps(engine: Engine, day: date, campaign: str | None = None) -> list[F
     roster = read_roster(engine, campaign or "", day)
     if not roster.reps:
         return [Finding("rep", "error", f"no rep is known on {day}: add some with leadflow reps import FILE")]
-    names = {known.campaign for known in list_campaigns(engine)}
-    findings = lint_reps(roster, names)
+    findings = lint_reps(roster, _campaigns(engine))
     if campaign is None:
         return findings
     rules = load(engine, campaign).rules
@@ -44,10 +44,18 @@ def check_reps(engine: Engine, day: date, campaign: str | None = None) -> list[F
 def regions_of_campaigns(engine: Engine) -> frozenset[str]:
     """Names of the regions of the world that campaigns make themselves."""
     names: set[str] = set()
-    for known in list_campaigns(engine):
-        ownership = load(engine, known.campaign).rules.ownership
+    for campaign in _campaigns(engine):
+        try:
+            ownership = load(engine, campaign).rules.ownership
+        except CampaignError:
+            continue  # registered under other rules than today's: it cannot run, and so needs no reps
         names |= set(ownership.regions) if ownership is not None else set()
     return frozenset(names)
+
+
+def _campaigns(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return known_campaigns(connection)
 
 
 def _leads(engine: Engine, campaign: str, day: date, rules: OwnershipRules) -> pd.DataFrame:
