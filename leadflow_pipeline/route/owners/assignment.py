@@ -111,40 +111,53 @@ def assign(
 
 
 def assign_by_rank(
-    values: ArrayLike, ranks: NDArray[np.integer], capacity: ArrayLike, floors: ArrayLike | None = None
+    values: ArrayLike,
+    ranks: NDArray[np.integer],
+    capacity: ArrayLike,
+    floors: ArrayLike | None = None,
+    *,
+    at_ease: ArrayLike | None = None,
 ) -> Assignment:
     """The same where some reps come first for a lead, and others only when those have no place left.
 
     First the pairs of rank 0 are assigned as if there were no others; then the leads that are left, to the places that
     are left, over ranks 0 and 1; and so on. So no value, however high, takes a lead to a higher rank while one of its
-    reps of a lower rank has a place, and no lead that comes from elsewhere takes a place from a team's own.
+    reps of a lower rank has a place, and no lead that comes from elsewhere takes a place from a team's own. The bound
+    is of assignments in this order.
 
     Args:
         values: `[L,R]` as for `assign`.
         ranks: `[L,R]` 0 comes first. Only the order of a lead's allowed pairs counts.
         capacity: `[R]` as for `assign`.
         floors: `[R]` as for `assign`; what the lower ranks leave open is asked of the higher ones.
+        at_ease: `[R]` how many of a rep's places are open at first (`overload.throttled`): the others are given out,
+            in the same order of ranks, when no lead finds one of these any more. So leads spill to another team before
+            a rep is overloaded, and no lead waits while there is room.
     """
     everything = np.asarray(values, dtype=float)
-    levels = np.unique(ranks[~np.isnan(everything)])
-    if len(levels) <= 1:
-        return assign(everything, capacity, floors)
-    places = np.asarray(capacity, dtype=np.int64)
-    least = np.zeros_like(places) if floors is None else np.asarray(floors, dtype=np.int64)
     leads, reps = everything.shape
+    places = _whole("capacity", capacity, reps)
+    eased = places if at_ease is None else np.minimum(_whole("places at ease", at_ease, reps), places)
+    least = _whole("floors", 0 if floors is None else floors, reps)
+    levels = np.unique(ranks[~np.isnan(everything)])
+    if len(levels) <= 1 and (eased == places).all():
+        return assign(everything, places, least)
     rep = np.full(leads, -1, np.int64)
-    prices, kept = np.zeros(reps), np.zeros(reps, np.int64)
+    total, prices, kept = np.zeros(reps, np.int64), np.zeros(reps), np.zeros(reps, np.int64)
     exact, value, bound = True, 0.0, 0.0
-    for level in levels:
-        open_leads = np.flatnonzero(rep < 0)
-        rows = np.where(ranks[open_leads] <= level, everything[open_leads], np.nan)
-        had = places > 0
-        step = assign(rows, places, least)
-        rep[open_leads] = step.rep
-        given = np.bincount(step.rep[step.rep >= 0], minlength=reps)
-        prices = np.where(had, step.prices, prices)
-        places, least, kept = places - given, np.maximum(least - given, 0), kept + step.floors
-        value, bound, exact = value + step.value, bound + step.bound, exact and step.method == "exact"
+    for open_places in [eased, places] if (eased < places).any() else [places]:
+        for level in levels:
+            waiting = np.flatnonzero(rep < 0)
+            left = open_places - total
+            if not len(waiting) or not (left > 0).any():
+                continue
+            rows = np.where(ranks[waiting] <= level, everything[waiting], np.nan)
+            step = assign(rows, left, np.maximum(least - total, 0))
+            rep[waiting] = step.rep
+            total += np.bincount(step.rep[step.rep >= 0], minlength=reps)
+            prices, kept = np.where(left > 0, step.prices, prices), kept + step.floors
+            value, bound, exact = value + step.value, bound + step.bound, exact and step.method == "exact"
+    prices = np.where(total < places, np.minimum(prices, 0), prices)
     return Assignment(rep, value, bound, prices, kept, "exact" if exact else "dual prices")
 
 
