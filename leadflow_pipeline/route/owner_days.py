@@ -177,7 +177,7 @@ def _undecided(engine: Engine, campaign: str, first_day: date) -> pd.Series[str]
 def _given_since(engine: Engine, campaign: str, since: date, before: date) -> pd.DataFrame:
     table = schema.owner_decisions
     query = (
-        select(table.c.day, table.c.lead_id, table.c.owner)
+        select(table.c.day, table.c.lead_id, table.c.assignment_number, table.c.owner)
         .where(
             table.c.campaign == campaign,
             table.c.day >= since,

@@ -101,7 +101,9 @@ class _Plan:
         self.leads = Timeline(with_custom_fields(given.leads, fields_read(rules)), ids)
         self.scores = Timeline(given.scores, ids)
         self.accounts = Timeline(given.accounts, ids)
-        self.results = Results(given.earlier.given, self.standing)
+        self.results = Results(
+            given.earlier.given, given.handoffs, given.outcomes, given.touches, self.standing, rules
+        )
         self.rows = DecisionRows(self.standing)
         self.carried = Carried.of(given.earlier.rep_days)
         self._account_leads = np.unique(self.accounts.leads)
@@ -151,7 +153,7 @@ class _Plan:
             standing.decide(needs, np.where(rep == NOBODY, NOBODY, np.append(columns, NOBODY)[rep]))
         standing.hear_of_handoffs(stamp)
         moved = standing.settle()
-        self.results.count_given(day, standing.holds[moved.leads])
+        self.results.count_given(day, moved.leads, moved.numbers)
         self.rows.add_moved(stamp, moved, decided, left)
         held = needs[standing.holds[needs] == NOBODY]
         newly_held = self.rows.add_held(stamp, held, decided) if decided is not None else held

@@ -164,7 +164,7 @@ def _earlier(stored: Stored, routed: pd.DataFrame, begin: pd.Timestamp) -> Earli
         decisions=latest[DECISION_COLUMNS],
         by_rule=ruled.drop_duplicates("lead_id", keep="last")[DECISION_COLUMNS],
         undecided=undecided.drop_duplicates(),
-        given=before.loc[before["owner"].notna(), ["day", "lead_id", "owner"]],
+        given=before.loc[before["owner"].notna(), ["day", "lead_id", "assignment_number", "owner"]],
         rep_days=rep_days[rep_days["day"] == rep_days["day"].max()],
     )
 
