@@ -28,7 +28,6 @@ from leadflow_pipeline.store.resource import StoreResource
 from leadflow_pipeline.store.stage_asset import stage_multi_asset
 
 PREVIOUS_COLUMNS = ["day", "lead_id", "status", "tier", "sequence", "routing_number"]
-WRITTEN_BY_THE_STORE = ["campaign", "campaign_version"]
 
 
 @dataclass(frozen=True)
@@ -101,11 +100,7 @@ def route_days(
         partitions.days,
     )
     if campaign.ownership is None:
-        nothing = [
-            empty(table).drop(columns=WRITTEN_BY_THE_STORE)
-            for table in (schema.owner_decisions, schema.rep_days)
-        ]
-        return Routed(routed, *nothing, owners_summary=None)
+        return Routed(routed, empty(schema.owner_decisions), empty(schema.rep_days), owners_summary=None)
     plan = plan_owner_days(engine, partitions, routed, campaign.ownership)
     return Routed(routed.assign(owner=plan.owner), plan.decisions, plan.rep_days, plan.summary)
 

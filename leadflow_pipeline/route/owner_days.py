@@ -105,7 +105,8 @@ def leads_that_may_need_an_owner(
             handoffs.loc[handoffs["rep"].isin(leavers), "lead_id"],
         ]
     )
-    return needed.drop_duplicates()
+    distinct: pd.Series[str] = needed.drop_duplicates()
+    return distinct
 
 
 def _history(

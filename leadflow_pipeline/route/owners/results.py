@@ -50,8 +50,8 @@ class Results:
         self._counts: dict[date, Ints] = {}
         self._given = [given.rename(columns={"owner": "rep"})[GIVEN]]
         owners = standing.codes_of(given["owner"])
-        for day, rows in given.groupby("day").indices.items():
-            self._counts[pd.Timestamp(day).date()] = self._counted(owners[rows])
+        for day in given["day"].unique():
+            self._counts[day.date()] = self._counted(owners[(given["day"] == day).to_numpy()])
 
     def given_this_week(self, day: date) -> Ints:
         """Leads that each rep was given in the ISO week of a day, before the day."""

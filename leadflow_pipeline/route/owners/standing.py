@@ -66,6 +66,14 @@ class Standing:
         reps: set[str],
         first_day: pd.Timestamp,
     ) -> None:
+        self.is_routed: Bools
+        self.is_open: Bools
+        self.by_rule: Ints
+        self.holds: Ints
+        self.former: Ints
+        self.given: Ints
+        self.held_by: npt.NDArray[np.object_]
+        self._rule_number: Ints
         self.overrides = overrides[overrides["field"] == "owner"]
         self.handoffs = handoffs.sort_values(["decision_day", "lead_id", "assignment_number"])
         news = routed.loc[routed["status"] == "ROUTED", ["day", "lead_id"]].sort_values("day", kind="stable")
@@ -87,6 +95,7 @@ class Standing:
         values += [self.handoffs["rep"], self.overrides["value"].str.strip()]
         named = set(pd.concat(values).dropna()) | reps
         self.names = np.array(sorted(named), dtype=object)
+        self._names_and_none: npt.NDArray[np.object_] = np.array([*self.names, None], dtype=object)
         self._code = {name: code for code, name in enumerate(self.names)}
         self._news_lead = self.ids.get_indexer(news["lead_id"])
         self._news_day = news["day"].to_numpy()
@@ -100,8 +109,7 @@ class Standing:
 
     def names_of(self, codes: Ints) -> npt.NDArray[np.object_]:
         """Ids of reps by their numbers; None for NOBODY."""
-        named: npt.NDArray[np.object_] = np.append(self.names, None)[codes]
-        return named
+        return self._names_and_none[codes]
 
     def begin_day(self, day: pd.Timestamp, left: Ints) -> None:
         """Takes in what is routed on the day, and which overrides stand at its end.

@@ -16,7 +16,7 @@ class Timeline:
     """Rows with `lead_id` and `day`, of leads that are known by their position among `ids`; others are left out."""
 
     def __init__(self, rows: pd.DataFrame, ids: pd.Index) -> None:
-        lead = ids.get_indexer(rows["lead_id"]).astype("int64")
+        lead = ids.get_indexer(pd.Index(rows["lead_id"])).astype("int64")
         key = lead * DAYS + day_numbers(rows["day"])
         order = np.argsort(key, kind="stable")
         order = order[lead[order] >= 0]

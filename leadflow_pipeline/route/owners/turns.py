@@ -29,10 +29,11 @@ def in_turn(
     stays = np.flatnonzero([rep.status != "left" for rep in roster.reps])
     ids = roster.ids[stays].tolist()
     pools = pools_of(may[:, stays], ids, roster.is_available[stays])
+    after: dict[str, dict[str, Any]]
     if strategy == WAITING:
         last = {rep: int(turn["last"]) for rep, turn in turns.get(WAITING, {}).items()}
-        state = {"turn": max(last.values(), default=0), "last": last}
-        rep, state = longest_waiting(pools, ids, room[stays], state)
+        before = {"turn": max(last.values(), default=0), "last": last}
+        rep, state = longest_waiting(pools, ids, room[stays], before)
         after = {WAITING: {rep: {"last": turn} for rep, turn in state["last"].items()}}
     else:
         weights = [roster.reps[column].weight for column in stays]
