@@ -65,7 +65,7 @@ from leadflow_pipeline.store.schema import (
 )
 
 LEAD_TABLES: tuple[Table, ...] = (
-    *(table for table in DERIVED_TABLES if table is not quarantined_records),
+    *(table for table in DERIVED_TABLES if "lead_id" in table.c and table is not quarantined_records),
     engagement_events,
     outcomes,
     overrides,

@@ -76,6 +76,13 @@ FACTS_OF_TABLE: dict[Table, tuple[FactsOfTable, ...]] = {
             schema.overrides.c.occurred_at,
         ),
     ),
+    schema.routed_leads: (
+        FactsOfTable(
+            schema.experiment_states.c.campaign,
+            schema.experiment_states.c.from_day,
+            schema.experiment_states.c.decided_at,
+        ),
+    ),
 }
 """Outcomes carry no time of arrival, so a late one makes no day due: it acts from the next day that is
 computed."""

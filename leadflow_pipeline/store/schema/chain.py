@@ -15,6 +15,7 @@ from leadflow_pipeline.store.schema.derived import (
     routed_leads,
     scored_leads,
 )
+from leadflow_pipeline.store.schema.experiment import experiment_arms, experiment_exposures
 
 DERIVED_TABLES: tuple[Table, ...] = (
     harvested_leads,
@@ -24,6 +25,8 @@ DERIVED_TABLES: tuple[Table, ...] = (
     scored_leads,
     qualified_leads,
     routed_leads,
+    experiment_arms,
+    experiment_exposures,
     nurtured_leads,
     nurture_touches,
 )
