@@ -1,37 +1,56 @@
-"""Routing in Dagster: the qualified leads of a range of days enter their sequences.
+"""Routing in Dagster: the qualified leads of a range of days enter their sequences, and meet experiments.
 
 What belongs here: reading what the plan needs, calling it, and counts for people. What does not: any rule.
+
+Experiments are computed in the same step: how the arms of a day stand rests on who was routed before it, and who is
+routed where rests on the arms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import dagster as dg
 import pandas as pd
 from sqlalchemy import Engine
 
 from leadflow_pipeline.campaign import Campaign, load, version_named_by
+from leadflow_pipeline.experiment.summary import summarise_arms, summarise_exposures
 from leadflow_pipeline.lead_fields import columns_holding
 from leadflow_pipeline.partitions import PartitionRange, add_partition_metadata
 from leadflow_pipeline.route.metrics import summarise
 from leadflow_pipeline.route.plan import is_waiting, plan_routed
 from leadflow_pipeline.route.rules import RoutingRules
 from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.experiments import open_exposures
 from leadflow_pipeline.store.facts import read_outcomes, read_overrides
 from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.locks import stage_lock
 from leadflow_pipeline.store.partitions import as_of, latest_before
 from leadflow_pipeline.store.resource import StoreResource
-from leadflow_pipeline.store.stage_asset import stage_asset
+from leadflow_pipeline.store.stage_asset import stage_multi_asset
 
 PREVIOUS_COLUMNS = ["day", "lead_id", "status", "tier", "sequence", "routing_number"]
 
 
-@stage_asset(
-    schema.routed_leads, stage="route", upstream=[schema.qualified_leads], reads=[schema.enriched_leads]
+@dataclass(frozen=True)
+class RoutedDays:
+    """What a range of days comes to: rows of the tables of these names."""
+
+    routed_leads: pd.DataFrame
+    experiment_arms: pd.DataFrame
+    experiment_exposures: pd.DataFrame
+
+
+@stage_multi_asset(
+    [schema.routed_leads, schema.experiment_arms, schema.experiment_exposures],
+    stage="route",
+    name="route",
+    upstream=[schema.qualified_leads],
+    reads=[schema.enriched_leads],
 )
-def routed_leads(
+def route(
     context: dg.AssetExecutionContext, qualified_leads: pd.DataFrame, store: StoreResource
 ) -> Iterator[dg.Output[pd.DataFrame]]:
     """Routes the qualified leads of each day, and those whose turn has come, to a sequence."""
@@ -39,16 +58,26 @@ def routed_leads(
     campaign, engine = partitions.campaign, store.engine
     version = load(engine, campaign, version_named_by(context))
     with stage_lock(engine, campaign, schema.routed_leads.name):
-        routed = route_days(engine, partitions, qualified_leads, version.rules)
-        add_partition_metadata(context, partitions, summarise(routed, version.rules.routing))
-        yield dg.Output(
-            conform(routed, schema.routed_leads, campaign=campaign, campaign_version=version.version)
-        )
+        days = route_days(engine, partitions, qualified_leads, version.rules)
+        for table, frame, summary in (
+            (schema.routed_leads, days.routed_leads, summarise(days.routed_leads, version.rules.routing)),
+            (schema.experiment_arms, days.experiment_arms, summarise_arms(days.experiment_arms)),
+            (
+                schema.experiment_exposures,
+                days.experiment_exposures,
+                summarise_exposures(days.experiment_exposures),
+            ),
+        ):
+            add_partition_metadata(context, partitions, summary, asset_key=table.name)
+            yield dg.Output(
+                conform(frame, table, campaign=campaign, campaign_version=version.version),
+                output_name=table.name,
+            )
 
 
 def route_days(
     engine: Engine, partitions: PartitionRange, qualified: pd.DataFrame, campaign: Campaign
-) -> pd.DataFrame:
+) -> RoutedDays:
     """Routes the qualified leads of consecutive days, and those whose turn has come, by a campaign's rules; writes
     nothing.
     """
@@ -56,7 +85,10 @@ def route_days(
     previous = previous_routings(engine, partitions, qualified["lead_id"], rules)
     waiting = waiting_leads(engine, partitions.campaign, previous)
     candidates = pd.concat([waiting, qualified], ignore_index=True)
-    return plan_routed(
+    exposures = open_exposures(
+        engine, partitions.campaign, partitions.days, candidates["lead_id"], campaign.experiments
+    )
+    routed = plan_routed(
         candidates,
         as_of(
             engine,
@@ -70,7 +102,9 @@ def route_days(
         read_outcomes(engine, partitions.campaign, before=partitions.as_of),
         rules,
         partitions.days,
+        exposures,
     )
+    return RoutedDays(routed, exposures.arms, exposures.exposures)
 
 
 def previous_routings(

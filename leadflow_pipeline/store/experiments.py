@@ -6,13 +6,14 @@ What belongs here: reading and adding. What does not: what follows from any of i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 
 import pandas as pd
 from sqlalchemy import ARRAY, Connection, Engine, Text, any_, func, insert, literal, select
 
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.experiment.life_cycle import StateChange, why_not
+from leadflow_pipeline.experiment.exposure import Exposures
+from leadflow_pipeline.experiment.life_cycle import StateChange, first_day_of, why_not
 from leadflow_pipeline.experiment.rules import Experiment, Metric
 from leadflow_pipeline.partitions import end_of
 from leadflow_pipeline.store.copy import read
@@ -131,6 +132,25 @@ def read_hits(
     return found
 
 
-def latest_of(day: date, days: int) -> date:
-    """The last day on which a lead can have been exposed whose `days` days after it are over by the end of `day`."""
-    return day - timedelta(days=days)
+def open_exposures(
+    engine: Engine,
+    campaign: str,
+    days: Sequence[date],
+    lead_ids: pd.Series,
+    experiments: Sequence[Experiment],
+) -> Exposures:
+    """The state of a campaign's experiments before a range of days, for these leads. Nothing is asked where the
+    campaign declares none.
+    """
+    changes = read_changes(engine, campaign) if experiments else ()
+    begun = [each for each in experiments if first_day_of(changes, each.key) is not None]
+    if not begun:
+        return Exposures((), (), ())
+    bandits = {each.key: each.primary for each in begun if each.bandit is not None}
+    return Exposures(
+        lead_ids.unique(),
+        begun,
+        changes,
+        exposed=read_exposed(engine, campaign, days[0], lead_ids=lead_ids, whole=list(bandits)),
+        hits=read_hits(engine, campaign, bandits, days[-1]),
+    )
