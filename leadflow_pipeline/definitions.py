@@ -19,12 +19,12 @@ from leadflow_pipeline.insight.attribution.assets import source_attribution
 from leadflow_pipeline.insight.conversion.assets import conversion_model
 from leadflow_pipeline.nurture.assets import nurture
 from leadflow_pipeline.qualify.assets import qualified_leads
-from leadflow_pipeline.route.assets import routed_leads
+from leadflow_pipeline.route.assets import route
 from leadflow_pipeline.score.assets import scored_leads
 from leadflow_pipeline.store.checks import latest_day_check, stage_checks
 from leadflow_pipeline.store.resource import PartitionIOManager, StoreResource
 
-STAGE_ASSETS = (harvest, lead_aliases, enriched_leads, scored_leads, qualified_leads, routed_leads, nurture)
+STAGE_ASSETS = (harvest, lead_aliases, enriched_leads, scored_leads, qualified_leads, route, nurture)
 """In the order of a lead's life."""
 
 

@@ -50,7 +50,9 @@ def _named_twice(document: Document) -> Iterator[Problem]:
     for path, experiment in items_of(document, SECTION):
         key = experiment.get("key")
         if isinstance(key, str) and key in seen:
-            yield document.problem((*path, "key"), f"{key} is given twice", "give each experiment its own key")
+            yield document.problem(
+                (*path, "key"), f"{key} is given twice", "give each experiment its own key"
+            )
         elif isinstance(key, str):
             seen.add(key)
 
@@ -120,7 +122,9 @@ def _broken_settings(document: Document, path: Path, variant: dict[str, Any]) ->
     """Settings that the section they stand for would refuse."""
     match = mapping_of(variant.get("match"))
     if match and all(isinstance(weight, int | float) and weight == 0 for weight in match.values()):
-        yield document.problem((*path, "match"), "has no weight above 0", "remove it, or name one that counts")
+        yield document.problem(
+            (*path, "match"), "has no weight above 0", "remove it, or name one that counts"
+        )
     for sequence, emails in mapping_of(variant.get("emails")).items():
         yield from _refused(document, (*path, "emails", sequence), emails, SequenceEmails)
     yield from check_emails(document, (*path, "emails"))
@@ -133,5 +137,7 @@ def _refused(document: Document, path: Path, value: Any, model: type[BaseModel])
         model.model_validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         for finding in error.errors(include_url=False, include_input=False):
-            message = str(finding.get("ctx", {}).get("error") or finding["msg"].replace("Input should", "must"))
+            message = str(
+                finding.get("ctx", {}).get("error") or finding["msg"].replace("Input should", "must")
+            )
             yield document.problem((*path, *finding["loc"]), message[:1].lower() + message[1:])

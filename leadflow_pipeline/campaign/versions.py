@@ -80,7 +80,9 @@ def register(engine: Engine, text: str, name: str, *, actor: str = "campaign fil
             if current.content_key == content_key:
                 return CampaignVersion(slug, present.current_version, rules)
             version = present.current_version + 1
-            _keep_experiments(connection, document, read_document(current.source_text, "earlier version"), name)
+            _keep_experiments(
+                connection, document, read_document(current.source_text, "earlier version"), name
+            )
             if _status_in(current.source_text) != rules.status:
                 _set_status(connection, slug, rules.status, actor)
         values = {"campaign": slug, "version": version, "source_text": text, "content_key": content_key}

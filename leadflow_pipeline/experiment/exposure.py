@@ -31,7 +31,13 @@ HELD_OUT = -2
 NEVER = np.datetime64("9999-12-31", "D")
 
 EXPOSURE_COLUMNS = ["day", "lead_id", "experiment", "variant", "is_holdout", "propensity"]
-DTYPES = {"day": "datetime64[us]", "lead_id": "str", "experiment": "str", "variant": "str", "is_holdout": "boolean"}
+DTYPES = {
+    "day": "datetime64[us]",
+    "lead_id": "str",
+    "experiment": "str",
+    "variant": "str",
+    "is_holdout": "boolean",
+}
 ARM_COLUMNS = ["day", "experiment", "variant", "weight", "exposed", "converted", "detail"]
 
 
@@ -178,7 +184,9 @@ class Exposures:
 class _State:
     """What is known of every lead with regard to one experiment."""
 
-    def __init__(self, places: Floats, in_slot: Booleans, is_holdout: Booleans, earlier: pd.DataFrame) -> None:
+    def __init__(
+        self, places: Floats, in_slot: Booleans, is_holdout: Booleans, earlier: pd.DataFrame
+    ) -> None:
         self._places, self._in_slot, self._is_holdout = places, in_slot, is_holdout
         self.earlier = earlier
         self._met_on = np.full(len(places), NEVER)

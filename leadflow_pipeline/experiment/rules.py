@@ -174,8 +174,12 @@ class Experiment(BaseModel):
     guardrails: tuple[Guardrail, ...] = Field(
         GUARDRAILS, description="what must not get worse for a variant to win"
     )
-    guardrail_margin: float = Field(
-        0.01, ge=0, le=0.5, description="by how much, as a share of leads, a guardrail may get worse at most"
+    tolerated_harm: float | None = Field(
+        None,
+        ge=0,
+        le=10,
+        description="relative rise of a guardrail that is acceptable, and must be excluded; none: it is enough that no "
+        "harm is shown",
     )
     looks: Looks = Looks()
     alpha: float = Field(0.05, gt=0, lt=0.5, description="how often a winner that is none may be found")
@@ -245,7 +249,9 @@ class Experiment(BaseModel):
             )
         given = [variant.weight for variant in self.variants if variant.weight is not None]
         if given and len(given) < len(keys):
-            raise ValueError(f"some variants of {self.key} have a weight and some have none: give all or none")
+            raise ValueError(
+                f"some variants of {self.key} have a weight and some have none: give all or none"
+            )
         if given and not math.isclose(sum(given), 1, abs_tol=1e-9):
             raise ValueError(f"the weights of {self.key} must sum to 1, but make {sum(given):g}")
         own = SETTING_OF_KIND[self.kind]
@@ -273,5 +279,7 @@ class Experiment(BaseModel):
         if any(variant.weight is not None for variant in self.variants):
             raise ValueError(f"the bandit of {self.key} finds the weights itself: remove them")
         if self.primary.is_value:
-            raise ValueError(f"the bandit of {self.key} needs a primary metric that is a behaviour or an outcome")
+            raise ValueError(
+                f"the bandit of {self.key} needs a primary metric that is a behaviour or an outcome"
+            )
         return self

@@ -33,7 +33,11 @@ def match_weights(
 
 
 def sequence_codes(
-    given: Sequence[Given], leads: int, tiers: Sequence[str], sequences: Sequence[str], otherwise: Sequence[int]
+    given: Sequence[Given],
+    leads: int,
+    tiers: Sequence[str],
+    sequences: Sequence[str],
+    otherwise: Sequence[int],
 ) -> Ints:
     """The sequence that each lead would enter from each tier: codes `[leads, tiers]`, places in `sequences`.
 

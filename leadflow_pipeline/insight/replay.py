@@ -62,7 +62,7 @@ def replay(engine: Engine, partitions: PartitionRange, rules: Campaign, model: s
     due = due_leads(engine, partitions, enriched, rules.scoring, with_opinions=rules.opinion is not None)
     scored = as_stored(score_days(engine, partitions, due, rules, model), schema.scored_leads)
     qualified = as_stored(qualify_days(engine, partitions, scored, rules), schema.qualified_leads)
-    routed = as_stored(route_days(engine, partitions, qualified, rules), schema.routed_leads)
+    routed = as_stored(route_days(engine, partitions, qualified, rules).routed_leads, schema.routed_leads)
     return Replay(
         partitions,
         {

@@ -59,9 +59,7 @@ def change_state(
     """
     with engine.begin() as connection:
         connection.execute(select(func.pg_advisory_xact_lock(lock_number("experiment_states", campaign))))
-        refusal = why_not(
-            experiment, experiments, changes_in(connection, campaign), state, from_day, winner
-        )
+        refusal = why_not(experiment, experiments, changes_in(connection, campaign), state, from_day, winner)
         if refusal is not None:
             raise PermanentError(refusal)
         connection.execute(

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, campaign_day_partitions, days_between
 from leadflow_pipeline.qualify.assets import qualified_leads
-from leadflow_pipeline.route.assets import routed_leads
+from leadflow_pipeline.route.assets import route
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.digest import digest
 from leadflow_pipeline.store.facts import add_outcomes, add_override
@@ -105,8 +105,8 @@ def instance(engine: Engine) -> Iterator[dg.DagsterInstance]:
 
 def materialize(instance: dg.DagsterInstance, first: date, last: date) -> dg.ExecuteInProcessResult:
     result = dg.materialize(
-        [scored, qualified_leads, routed_leads],
-        selection=[qualified_leads, routed_leads],
+        [scored, qualified_leads, route],
+        selection=[qualified_leads, route],
         instance=instance,
         resources={"io_manager": PartitionIOManager(), "store": StoreResource()},
         tags={
@@ -156,7 +156,7 @@ def test_a_range_day_by_day_and_days_again_give_the_same_bytes(engine, instance)
 def test_each_partition_has_metadata_of_its_own_that_name_nobody(instance):
     result = materialize(instance, FIRST, LAST)
     [first] = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=routed_leads.key, asset_partitions=[f"spring|{FIRST}"]), limit=1
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey("routed_leads"), asset_partitions=[f"spring|{FIRST}"]), limit=1
     ).records
     found = {name: value.value for name, value in first.asset_materialization.metadata.items()}
     counts = {
