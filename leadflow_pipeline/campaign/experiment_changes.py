@@ -2,8 +2,8 @@
 
 What belongs here: the comparison of two versions of the section. What does not: when a version is made (`versions`).
 
-The latest version reaches old days too, so another share of a variant would move leads that have one, on every day since
-the experiment began, and what is known of them would be about something that they never got.
+The latest version reaches old days too, so another share of a variant would move leads that have one, on every day
+since the experiment began, and what is known of them would be about something that they never got.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """How the arms of a bandit stand at the beginning of a day, and the share of leads that each gets on it.
 
-What belongs here: counting what is ripe, and asking the bandit. What does not: how a bandit thinks (`bandit`).
-
-A lead counts once the days are over in which it might have converted, whether it did or not: who converts does so
-early, so counting the others before their time is up would flatter nobody evenly.
+What belongs here: what is known of exposed leads on a day, and asking the bandit. What does not: how a bandit thinks
+(`bandit`), and how much a lead counts whose time is not up (`delays`).
 """
 
 from __future__ import annotations
@@ -15,7 +13,11 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from leadflow_pipeline.experiment import delays
+from leadflow_pipeline.experiment.arrays import Ints
 from leadflow_pipeline.experiment.rules import Bandit, Experiment
+
+NEVER = -1
 
 
 @dataclass(frozen=True)
@@ -26,61 +28,64 @@ class Arms:
     rows: pd.DataFrame
 
 
-def arms_on(day: date, experiment: Experiment, exposed: pd.DataFrame, hits: pd.DataFrame) -> Arms:
+def arms_on(
+    day: date, experiment: Experiment, bandit: Bandit, exposed: pd.DataFrame, hits: pd.DataFrame
+) -> Arms:
     """The arms of a bandit at the beginning of a day.
 
     `exposed` has who met the experiment before the day (`day`, `lead_id`, `variant`, `is_holdout`), `hits` the days on
     which leads did what counts (`lead_id`, `day`); later ones are left out here.
     """
-    assert experiment.bandit is not None
-    known = converted_before(day, exposed, hits, experiment.primary.within_days)
-    keys = list(experiment.keys)
-    counts = known.groupby("variant")[["exposed", "converted", "ripe", "ripe_converted"]].sum()
-    counts = counts.reindex(keys, fill_value=0).astype("int64")
-    shares = _shares(
-        experiment.bandit, counts["ripe_converted"].to_numpy(), counts["ripe"].to_numpy(), experiment.key, day
+    from leadflow_pipeline.experiment.bandit import shares
+
+    keys, window = list(experiment.keys), experiment.primary.within_days
+    leads = known_before(day, exposed, hits, window)
+    is_ripe = leads["age"] >= window
+    curve = delays.arrival_curve(
+        leads.loc[is_ripe & (leads["delay"] != NEVER), "delay"].to_numpy(dtype="int64"), window
     )
+    by_age = [_counts(leads[leads["variant"] == key], window) for key in keys]
+    exposed_by_age = np.array([every for every, _ in by_age])
+    converted_by_age = np.array([converted for _, converted in by_age])
+    successes, trials = delays.counted(exposed_by_age, converted_by_age, curve)
+    share = shares(successes, trials, bandit.floor, bandit.method)
     details = [
-        json.dumps({"ripe": int(ripe), "ripe_converted": int(converted)}, sort_keys=True)
-        for ripe, converted in zip(counts["ripe"], counts["ripe_converted"], strict=True)
+        json.dumps(
+            {"successes": round(float(one), 3), "trials": round(float(all_of_them), 3)}, sort_keys=True
+        )
+        for one, all_of_them in zip(successes, trials, strict=True)
     ]
     rows = pd.DataFrame(
         {
             "day": pd.Series(pd.Timestamp(day), index=range(len(keys)), dtype="datetime64[us]"),
             "experiment": pd.Series(experiment.key, index=range(len(keys)), dtype="str"),
             "variant": pd.Series(keys, dtype="str"),
-            "weight": np.asarray(shares, dtype=float),
-            "exposed": counts["exposed"].to_numpy(),
-            "converted": counts["converted"].to_numpy(),
+            "weight": share,
+            "exposed": exposed_by_age.sum(axis=1),
+            "converted": converted_by_age.sum(axis=1),
             "detail": pd.Series(details, dtype="str"),
         }
     )
-    return Arms(tuple(float(share) for share in shares), rows)
+    return Arms(tuple(share.tolist()), rows)
 
 
-def converted_before(day: date, exposed: pd.DataFrame, hits: pd.DataFrame, within_days: int) -> pd.DataFrame:
-    """Of each lead that takes part: `variant`, and as ones and zeros `exposed`, `converted`, `ripe` and
-    `ripe_converted`, by what was known before a day.
+def known_before(day: date, exposed: pd.DataFrame, hits: pd.DataFrame, window: int) -> pd.DataFrame:
+    """What was known before a day of each lead that takes part: `variant`, its `age` in whole days since the exposure,
+    and the `delay` of its first conversion within the window, 0 on the day after the exposure; NEVER where it has none.
     """
-    today, window = pd.Timestamp(day), pd.Timedelta(days=within_days)
-    taking_part = exposed.loc[~exposed["is_holdout"].astype(bool), ["lead_id", "day", "variant"]]
-    both = taking_part.merge(hits, on="lead_id", suffixes=("", "_of_hit"))
-    after = both["day_of_hit"] - both["day"]
-    counts = both["day_of_hit"].lt(today) & after.gt(pd.Timedelta(0)) & after.le(window)
-    converted = taking_part["lead_id"].isin(both.loc[counts, "lead_id"])
-    ripe = taking_part["day"] + window < today
-    return pd.DataFrame(
-        {
-            "variant": taking_part["variant"],
-            "exposed": 1,
-            "converted": converted.astype("int64"),
-            "ripe": ripe.astype("int64"),
-            "ripe_converted": (converted & ripe).astype("int64"),
-        }
-    )
+    takes_part = exposed[~exposed["is_holdout"].astype(bool)]
+    leads = takes_part[["lead_id", "day", "variant"]].reset_index(drop=True)
+    leads["age"] = (pd.Timestamp(day) - leads["day"]).dt.days - 1
+    both = leads.merge(hits.rename(columns={"day": "hit_on"}), on="lead_id")
+    both["delay"] = (both["hit_on"] - both["day"]).dt.days - 1
+    counts = both["delay"].between(0, window - 1) & (both["delay"] < both["age"])
+    first = both[counts].groupby("lead_id")["delay"].min()
+    leads["delay"] = leads["lead_id"].map(first).fillna(NEVER).astype("int64")
+    return leads
 
 
-def _shares(
-    bandit: Bandit, successes: np.ndarray, trials: np.ndarray, key: str, day: date
-) -> tuple[float, ...]:
-    raise NotImplementedError
+def _counts(leads: pd.DataFrame, window: int) -> tuple[Ints, Ints]:
+    """Leads, and those of them that converted, by age; whoever is older than the window is as old as it."""
+    age = leads["age"].clip(upper=window).to_numpy(dtype="int64")
+    converted = leads["delay"].to_numpy() != NEVER
+    return np.bincount(age, minlength=window + 1), np.bincount(age[converted], minlength=window + 1)

@@ -37,6 +37,11 @@ DTYPES = {
     "experiment": "str",
     "variant": "str",
     "is_holdout": "boolean",
+    "propensity": "float64",
+    "weight": "float64",
+    "exposed": "int64",
+    "converted": "int64",
+    "detail": "str",
 }
 ARM_COLUMNS = ["day", "experiment", "variant", "weight", "exposed", "converted", "detail"]
 
@@ -66,7 +71,7 @@ def variants_for(
     bandits on the day (experiment -> a share a variant). Columns: `EXPOSURE_COLUMNS`. Nobody is exposed by being asked
     about.
     """
-    exposures = Exposures(lead_ids.unique(), experiments, changes, exposed=exposed, shares=shares)
+    exposures = Exposures(lead_ids.unique().tolist(), experiments, changes, exposed=exposed, shares=shares)
     places = np.arange(len(exposures.ids))
     parts = [exposures.as_rows(given, day, places) for given in exposures.given_on(day, places)]
     return _concatenated(parts, EXPOSURE_COLUMNS)
@@ -177,7 +182,7 @@ class Exposures:
         if at not in self._arms:
             known = [self._states[experiment.key].earlier, *self._met]
             theirs = _of_experiment(pd.concat(known, ignore_index=True), experiment.key)
-            self._arms[at] = arms_on(day, experiment, theirs, self._hits[experiment.key])
+            self._arms[at] = arms_on(day, experiment, experiment.bandit, theirs, self._hits[experiment.key])
         return self._arms[at].shares
 
 
@@ -209,9 +214,9 @@ class _State:
             hashing.is_held_out(texts, holdout) & in_slot,
             earlier,
         )
-        here = ids.get_indexer(earlier["lead_id"])
+        here = ids.get_indexer(pd.Index(earlier["lead_id"]))
         known, rows = here[here >= 0], earlier[here >= 0]
-        codes = pd.Index([*experiment.keys, HOLDOUT]).get_indexer(rows["variant"])
+        codes = pd.Index([*experiment.keys, HOLDOUT]).get_indexer(pd.Index(rows["variant"]))
         state._met_on[known] = rows["day"].to_numpy(dtype="datetime64[D]")
         state._variant[known] = np.where(codes == len(experiment.keys), HELD_OUT, codes)
         state._propensity[known] = rows["propensity"]
@@ -260,5 +265,5 @@ def _of_experiment(exposed: pd.DataFrame | None, key: str) -> pd.DataFrame:
 
 def _concatenated(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
     if not parts:
-        return pd.DataFrame({name: pd.Series(dtype=DTYPES.get(name, "object")) for name in columns})
+        return pd.DataFrame({name: pd.Series(dtype=DTYPES[name]) for name in columns})
     return pd.concat(parts, ignore_index=True)[list(columns)]

@@ -91,12 +91,12 @@ def why_not(
     if experiment.kind not in KINDS_APPLIED:
         return f"{key} tries {experiment.kind}, which nothing applies yet: it can be declared, not started"
     for other in experiments:
-        if other.key != key and other.kind == experiment.kind and _runs_from(changes, other.key, from_day):
-            if not _are_apart(experiment, other):
-                return (
-                    f"{key} and {other.key} both try {other.kind}, and a lead cannot get both: give them stretches of "
-                    f"one exclusion_group that do not meet, or stop {other.key} first"
-                )
+        is_rival = other.key != key and other.kind == experiment.kind and not _are_apart(experiment, other)
+        if is_rival and _runs_from(changes, other.key, from_day):
+            return (
+                f"{key} and {other.key} both try {other.kind}, and a lead cannot get both: give them stretches of "
+                f"one exclusion_group that do not meet, or stop {other.key} first"
+            )
     return None
 
 

@@ -29,8 +29,8 @@ SETTING_OF_KIND: dict[Kind, str] = {
 HOLDOUT = "holdout"
 """In the place of a variant, for leads that are kept out."""
 
-GUARDRAILS = ("unsubscribe", "complaint", "bounce", "lost")
 Guardrail = Literal["unsubscribe", "complaint", "bounce", "lost"]
+GUARDRAILS: tuple[Guardrail, ...] = ("unsubscribe", "complaint", "bounce", "lost")
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 
@@ -259,7 +259,8 @@ class Experiment(BaseModel):
             for setting in SETTING_OF_KIND.values():
                 if setting != own and getattr(variant, setting) is not None:
                     raise ValueError(
-                        f"{self.key} tries {self.kind}, so its variant {variant.key} may change {own} alone, not {setting}"
+                        f"{self.key} tries {self.kind}, so its variant {variant.key} may change {own} alone, "
+                        f"not {setting}"
                     )
         settings = [getattr(variant, own) or None for variant in self.variants]
         for (one, left), (other, right) in combinations(zip(keys, settings, strict=True), 2):
@@ -269,12 +270,13 @@ class Experiment(BaseModel):
 
     @model_validator(mode="after")
     def bandit_fits(self) -> Experiment:
-        """Refuses a bandit whose floor leaves nothing to give, whose shares are said twice, or whose reward is money."""
+        """Refuses a bandit whose floor leaves nothing, whose shares are said twice, or whose reward is money."""
         if self.bandit is None:
             return self
         if self.bandit.floor * len(self.variants) > 1:
             raise ValueError(
-                f"a floor of {self.bandit.floor:g} for each of {len(self.variants)} variants of {self.key} makes more than 1"
+                f"a floor of {self.bandit.floor:g} for each of {len(self.variants)} variants of {self.key} makes more "
+                "than 1"
             )
         if any(variant.weight is not None for variant in self.variants):
             raise ValueError(f"the bandit of {self.key} finds the weights itself: remove them")

@@ -49,8 +49,8 @@ def plan_routed(
     `qualified` has the qualified rows of the days and, for each lead that waits (`is_waiting(previous)`), the
     qualified row as of its waiting row, under that row's day. `leads` has the enriched columns for the keys
     of `qualified`. `previous` has each lead's latest routed row of an earlier day; `overrides` and `outcomes`
-    are the campaign's. `exposures` has the experiments, and learns who meets them. No day sees what lies after it. Columns: those of `routed_leads` without campaign and
-    version.
+    are the campaign's. `exposures` has the experiments, and learns who meets them. No day sees what lies after
+    it. Columns: those of `routed_leads` without campaign and version.
     """
     first_day = pd.Timestamp(days[0])
     earlier = previous[previous["day"] < first_day].sort_values("day").drop_duplicates("lead_id", keep="last")

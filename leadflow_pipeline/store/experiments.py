@@ -146,7 +146,7 @@ def open_exposures(
         return Exposures((), (), ())
     bandits = {each.key: each.primary for each in begun if each.bandit is not None}
     return Exposures(
-        lead_ids.unique(),
+        lead_ids.unique().tolist(),
         begun,
         changes,
         exposed=read_exposed(engine, campaign, days[0], lead_ids=lead_ids, whole=list(bandits)),
