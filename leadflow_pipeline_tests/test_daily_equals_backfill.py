@@ -287,5 +287,7 @@ def assert_something_happened(engine: Engine) -> None:
         met = "SELECT count(DISTINCT variant) FROM leadflow.experiment_exposures WHERE experiment = :key"
         assert [connection.scalar(text(met), {"key": key}) for key in ("warmer", "colder")] == [3, 3]
         assert connection.scalar(text("SELECT count(DISTINCT weight) FROM leadflow.experiment_arms")) > 5
-        by_experiment = "SELECT DISTINCT campaign FROM leadflow.routed_leads WHERE reasoning LIKE '%by experiment%'"
+        by_experiment = (
+            "SELECT DISTINCT campaign FROM leadflow.routed_leads WHERE reasoning LIKE '%by experiment%'"
+        )
         assert set(connection.scalars(text(by_experiment))) == {"limited", "eager"}

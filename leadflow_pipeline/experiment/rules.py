@@ -187,6 +187,12 @@ class Experiment(BaseModel):
     least_lift: float = Field(
         0.1, gt=0, le=10, description="relative lift of the primary metric that must not be missed"
     )
+    planned_leads: int | None = Field(
+        None,
+        ge=2,
+        description="leads in all that weekly looks are planned for (leadflow experiment power says how many it "
+        "takes); without it the weeks are the plan",
+    )
     minimum_leads: int = Field(100, ge=1, description="of each variant, before anything is decided")
     minimum_weeks: int = Field(2, ge=1, le=104, description="full weeks, before anything is decided")
     bandit: Bandit | None = Field(None, description="without it the shares are fixed")

@@ -18,9 +18,7 @@ KEY = "gentler-warm"
 RUNS = [change(KEY, "running", 0)]
 TIERS = ("COLD", "COOL", "WARM", "HOT")
 SEQUENCES = ("aggressive_close", "regular_nurture", "long_term_nurture", "cold_outreach")
-NOTHING = pd.DataFrame(
-    {"lead_id": pd.Series(dtype="str"), "day": pd.Series(dtype="datetime64[us]")}
-)
+NOTHING = pd.DataFrame({"lead_id": pd.Series(dtype="str"), "day": pd.Series(dtype="datetime64[us]")})
 USUAL = [3, 2, 1, 0]
 
 
@@ -118,7 +116,8 @@ def test_a_bandit_follows_what_leads_did_before_the_day_and_keeps_its_floor() ->
     gentle = first.loc[first["variant"] == "gentle"]
     likes = pd.DataFrame({"lead_id": gentle["lead_id"], "day": gentle["day"] + timedelta(days=1)})
     _, arms = walk([tried], RUNS, met, [(0, 7)], {KEY: likes.head(150)})
-    weights = arms.pivot(index="day", columns="variant", values="weight").astype(float)
+    weights = arms.set_index(["day", "variant"])["weight"].unstack()  # noqa: PD010
+    weights = weights.astype(float)
     assert weights["gentle"].iloc[0] == 0.5, "nothing is known on the first day"
     assert weights["gentle"].iloc[-1] == pytest.approx(0.95, abs=0.01)
     assert weights.sum(axis="columns").round(9).eq(1).all()
@@ -172,4 +171,6 @@ def test_weights_of_the_match_are_those_of_leads_that_met_the_experiment() -> No
     is_tried = (given[0].variant == 1) & (places < 60)
     assert (weights[is_tried] == [0, 1, 0, 0]).all()
     assert (weights[~is_tried] == list(usual.values())).all()
-    assert (match_weights(exposures.settled_on(day(0), places), 100, list(usual), usual) == list(usual.values())).all()
+    assert (
+        match_weights(exposures.settled_on(day(0), places), 100, list(usual), usual) == list(usual.values())
+    ).all()
