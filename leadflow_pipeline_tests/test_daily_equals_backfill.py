@@ -24,7 +24,7 @@ from leadflow_pipeline.definitions import STAGE_ASSETS, build_defs
 from leadflow_pipeline.harvest.importing import Contents, import_file
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRange, days_between
 from leadflow_pipeline.store.digest import digest
-from leadflow_pipeline.store.experiments import change_state
+from leadflow_pipeline.store.experiment_states import change_state
 from leadflow_pipeline.store.facts import add_override
 from leadflow_pipeline.store.schema import DERIVED_TABLES, harvested_leads, partition_lineage
 from leadflow_pipeline_tests.invented_models import crown, invented_model

@@ -25,7 +25,7 @@ from leadflow_pipeline.campaign.model import Campaign
 from leadflow_pipeline.campaign.parse import parse_campaign, parse_document
 from leadflow_pipeline.campaign.problems import CampaignError, one_of
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.store.experiments import changes_in
+from leadflow_pipeline.store.experiment_states import changes_in
 from leadflow_pipeline.store.schema import CAMPAIGN_STATUSES, activity_log, campaign_versions, campaigns
 
 if (

@@ -1,89 +1,23 @@
-"""Experiments in the database: what was decided about them, who was exposed, and what exposed leads did.
+"""Experiments between days: who was exposed, and what exposed leads did. A door to the database that only reads.
 
-What belongs here: reading and adding. What does not: what follows from any of it (`experiment`).
+What does not belong here: what follows from any of it (`experiment`), and what was decided (`experiment_states`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 
 import pandas as pd
-from sqlalchemy import ARRAY, Connection, Engine, Text, any_, func, insert, literal, select
+from sqlalchemy import ARRAY, Engine, Text, any_, literal, select
 
-from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.experiment.exposure import Exposures
-from leadflow_pipeline.experiment.life_cycle import StateChange, first_day_of, why_not
+from leadflow_pipeline.experiment.life_cycle import first_day_of
 from leadflow_pipeline.experiment.rules import Experiment, Metric
-from leadflow_pipeline.partitions import end_of
 from leadflow_pipeline.store.copy import read
+from leadflow_pipeline.store.experiment_states import read_changes
 from leadflow_pipeline.store.facts import read_events, read_outcomes
-from leadflow_pipeline.store.locks import lock_number
-from leadflow_pipeline.store.schema import activity_log, experiment_exposures, experiment_states
-
-COLUMNS = ("experiment", "state", "winner", "from_day", "actor", "reason", "decided_at")
-
-
-def read_changes(engine: Engine, campaign: str) -> tuple[StateChange, ...]:
-    """Every change of state of a campaign's experiments, in the order in which they hold: by day, then as decided."""
-    with engine.connect() as connection:
-        return changes_in(connection, campaign)
-
-
-def changes_in(connection: Connection, campaign: str) -> tuple[StateChange, ...]:
-    """`read_changes` within a transaction."""
-    kept = experiment_states.c
-    query = (
-        select(*(kept[name] for name in COLUMNS))
-        .where(kept.campaign == campaign)
-        .order_by(kept.from_day, kept.state_id)
-    )
-    return tuple(StateChange(**row._mapping) for row in connection.execute(query))
-
-
-def change_state(
-    engine: Engine,
-    campaign: str,
-    experiment: Experiment,
-    experiments: Sequence[Experiment],
-    state: str,
-    from_day: date,
-    *,
-    actor: str,
-    reason: str,
-    winner: str | None = None,
-) -> None:
-    """Puts an experiment into a state from a day on. The activity log says who did it.
-
-    Two at once go one after the other. Raises PermanentError where the state cannot follow.
-    """
-    with engine.begin() as connection:
-        connection.execute(select(func.pg_advisory_xact_lock(lock_number("experiment_states", campaign))))
-        refusal = why_not(experiment, experiments, changes_in(connection, campaign), state, from_day, winner)
-        if refusal is not None:
-            raise PermanentError(refusal)
-        connection.execute(
-            insert(experiment_states).values(
-                campaign=campaign,
-                experiment=experiment.key,
-                state=state,
-                winner=winner,
-                from_day=from_day,
-                actor=actor,
-                reason=reason,
-            )
-        )
-        detail = {
-            "experiment": experiment.key,
-            "state": state,
-            "winner": winner,
-            "from_day": from_day.isoformat(),
-        }
-        connection.execute(
-            insert(activity_log).values(
-                actor=actor, action=f"experiment.{state}", campaign=campaign, detail=detail
-            )
-        )
+from leadflow_pipeline.store.schema import experiment_exposures
 
 
 def read_exposed(
@@ -111,7 +45,7 @@ def read_hits(
     engine: Engine, campaign: str, metrics: Mapping[str, Metric], last_day: date
 ) -> dict[str, pd.DataFrame]:
     """Name -> on which days up to `last_day` leads did what a metric counts: `lead_id`, `day`, each pair once."""
-    before = end_of(last_day)
+    before = datetime.combine(last_day + timedelta(days=1), time(), UTC)
     events = outcomes = None
     found = {}
     for name, metric in metrics.items():

@@ -35,7 +35,10 @@ def test_nobody_takes_part_before_the_start_nor_after_the_stop() -> None:
 
 def test_leads_fall_to_variants_as_their_weights_say() -> None:
     weighted = experiment(
-        variants=[{"key": "as-is", "weight": 0.8}, {"key": "gentle", "weight": 0.2, "sequences": {"HOT": "regular_nurture"}}],
+        variants=[
+            {"key": "as-is", "weight": 0.8},
+            {"key": "gentle", "weight": 0.2, "sequences": {"HOT": "regular_nurture"}},
+        ],
         coverage=0.5,
         holdout=0.1,
     )  # fmt: skip

@@ -42,7 +42,6 @@ from leadflow_pipeline.experiment.sequential import (
     always_valid_p_value,
     boundaries,
     confidence_sequence,
-    inflation,
     sequential_p_value,
 )
 from leadflow_pipeline.experiment.tallies import ArmMoments
@@ -62,6 +61,7 @@ from leadflow_pipeline.experiment.verdict import (
     verdict,
 )
 from leadflow_pipeline.insight.experiments.counts import Counts
+from leadflow_pipeline.insight.experiments.planning import looks_factor
 
 LEAST_CONVERTED = 10
 """Conversions of each arm before a share is spoken of as normal."""
@@ -539,7 +539,7 @@ def _guardrails(experiment: Experiment, metrics: Sequence[MetricResult]) -> tupl
     Where it is enough that no harm is shown, all of them together cry wolf no more often than alpha: Bonferroni.
     """
     watched = {each.metric: each for each in metrics}
-    questions = len(experiment.guardrails) * (len(experiment.keys) - 1)
+    questions = max(len(experiment.guardrails) * (len(experiment.keys) - 1), 1)
     alpha = experiment.alpha / questions if experiment.tolerated_harm is None else experiment.alpha
     found = []
     for name, metric in zip(experiment.guardrails, experiment.guardrail_metrics, strict=True):
@@ -570,8 +570,7 @@ def _power(experiment: Experiment, sums: _Sums, seen: date, primary: MetricResul
     baseline = control.value
     if isnan(baseline) or baseline <= 0:
         return Power(baseline, None, smallest, 0.0)
-    weeks = experiment.looks.number if experiment.looks.is_scheduled else 1
-    factor = inflation([(look + 1) / weeks for look in range(weeks)], experiment.alpha, experiment.power)
+    factor = looks_factor(experiment)
     if primary.metric.is_value:
         moments = cuped(sums.moments(0, seen)).arms
         deviation = sqrt(max(arm.variance for arm in moments))
