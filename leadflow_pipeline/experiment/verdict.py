@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 
 from leadflow_pipeline.experiment.arrays import Interval
 from leadflow_pipeline.experiment.multiple_comparisons import holm
@@ -49,6 +50,8 @@ class Guardrail:
 
     def __str__(self) -> str:
         """In words."""
+        if not isfinite(self.lift.width):
+            return f"{self.name}: too few to say how much it changed"
         seen = f"{self.name} changed by {self.lift.low:+.1%} to {self.lift.high:+.1%}"
         if self.tolerated is None:
             return f"{seen}: {'no harm shown' if self.holds else 'harmed'}"

@@ -55,6 +55,7 @@ from leadflow_pipeline.experiment.verdict import (
     DAYS_A_WEEK,
     Demands,
     Guardrail,
+    Reason,
     Standing,
     VariantResult,
     Verdict,
@@ -618,7 +619,15 @@ def _verdict(
         least_weeks=experiment.minimum_weeks,
     )
     is_last = experiment.looks.is_scheduled and newest is not None and plan.is_last(newest)
-    return verdict(of_control, variants, ratio, plan.days_of(newest), demands, is_last)
+    found = verdict(of_control, variants, ratio, plan.days_of(newest), demands, is_last)
+    if experiment.bandit is None:
+        return found
+    by_hand = Reason("decision", False, "a bandit goes on until a person ends it: leads follow the results")
+    return Verdict(
+        Standing.RUNNING,
+        None,
+        (by_hand, *(reason for reason in found.reasons if reason.name in ("sample ratio", "size"))),
+    )
 
 
 def is_won(results: Results) -> bool:

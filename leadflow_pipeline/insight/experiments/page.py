@@ -15,7 +15,7 @@ from leadflow_pipeline.experiment.arrays import Interval
 from leadflow_pipeline.experiment.rules import Metric
 from leadflow_pipeline.experiment.verdict import Standing
 from leadflow_pipeline.insight.experiments import plots
-from leadflow_pipeline.insight.experiments.analysis import Arm, Effect, MetricResult, Results
+from leadflow_pipeline.insight.experiments.analysis import Arm, MetricResult, Results
 from leadflow_pipeline.insight.pages import UNKNOWN, Section
 
 
@@ -29,7 +29,9 @@ def title_of(results: Results) -> str:
 
 
 def sections_of(results: Results) -> dict[str, Section]:
-    """Headings and what stands under them, the verdict first."""
+    """Headings and what stands under them, the verdict first; of an experiment that nobody met, no more than that."""
+    if not results.exposed["leads"].sum():
+        return {"Verdict": verdict_words(results)}
     primary, *others = results.metrics
     further = [each for each in others if each.metric not in results.experiment.guardrail_metrics]
     return {
@@ -37,11 +39,12 @@ def sections_of(results: Results) -> dict[str, Section]:
         "Why": pd.DataFrame(
             {
                 "needed": [reason.name for reason in results.verdict.reasons],
-                "": ["yes" if reason.holds else "no" for reason in results.verdict.reasons],
+                "holds": ["yes" if reason.holds else "no" for reason in results.verdict.reasons],
                 "what is known": [reason.words for reason in results.verdict.reasons],
             }
         ),
-        f"Effect on {primary.metric.name}": arms_table(primary),
+        f"{primary.metric.name[:1].upper()}{primary.metric.name[1:]}": arms_table(primary),
+        effect_heading(results): effects_table([primary]),
         "Leads by variant": results.exposed,
         **({"What else is of interest": effects_table(further)} if further else {}),
         "Guardrails": _guardrail_section(results),
@@ -49,14 +52,21 @@ def sections_of(results: Results) -> dict[str, Section]:
     }
 
 
+def effect_heading(results: Results) -> str:
+    """Of the primary metric."""
+    return f"Effect on {results.experiment.primary.name}"
+
+
 def plots_of(results: Results) -> dict[str, bytes]:
-    """Pictures, by the heading that they belong to."""
+    """Pictures, by the heading that they belong to; none of an experiment that nobody met."""
+    if not results.exposed["leads"].sum():
+        return {}
     if results.experiment.bandit is not None:
         return {
             "Share of the leads": plots.plot_shares(results),
             "Leads by variant": plots.plot_sizes(results),
         }
-    effect = {f"Effect on {results.experiment.primary.name}": plots.plot_effect(results)}
+    effect = {effect_heading(results): plots.plot_effect(results)}
     boundary = (
         {"How far from a decision": plots.plot_boundary(results)}
         if results.experiment.looks.is_scheduled
@@ -93,9 +103,7 @@ def verdict_words(results: Results) -> str:
 
 
 def arms_table(result: MetricResult) -> pd.DataFrame:
-    """Each variant with its rate or mean, and what it is to the control."""
-    effects: list[Effect | None] = [None, *result.effects]
-    adjusted: list[float | None] = [None, *result.adjusted]
+    """Each variant with its rate, or mean, of the leads whose days are over."""
     return pd.DataFrame(
         [
             {
@@ -103,21 +111,15 @@ def arms_table(result: MetricResult) -> pd.DataFrame:
                 "leads": arm.leads,
                 "of them": arm.came,
                 "mean" if result.metric.is_value else "rate": written(arm.value, result.metric),
-                "between": _between(arm.interval, result.metric),
-                "difference": ""
-                if effect is None
-                else written(effect.difference, result.metric, signed=True),
-                "difference between": "" if effect is None else _between(effect.interval, result.metric),
-                "lift": "" if effect is None else _lift(effect.lift),
-                "p": "" if p_value is None else _p(p_value),
+                "between": _between(arm.interval, result.metric) if arm.leads else UNKNOWN,
             }
-            for arm, effect, p_value in zip(result.arms, effects, adjusted, strict=True)
+            for arm in result.arms
         ]
     )
 
 
 def effects_table(results: list[MetricResult]) -> pd.DataFrame:
-    """Further metrics, a row a variant."""
+    """What variants are to the control, a row for each of each metric; p-values with their company allowed for."""
     return pd.DataFrame(
         [
             {
@@ -125,9 +127,9 @@ def effects_table(results: list[MetricResult]) -> pd.DataFrame:
                 "variant": effect.name,
                 "control": written(each.arms[0].value, each.metric),
                 "difference": written(effect.difference, each.metric, signed=True),
-                "between": _between(effect.interval, each.metric),
+                "between": UNKNOWN if isnan(effect.difference) else _between(effect.interval, each.metric),
                 "lift": _lift(effect.lift),
-                "p": _p(p_value),
+                "p": UNKNOWN if isnan(effect.difference) else _p(p_value),
             }
             for each in results
             for effect, p_value in zip(each.effects, each.adjusted, strict=True)
