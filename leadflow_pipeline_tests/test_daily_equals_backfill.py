@@ -1,7 +1,8 @@
 """The one law: day by day, one range, and re-runs in any order give the same bytes.
 
 Three campaigns over 31 days, made to differ: leads that come back, corrected records, decaying engagement, re-routing,
-a daily limit, people who stop, overrides with an expiry, conversion models that take turns. Each way of computing them
+a daily limit, people who stop, overrides with an expiry, conversion models that take turns, experiments that begin and
+are decided. Each way of computing them
 must give the same digests.
 """
 
@@ -17,7 +18,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, insert, select, text
 
-from leadflow_pipeline.campaign import register
+from leadflow_pipeline.campaign import load, register
 from leadflow_pipeline.cli.runs import QUIET
 from leadflow_pipeline.definitions import STAGE_ASSETS, build_defs
 from leadflow_pipeline.harvest.importing import Contents, import_file
@@ -25,6 +26,7 @@ from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRang
 from leadflow_pipeline.route.owners.rep import Capacity, Rep, Territory
 from leadflow_pipeline.route.owners.roster import add_absence, import_reps, set_status
 from leadflow_pipeline.store.digest import digest
+from leadflow_pipeline.store.experiment_states import change_state
 from leadflow_pipeline.store.facts import add_override
 from leadflow_pipeline.store.schema import DERIVED_TABLES, handoffs, harvested_leads, partition_lineage
 from leadflow_pipeline_tests.invented_models import crown, invented_model
@@ -43,6 +45,13 @@ RULES = {
         routing: {max_leads: 2, reroute_on_tier_rise: true}
         qualification: {threshold: 30, review_band: 10}
         ownership: {strategy: round_robin, keep_account_owner: false, territory: prefer}
+        experiments:
+          - key: warmer
+            hypothesis: cool leads may be asked sooner
+            kind: sequences
+            holdout: 0.2
+            variants: [{key: as-is}, {key: sooner, sequences: {COOL: aggressive_close, WARM: cold_outreach}}]
+            primary: {behaviour: click, within_days: 5}
         """,
     "eager": """
         scoring: {fit_weight: 0.5}
@@ -51,6 +60,16 @@ RULES = {
         nurture:
           graduate_at_engagement: 60
           send_window: {start: "22:00", end: "06:00", weekdays: [mon, wed, sat]}
+        experiments:
+          - key: colder
+            hypothesis: cold leads want to be left in peace
+            kind: sequences
+            bandit: {floor: 0.1}
+            variants:
+              - {key: as-is}
+              - {key: nurtured, sequences: {COLD: regular_nurture}}
+              - {key: slow, sequences: {COLD: long_term_nurture, COOL: cold_outreach}}
+            primary: {behaviour: click, within_days: 4}
         """,
 }
 
@@ -127,6 +146,7 @@ def tell_the_facts(engine: Engine, folder) -> None:
             assert report.rows == report.new + report.repeated + report.quarantined
     decide_by_hand(engine)
     tell_of_reps(engine)
+    try_things_out(engine)
     crown(engine, "limited", DAYS[9], invented_model())
     crown(engine, "eager", DAYS[4], invented_model())
     crown(engine, "eager", DAYS[12], invented_model(base=-0.5))
@@ -267,6 +287,21 @@ def tell_of_reps(engine: Engine) -> None:
         )
 
 
+def try_things_out(engine: Engine) -> None:
+    """One experiment ends with a winner; one stops for some days."""
+    for campaign, key, begins in (
+        ("limited", "warmer", [(4, "running", None), (17, "decided", "sooner")]),
+        ("eager", "colder", [(2, "running", None), (15, "stopped", None), (18, "running", None)]),
+    ):
+        experiments = load(engine, campaign).rules.experiments
+        tried = next(each for each in experiments if each.key == key)
+        for number, state, winner in begins:
+            change_state(
+                engine, campaign, tried, experiments, state, DAYS[number],
+                actor="reviewer-1", reason="it is a test", winner=winner,
+            )  # fmt: skip
+
+
 def forget_derived_rows(engine: Engine) -> None:
     """Back to the facts."""
     names = ", ".join(table.fullname for table in (*DERIVED_TABLES, partition_lineage))
@@ -306,3 +341,10 @@ def assert_something_happened(engine: Engine) -> None:
             "AND event.lead_id = cooled.lead_id AND event.day BETWEEN before.day + 1 AND cooled.day)"
         )
         assert connection.execute(cooled_in_silence).first()
+        met = "SELECT count(DISTINCT variant) FROM leadflow.experiment_exposures WHERE experiment = :key"
+        assert [connection.scalar(text(met), {"key": key}) for key in ("warmer", "colder")] == [3, 3]
+        assert connection.scalar(text("SELECT count(DISTINCT weight) FROM leadflow.experiment_arms")) > 5
+        by_experiment = (
+            "SELECT DISTINCT campaign FROM leadflow.routed_leads WHERE reasoning LIKE '%by experiment%'"
+        )
+        assert set(connection.scalars(text(by_experiment))) == {"limited", "eager"}

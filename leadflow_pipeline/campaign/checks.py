@@ -42,6 +42,7 @@ CONDITION_LISTS: tuple[Path, ...] = (
     ("scoring", "factors"),
     ("qualification", "filters"),
 )
+OWN_WORDS: Path = ("nurture", "words")
 FIELD_MAPPINGS = ("mapping", "constants", "defaults")
 TIER_SEQUENCES = ("hot_sequence", "warm_sequence", "cool_sequence", "cold_sequence")
 SHIPPED_SEQUENCES: dict[str, ContentSequence] = {
@@ -379,16 +380,19 @@ def _shipped_emails_fit(document: Document, path: Path, rules: ContentSequence) 
 
 
 def _check_templates(document: Document) -> Iterator[Problem]:
-    """Emails whose templates would fail, or leave a hole, when they are sent."""
-    custom = custom_fields(document)
-    words = ("nurture", "words")
-    own_words = mapping_of(document.value_at(words))
-    tokens = (*LEAD_TOKENS, *CAMPAIGN_TOKENS, *own_words)
-    for word in own_words:
+    """Words that cannot be tokens, and emails of sequences that would fail."""
+    for word in mapping_of(document.value_at(OWN_WORDS)):
         if not word.isidentifier():
-            yield document.problem((*words, word), "cannot be a token", "use letters, digits and _")
-    for sequence in mapping_of(document.value_at(("nurture", "sequences"))):
-        for path, email in items_of(document, ("nurture", "sequences", sequence, "emails")):
+            yield document.problem((*OWN_WORDS, word), "cannot be a token", "use letters, digits and _")
+    yield from check_emails(document, ("nurture", "sequences"))
+
+
+def check_emails(document: Document, section: Path) -> Iterator[Problem]:
+    """Emails of the sequences in a section whose templates would fail, or leave a hole, when they are sent."""
+    custom = custom_fields(document)
+    tokens = (*LEAD_TOKENS, *CAMPAIGN_TOKENS, *mapping_of(document.value_at(OWN_WORDS)))
+    for sequence in mapping_of(document.value_at(section)):
+        for path, email in items_of(document, (*section, sequence, "emails")):
             for part in ("subject", "text", "html"):
                 template = email.get(part)
                 if not isinstance(template, str):

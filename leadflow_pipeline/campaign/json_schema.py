@@ -9,10 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from leadflow_pipeline.campaign.checks import ENRICHED_FIELDS, SHIPPED_SEQUENCES
+from leadflow_pipeline.campaign.experiment_checks import COUNTED_BEHAVIOURS
 from leadflow_pipeline.campaign.model import Campaign
 from leadflow_pipeline.harvest.rules import FIELDS_OF
 from leadflow_pipeline.harvest.sources import KINDS
-from leadflow_pipeline.route.rules import DEFAULT_INTENT_SIGNALS
+from leadflow_pipeline.nurture.rules import SendWindow, SequenceEmails
+from leadflow_pipeline.route.owners.rules import MatchWeights
+from leadflow_pipeline.route.rules import DEFAULT_INTENT_SIGNALS, Tier
 from leadflow_pipeline.score.dimensions import DIMENSIONS
 from leadflow_pipeline.score.opinion.rules import SHOWABLE_FIELDS
 from leadflow_pipeline.score.rules import ScoreRules
@@ -41,12 +44,35 @@ def campaign_json_schema() -> dict[str, Any]:
     sequences["propertyNames"] = {"enum": list(SHIPPED_SEQUENCES)}
     for condition in ("FitCriterion", "ScoringFactor", "QualificationFilter"):
         definitions[condition]["properties"]["field"] |= _words_or_custom(ENRICHED_FIELDS)
+    variant = definitions["Variant"]["properties"]
+    variant["match"] = _keyed_by(variant["match"], tuple(MatchWeights.model_fields))
+    variant["sequences"] = _keyed_by(variant["sequences"], tuple(Tier), tuple(SHIPPED_SEQUENCES))
+    variant["emails"] = _keyed_by(variant["emails"], tuple(SHIPPED_SEQUENCES))
+    for setting, model in (("emails", SequenceEmails), ("send_window", SendWindow)):
+        own = model.model_json_schema(ref_template="#/$defs/{model}")
+        definitions |= own.pop("$defs", {}) | {model.__name__: own}
+        place = variant[setting]["anyOf"][0]
+        if setting == "emails":
+            place["additionalProperties"] = {"$ref": f"#/$defs/{model.__name__}"}
+        else:
+            variant[setting]["anyOf"][0] = {"$ref": f"#/$defs/{model.__name__}"}
+    definitions["Metric"]["properties"]["behaviour"]["examples"] = list(COUNTED_BEHAVIOURS)
     definitions["OpinionRules"]["properties"]["fields"]["items"] |= _words_or_custom(SHOWABLE_FIELDS)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
         "title": "leadflow campaign",
     }
+
+
+def _keyed_by(
+    mapping: dict[str, Any], keys: tuple[str, ...], values: tuple[str, ...] | None = None
+) -> dict[str, Any]:
+    """The schema of a mapping that may be left out, with the keys and values that it may have."""
+    named = mapping["anyOf"][0] | {"propertyNames": {"enum": list(keys)}}
+    if values is not None:
+        named["additionalProperties"] = {"enum": list(values)}
+    return mapping | {"anyOf": [named, *mapping["anyOf"][1:]]}
 
 
 def _words_or_custom(words: tuple[str, ...]) -> dict[str, Any]:

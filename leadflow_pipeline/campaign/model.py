@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from leadflow_pipeline.campaign.checks import custom_fields
 from leadflow_pipeline.campaign.document import Document
 from leadflow_pipeline.enrich.rules import EnrichRules
+from leadflow_pipeline.experiment.rules import Experiment
 from leadflow_pipeline.harvest.sources import Source
 from leadflow_pipeline.identity.rules import IdentityRules
 from leadflow_pipeline.insight.attribution.rules import AttributionRules
@@ -110,6 +111,11 @@ class Campaign(BaseModel):
         None, description="who is given the routed leads; without this section nobody is"
     )
     nurture: NurtureRules = Field(default_factory=NurtureRules)
+    experiments: tuple[Experiment, ...] = Field(
+        (),
+        max_length=100,
+        description="what is tried on leads, by chance; nothing before leadflow experiment start",
+    )
     attribution: AttributionRules = Field(default_factory=AttributionRules)
 
     @property

@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
-from leadflow_pipeline.campaign.document import read_document
+from leadflow_pipeline.campaign.document import Document, read_document
+from leadflow_pipeline.campaign.experiment_changes import check_changes
 from leadflow_pipeline.campaign.model import Campaign
 from leadflow_pipeline.campaign.parse import parse_campaign, parse_document
-from leadflow_pipeline.campaign.problems import one_of
+from leadflow_pipeline.campaign.problems import CampaignError, one_of
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.store.experiment_states import changes_in
 from leadflow_pipeline.store.schema import CAMPAIGN_STATUSES, activity_log, campaign_versions, campaigns
 
 if (
@@ -78,6 +80,9 @@ def register(engine: Engine, text: str, name: str, *, actor: str = "campaign fil
             if current.content_key == content_key:
                 return CampaignVersion(slug, present.current_version, rules)
             version = present.current_version + 1
+            _keep_experiments(
+                connection, document, read_document(current.source_text, "earlier version"), name
+            )
             if _status_in(current.source_text) != rules.status:
                 _set_status(connection, slug, rules.status, actor)
         values = {"campaign": slug, "version": version, "source_text": text, "content_key": content_key}
@@ -86,6 +91,14 @@ def register(engine: Engine, text: str, name: str, *, actor: str = "campaign fil
         connection.execute(update(campaigns).where(campaigns.c.campaign == slug).values(changed))
         _log(connection, actor, "campaign.register", slug, {"version": version, "file": name})
     return CampaignVersion(slug, version, rules, is_new=True)
+
+
+def _keep_experiments(connection: Connection, document: Document, old: Document, name: str) -> None:
+    """Raises CampaignError where the document would change experiments that have begun."""
+    changes = changes_in(connection, document.content["campaign"])
+    problems = list(check_changes(document, old, changes)) if changes else []
+    if problems:
+        raise CampaignError(name, problems)
 
 
 def load(engine: Engine, slug: str, version: int | None = None) -> CampaignVersion:

@@ -1,6 +1,10 @@
-"""Routing in Dagster: the qualified leads of a range of days enter their sequences and are given their owners.
+"""Routing in Dagster: the qualified leads of a range of days enter their sequences, are given owners, and meet
+experiments.
 
 What belongs here: reading what the plans need, calling them, and counts for people. What does not: any rule.
+
+Experiments are computed in the same step: how the arms of a day stand rests on who was routed before it, and who is
+routed where rests on the arms.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from leadflow_pipeline.campaign import Campaign, load, version_named_by
+from leadflow_pipeline.experiment.summary import summarise_arms, summarise_exposures
 from leadflow_pipeline.lead_fields import columns_holding
 from leadflow_pipeline.partitions import PartitionRange, add_partition_metadata
 from leadflow_pipeline.route.metrics import summarise
@@ -20,6 +25,7 @@ from leadflow_pipeline.route.owner_days import plan_owner_days
 from leadflow_pipeline.route.plan import is_waiting, plan_routed
 from leadflow_pipeline.route.rules import RoutingRules
 from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.experiments import open_exposures
 from leadflow_pipeline.store.facts import read_outcomes, read_overrides
 from leadflow_pipeline.store.frames import conform, empty
 from leadflow_pipeline.store.locks import stage_lock
@@ -31,19 +37,26 @@ PREVIOUS_COLUMNS = ["day", "lead_id", "status", "tier", "sequence", "routing_num
 
 
 @dataclass(frozen=True)
-class Routed:
-    """What the stage computes for some days."""
+class RoutedDays:
+    """What the stage computes for some days: rows of the tables of these names, without campaign and version."""
 
-    leads: pd.DataFrame
-    """Rows of `routed_leads`, without campaign and version; so the others."""
-    decisions: pd.DataFrame
+    routed_leads: pd.DataFrame
+    owner_decisions: pd.DataFrame
     rep_days: pd.DataFrame
+    experiment_arms: pd.DataFrame
+    experiment_exposures: pd.DataFrame
     owners_summary: pd.DataFrame | None
     """Counts and money of each day; None where the campaign gives no owners."""
 
 
 @stage_multi_asset(
-    [schema.routed_leads, schema.owner_decisions, schema.rep_days],
+    [
+        schema.routed_leads,
+        schema.owner_decisions,
+        schema.rep_days,
+        schema.experiment_arms,
+        schema.experiment_exposures,
+    ],
     stage="route",
     name="route",
     upstream=[schema.qualified_leads],
@@ -57,17 +70,20 @@ def route(
     campaign, engine = partitions.campaign, store.engine
     version = load(engine, campaign, version_named_by(context))
     with stage_lock(engine, campaign, schema.routed_leads.name):
-        routed = route_days(engine, partitions, qualified_leads, version.rules)
-        summaries = {schema.routed_leads: summarise(routed.leads, version.rules.routing)}
-        if routed.owners_summary is not None:
-            summaries[schema.owner_decisions] = routed.owners_summary
-        for table, frame in (
-            (schema.routed_leads, routed.leads),
-            (schema.owner_decisions, routed.decisions),
-            (schema.rep_days, routed.rep_days),
+        days = route_days(engine, partitions, qualified_leads, version.rules)
+        for table, frame, summary in (
+            (schema.routed_leads, days.routed_leads, summarise(days.routed_leads, version.rules.routing)),
+            (schema.owner_decisions, days.owner_decisions, days.owners_summary),
+            (schema.rep_days, days.rep_days, None),
+            (schema.experiment_arms, days.experiment_arms, summarise_arms(days.experiment_arms)),
+            (
+                schema.experiment_exposures,
+                days.experiment_exposures,
+                summarise_exposures(days.experiment_exposures),
+            ),
         ):
-            if table in summaries:
-                add_partition_metadata(context, partitions, summaries[table], asset_key=table.name)
+            if summary is not None:
+                add_partition_metadata(context, partitions, summary, asset_key=table.name)
             yield dg.Output(
                 conform(frame, table, campaign=campaign, campaign_version=version.version),
                 output_name=table.name,
@@ -76,7 +92,7 @@ def route(
 
 def route_days(
     engine: Engine, partitions: PartitionRange, qualified: pd.DataFrame, campaign: Campaign
-) -> Routed:
+) -> RoutedDays:
     """Routes the qualified leads of consecutive days, and those whose turn has come, by a campaign's rules, and gives
     them owners; writes nothing.
     """
@@ -84,6 +100,9 @@ def route_days(
     previous = previous_routings(engine, partitions, qualified["lead_id"], rules)
     waiting = waiting_leads(engine, partitions.campaign, previous)
     candidates = pd.concat([waiting, qualified], ignore_index=True)
+    exposures = open_exposures(
+        engine, partitions.campaign, partitions.days, candidates["lead_id"], campaign.experiments
+    )
     routed = plan_routed(
         candidates,
         as_of(
@@ -98,11 +117,20 @@ def route_days(
         read_outcomes(engine, partitions.campaign, before=partitions.as_of),
         rules,
         partitions.days,
+        exposures,
     )
+    tried = {"experiment_arms": exposures.arms, "experiment_exposures": exposures.exposures}
     if campaign.ownership is None:
-        return Routed(routed, empty(schema.owner_decisions), empty(schema.rep_days), owners_summary=None)
-    plan = plan_owner_days(engine, partitions, routed, campaign.ownership)
-    return Routed(routed.assign(owner=plan.owner), plan.decisions, plan.rep_days, plan.summary)
+        nothing = {table.name: empty(table) for table in (schema.owner_decisions, schema.rep_days)}
+        return RoutedDays(routed, **nothing, **tried, owners_summary=None)
+    owners = plan_owner_days(engine, partitions, routed, campaign.ownership)
+    return RoutedDays(
+        routed.assign(owner=owners.owner),
+        owners.decisions,
+        owners.rep_days,
+        **tried,
+        owners_summary=owners.summary,
+    )
 
 
 def previous_routings(

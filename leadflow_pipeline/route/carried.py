@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from leadflow_pipeline.experiment.exposure import Exposures, Given
+from leadflow_pipeline.experiment.treatment import sequence_codes
 from leadflow_pipeline.overrides import standing_overrides
 from leadflow_pipeline.route.decision import RoutingStatus, Verdict
 from leadflow_pipeline.route.fit import TIERS, Codes
@@ -51,11 +53,15 @@ class Carried:
         overrides: pd.DataFrame,
         rules: RoutingRules,
         first_day: pd.Timestamp,
+        exposures: Exposures | None = None,
     ) -> None:
         self._facts, self._overrides, self._rules = facts, overrides, rules
         self._judge = Judge(rules)
+        self._exposures = exposures
         self._day = candidates["day"].to_numpy()
         self._lead, self._ids = pd.factorize(candidates["lead_id"])
+        if exposures is not None:
+            self._place = exposures.ids.get_indexer(self._ids)
         self._rank = best_first(candidates["score"], candidates["lead_id"]) if rules.max_leads else self._lead
         self._stand_where_left(earlier)
         self._wait_where_left(first_day)
@@ -70,9 +76,14 @@ class Carried:
         self._lead_waits_in[self._lead[news]] = NOWHERE
         waiting = self._waiting_on(day)
         rows = np.concatenate([news, waiting])
-        grounds = self._judge.judge(self._facts_on(day, rows, len(news)))
+        given = self._given_on(day, rows)
+        grounds = self._judge.judge(
+            self._facts_on(day, rows, len(news)), self._sequences(given, len(rows)) if given else None
+        )
         grounds = grounds.with_verdict(within_limit(grounds.verdict, self._rank[rows], self._rules.max_leads))
         self._remember(rows, grounds)
+        if given and self._exposures is not None:
+            self._exposures.meet(day.date(), given, self._place[self._lead[rows]], grounds.is_routed)
         is_news = np.arange(len(rows)) < len(news)
         told = np.flatnonzero(is_news | (grounds.verdict != Verdict.WAITING))
         return PlannedDay(rows[told], np.repeat(day.to_datetime64(), len(told)), grounds.rows(told))
@@ -106,6 +117,16 @@ class Carried:
             tier_override=read_column(tier, tier_code),
             sequence_override=read_column(sequence, sequence_code),
         )
+
+    def _given_on(self, day: pd.Timestamp, rows: Codes) -> list[Given]:
+        """What experiments give to the leads of rows on a day."""
+        if self._exposures is None:
+            return []
+        return self._exposures.given_on(day.date(), self._place[self._lead[rows]])
+
+    def _sequences(self, given: list[Given], rows: int) -> Codes:
+        """The sequence that each lead enters from each tier, by its variants."""
+        return sequence_codes(given, rows, TIERS, SEQUENCES, self._judge.sequence_of_tier)
 
     def _remember(self, rows: Codes, grounds: Grounds) -> None:
         """Takes the verdicts of a day into the state."""

@@ -135,10 +135,14 @@ class Judge:
     def __init__(self, rules: RoutingRules) -> None:
         self.scale = FitScale.of(rules)
         self._rules = rules
-        self._sequence_of_tier = [SEQUENCES.index(rules.sequence_of(tier).sequence_type) for tier in TIERS]
+        self.sequence_of_tier = [SEQUENCES.index(rules.sequence_of(tier).sequence_type) for tier in TIERS]
 
-    def judge(self, facts: Facts) -> Grounds:
-        """The verdict on leads, no limit of a day considered."""
+    def judge(self, facts: Facts, sequences: Codes | None = None) -> Grounds:
+        """The verdict on leads, no limit of a day considered.
+
+        `sequences` are those of each of many leads from each tier (`[leads, tiers]`), where experiments make them
+        differ.
+        """
         intent = self.scale.intent(facts.signals)
         effective = self.scale.effective(facts.fit, intent)
         by_fit = (
@@ -146,7 +150,8 @@ class Judge:
         ) == 0
         rules_tier = self.scale.tier(effective) * by_fit
         tier = given_or(facts.tier_override, rules_tier)
-        sequence = given_or(facts.sequence_override, looked_up(self._sequence_of_tier, tier))
+        by_tier = self.sequence_of_tier if sequences is None else sequences
+        sequence = given_or(facts.sequence_override, looked_up(by_tier, tier))
         return Grounds(
             facts=facts,
             verdict=self._verdict(facts, by_fit, self._must_move(facts, tier, sequence)),
@@ -198,8 +203,10 @@ def given_or(given: Code, otherwise: Code) -> Code:
     return otherwise + (given - otherwise) * (given != UNKNOWN)
 
 
-def looked_up(table: Sequence[int], code: Code) -> Code:
-    """The entry of a table at a code."""
+def looked_up(table: Sequence[int] | Codes, code: Code) -> Code:
+    """The entry of a table at a code; of a table that has a row for each of many leads, in their own row."""
+    if isinstance(table, np.ndarray):
+        return np.take_along_axis(table, code[:, None], axis=1)[:, 0]
     return np.asarray(table)[code] if isinstance(code, np.ndarray) else table[code]
 
 

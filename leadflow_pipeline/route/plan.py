@@ -18,6 +18,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from leadflow_pipeline.experiment.exposure import Exposures
 from leadflow_pipeline.lead_fields import fields_beside
 from leadflow_pipeline.overrides import standing_overrides
 from leadflow_pipeline.route.carried import Carried
@@ -41,20 +42,21 @@ def plan_routed(
     outcomes: pd.DataFrame,
     rules: RoutingRules,
     days: Sequence[date],
+    exposures: Exposures | None = None,
 ) -> pd.DataFrame:
     """The routed leads of consecutive `days`: a row for each qualified row, and one for each wait that ends.
 
     `qualified` has the qualified rows of the days and, for each lead that waits (`is_waiting(previous)`), the
     qualified row as of its waiting row, under that row's day. `leads` has the enriched columns for the keys
     of `qualified`. `previous` has each lead's latest routed row of an earlier day; `overrides` and `outcomes`
-    are the campaign's. No day sees what lies after it. Columns: those of `routed_leads` without campaign and
-    version.
+    are the campaign's. `exposures` has the experiments, and learns who meets them. No day sees what lies after
+    it. Columns: those of `routed_leads` without campaign and version.
     """
     first_day = pd.Timestamp(days[0])
     earlier = previous[previous["day"] < first_day].sort_values("day").drop_duplicates("lead_id", keep="last")
     candidates = _candidates(qualified, earlier, first_day)
     facts = _facts(candidates, leads, overrides, rules)
-    carried = Carried(candidates, facts, earlier, outcomes, overrides, rules, first_day)
+    carried = Carried(candidates, facts, earlier, outcomes, overrides, rules, first_day, exposures)
     planned = [carried.plan_day(day) for day in pd.DatetimeIndex(list(days)).as_unit("us")]
 
     routed = candidates[COLUMNS].take(np.concatenate([part.rows for part in planned]))

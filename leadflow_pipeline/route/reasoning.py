@@ -91,8 +91,9 @@ class Wording:
         tier, kind = TIERS[code >> 3], SEQUENCES[code >> 1 & 3]
         sequences = (self._rules.sequence_of(each) for each in (tier, *reversed(TIERS)))
         goal = next((each.goal for each in sequences if each.sequence_type == kind), "")
-        by_override = " by override" if code & 1 else ""
-        return f", {words(kind)}{by_override}" + (f", {goal[:1].lower()}{goal[1:]}" if goal else "")
+        usual = self._rules.sequence_of(tier).sequence_type
+        by_whom = " by override" if code & 1 else " by experiment" if kind != usual else ""
+        return f", {words(kind)}{by_whom}" + (f", {goal[:1].lower()}{goal[1:]}" if goal else "")
 
     def _kept(self, code: int) -> str:
         return f": {self._old(code)}"

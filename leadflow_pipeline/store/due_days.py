@@ -81,6 +81,11 @@ FACTS_OF_TABLE: dict[Table, tuple[FactsOfTable, ...]] = {
         FactsOfTable(
             schema.handoffs.c.campaign, schema.handoffs.c.decision_day, schema.handoffs.c.differs_at
         ),
+        FactsOfTable(
+            schema.experiment_states.c.campaign,
+            schema.experiment_states.c.from_day,
+            schema.experiment_states.c.decided_at,
+        ),
     ),
 }
 """Outcomes carry no time of arrival, so a late one makes no day due: it acts from the next day that is

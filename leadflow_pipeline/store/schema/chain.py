@@ -15,6 +15,7 @@ from leadflow_pipeline.store.schema.derived import (
     routed_leads,
     scored_leads,
 )
+from leadflow_pipeline.store.schema.experiment import experiment_arms, experiment_exposures
 from leadflow_pipeline.store.schema.owners import owner_decisions, rep_days
 
 DERIVED_TABLES: tuple[Table, ...] = (
@@ -27,6 +28,8 @@ DERIVED_TABLES: tuple[Table, ...] = (
     routed_leads,
     owner_decisions,
     rep_days,
+    experiment_arms,
+    experiment_exposures,
     nurtured_leads,
     nurture_touches,
 )

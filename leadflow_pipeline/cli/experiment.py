@@ -1,0 +1,345 @@
+"""`leadflow experiment`: which experiments there are, starting and ending them, and what came of them.
+
+What belongs here: arguments and output. What does not: which state may follow which (`experiment.life_cycle`), and what
+may be concluded (`insight.experiments`).
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from leadflow_pipeline.cli.campaign import actor
+from leadflow_pipeline.cli.output import console, fail, print_json, print_section, table_of
+from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.experiment.life_cycle import StateChange, latest, standing_on, why_not
+from leadflow_pipeline.experiment.rules import Experiment
+from leadflow_pipeline.store.due_days import latest_day
+from leadflow_pipeline.store.engine import get_engine
+from leadflow_pipeline.store.experiment_states import change_state, read_changes
+from leadflow_pipeline.store.schema import routed_leads
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from leadflow_pipeline.insight.experiments.analysis import Results
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Experiments of a campaign: list them, start, stop and decide them, and see what came of them.",
+)
+
+DAY: dict[str, Any] = {"formats": ["%Y-%m-%d"], "metavar": "DAY"}
+Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")]
+Key = Annotated[str, typer.Argument(metavar="KEY", help="The experiment's key in the campaign file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+FromDay = Annotated[
+    datetime | None, typer.Option("--from", help="First day that it holds for; else today (UTC).", **DAY)
+]
+AsOf = Annotated[
+    datetime | None, typer.Option("--as-of", help="Last day that counts; else yesterday (UTC).", **DAY)
+]
+Reason = Annotated[str, typer.Option(help="Why, for those who read it later.")]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Do not ask, even where days that are computed become due again.")
+]
+
+
+@app.command("list")
+def list_all(campaign: Slug, as_json: Json = False) -> None:
+    """List a campaign's experiments: what each tries, in which state it is, and since when."""
+    experiments, changes = _declared(campaign)
+    rows = [_row(each, changes) for each in experiments]
+    if as_json:
+        print_json({"campaign": campaign, "experiments": rows})
+    elif rows:
+        console.print(table_of(f"Experiments of {campaign}", rows))
+    else:
+        typer.echo(f"{campaign} declares no experiment: add a section experiments: to its file.")
+
+
+@app.command()
+def show(campaign: Slug, key: Key, as_json: Json = False) -> None:
+    """Print what an experiment tries, and every decision about it."""
+    experiments, changes = _declared(campaign)
+    experiment = _named(experiments, key, campaign)
+    decisions = [each for each in changes if each.experiment == key]
+    if as_json:
+        declared = experiment.model_dump(mode="json")
+        print_json({**_row(experiment, changes), "declared": declared, "decisions": map_of(decisions)})
+        return
+    state = _row(experiment, changes)
+    console.print(
+        f"[bold]{escape(key)}[/], {state['state']}: {escape(experiment.hypothesis)}", highlight=False
+    )
+    variants = [
+        {
+            "variant": variant.key,
+            "share": _share(experiment, weight),
+            "changes": escape(_changes_of(experiment, place)),
+        }
+        for place, (variant, weight) in enumerate(zip(experiment.variants, experiment.weights, strict=True))
+    ]
+    console.print(table_of(f"Variants, {experiment.kind}", variants))
+    typer.echo(
+        f"Decides: {experiment.primary.name}. Watched: {', '.join(experiment.guardrails) or 'nothing'}."
+    )
+    if decisions:
+        told = [
+            {
+                "from": str(each.from_day),
+                "state": each.state,
+                "winner": each.winner or "",
+                "by": escape(each.actor),
+                "because": escape(each.reason),
+            }
+            for each in decisions
+        ]
+        console.print(table_of("Decisions, by the day from which they hold", told))
+
+
+@app.command()
+def start(
+    campaign: Slug,
+    key: Key,
+    first: FromDay = None,
+    reason: Reason = "started by hand",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Let leads that are routed from a day on meet the experiment."""
+    _change(campaign, key, "running", first, reason, yes=yes, as_json=as_json)
+
+
+@app.command()
+def stop(
+    campaign: Slug,
+    key: Key,
+    first: FromDay = None,
+    reason: Reason = "stopped by hand",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Take in nobody more from a day on: new leads get what the rest of the campaign file says."""
+    _change(campaign, key, "stopped", first, reason, yes=yes, as_json=as_json)
+
+
+@app.command()
+def decide(
+    campaign: Slug,
+    key: Key,
+    winner: Annotated[str, typer.Argument(metavar="VARIANT|none", help="What everybody gets from then on.")],
+    first: FromDay = None,
+    reason: Reason = "decided by hand",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """End the experiment: from a day on every new lead gets the winner, or what the campaign file says (none)."""
+    chosen = None if winner == "none" else winner
+    _change(campaign, key, "decided", first, reason, winner=chosen, yes=yes, as_json=as_json)
+
+
+@app.command()
+def results(
+    campaign: Slug,
+    key: Annotated[
+        str | None, typer.Argument(metavar="[KEY]", help="One experiment; all where none is named.")
+    ] = None,
+    as_of: AsOf = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write them as a page, with pictures.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what came of experiments: effects, boundaries, alarms, and whether there is a winner. Changes nothing."""
+    experiments, _ = _declared(campaign)
+    chosen = experiments if key is None else (_named(experiments, key, campaign),)
+    found = _results(campaign, chosen, as_of)
+    if as_json:
+        from leadflow_pipeline.insight.experiments.page import as_data
+
+        print_json({"campaign": campaign, "experiments": [as_data(each) for each in found]})
+        return
+    from leadflow_pipeline.insight.experiments.assets import page_of
+    from leadflow_pipeline.insight.experiments.page import sections_of, title_of
+
+    if html is not None:
+        from leadflow_pipeline.insight import pages
+
+        try:
+            html.write_text(pages.html_page(*page_of(campaign, found)), encoding="utf-8")
+        except OSError as error:
+            problem = (error.strerror or "unknown reason").lower()
+            raise PermanentError(f"{html} cannot be written: {problem}") from None
+        typer.echo(f"results of {campaign}: written to {html}")
+        return
+    if not found:
+        typer.echo(f"{campaign} declares no experiment: add a section experiments: to its file.")
+    for each in found:
+        console.print(f"[bold]{escape(title_of(each))}[/]", highlight=False)
+        for heading, section in sections_of(each).items():
+            print_section(heading, section)
+
+
+@app.command()
+def power(
+    campaign: Slug,
+    key: Key,
+    baseline: Annotated[
+        float | None,
+        typer.Option(help="Rate of the control, 0 to 1; else as it is known by now.", min=0, max=1),
+    ] = None,
+    lift: Annotated[
+        float | None, typer.Option(help="Relative lift to find; else least_lift of the file.", min=0.0001)
+    ] = None,
+    leads_a_day: Annotated[
+        float | None,
+        typer.Option(help="Leads that will take part a day, to say how long it takes.", min=0.01),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say how many leads an experiment needs, before it starts or while it runs."""
+    from leadflow_pipeline.insight.experiments.planning import plan_size
+
+    experiments, _ = _declared(campaign)
+    experiment = _named(experiments, key, campaign)
+    if baseline is None:
+        known = _results(campaign, (experiment,), None)[0].power.baseline
+        baseline = known if known == known and known > 0 else None
+    if baseline is None or experiment.primary.is_value:
+        what = "money has no rate" if experiment.primary.is_value else "the control has no result yet"
+        raise PermanentError(
+            f"{what}: leadflow experiment results {campaign} {key} says what is needed once it is known"
+            if experiment.primary.is_value
+            else f"{what}, so name its rate: --baseline 0.05"
+        )
+    size = plan_size(experiment, baseline, lift or experiment.least_lift, leads_a_day)
+    if as_json:
+        print_json({"campaign": campaign, "experiment": key, **size})
+        return
+    typer.echo(
+        f"To find a lift of {size['lift']:.1%} over {baseline:.2%} with a power of {experiment.power:.0%} at alpha "
+        f"{experiment.alpha:g} it takes {size['leads_each']:,} leads of each variant, {size['planned_leads']:,} in all "
+        f"(planned_leads in the campaign file)."
+    )
+    if leads_a_day is not None:
+        days = size["days"]
+        typer.echo(
+            f"At {leads_a_day:g} leads a day that is {days:,} days, and {experiment.primary.within_days} more until "
+            "the last of them have had their time."
+        )
+
+
+def _change(
+    campaign: str,
+    key: str,
+    state: str,
+    first: datetime | None,
+    reason: str,
+    *,
+    winner: str | None = None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Keeps a change of state, after asking where days that are computed would change, and says what comes of it."""
+    engine, day = get_engine(), first.date() if first else _today()
+    experiments, changes = _declared(campaign)
+    experiment = _named(experiments, key, campaign)
+    refusal = why_not(experiment, experiments, changes, state, day, winner)
+    if refusal is not None:
+        raise PermanentError(refusal)
+    last = _last_computed(engine, campaign)
+    due = 0 if last is None or last < day else (last - day).days + 1
+    if due and not yes:
+        what = f"{due:,} day{'s' if due > 1 else ''} of {campaign}, computed already, become due again from {day} on"
+        if not sys.stdin.isatty():
+            raise PermanentError(f"{what}: say --yes if that is meant, or --from a later day")
+        if not typer.confirm(f"{what}. Go on?"):
+            fail("nothing was changed")
+    change_state(
+        engine, campaign, experiment, experiments, state, day, actor=actor(), reason=reason, winner=winner
+    )
+    if as_json:
+        print_json(
+            {
+                "campaign": campaign,
+                "experiment": key,
+                "state": state,
+                "winner": winner,
+                "from_day": day,
+                "days_due_again": due,
+            }
+        )
+        return
+    for_whom = f" for {winner}" if winner else ", for nobody" if state == "decided" else ""
+    typer.echo(f"{key} is {state}{for_whom} from {day} on")
+    if due:
+        typer.echo(
+            f"due again: {due:,} days; the daily run computes them, or leadflow materialize {campaign}"
+        )
+
+
+def _declared(campaign: str) -> tuple[tuple[Experiment, ...], tuple[StateChange, ...]]:
+    """The experiments of the current file, and what was decided about them."""
+    from leadflow_pipeline.campaign import load
+
+    engine = get_engine()
+    return load(engine, campaign).rules.experiments, read_changes(engine, campaign)
+
+
+def _named(experiments: tuple[Experiment, ...], key: str, campaign: str) -> Experiment:
+    for experiment in experiments:
+        if experiment.key == key:
+            return experiment
+    known = ", ".join(each.key for each in experiments) or "none"
+    raise PermanentError(f"{campaign} declares no experiment {key!r}: it has {known}")
+
+
+def _results(campaign: str, experiments: tuple[Experiment, ...], as_of: datetime | None) -> list[Results]:
+    from leadflow_pipeline.insight.experiments.reading import results_of
+
+    day = as_of.date() if as_of else _today() - timedelta(days=1)
+    return results_of(get_engine(), campaign, day, experiments)
+
+
+def _row(experiment: Experiment, changes: tuple[StateChange, ...]) -> dict[str, Any]:
+    now, then = standing_on(changes, experiment.key, _today()), latest(changes, experiment.key)
+    return {
+        "experiment": experiment.key,
+        "kind": experiment.kind,
+        "variants": ", ".join(experiment.keys),
+        "state": now.state,
+        "since": "" if now.state == "draft" else str(now.from_day),
+        "winner": now.winner or "",
+        "to come": f"{then.state} from {then.from_day}" if then is not now and then != now else "",
+    }
+
+
+def map_of(changes: list[StateChange]) -> list[dict[str, Any]]:
+    """Decisions as plain values."""
+    names = ("state", "winner", "from_day", "actor", "reason", "decided_at")
+    return [{name: getattr(each, name) for name in names} for each in changes]
+
+
+def _share(experiment: Experiment, weight: float) -> str:
+    return "by its results" if experiment.bandit else f"{weight:.0%}"
+
+
+def _changes_of(experiment: Experiment, place: int) -> str:
+    variant = experiment.variants[place]
+    settings = variant.model_dump(exclude_none=True, exclude={"key", "weight"})
+    return "; ".join(f"{name} {value}" for name, value in settings.items()) or "nothing"
+
+
+def _last_computed(engine: Engine, campaign: str) -> date | None:
+    with engine.connect() as connection:
+        return latest_day(connection, routed_leads, campaign)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
