@@ -57,6 +57,8 @@ RATE, BETTER_RATE = 0.10, 0.12
 ARM_RATES = (0.05, 0.03, 0.02)
 BANDIT_DAYS, LEADS_A_DAY = 50, 200
 FLOOR = 0.05
+HOLD = "losing arms, {} 95 % intervals that hold the truth"
+BIAS = "losing arms, {} estimate, relative error"
 WINDOW_DAYS, MEAN_DELAY_DAYS = 14, 3.0
 
 
@@ -206,14 +208,8 @@ def bandits(runs: int) -> dict[str, float]:
     }
     for name, (floor, method, delay) in ways.items():
         results = [bandit_run(floor, method, delay, seed) for seed in range(runs)]
-        measured[f"{name}: regret"] = float(np.mean([result["regret"] for result in results]))
-        for key in ("plain", "weighted", "floor"):
-            if key in results[0]:
-                inside = [result[key] for result in results]
-                measured[f"{name}: losing arms, {key} 95 % intervals that hold"] = float(np.mean(inside))
-        if "plain bias" in results[0]:
-            for key in ("plain bias", "weighted bias"):
-                measured[f"{name}: losing arms, {key} / rate"] = float(np.mean([r[key] for r in results]))
+        for key in results[0]:
+            measured[f"{name}: {key}"] = float(np.mean([result[key] for result in results]))
     return measured
 
 
@@ -236,10 +232,15 @@ def bandit_run(floor: float, method: str, delay: str | None, seed: int) -> dict[
             arrived[day, arm] = np.bincount(delays.astype(np.int64), minlength=WINDOW_DAYS)
     regret = float((given * (rates.max() - rates)).sum())
     if not floor:
+        plain_rates = won.sum(axis=0) / np.maximum(given.sum(axis=0), 1)
         plain = [
             wilson_interval(Proportion(int(won[:, a].sum()), int(given[:, a].sum()))) for a in range(arms)
         ]
-        return {"regret": regret, "plain": held(plain)} | bias("plain", plain_rates(given, won))
+        return {
+            "regret": regret,
+            HOLD.format("plain"): held(plain),
+            BIAS.format("plain"): relative_error(plain_rates),
+        }
     return {"regret": regret} | estimates(draw, given, won, share)
 
 
@@ -282,14 +283,11 @@ def estimates(draw: np.random.Generator, given: Ints, won: Ints, share: Floats) 
         for a in range(arms)
     ]
     plain = [wilson_interval(Proportion(int(won[:, a].sum()), int(given[:, a].sum()))) for a in range(arms)]
-    found = {"plain": held(plain), "weighted": held([w.interval for w in weighted]), "floor": held(floor)}
-    found |= bias("plain", plain_rates(given, won))
-    return found | bias("weighted", np.array([w.value for w in weighted]))
-
-
-def plain_rates(given: Ints, won: Ints) -> Floats:
-    """Conversions over leads, of each arm."""
-    return won.sum(axis=0) / np.maximum(given.sum(axis=0), 1)
+    ways = {"plain": plain, "weighted": [estimate.interval for estimate in weighted], "floor": floor}
+    found = {HOLD.format(way): held(intervals) for way, intervals in ways.items()}
+    found[BIAS.format("plain")] = relative_error(won.sum(axis=0) / np.maximum(given.sum(axis=0), 1))
+    found[BIAS.format("weighted")] = relative_error(np.array([estimate.value for estimate in weighted]))
+    return found
 
 
 def held(intervals: list[Interval]) -> float:
@@ -297,10 +295,10 @@ def held(intervals: list[Interval]) -> float:
     return float(np.mean([ARM_RATES[arm] in intervals[arm] for arm in range(1, len(ARM_RATES))]))
 
 
-def bias(name: str, values: Floats) -> dict[str, float]:
-    """Mean relative error of the losing arms."""
+def relative_error(values: Floats) -> float:
+    """Of the losing arms, on average; what is below 0 is too low."""
     rates = np.array(ARM_RATES)
-    return {f"{name} bias": float(np.mean(values[1:] / rates[1:] - 1))}
+    return float(np.mean(values[1:] / rates[1:] - 1))
 
 
 def cookie_cats(folder: Path) -> dict[str, float]:
@@ -321,7 +319,7 @@ def cookie_cats(folder: Path) -> dict[str, float]:
 
 
 def open_bandit(folder: Path) -> dict[str, float]:
-    """Estimates from a log of uniform choices: of the uniform policy itself, and of choosing what was clicked before."""
+    """Estimates from a log of uniform choices: of the uniform policy itself, and of one that learned from clicks."""
     log = pd.read_csv(folder / "random_men.csv.gz").sort_values("timestamp")
     item = log["item_id"].to_numpy(np.int64)
     click = log["click"].to_numpy(np.float64)
