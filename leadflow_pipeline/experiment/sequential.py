@@ -117,10 +117,13 @@ def sequential_p_value(z_scores: Sequence[float], fractions: Sequence[float], la
     return exp(brentq(lead, low, high, xtol=1e-5))
 
 
-def repeated_interval(estimate: float, standard_error: float, bound: float) -> Interval:
-    """Where the truth may be by a planned look with this boundary: it holds at all of them (Jennison and Turnbull)."""
-    half = bound * standard_error if bound < inf else inf
-    return Interval(estimate - half, estimate + half)
+def repeated_confidence(bound: float) -> float:
+    """Confidence of a single interval at a planned look with this boundary, so that the intervals of all looks hold
+    together (Jennison and Turnbull 1989): it leaves no difference out exactly where the boundary is crossed.
+
+    At most 1 - 1e-12, also where nothing can be concluded yet.
+    """
+    return float(1 - max(2 * norm.sf(bound), 1e-12))
 
 
 def mixture_variance(planned_information: float, alpha: float = 0.05) -> float:

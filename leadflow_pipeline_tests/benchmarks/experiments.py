@@ -25,7 +25,7 @@ import pyarrow as pa
 from scipy.stats import norm
 
 from leadflow_pipeline.experiment.adaptive_estimates import estimate_arms
-from leadflow_pipeline.experiment.arrays import Floats, Interval, Ints
+from leadflow_pipeline.experiment.arrays import Booleans, Floats, Interval, Ints
 from leadflow_pipeline.experiment.bandit import shares
 from leadflow_pipeline.experiment.delays import arrival_curve, counted, ripe_curve
 from leadflow_pipeline.experiment.hashing import Holdout, Slot, assign
@@ -39,7 +39,7 @@ from leadflow_pipeline.experiment.off_policy import (
     self_normalised,
 )
 from leadflow_pipeline.experiment.power import proportions_sample_size
-from leadflow_pipeline.experiment.sample_ratio import check_ratio
+from leadflow_pipeline.experiment.sample_ratio import ALARM, check_ratio
 from leadflow_pipeline.experiment.sequential import (
     boundaries,
     confidence_sequence,
@@ -155,37 +155,46 @@ def looking(trials: int) -> dict[str, float]:
     """How often each rule calls a winner, without a difference and with one."""
     size = proportions_sample_size(RATE, BETTER_RATE, power=0.8)
     step = -(-size.control // LOOKS)
-    without = walks(trials, step, RATE, RATE, seed=1)
-    with_one = walks(trials, step, RATE, BETTER_RATE, seed=2)
-    drift = float(norm.isf(0.025) + norm.ppf(0.8))
+    without, even_without = walks(trials, step, RATE, RATE, seed=1)
+    with_one, even_with_one = walks(trials, step, RATE, BETTER_RATE, seed=2)
+    fixed = float(norm.isf(0.025))
     bounds = boundaries(FRACTIONS.tolist())
-    peeking = np.full(LOOKS, norm.isf(0.025))
-    once = np.append(np.full(LOOKS - 1, np.inf), norm.isf(0.025))
-    mixture = sequence_bounds()
     rules = {
-        "one look at the end": once,
+        "one look at the end": np.append(np.full(LOOKS - 1, np.inf), fixed),
         "O'Brien-Fleming spending": bounds,
-        "confidence sequence": mixture,
-        "naive peeking at 1.96": peeking,
+        "confidence sequence": sequence_bounds(),
+        "naive peeking at 1.96": np.full(LOOKS, fixed),
         "peeking at P(best) > 95 %": np.full(LOOKS, norm.isf(0.05)),
     }
     measured: dict[str, float] = {"leads in an arm at the end": float(step * LOOKS)}
     for name, rule in rules.items():
         measured[f"{name}: false positives"] = float((np.abs(without) >= rule).any(axis=1).mean())
         measured[f"{name}: power"] = float((with_one >= rule).any(axis=1).mean())
+    both = "O'Brien-Fleming spending and sample ratio, as the verdict asks"
+    called = (np.abs(without) >= bounds) & even_without
+    measured[f"{both}: false positives"] = float(called.any(axis=1).mean())
+    measured[f"{both}: power"] = float(((with_one >= bounds) & even_with_one).any(axis=1).mean())
+    drift = fixed + float(norm.ppf(0.8))
     measured["O'Brien-Fleming spending: exact power"] = power(FRACTIONS.tolist(), drift)
     measured["O'Brien-Fleming spending: leads for the same power, times"] = inflation(FRACTIONS.tolist())
     return measured
 
 
-def walks(trials: int, step: int, control: float, variant: float, seed: int) -> Floats:
-    """Pooled z of shares at each look, (trials, looks)."""
+def walks(trials: int, step: int, control: float, variant: float, seed: int) -> tuple[Floats, Booleans]:
+    """Pooled z of shares at each look, and whether the sample ratio is no reason for alarm, both (trials, looks).
+
+    Each lead gets one of two arms by a fair coin; `step` leads an arm are expected from look to look.
+    """
     draw = np.random.default_rng(seed)
-    of_control = np.cumsum(draw.binomial(step, control, (trials, LOOKS)), axis=1)
-    of_variant = np.cumsum(draw.binomial(step, variant, (trials, LOOKS)), axis=1)
-    leads = step * np.arange(1, LOOKS + 1)
-    pooled = (of_control + of_variant) / (2 * leads)
-    return (of_variant - of_control) / leads / np.sqrt(np.maximum(pooled * (1 - pooled), 1e-12) * 2 / leads)
+    steps = draw.binomial(2 * step, 0.5, (trials, LOOKS))
+    successes = np.cumsum(draw.binomial(steps, control), axis=1)
+    others = np.cumsum(draw.binomial(2 * step - steps, variant), axis=1)
+    leads = np.cumsum(steps, axis=1)
+    together = 2 * step * np.arange(1, LOOKS + 1)
+    pooled = (successes + others) / together
+    error = np.sqrt(np.maximum(pooled * (1 - pooled), 1e-12) * (1 / leads + 1 / (together - leads)))
+    is_even = np.abs(2 * leads - together) < norm.isf(ALARM / 2) * np.sqrt(together)
+    return (others / (together - leads) - successes / leads) / error, is_even
 
 
 def sequence_bounds() -> Floats:

@@ -19,9 +19,10 @@ from leadflow_pipeline.experiment.sequential import (
     crossing,
     inflation,
     power,
-    repeated_interval,
+    repeated_confidence,
     sequential_p_value,
 )
+from leadflow_pipeline.experiment.two_proportions import Proportion, compare_proportions
 
 TWENTY = (np.arange(1, 21) / 20).tolist()
 some_looks = st.lists(st.floats(0.02, 1), min_size=1, max_size=8).map(
@@ -141,11 +142,19 @@ def test_the_sequences_p_value_and_interval_agree(estimate: float, error: float,
     assert interval.high - estimate > 1.96 * error
 
 
+def test_the_interval_of_a_look_leaves_no_difference_out_where_its_boundary_is_crossed() -> None:
+    bound = boundaries([0.4, 1.0])[0]
+    for successes in range(40, 120):
+        control, variant = Proportion(60, 600), Proportion(successes, 600)
+        test = compare_proportions(control, variant, repeated_confidence(bound))
+        assert (0.0 not in test.lift_interval) == (abs(test.z) > bound)
+    early = compare_proportions(control, variant, repeated_confidence(inf))
+    assert early.lift_interval.low < 0 < early.lift_interval.high
+
+
 def test_without_data_nothing_is_known() -> None:
     assert confidence_sequence(0.1, inf, 0.1).width == inf
     assert always_valid_p_value(0.1, inf, 0.1) == 1
-    assert repeated_interval(0.1, 0.2, inf).width == inf
-    assert repeated_interval(0.1, 0.2, 2.5).high == pytest.approx(0.6)
     with pytest.raises(ValueError, match="planned information"):
         boundaries([-0.1])
     with pytest.raises(ValueError, match="rise"):
