@@ -26,7 +26,7 @@ from scipy.stats import norm
 
 from leadflow_pipeline.experiment.adaptive_estimates import estimate_arms
 from leadflow_pipeline.experiment.arrays import Booleans, Floats, Interval, Ints
-from leadflow_pipeline.experiment.bandit import shares
+from leadflow_pipeline.experiment.bandit import probability_best, shares
 from leadflow_pipeline.experiment.delays import arrival_curve, counted, ripe_curve
 from leadflow_pipeline.experiment.hashing import Holdout, Slot, assign
 from leadflow_pipeline.experiment.means import compare_means, cuped
@@ -239,18 +239,23 @@ def bandit_run(floor: float, method: str, delay: str | None, seed: int) -> dict[
         for arm in range(arms):
             delays = np.minimum(draw.exponential(MEAN_DELAY_DAYS, won[day, arm]), WINDOW_DAYS - 1)
             arrived[day, arm] = np.bincount(delays.astype(np.int64), minlength=WINDOW_DAYS)
-    regret = float((given * (rates.max() - rates)).sum())
-    if not floor:
-        plain_rates = won.sum(axis=0) / np.maximum(given.sum(axis=0), 1)
-        plain = [
-            wilson_interval(Proportion(int(won[:, a].sum()), int(given[:, a].sum()))) for a in range(arms)
-        ]
-        return {
-            "regret": regret,
-            HOLD.format("plain"): held(plain),
-            BIAS.format("plain"): relative_error(plain_rates),
-        }
-    return {"regret": regret} | estimates(draw, given, won, share)
+    found = {"regret": float((given * (rates.max() - rates)).sum())}
+    found["how sure of the best arm in the end"] = float(
+        probability_best(*known(BANDIT_DAYS, given, won, arrived, delay))[0]
+    )
+    found |= plain_estimates(given, won)
+    return found | estimates(draw, given, won, share) if floor else found
+
+
+def plain_estimates(given: Ints, won: Ints) -> dict[str, float]:
+    """Conversions over leads, as if no bandit had been there."""
+    arms = zip(won.sum(axis=0).tolist(), given.sum(axis=0).tolist(), strict=True)
+    plain = [Proportion(hits, leads) for hits, leads in arms]
+    rates = np.array([arm.rate for arm in plain])
+    return {
+        HOLD.format("plain"): held([wilson_interval(arm) for arm in plain]),
+        BIAS.format("plain"): relative_error(rates),
+    }
 
 
 def known(
@@ -275,7 +280,7 @@ def known(
 
 
 def estimates(draw: np.random.Generator, given: Ints, won: Ints, share: Floats) -> dict[str, float]:
-    """Whether the intervals of the losing arms hold the truth: plain, weighted, and by the floor's leads alone."""
+    """Whether the intervals of the losing arms hold the truth: weighted, and by the floor's leads alone."""
     arms = given.shape[1]
     day = np.repeat(np.repeat(np.arange(BANDIT_DAYS), arms), given.ravel())
     arm = np.repeat(np.tile(np.arange(arms), BANDIT_DAYS), given.ravel())
@@ -291,10 +296,8 @@ def estimates(draw: np.random.Generator, given: Ints, won: Ints, share: Floats) 
         wilson_interval(Proportion(int(reward[kept & (arm == a)].sum()), int((kept & (arm == a)).sum())))
         for a in range(arms)
     ]
-    plain = [wilson_interval(Proportion(int(won[:, a].sum()), int(given[:, a].sum()))) for a in range(arms)]
-    ways = {"plain": plain, "weighted": [estimate.interval for estimate in weighted], "floor": floor}
+    ways = {"weighted": [estimate.interval for estimate in weighted], "floor": floor}
     found = {HOLD.format(way): held(intervals) for way, intervals in ways.items()}
-    found[BIAS.format("plain")] = relative_error(won.sum(axis=0) / np.maximum(given.sum(axis=0), 1))
     found[BIAS.format("weighted")] = relative_error(np.array([estimate.value for estimate in weighted]))
     return found
 
