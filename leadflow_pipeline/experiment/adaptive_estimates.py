@@ -83,16 +83,23 @@ def _estimate(
     value = float((weight * sums).sum()) / weights
     spread = float((weight**2 * (squares - 2 * value * sums + value**2 * leads)).sum())
     error = sqrt(max(spread, 0.0)) / weights
-    return ArmEstimate(
-        number, value, error, _interval(value, error, is_share, confidence), float(total.sum()) / number
-    )
-
-
-def _interval(value: float, error: float, is_share: bool, confidence: float) -> Interval:
-    if is_share and error > 0 and 0 < value < 1:
-        return score_interval(value, value * (1 - value) / error**2, confidence)
+    mean = float(total.sum()) / number
+    if is_share:
+        return ArmEstimate(
+            number, value, error, _share_interval(value, error, weights, leads, confidence), mean
+        )
     half = float(norm.isf((1 - confidence) / 2)) * error
-    return Interval(value - half, value + half)
+    return ArmEstimate(number, value, error, Interval(value - half, value + half), mean)
+
+
+def _share_interval(value: float, error: float, weights: float, leads: Floats, confidence: float) -> Interval:
+    """Where nobody or everybody converted, nothing varied: then it is as many leads as the days' shares are worth."""
+    rate = min(max(value, 0.0), 1.0)
+    worth = weights**2 / float(leads.sum())
+    if error > 0 and 0 < rate < 1:
+        worth = rate * (1 - rate) / error**2
+    interval = score_interval(rate, worth, confidence)
+    return Interval(min(interval.low, value), max(interval.high, value))
 
 
 def _before(above: Floats, below: Floats) -> Floats:

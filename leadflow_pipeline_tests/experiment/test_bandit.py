@@ -141,6 +141,15 @@ def test_the_floors_leads_are_a_plain_experiment() -> None:
     assert kept[propensity == 0.9].mean() == pytest.approx(1 / 9, abs=0.01)
 
 
+def test_an_arm_without_conversions_may_have_some_yet() -> None:
+    """100 leads at a share of a half, none converted: as unsure as 50 to 100 leads of a plain experiment."""
+    arm = np.tile([0, 1], 100)
+    estimate = estimate_arms(np.zeros(200, dtype=np.int64), arm, arm * 1.0, np.array([[0.5, 0.5]]))[0]
+    assert estimate.value == 0
+    assert 0.036 < estimate.interval.high < 0.072
+    assert estimate.interval.low == 0
+
+
 def test_an_arm_without_leads_has_no_estimate() -> None:
     alone = estimate_arms(np.array([0, 0]), np.array([0, 0]), np.array([1.0, 0.0]), np.array([[0.5, 0.5]]))
     assert alone[1].leads == 0
