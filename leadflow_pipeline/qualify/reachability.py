@@ -46,7 +46,15 @@ class Flaw:
 
     question: str
     answer: str
-    message: str
+    is_missing: bool
+    """The answer leads nowhere; else it leads somewhere, and nobody gives it."""
+
+    @property
+    def message(self) -> str:
+        """What is wrong, in words."""
+        if self.is_missing:
+            return "is missing, and there may be leads of which the answer is not known"
+        return "is a branch that no lead can take"
 
 
 def flaws(tree: DecisionTree, always_known: Sequence[str]) -> list[Flaw]:
@@ -66,9 +74,9 @@ def _flaws_from(tree: DecisionTree, name: str, left: Left, probes: _Probes) -> I
         branch = branches.get(answer)
         if branch is None:
             if remaining is not None:
-                yield Flaw(name, answer, "is missing, and there are leads of which the answer is not known")
+                yield Flaw(name, answer, is_missing=True)
         elif remaining is None:
-            yield Flaw(name, answer, "is a branch that no lead can take")
+            yield Flaw(name, answer, is_missing=False)
         elif not isinstance(branch, Leaf):
             yield from _flaws_from(tree, branch, remaining, probes)
 

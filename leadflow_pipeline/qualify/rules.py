@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
@@ -79,15 +78,6 @@ class QualifyRules(BaseModel):
             if band > threshold:
                 whose = f" of the segment {segment}" if segment else ""
                 raise ValueError(f"review_band ({band:g}) must not exceed threshold ({threshold:g}){whose}")
-        return self
-
-    @model_validator(mode="after")
-    def names_are_told_apart(self) -> QualifyRules:
-        """Refuses a name that two of a kind have: nobody could tell which of them decided."""
-        for kind, named in (("segments", self.segments), ("rules", self.rules), ("trees", self.trees)):
-            twice = [name for name, times in Counter(each.name for each in named).items() if times > 1]
-            if twice:
-                raise ValueError(f"two {kind} have the name {twice[0]}: give each its own")
         return self
 
     def lines(self) -> list[tuple[str, float, float]]:
