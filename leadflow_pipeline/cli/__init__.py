@@ -22,6 +22,7 @@ from leadflow_pipeline.cli import (
     leads,
     model,
     operate,
+    review,
     service,
     what_if,
 )
@@ -51,6 +52,7 @@ app.add_typer(campaign.app, name="campaign")
 app.add_typer(enrichment.app, name="enrich")
 app.add_typer(identity.app, name="identity")
 app.add_typer(model.app, name="model")
+app.add_typer(review.app, name="review")
 app.add_typer(database.app, name="db")
 
 

@@ -111,14 +111,22 @@ class _Probes:
         if condition.not_ is not None:
             opposite = {"yes": "no", "no": "yes", "unknown": "unknown"}
             return self.after(condition.not_, opposite[answer], left)
-        settled = "yes" if condition.all is not None else "no"
-        if answer == settled:  # then every part was answered so
+        common = "yes" if condition.all is not None else "no"
+        if answer == common:  # then every part was answered so
             remaining: Left | None = left
             for part in condition.parts:
                 remaining = self.after(part, answer, remaining) if remaining is not None else None
             return remaining
-        # One part at least was answered so; which one is not known, so nothing is struck out.
-        return left if any(self.after(part, answer, left) is not None for part in condition.parts) else None
+
+        def may_be(part: AnyCondition, *answers: str) -> bool:
+            return any(self.after(part, each, left) is not None for each in answers)
+
+        # One part at least was answered so, and where the whole is unknown no part settled it. Which part it was is
+        # not known, so nothing is struck out.
+        possible = any(may_be(part, answer) for part in condition.parts)
+        if answer == "unknown":
+            possible &= all(may_be(part, "unknown", common) for part in condition.parts)
+        return left if possible else None
 
     def _after_one_field(self, condition: AnyCondition, answer: str, left: Left, field: str) -> Left | None:
         if field not in left:
