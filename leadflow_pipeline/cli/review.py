@@ -49,26 +49,28 @@ def list_waiting(
     as_json: Json = False,
 ) -> None:
     """List who waits for a decision, since when and why; the longest first."""
-    from leadflow_pipeline.qualify.review_queue import waiting_leads
+    from leadflow_pipeline.qualify.review_queue import count_waiting, waiting_leads
     from leadflow_pipeline.store.engine import get_engine
 
+    slug = _known_campaign(campaign)
     with get_engine().connect() as connection:
-        found = waiting_leads(connection, _known_campaign(campaign))
-    shown = [lead for lead in found if decided or not lead.decided]
-    if as_json:
-        print_json([asdict(lead) for lead in shown[:limit]])
-        return
-    for lead in shown[:limit]:
+        shown = waiting_leads(connection, slug, limit=limit, with_decided=decided)
+        if as_json:
+            print_json([asdict(lead) for lead in shown])
+            return
+        open_ones, decided_ones = count_waiting(connection, slug)
+    for lead in shown:
         typer.echo("")
         _print_waiting(lead)
-    hidden, more = len(found) - len(shown), len(shown) - limit
     if shown:
         typer.echo("")
-    if more > 0:
+    if more := open_ones + (decided_ones if decided else 0) - len(shown):
         typer.echo(f"{counted(more, 'more lead')}: --limit shows them")
-    if hidden:
-        typer.echo(f"{counted(hidden, 'lead')} decided, whose day is not computed yet: --decided shows them")
-    if shown:
+    if decided_ones and not decided:
+        typer.echo(
+            f"{counted(decided_ones, 'lead')} decided, whose day is not computed yet: --decided shows them"
+        )
+    if open_ones:
         typer.echo("Next: leadflow review approve|reject LEAD --reason WHY")
     else:
         typer.echo("nobody waits for a decision")

@@ -12,17 +12,22 @@ which it is taken, and until that day is computed the queue says that the lead i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Connection,
     Subquery,
+    Text,
     and_,
+    any_,
     exists,
     func,
+    literal,
     or_,
     select,
     true,
@@ -95,53 +100,35 @@ class Decision:
 
 
 def waiting_leads(
-    connection: Connection, campaign: str | None = None, lead_id: str | None = None
+    connection: Connection,
+    campaign: str | None = None,
+    lead_id: str | None = None,
+    *,
+    limit: int | None = None,
+    with_decided: bool = True,
 ) -> list[Waiting]:
-    """Who waits, the longest first; of a campaign, or of all that are not archived."""
-    qualified, routed = qualified_leads, _latest_routed(campaign, lead_id)
-    runs = _runs_in_review(campaign, lead_id)
-    decision = _latest_decision()
+    """Who waits, the longest first; of a campaign, or of all that are not archived. With those that are decided and
+    whose day is not computed yet, unless `with_decided` is false.
+    """
+    queue, qualified = _queue(campaign, lead_id), qualified_leads
+    asked = select(queue).order_by(queue.c.since, queue.c.campaign, queue.c.lead_id).limit(limit)
+    if not with_decided:
+        asked = asked.where(queue.c.decided.is_(None))
+    first = asked.subquery("first")
     query = (
-        select(
-            runs.c.campaign,
-            runs.c.lead_id,
-            runs.c.since,
-            qualified.c.day.label("as_of"),
-            qualified.c.score,
-            qualified.c.reasons,
-            routed.c.tier,
-            routed.c.sequence,
-            decision.c.value,
-        )
-        .select_from(runs)
+        select(first, qualified.c.score, qualified.c.reasons)
         .join(
             qualified,
             and_(
-                qualified.c.campaign == runs.c.campaign,
-                qualified.c.day == runs.c.as_of,
-                qualified.c.lead_id == runs.c.lead_id,
+                qualified.c.campaign == first.c.campaign,
+                qualified.c.day == first.c.as_of,
+                qualified.c.lead_id == first.c.lead_id,
             ),
         )
-        .outerjoin(
-            routed,
-            and_(
-                routed.c.campaign == runs.c.campaign,
-                routed.c.lead_id == runs.c.lead_id,
-                routed.c.status.in_(ROUTED),
-            ),
-        )
-        .outerjoin(
-            decision,
-            and_(
-                decision.c.campaign == runs.c.campaign,
-                decision.c.lead_id == runs.c.lead_id,
-                # One that the row knows of would be its status, unless it says what the row says.
-                decision.c.value.not_in((LIFTED, IN_REVIEW)),
-            ),
-        )
-        .where(~_is_over(runs))
-        .order_by(runs.c.since, runs.c.campaign, runs.c.lead_id)
+        .order_by(first.c.since, first.c.campaign, first.c.lead_id)
     )
+    rows = connection.execute(query).all()
+    places = _places(connection, [(row.campaign, row.lead_id) for row in rows])
     return [
         Waiting(
             campaign=row.campaign,
@@ -150,11 +137,19 @@ def waiting_leads(
             as_of=row.as_of,
             score=row.score,
             why=tuple(reason["text"] for reason in row.reasons if reason["status"] == IN_REVIEW),
-            routed=f"{row.tier}, {row.sequence}" if row.tier else None,
-            decided=row.value,
+            routed=places.get((row.campaign, row.lead_id)),
+            decided=row.decided,
         )
-        for row in connection.execute(query)
+        for row in rows
     ]
+
+
+def count_waiting(connection: Connection, campaign: str | None = None) -> tuple[int, int]:
+    """How many wait for a decision, and how many are decided whose day is not computed yet."""
+    decided = _queue(campaign, None).c.decided
+    waiting = func.count().filter(decided.is_(None))
+    row = connection.execute(select(waiting, func.count(decided))).one()
+    return int(row[0]), int(row[1])
 
 
 def decide(
@@ -266,14 +261,40 @@ def _runs_in_review(campaign: str | None, lead_id: str | None) -> Subquery:
     )
 
 
-def _latest_routed(campaign: str | None, lead_id: str | None) -> Subquery:
+def _places(connection: Connection, leads: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Tier and sequence of those of the leads that have been routed."""
     rows = routed_leads.c
+    places: dict[tuple[str, str], str] = {}
+    for campaign in sorted({campaign for campaign, _ in leads}):
+        theirs = [lead_id for slug, lead_id in leads if slug == campaign]
+        query = (
+            select(rows.lead_id, rows.status, rows.tier, rows.sequence)
+            .where(rows.campaign == campaign, rows.lead_id == any_(literal(theirs, ARRAY(Text))))
+            .order_by(rows.lead_id, rows.day.desc())
+            .distinct(rows.lead_id)
+        )
+        for row in connection.execute(query):
+            if row.status in ROUTED:
+                places[campaign, row.lead_id] = f"{row.tier}, {row.sequence}"
+    return places
+
+
+def _queue(campaign: str | None, lead_id: str | None) -> Subquery:
+    """Leads in review: `campaign, lead_id, since, as_of, decided`."""
+    runs, decision = _runs_in_review(campaign, lead_id), _latest_decision()
     return (
-        select(rows.campaign, rows.lead_id, rows.status, rows.tier, rows.sequence)
-        .where(_asked(rows, campaign, lead_id))
-        .order_by(rows.campaign, rows.lead_id, rows.day.desc())
-        .distinct(rows.campaign, rows.lead_id)
-        .subquery("routed")
+        select(runs, decision.c.value.label("decided"))
+        .outerjoin(
+            decision,
+            and_(
+                decision.c.campaign == runs.c.campaign,
+                decision.c.lead_id == runs.c.lead_id,
+                # One that the row knows of would be its status, unless it says what the row says.
+                decision.c.value.not_in((LIFTED, IN_REVIEW)),
+            ),
+        )
+        .where(~_is_over(runs))
+        .subquery("queue")
     )
 
 
