@@ -132,7 +132,9 @@ def make_report(engine: Engine, campaign: str) -> Report:
         funnel=funnel,
         tables={
             "Funnel": funnel,
-            "Why leads stand where they stand": decision_trees.reason_table(reasons, len(qualified)),
+            "Why leads stand where they stand": decision_trees.reason_table(
+                reasons, len(qualified), drawn=[tree.name for tree, _ in reached.values()]
+            ),
             **{heading: decision_trees.leaf_table(*tree) for heading, tree in reached.items()},
             "Tiers": tiers,
             "Conversion by score decile": deciles,

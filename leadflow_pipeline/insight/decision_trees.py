@@ -10,7 +10,7 @@ as wide as the page however deep it is, and every line can be read.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ MOST_LINES_DRAWN = 120
 MOST_CHARACTERS = 78
 """That fit on a line of the picture."""
 
+TREE_CODES = ("tree_decides", "tree_hands_over")
 SCORE_WORDS = {
     "score_meets_threshold": "The score meets the threshold",
     "score_in_review_band": "The score is in the review band",
@@ -99,11 +100,13 @@ def read_reasons(engine: Engine, campaign: str, before: date) -> pd.DataFrame:
         return read(connection, query.group_by(*columns).order_by(*columns))
 
 
-def reason_table(reasons: pd.DataFrame, leads: int) -> pd.DataFrame:
+def reason_table(reasons: pd.DataFrame, leads: int, drawn: Collection[str] = ()) -> pd.DataFrame:
     """What led where: `reason`, `leads_to`, `leads`, `share` of all leads; what weighs most first.
 
-    Takes what `read_reasons` gives.
+    Takes what `read_reasons` gives. Trees that are `drawn` have a table of their own.
     """
+    of_trees = reasons["code"].isin(TREE_CODES)
+    reasons = reasons[~(of_trees & reasons["name"].isin(list(drawn)))]
     words = reasons["code"].map(SCORE_WORDS).fillna(reasons["text"])
     segments = reasons["name"].where(reasons["code"].str.startswith("score_"), "")
     words = words + segments.map(lambda name: f", by the lines of {name}" if name else "")
@@ -124,9 +127,7 @@ def reason_table(reasons: pd.DataFrame, leads: int) -> pd.DataFrame:
 
 def leads_at(tree: DecisionTree, reasons: pd.DataFrame) -> dict[str, int]:
     """How many leads came to each leaf of a tree, by the leaf's name; `""`: to leaves that it has no more."""
-    reached = reasons[
-        reasons["code"].isin(["tree_decides", "tree_hands_over"]) & (reasons["name"] == tree.name)
-    ]
+    reached = reasons[reasons["code"].isin(TREE_CODES) & (reasons["name"] == tree.name)]
     counts = dict.fromkeys((*(end.name for end in tree.ends()), ""), 0)
     for leaf, leads in reached.groupby("leaf")["leads"].sum().items():
         counts[str(leaf) if leaf in counts else ""] += int(leads)

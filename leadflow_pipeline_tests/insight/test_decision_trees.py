@@ -108,6 +108,7 @@ def test_leaves_of_an_earlier_version_are_told_apart() -> None:
     table = leaf_table(tree, counts)
     assert table["leads"].sum() == 5
     assert table["leads_that_answer"].iloc[-1] == "(leaves of an earlier version of the tree)"
+    assert "sizes: below 0" not in reason_table(reasons, 20, drawn=["sizes"])["reason"].tolist()
     told = reason_table(reasons, 20)
     assert told["reason"].tolist() == [
         "another: no",
