@@ -164,7 +164,7 @@ def log(
         print_json([asdict(line) for line in lines[:limit]])
         return
     if not lines:
-        typer.echo(f"lead {lead_id} of {slug} has not been judged yet: leadflow materialize {slug} judges it")
+        typer.echo(f"no judgement of lead {lead_id} is kept: leadflow materialize {slug} judges it")
     for line in lines[:limit]:
         _print_judgement(line)
     if len(lines) > limit:

@@ -76,10 +76,10 @@ def told(*arguments: str) -> Any:
 
 
 def lines(engine: Engine) -> list[tuple[str, int, str, int]]:
-    log = qualification_log = schema.qualification_log
+    log = schema.qualification_log
     query = select(log.c.lead_id, log.c.day, log.c.status, log.c.campaign_version)
     with engine.connect() as connection:
-        found = connection.execute(query.order_by(qualification_log.c.decision_id))
+        found = connection.execute(query.order_by(log.c.decision_id))
         return [("ida" if row[0] == IDA else "otto", row[1].day, row[2], row[3]) for row in found]
 
 
@@ -114,6 +114,7 @@ def test_a_decision_wins_until_it_expires_and_every_judgement_is_kept(engine: En
     assert told("list") == []
     assert [lead["decided"] for lead in told("list", "--decided")] == ["QUALIFIED"]
     assert "met at the fair" in run("show", IDA)
+    assert told("show", IDA)["decisions"][0]["expires_at"] == "2099-01-02 00:00:00+00:00"
     with engine.begin() as connection, pytest.raises(PermanentError, match="has been decided already"):
         decide(connection, "spring", IDA, "REJECTED", actor="bo", reason="no")
     explained = CliRunner().invoke(app, ["explain", IDA]).stdout

@@ -155,7 +155,7 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
     return tree(**questions)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(content=trees(), leads=LEADS)
 def test_a_tree_as_data_is_the_tree_walked_by_hand(content, leads):
     model = DecisionTree.model_validate(content)
@@ -173,7 +173,7 @@ EVERY_LEAD = [
 ]
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(content=trees())
 def test_no_lead_takes_a_branch_that_is_called_dead(content):
     model = DecisionTree.model_validate(content)
