@@ -2,8 +2,9 @@
 
 What belongs here: the one condition model that fit criteria, qualification filters and factors share, and its
 columnar evaluation. What does not: weights, points, statuses: they belong to the stage that uses a condition.
-Pure: pandas in, pandas out. Beside `experiment` this is the only module of ours that a stage's rules may
-import, because a campaign's author must be able to write the same condition everywhere.
+Several put together are `compound_conditions`. Pure: pandas in, pandas out. Beside `experiment` these two are the only
+modules of ours that a stage's rules may import, because a campaign's author must be able to write the same condition
+everywhere.
 
 A condition is three-valued: true, false, or unknown where the field is missing (or where a number is asked
 for and the text is not one). The caller says what unknown means.

@@ -22,6 +22,7 @@ from leadflow_pipeline.campaign.model import Campaign
 from leadflow_pipeline.campaign.opinion_checks import check_opinion
 from leadflow_pipeline.campaign.ownership_checks import check_ownership
 from leadflow_pipeline.campaign.problems import CampaignError, Path, Problem, nearest
+from leadflow_pipeline.campaign.qualification_checks import check_qualification
 
 SLUG_REMEDY = "use lower-case letters, digits, - and _, beginning with a letter or digit"
 
@@ -82,6 +83,7 @@ def parse_document(document: Document, name: str) -> Campaign:
         *check_opinion(document),
         *check_ownership(document),
         *check_experiments(document),
+        *check_qualification(document),
     ]
     try:
         campaign = _validated(document.content)

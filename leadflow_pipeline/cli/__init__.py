@@ -24,6 +24,7 @@ from leadflow_pipeline.cli import (
     model,
     operate,
     reps,
+    review,
     service,
     what_if,
 )
@@ -55,6 +56,7 @@ app.add_typer(identity.app, name="identity")
 app.add_typer(model.app, name="model")
 app.add_typer(reps.app, name="reps")
 app.add_typer(experiment.app, name="experiment")
+app.add_typer(review.app, name="review")
 app.add_typer(database.app, name="db")
 
 

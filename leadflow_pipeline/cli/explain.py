@@ -92,6 +92,7 @@ def _print(story: Story) -> None:
         return
     _print_score(story.scored)
     _print_decisions(story)
+    _print_by_hand(story)
     _print_lines(story.scored)
     _print_since(story)
     _print_history(story)
@@ -135,6 +136,17 @@ def _print_decisions(story: Story) -> None:
         _say(f"  {story.routed.reasoning}")
     else:
         _say("Route: not routed yet")
+
+
+def _print_by_hand(story: Story) -> None:
+    for decision in story.by_hand:
+        until = f" until {decision.until:%Y-%m-%d %H:%M} UTC" if decision.until else ""
+        _say(
+            f"By hand: {decision.field} is {decision.value}, said {decision.actor} on "
+            f"{decision.since:%Y-%m-%d %H:%M} UTC{until}: {decision.reason}"
+        )
+        if not decision.is_in_row:
+            _say("  it counts from the row of that day on, which is not computed yet")
 
 
 def _print_lines(scored: Scored) -> None:

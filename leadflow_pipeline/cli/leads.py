@@ -10,7 +10,7 @@ from __future__ import annotations
 import getpass
 import sys
 from dataclasses import asdict
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -163,6 +163,7 @@ def override(
 ) -> None:
     """Decide something about a lead by hand, from now on. The rules explain themselves around it."""
     from leadflow_pipeline.cli.known_leads import check_decision, known_lead
+    from leadflow_pipeline.partitions import end_of
     from leadflow_pipeline.store.engine import get_engine
     from leadflow_pipeline.store.facts import add_override
 
@@ -177,7 +178,7 @@ def override(
         value=decision,
         actor=actor or getpass.getuser(),
         reason=reason,
-        expires_at=datetime.combine(expires.date(), time.max, UTC) if expires else None,
+        expires_at=end_of(expires.date()) if expires else None,
     )
     if as_json:
         print_json({"override_id": number, "lead_id": lead_id, "field": field.value, "value": decision})

@@ -58,6 +58,7 @@ from leadflow_pipeline.store.schema import (
     person_aliases,
     person_leads,
     persons,
+    qualification_log,
     quarantined_records,
     source_records,
     suppressions,
@@ -69,6 +70,7 @@ LEAD_TABLES: tuple[Table, ...] = (
     engagement_events,
     outcomes,
     overrides,
+    qualification_log,
     vendor_lookups,
 )
 

@@ -15,7 +15,7 @@ import pandas as pd
 from sqlalchemy import Engine, Integer, Table, cast, func, select
 
 from leadflow_pipeline.campaign import Campaign, load
-from leadflow_pipeline.insight import pages, plots, summaries
+from leadflow_pipeline.insight import decision_trees, pages, plots, summaries
 from leadflow_pipeline.insight.conversion.plots import plot_score_curve
 from leadflow_pipeline.insight.overlaps import overlap_table, read_overlaps
 from leadflow_pipeline.partitions import campaign_partitions, end_of
@@ -107,9 +107,10 @@ def make_report(engine: Engine, campaign: str) -> Report:
     routed = latest(schema.routed_leads, "status", "tier")
     # Outcomes are shown as known today, not as of the last day: they ripen long after a lead was routed.
     outcomes = read_outcomes(engine, campaign, before=end_of(date.max - timedelta(days=1)))
+    qualified = latest(schema.qualified_leads, "status")
     funnel = summaries.funnel(
         latest(schema.enriched_leads, "email_status"),
-        latest(schema.qualified_leads, "status"),
+        qualified,
         routed,
         latest(schema.nurtured_leads),
         outcomes,
@@ -119,6 +120,11 @@ def make_report(engine: Engine, campaign: str) -> Report:
     grid = summaries.fit_engagement_grid(scored, outcomes, *lines_of(rules))
     worth = score_worth(_first_scores(engine, campaign, after), outcomes, after, rules.conversion)
     volume = summaries.daily_volume(*rows_by_day(engine, campaign))
+    reasons = decision_trees.read_reasons(engine, campaign, after)
+    reached = {
+        f"Decision tree: {tree.name}": (tree, decision_trees.leads_at(tree, reasons))
+        for tree in rules.qualification.trees
+    }
     threshold = rules.qualification.threshold
     return Report(
         title=f"{rules.name}, up to {last_day or 'no day yet'}",
@@ -126,6 +132,10 @@ def make_report(engine: Engine, campaign: str) -> Report:
         funnel=funnel,
         tables={
             "Funnel": funnel,
+            "Why leads stand where they stand": decision_trees.reason_table(
+                reasons, len(qualified), drawn=[tree.name for tree, _ in reached.values()]
+            ),
+            **{heading: decision_trees.leaf_table(*tree) for heading, tree in reached.items()},
             "Tiers": tiers,
             "Conversion by score decile": deciles,
             "Fit and engagement": grid,
@@ -137,6 +147,7 @@ def make_report(engine: Engine, campaign: str) -> Report:
         plots={
             "Funnel": plots.plot_funnel(funnel),
             "Scores": plots.plot_score_distribution(summaries.score_distribution(scored), threshold),
+            **{heading: decision_trees.plot_decision_tree(*tree) for heading, tree in reached.items()},
             "Daily volume": plots.plot_daily_volume(volume),
             "Tiers": plots.plot_tiers(tiers),
             "Conversion by score decile": plots.plot_conversion_by_decile(deciles),

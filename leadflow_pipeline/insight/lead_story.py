@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Date, Engine, Select, Table, Text, cast, func
 
 from leadflow_pipeline.campaign import Campaign, Difference, differences, load
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.overrides import LIFTED
 from leadflow_pipeline.score.changes import (
     Change,
     for_and_against,
@@ -86,6 +87,20 @@ class Routed:
 
 
 @dataclass(frozen=True)
+class ByHand:
+    """A person's decision that stands."""
+
+    field: str
+    value: str
+    actor: str
+    reason: str
+    since: datetime
+    until: datetime | None
+    is_in_row: bool
+    """Whether the rows told of here know of it: one that was taken later counts from the row of its day on."""
+
+
+@dataclass(frozen=True)
 class Cause:
     """Something that happened between two scores, in words."""
 
@@ -132,6 +147,7 @@ class Story:
     scored: Scored | None
     qualified: Judged | None
     routed: Routed | None
+    by_hand: tuple[ByHand, ...]
     since_last: SinceLast | None
     history: tuple[PastScore, ...]
     aliases: int
@@ -156,6 +172,7 @@ def tell_story(engine: Engine, campaign: str, lead_id: str, day: date | None = N
         breakdowns = {row.day: row for row in _breakdowns(connection, campaign, lead, history[-2:])}
         judged = _judged(connection, campaign, lead, present.day) if present else None
         routed = _routed(connection, campaign, lead, as_of)
+        by_hand = _by_hand(connection, campaign, known_as, as_of, is_latest=day is None)
         records = _records(connection, campaign, list(known_as), as_of)
         causes = (
             _causes(connection, campaign, known_as, records, last.day, present.day)
@@ -178,6 +195,7 @@ def tell_story(engine: Engine, campaign: str, lead_id: str, day: date | None = N
         scored=scored,
         qualified=judged,
         routed=routed,
+        by_hand=by_hand,
         since_last=since,
         history=tuple(history),
         aliases=len(known_as) - 1,
@@ -351,6 +369,30 @@ def _routed(connection: Connection, campaign: str, lead_id: str, as_of: date) ->
     newest = query.order_by(None).order_by(schema.partition_lineage.c.day.desc()).limit(1)
     row = connection.execute(newest).one_or_none()
     return Routed(**row._mapping) if row else None
+
+
+def _by_hand(
+    connection: Connection, campaign: str, known_as: dict[str, date], as_of: date, *, is_latest: bool
+) -> tuple[ByHand, ...]:
+    """Of each field the decision that stands at the end of the day; of the latest day, those taken since then too."""
+    overrides = schema.overrides.c
+    query = (
+        select(schema.overrides)
+        .where(overrides.campaign == campaign, overrides.lead_id.in_(list(known_as)))
+        .order_by(overrides.occurred_at, overrides.override_id)
+    )
+    standing: dict[str, ByHand] = {}
+    for row in connection.execute(query):
+        taken_on = _utc_day(row.occurred_at)
+        is_in_row = taken_on <= as_of
+        # Before the midnight that ends the day, as in `overrides`.
+        has_expired = row.expires_at is not None and _utc_day(row.expires_at) <= as_of
+        if taken_on < known_as[row.lead_id] or has_expired or not (is_in_row or is_latest):
+            continue
+        standing[row.field] = ByHand(
+            row.field, row.value, row.actor, row.reason, row.occurred_at, row.expires_at, is_in_row
+        )
+    return tuple(decision for decision in standing.values() if decision.value != LIFTED)
 
 
 def _records(connection: Connection, campaign: str, lead_ids: Sequence[str], as_of: date) -> list[Any]:

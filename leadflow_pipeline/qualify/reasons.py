@@ -3,15 +3,15 @@
 What belongs here: the shape of a reason, how several of them settle a status, and their JSON. What does not:
 which reasons a lead has.
 
-A reason is `{"code": ..., "status": ..., "text": ...}`; its status is what this reason alone would lead to.
-So a lead rejected for nothing but its score has `score_below_threshold` and no other reason that leads to
-REJECTED or PENDING.
+A reason is `{"code": ..., "status": ..., "text": ...}`; its status is what this reason alone would lead to. Where it
+comes from something with a name, the name is beside it: `segment`, `rule`, or `tree` and `leaf`. So a lead rejected for
+nothing but its score has `score_below_threshold` and no other reason that leads to REJECTED or PENDING.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,21 +37,30 @@ class Reason:
     """A JSON object for each lead, null where the reason does not apply."""
 
 
-def reason(code: str, status: str, text: str, applies: Mask) -> Reason:
+def reason(code: str, status: str, text: str, applies: Mask, **names: str) -> Reason:
     """A reason whose text is the same for every lead."""
-    return Reason(status, applies, say(document(code, status, text), applies))
+    return Reason(status, applies, say(document(code, status, text, names), applies))
 
 
 def worded_reason(
-    code: str, status: str, codes: npt.NDArray[np.int64], word: Callable[[int], str], applies: Mask
+    code: str,
+    status: str,
+    codes: npt.NDArray[np.int64],
+    word: Callable[[int], str],
+    applies: Mask,
+    named: Callable[[int], Mapping[str, str]] = lambda _: {},
 ) -> Reason:
-    """A reason whose text depends on a number of the lead: `word(code)`."""
-    return Reason(status, applies, spell(codes, lambda value: document(code, status, word(value)), applies))
+    """A reason whose text depends on a number of the lead: `word(code)`; `named(code)` says where it comes from."""
+    return Reason(
+        status,
+        applies,
+        spell(codes, lambda value: document(code, status, word(value), named(value)), applies),
+    )
 
 
-def document(code: str, status: str, text: str) -> str:
+def document(code: str, status: str, text: str, names: Mapping[str, str]) -> str:
     """The JSON object of one reason."""
-    content = {"code": code, "status": status, "text": text}
+    content = {"code": code, "status": status, "text": text, **names}
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    Connection,
     Date,
     Double,
     Engine,
@@ -114,20 +115,24 @@ def add_override(
     """Keeps a person's decision about one field of a lead, from now (or `occurred_at`) until it expires;
     its id.
     """
-    values: dict[str, Any] = {
-        "campaign": campaign,
-        "lead_id": lead_id,
-        "field": field,
-        "value": value,
-        "actor": actor,
-        "reason": reason,
-        "expires_at": expires_at,
-    }
-    if occurred_at is not None:
-        values["occurred_at"] = occurred_at
     with engine.begin() as connection:
-        statement = insert(overrides).values(values).returning(overrides.c.override_id)
-        return int(connection.execute(statement).scalar_one())
+        return insert_override(
+            connection,
+            campaign=campaign,
+            lead_id=lead_id,
+            field=field,
+            value=value,
+            actor=actor,
+            reason=reason,
+            expires_at=expires_at,
+            **({"occurred_at": occurred_at} if occurred_at is not None else {}),
+        )
+
+
+def insert_override(connection: Connection, **values: Any) -> int:
+    """`add_override` in a transaction of the caller's: columns of `overrides`; the id."""
+    statement = insert(overrides).values(values).returning(overrides.c.override_id)
+    return int(connection.execute(statement).scalar_one())
 
 
 def add_suppression(

@@ -3,7 +3,7 @@
 What belongs here: everything that knows a derived row belongs to a `(campaign, day)`. What does not: facts,
 and what the rows mean.
 
-Readers see a partition's old rows or its new ones: delete, COPY and lineage are one transaction. Two writers
+Readers see a partition's old rows or its new ones: delete, COPY, log and lineage are one transaction. Two writers
 of one table and campaign go one after the other: the lock is on the pair and not on each day, because a range
 of 900 days would take 900 places in the server's lock table, and the write is short beside the computing
 before it.
@@ -37,6 +37,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.store.copy import copy_in, read
+from leadflow_pipeline.store.decision_log import log_decisions
 from leadflow_pipeline.store.frames import conform, sorted_by_key
 from leadflow_pipeline.store.locks import lock_number, stage_lock
 from leadflow_pipeline.store.schema import partition_lineage
@@ -69,6 +70,7 @@ def replace_partitions(
         connection.execute(select(func.pg_advisory_xact_lock(lock_number("partition", table.name, campaign))))
         connection.execute(delete(table).where(_is_in(table, campaign, days)))
         copy_in(connection, rows, table)
+        log_decisions(connection, table, campaign, days, run_id)
         _record_lineage(connection, table, campaign, days, rows, campaign_version, run_id, facts_until)
     if len(rows) >= ANALYSE_FROM_ROWS:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -1,4 +1,4 @@
-"""What the README says of models can be typed as it stands."""
+"""What the README says of models and of qualification can be typed as it stands."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from leadflow_pipeline.cli import app
 from leadflow_pipeline.score.conversion.rules import ConversionRules
 from leadflow_pipeline_tests.samples import minimal_campaign_text
 
-SECTION = (
-    (Path(__file__).parents[2] / "README.md").read_text().split("## Learning from what became of leads")[1]
-)
-SECTION = SECTION.split("\n##")[0]
+README = (Path(__file__).parents[2] / "README.md").read_text()
+SECTION = README.split("## Learning from what became of leads")[1].split("\n##")[0]
+QUALIFICATION = README.split("## Who is worth a conversation")[1].split("\n##")[0]
 YAML, COMMANDS = re.findall(r"```(?:yaml|bash)\n(.*?)```", SECTION, re.DOTALL)
 
 
@@ -28,6 +27,12 @@ def test_the_campaign_file_may_say_what_is_written_there() -> None:
     named = yaml.safe_load(YAML)["conversion"]
     assert {*named} <= {*ConversionRules.model_fields}
     assert rules == ConversionRules(excluded=frozenset({"custom.plan"}))
+
+
+def test_qualification_may_be_written_as_there() -> None:
+    [written] = re.findall(r"```yaml\n(.*?)```", QUALIFICATION, re.DOTALL)
+    rules = parse_campaign(minimal_campaign_text("spring", extra=written), "spring.yaml").qualification
+    assert [len(tree.ends()) for tree in rules.trees] == [5]
 
 
 @pytest.mark.parametrize("line", COMMANDS.splitlines())

@@ -109,6 +109,7 @@ HEADINGS = [
     "Funnel",
     "Scores",
     "Daily volume",
+    "Why leads stand where they stand",
     "Tiers",
     "Conversion by score decile",
     "Fit and engagement",

@@ -235,6 +235,7 @@ qualified_leads = derived(
     Column("status", Text, nullable=False),
     Column("reasons", JSONB, nullable=False, comment="every reason, in words"),
     Column("is_override", Boolean, nullable=False),
+    Column("model_version", Text, comment="of the model that took part in the score"),
     within("icp_fit", 0, 1),
     within("score", 0, 100),
     one_of("status", QUALIFICATION_STATUSES),

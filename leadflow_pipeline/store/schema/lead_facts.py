@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from leadflow_pipeline.store.schema.base import Timestamp, metadata, one_of
+from leadflow_pipeline.store.schema.base import Key, Timestamp, metadata, one_of
 from leadflow_pipeline.store.schema.campaign import campaigns
 
 OUTCOMES = ("won", "lost", "meeting")
@@ -84,10 +84,12 @@ overrides = Table(
 qualification_log = Table(
     "qualification_log",
     metadata,
+    # One index serves both who writes (a campaign's days at once) and who reads (one lead, day by day). No foreign key:
+    # checking it for each of a million rows would cost more than writing them.
+    Column("campaign", Key, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("lead_id", Key, primary_key=True),
     Column("decision_id", BigInteger, Identity(), primary_key=True),
-    Column("campaign", Text, ForeignKey(campaigns.c.campaign), nullable=False),
-    Column("day", Date, nullable=False),
-    Column("lead_id", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("is_override", Boolean, nullable=False),
     Column("score", Double, nullable=False),
@@ -96,7 +98,6 @@ qualification_log = Table(
     Column("model_version", Text),
     Column("run_id", Text, nullable=False),
     Column("decided_at", Timestamp, nullable=False, server_default=func.now()),
-    Index(None, "campaign", "lead_id"),
     comment="Every judgement of a lead on a day; computing a day again adds only what differs.",
 )
 

@@ -287,10 +287,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "qualification_log",
-        Column("decision_id", BigInteger(), Identity(), nullable=False),
-        Column("campaign", Text(), nullable=False),
+        Column("campaign", Text(collation="C"), nullable=False),
         Column("day", Date(), nullable=False),
-        Column("lead_id", Text(), nullable=False),
+        Column("lead_id", Text(collation="C"), nullable=False),
+        Column("decision_id", BigInteger(), Identity(), nullable=False),
         Column("status", Text(), nullable=False),
         Column("is_override", Boolean(), nullable=False),
         Column("score", Double(), nullable=False),
@@ -299,18 +299,15 @@ def upgrade() -> None:
         Column("model_version", Text(), nullable=True),
         Column("run_id", Text(), nullable=False),
         Column("decided_at", DateTime(timezone=True), server_default=text("now()"), nullable=False),
-        ForeignKeyConstraint(
-            ["campaign"], ["leadflow.campaigns.campaign"], name=op.f("qualification_log_campaign_fkey")
+        PrimaryKeyConstraint(
+            "campaign", "day", "lead_id", "decision_id", name=op.f("qualification_log_pkey")
         ),
-        PrimaryKeyConstraint("decision_id", name=op.f("qualification_log_pkey")),
         schema=SCHEMA,
         comment="Every judgement of a lead on a day; computing a day again adds only what differs.",
     )
-    op.create_index(
-        op.f("qualification_log_campaign_lead_id_idx"),
-        "qualification_log",
-        ["campaign", "lead_id"],
-        unique=False,
+    op.add_column(
+        "qualified_leads",
+        Column("model_version", Text(), comment="of the model that took part in the score"),
         schema=SCHEMA,
     )
     op.create_table(
