@@ -134,7 +134,12 @@ handoff_briefs = Table(
     Column("campaign", Text, ForeignKey(campaigns.c.campaign), primary_key=True),
     Column("lead_id", Text, primary_key=True),
     Column("assignment_number", Integer, primary_key=True),
-    Column("asked_at", Timestamp, nullable=False, comment="on record before it is asked, so that it is asked once"),
+    Column(
+        "asked_at",
+        Timestamp,
+        nullable=False,
+        comment="on record before it is asked, so that it is asked once",
+    ),
     Column("answered_at", Timestamp),
     Column("bullets", JSONB, comment="as the language model worded them; NULL: the template stands"),
     Column("problem", Text, comment="why not, in one plain line without a word of the answer"),

@@ -304,14 +304,15 @@ def upgrade() -> None:
             comment="as the language model worded them; NULL: the template stands",
         ),
         Column(
-            "problem", Text(), nullable=True, comment="why not, in one plain line without a word of the answer"
+            "problem",
+            Text(),
+            nullable=True,
+            comment="why not, in one plain line without a word of the answer",
         ),
         ForeignKeyConstraint(
             ["campaign"], ["leadflow.campaigns.campaign"], name=op.f("handoff_briefs_campaign_fkey")
         ),
-        PrimaryKeyConstraint(
-            "campaign", "lead_id", "assignment_number", name=op.f("handoff_briefs_pkey")
-        ),
+        PrimaryKeyConstraint("campaign", "lead_id", "assignment_number", name=op.f("handoff_briefs_pkey")),
         schema=SCHEMA,
         comment="What a language model was asked about a lead for its owner: once a decision, and kept.",
     )
