@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pandas as pd
 from sqlalchemy import Engine, and_, select
@@ -63,7 +63,8 @@ def facts_of_leads(
         rows = latest_before(engine, table, campaign.campaign, tomorrow, lead_ids=wanted, columns=columns)
         frames[table.name] = rows
         plain = rows.astype(object).where(rows.notna(), None)
-        return {row["lead_id"]: row for row in plain.to_dict("records")}
+        found = cast("list[dict[str, Any]]", plain.to_dict("records"))
+        return {row["lead_id"]: row for row in found}
 
     frames: dict[str, pd.DataFrame] = {}
     leads = latest(enriched_leads, LEAD_COLUMNS)

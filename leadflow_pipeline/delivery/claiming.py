@@ -12,7 +12,7 @@ as read until the transaction ends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -108,7 +108,7 @@ def claim_owner(
     its transaction is to be rolled back.
     """
     if not is_rehearsal:
-        _lock(connection, "lead owner", claim.campaign, claim.lead_id)
+        lock_lead(connection, claim.campaign, claim.lead_id)
     earlier = handoffs_of(connection, claim.campaign, claim.lead_id)
     if earlier and claim.assignment_number is not None:
         latest = earlier[-1]
@@ -141,13 +141,28 @@ def present_rep(connection: Connection, rep: str, now: datetime) -> PresentRep |
     ).one_or_none()
     if row is None:
         return None
-    away = select(rep_absences.c.first_day, rep_absences.c.last_day).where(
-        rep_absences.c.rep == rep,
-        rep_absences.c.withdrawn_at.is_(None),
-        rep_absences.c.last_day >= today - timedelta(days=1),
+    record = Rep.model_validate(row.document)
+    standing = standing_absences(connection, [rep], today - timedelta(days=1))
+    return PresentRep(record, standing.get(rep, ()))
+
+
+def standing_absences(
+    connection: Connection, rep_ids: Iterable[str], not_over_before: date = date.min
+) -> dict[str, tuple[Absence, ...]]:
+    """Each rep's absences that were not withdrawn, in order; with a day, only those that were not over before it."""
+    query = (
+        select(rep_absences.c.rep, rep_absences.c.first_day, rep_absences.c.last_day)
+        .where(
+            rep_absences.c.rep.in_(sorted(rep_ids)),
+            rep_absences.c.withdrawn_at.is_(None),
+            rep_absences.c.last_day >= not_over_before,
+        )
+        .order_by(rep_absences.c.rep, rep_absences.c.first_day, rep_absences.c.last_day)
     )
-    absences = (Absence(rep, *days) for days in connection.execute(away).tuples())
-    return PresentRep(Rep.model_validate(row.document), tuple(sorted(absences)))
+    found: dict[str, tuple[Absence, ...]] = {}
+    for rep, first, last in connection.execute(query).tuples():
+        found[rep] = (*found.get(rep, ()), Absence(rep, first, last))
+    return found
 
 
 def handoffs_of(connection: Connection, campaign: str, lead_id: str) -> list[Handoff]:
@@ -277,6 +292,11 @@ def _write(connection: Connection, handoff: Handoff, now: datetime) -> None:
             held_handoffs.c.campaign == handoff.campaign, held_handoffs.c.lead_id == handoff.lead_id
         )
     )
+
+
+def lock_lead(connection: Connection, campaign: str, lead_id: str) -> None:
+    """Lets one at a time decide about a lead, until its transaction ends. To be taken before any rep's lock."""
+    _lock(connection, "lead owner", campaign, lead_id)
 
 
 def _lock(connection: Connection, *name: str) -> None:

@@ -1,7 +1,7 @@
 """The hand-over door: a planned owner becomes the owner, and is told.
 
-What belongs here: carrying out what waits (`pending`): one transaction for each lead, which holds the owner (`claiming`)
-and every message about it (`notices`). What does not: planning, and sending (`dispatch`).
+What belongs here: carrying out what waits (`pending`): one transaction for each lead, which holds the owner
+(`claiming`) and every message about it (`notices`). What does not: planning, and sending (`dispatch`).
 
 The plan of a day is met by the present: whoever was planned may have left since, may be away, or may have been given
 as many leads by other campaigns. Then the plan's next best gets the lead, or it is held, with the reason, and whoever
@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
-from itertools import batched
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, delete, func, select
@@ -26,7 +25,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from leadflow_pipeline.campaign import CampaignVersion, active_campaigns, load
 from leadflow_pipeline.delivery import notices
-from leadflow_pipeline.delivery.brief import BriefFacts, points_of
+from leadflow_pipeline.delivery.brief import BriefFacts, name_of, points_of
 from leadflow_pipeline.delivery.brief_asking import Wordings, wordings_of
 from leadflow_pipeline.delivery.brief_facts import SimilarAccounts, facts_of_leads
 from leadflow_pipeline.delivery.claiming import (
@@ -41,7 +40,6 @@ from leadflow_pipeline.delivery.notices import About
 from leadflow_pipeline.delivery.pending import NO_CANDIDATE, Waiting, waiting_leads
 from leadflow_pipeline.delivery.rendering import RenderError
 from leadflow_pipeline.delivery.transports import FaultPoint, nothing
-from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.schema import handoffs, held_handoffs, messages
 
 BATCH: Final = 200
@@ -68,7 +66,6 @@ class HandoverSummary:
 
 def hand_over_due(
     engine: Engine,
-    settings: Settings,
     now: datetime | None = None,
     *,
     limit: int | None = None,
@@ -91,11 +88,12 @@ def hand_over_due(
         if limit is not None:
             limit -= len(waiting)
         if dry_run:
-            _rehearse(engine, version, waiting, at, summary)
+            _rehearse(engine, waiting, at, summary)
         else:
             _forget_settled(engine, version.campaign, waiting)
-            for batch in batched(waiting, BATCH):
-                _hand_over(engine, settings, version, batch, at, similar, summary, at_point)
+            for begin in range(0, len(waiting), BATCH):
+                batch = waiting[begin : begin + BATCH]
+                _hand_over(engine, version, batch, at, similar, summary, at_point)
             _alert(engine, version, at)
     summary.held = dict(sorted(summary.held.items()))
     return summary
@@ -112,7 +110,6 @@ def count_waiting(engine: Engine, now: datetime) -> int:
 
 def _hand_over(
     engine: Engine,
-    settings: Settings,
     version: CampaignVersion,
     batch: Sequence[Waiting],
     now: datetime,
@@ -206,7 +203,7 @@ def _reminder(
     if warn_at is None or warn_at >= due_at:
         return
     moves_on = rules.reassign and reassignments(connection, handoff) < rules.most_reassignments
-    notice = notices.warning(about, notices.name_of(facts), due_at, present.rep, moves_on=moves_on)
+    notice = notices.warning(about, name_of(facts), due_at, present.rep, moves_on=moves_on)
     yield from notices.rows_to_rep(about, notice, present.rep, now, send_at=warn_at, not_after=due_at)
 
 
@@ -291,7 +288,6 @@ def _alert(engine: Engine, version: CampaignVersion, now: datetime) -> None:
 
 def _rehearse(
     engine: Engine,
-    version: CampaignVersion,
     waiting: Sequence[Waiting],
     now: datetime,
     summary: HandoverSummary,

@@ -186,6 +186,12 @@ def row_to_operators(
     }
 
 
+def row_about_lead_to_operators(about: About, notice: Notice, now: datetime) -> dict[str, Any]:
+    """An email about a lead to whoever looks after the campaign, where nobody on record is its owner's manager."""
+    address = about.campaign.handover.operators or about.campaign.sender.email
+    return _row(about, notice, _email(about, notice, address, None), now, now + KEPT_TRYING)
+
+
 def _row(
     about: About, notice: Notice, row: Mapping[str, Any], send_at: datetime, not_after: datetime
 ) -> dict[str, Any]:

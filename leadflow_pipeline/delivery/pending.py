@@ -109,19 +109,11 @@ def never_told(connection: Connection, campaign: Campaign, now: datetime) -> int
 
 
 def candidates_of(decision: Mapping[str, Any]) -> tuple[str, ...]:
-    """Whom a decision names, the owner first, then the others in their order; never who was struck out."""
+    """Whom a decision names, the owner first, then the next best in their order."""
     told = decision["candidates"]
-    listed = told if isinstance(told, list) else list(told.get("best") or told.get("candidates") or ())
-    named = [
-        each["rep"] for each in listed if isinstance(each, dict) and each.get("rep") and not is_struck(each)
-    ]
+    listed = told.get("best", ()) if isinstance(told, dict) else told
     owner = [decision["owner"]] if decision["owner"] else []
-    return tuple(dict.fromkeys([*owner, *named]))
-
-
-def is_struck(candidate: Mapping[str, Any]) -> bool:
-    """Whether a candidate of a decision stands there only to say why it may not have the lead."""
-    return any(candidate.get(word) for word in ("struck", "struck_by", "why", "reason"))
+    return tuple(dict.fromkeys([*owner, *(each["rep"] for each in listed)]))
 
 
 def _planned_claim(
