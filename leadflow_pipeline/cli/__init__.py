@@ -18,6 +18,7 @@ from leadflow_pipeline.cli import (
     dispatch,
     enrichment,
     explain,
+    handover,
     identity,
     leads,
     model,
@@ -43,6 +44,7 @@ operate.register(app)
 service.register(app)
 leads.register(app)
 collect.register(app)
+handover.register(app)
 dispatch.register(app)
 attribution.register(app)
 explain.register(app)

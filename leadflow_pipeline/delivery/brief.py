@@ -18,6 +18,7 @@ from typing import Any, Final
 import pandas as pd
 from jinja2 import TemplateError
 
+from leadflow_pipeline.delivery.brief_tokens import FIELDS
 from leadflow_pipeline.delivery.rendering import PLAIN, RenderError
 from leadflow_pipeline.delivery.tokens import clean, shorten
 
@@ -36,11 +37,6 @@ TEMPLATE: Final = """\
 - Reach: {{ reach }}
 - Next step: {{ next_step }}
 """
-
-PHRASES: Final = (
-    "who", "company_facts", "why_now", "fit", "engagement", "similar_accounts", "reach", "next_step",
-)  # fmt: skip
-"""Tokens of a template that are never empty."""
 
 SIGNALS: Final = {
     "recent_job_change": "has just changed jobs",
@@ -121,15 +117,6 @@ def tokens_of(facts: BriefFacts) -> dict[str, str]:
         "reach": reach(facts),
         "next_step": next_step(facts),
     }
-
-
-FIELDS: Final = (
-    "first_name", "last_name", "full_name", "email", "phone", "company", "job_title", "industry", "city",
-    "region", "country", "seniority", "department", "size_band", "source",
-)  # fmt: skip
-
-TOKENS: Final = (*FIELDS, "score", "tier", "temperature", "goal", *PHRASES)
-"""Everything that a template of a brief may name, beside `custom`."""
 
 
 def name_of(facts: BriefFacts) -> str:

@@ -91,7 +91,9 @@ def notice_objection(notice: FromClause, now: Moment) -> ColumnElement[Any]:
     )
     of_lead = and_(handoffs.c.campaign == notice.c.campaign, handoffs.c.lead_id == notice.c.lead_id)
     told_at = select(handoffs.c.decided_at).where(of_lead, handoffs.c.assignment_number == number)
-    in_touch = is_in_touch(notice.c.campaign, notice.c.lead_id, told_at.scalar_subquery(), now)
+    in_touch = is_in_touch(
+        notice.c.campaign, notice.c.lead_id, told_at.correlate(notice).scalar_subquery(), now
+    )
     is_reminder = notice.c.payload["kind"].astext.in_(REMINDERS)
     return case(
         (is_passed_on, "the lead has another owner since"),

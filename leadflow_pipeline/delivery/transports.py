@@ -9,7 +9,6 @@ the answer is no.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import smtplib
@@ -24,6 +23,7 @@ from typing import Final, Literal, Protocol
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.settings import Settings
+from leadflow_pipeline.store.outbox_files import file_name
 
 Outcome = Literal["accepted", "refused", "deferred", "unreachable", "unknown", "abandoned"]
 Phase = Literal["connect", "mail", "rcpt", "data", "dot", "done"]
@@ -104,11 +104,6 @@ class EmlFolder:
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-def file_name(rfc_message_id: str, suffix: str) -> str:
-    """The name of a message's file: the same however often it is written."""
-    return hashlib.sha256(rfc_message_id.encode()).hexdigest()[:32] + suffix
 
 
 def write_whole(

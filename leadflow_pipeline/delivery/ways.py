@@ -24,13 +24,13 @@ from leadflow_pipeline.delivery.transports import (
     FaultPoint,
     Letter,
     Transport,
-    file_name,
     nothing,
     transport_of,
     write_whole,
 )
 from leadflow_pipeline.errors import Deferred, FateUnknown, LeadflowError, PermanentError
 from leadflow_pipeline.settings import Settings
+from leadflow_pipeline.store.outbox_files import file_name
 from leadflow_pipeline.vendors import hubspot, slack
 from leadflow_pipeline.vendors.hubspot import HubSpot, PutContact
 from leadflow_pipeline.vendors.session import Refused, VendorSession, utc_now
