@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, exists, func, insert, select, update
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.store.schema import (
@@ -250,10 +250,13 @@ def find_sent(engine: Engine, message_id: int, now: datetime) -> bool:
 
 
 def unknown_messages(engine: Engine, channel: str, before: datetime, limit: int) -> list[RowMapping]:
-    """Messages of a channel whose fate has not been known since before a moment, the oldest first."""
+    """Messages of a channel of unknown fate that were last tried before a moment, the oldest first."""
+    is_fresh = exists().where(
+        message_attempts.c.message_id == messages.c.message_id, message_attempts.c.started_at >= before
+    )
     query = (
         select(messages)
-        .where(messages.c.channel == channel, messages.c.state == "unknown", messages.c.updated_at < before)
+        .where(messages.c.channel == channel, messages.c.state == "unknown", ~is_fresh)
         .order_by(messages.c.message_id)
         .limit(limit)
     )

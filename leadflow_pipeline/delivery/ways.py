@@ -215,7 +215,7 @@ class SlackWay(_OverHttp):
         at_point: FaultPoint = nothing,
     ) -> None:
         super().__init__(engine, url, slack.headers(key), slack.RATE, clock, wait, at_point)
-        self._slack = Slack(self._session)
+        self._slack = Slack(self._session, clock)
 
     def send(self, message: RowMapping, _now: datetime, commit: Commit) -> Delivery:
         """One post."""

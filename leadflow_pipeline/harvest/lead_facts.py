@@ -53,8 +53,8 @@ def facts_about_leads(
 
     Facts have row_number, payload, lead_id, occurred_at, `source_key` where nothing else names the lead (its lead_id
     is then what the lead has that is known by nothing else), and of events behaviour, event_id and is_machine, of
-    outcomes outcome and value, of touches rep, kind and touch_id. An event or touch without an id of its own gets a hash of its content, so that rows that come
-    in twice change nothing.
+    outcomes outcome and value, of touches rep, kind and touch_id. An event or touch without an id of its own gets a
+    hash of its content, so that rows that come in twice change nothing.
     """
     facts = _named_and_dated(campaign, batch, source)
     latest = pd.Timestamp(received_at).as_unit("us") + pd.Timedelta(days=1)

@@ -15,7 +15,8 @@ once it has left: a post without an answer is of unknown fate.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from leadflow_pipeline.errors import Deferred, FateUnknown, PermanentError
@@ -58,8 +59,9 @@ def headers(key: str) -> dict[str, str]:
 class Slack:
     """Slack's API over a session that was opened with `headers(key)`."""
 
-    def __init__(self, session: VendorSession) -> None:
+    def __init__(self, session: VendorSession, now: Callable[[], datetime] = utc_now) -> None:
         self._session = session
+        self._now = now
 
     def post(self, message: Mapping[str, Any]) -> str:
         """Posts a message (`channel`, `text`, `blocks`); its `ts`, which names it in the channel.
@@ -70,16 +72,16 @@ class Slack:
         answer = json_object(response, "Slack", is_repeatable=False)
         if answer.get("ok") is True:
             return str(answer.get("ts", ""))
-        raise refusal(answer.get("error"), response.status_code)
+        raise refusal(answer.get("error"), response.status_code, self._now())
 
 
-def refusal(error: Any, status: int) -> Exception:
+def refusal(error: Any, status: int, now: datetime) -> Exception:
     """What `"ok": false` with this error means."""
     name = error if isinstance(error, str) and ERROR_NAME.fullmatch(error) else "an error without a name"
     if name in PERHAPS_DONE:
         return FateUnknown(f"Slack answered {name}, which may mean that the message was posted: look there")
     if name in BUSY:
-        return Deferred(f"Slack takes no message now ({name})", utc_now() + COME_BACK)
+        return Deferred(f"Slack takes no message now ({name})", now + COME_BACK)
     if name in OF_THE_TOKEN:
         return TokenRefused(f"Slack takes nothing with this token ({name}): correct LEADFLOW_SLACK_TOKEN")
     remedy = REMEDIES.get(name, "see Slack's documentation of chat.postMessage")
