@@ -87,7 +87,7 @@ class BriefFacts:
 
 def points_of(facts: BriefFacts, template: str | None = None) -> tuple[str, ...]:
     """The brief, a text for each point. Raises RenderError, which names no value, for a template that fails."""
-    words: dict[str, Any] = {**tokens_of(facts), "custom": facts.custom}
+    words: dict[str, Any] = {**tokens_of(facts), "custom": _Known(facts.custom)}
     try:
         text = PLAIN.from_string(template or TEMPLATE).render(words)
     except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
@@ -97,6 +97,13 @@ def points_of(facts: BriefFacts, template: str | None = None) -> tuple[str, ...]
     lines = (" ".join(line.split()) for line in text.splitlines())
     points = [shorten(line.removeprefix("- ").strip(), LONGEST_POINT) for line in lines]
     return tuple(point for point in points if point)[:MOST_POINTS]
+
+
+class _Known(dict[str, str]):
+    """The campaign's own fields; one that a lead does not have is an empty text, as its other fields are."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
 
 
 def tokens_of(facts: BriefFacts) -> dict[str, str]:
