@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from leadflow_pipeline.campaign import load
 from leadflow_pipeline.cli.instance import dagster_environment
+from leadflow_pipeline.cli.output import counted
 from leadflow_pipeline.delivery.pending import LOOKED_BACK, never_told
 from leadflow_pipeline.errors import LeadflowError
 from leadflow_pipeline.harvest.sources.webhook import WebhookSource
@@ -164,17 +165,17 @@ def look_at_owners(engine: Engine) -> Iterator[Finding]:
         untold = {version.campaign: never_told(connection, version.rules, now) for version in versions}
     if waiting:
         hours = (now - oldest).total_seconds() / 3600
-        sentence = f"{waiting:,} leads wait for an owner, the first for {hours:,.1f} hours"
+        sentence = f"{counted(waiting, 'lead')} without an owner, the first for {hours:,.1f} hours"
         remedy = "leadflow handover held says why; leadflow override CAMPAIGN LEAD owner REP gives one away"
         is_long = now - oldest > LONG_WAIT
         yield Finding("owners", State.BROKEN if is_long else State.LOOK, sentence, remedy)
     for campaign, count in untold.items():
         if count:
-            sentence = f"{count:,} leads have a planned owner who was not told in time"
+            sentence = f"{counted(count, 'lead')} with a planned owner who was not told in time"
             remedy = "leadflow handover --since DAY tells owners of decisions from that day on"
             yield Finding(f"owners of {campaign}", State.LOOK, sentence, remedy)
     for channel, reason, count in failed:
-        sentence = f"{count:,} to owners did not arrive: {reason}"
+        sentence = f"{counted(count, 'message')} to owners did not arrive: {reason}"
         remedy = "mend it; leadflow messages list --state failed shows them"
         yield Finding(f"messages by {channel}", State.BROKEN, sentence, remedy)
     for version in versions:

@@ -182,7 +182,7 @@ def fit(facts: BriefFacts) -> str:
     reasons = [words for reason in _list(facts.score, "reasons") if (words := clean(reason))]
     head = f"{share:.0%} of the ideal customer profile"
     return (
-        f"{head}; {'; '.join(reasons[:MOST_REASONS])}"
+        f"{head}; counts most: {', '.join(reasons[:MOST_REASONS])}"
         if reasons
         else f"{head}; no further reason is recorded"
     )
@@ -224,16 +224,16 @@ def reach(facts: BriefFacts) -> str:
 
 def next_step(facts: BriefFacts) -> str:
     """What the sequence is for, by the way that is open."""
-    goal = facts.goal[:1].lower() + facts.goal[1:]
+    goal = f"goal: {facts.goal[:1].lower()}{facts.goal[1:]}"
     phone, email = _known(facts.lead, "phone"), _known(facts.lead, "email")
     has_replied = any(behaviour in ("reply", "meeting") for behaviour, _ in facts.events)
     if has_replied:
-        return f"answer the reply in person, then {goal}"
+        return f"answer the reply in person ({goal})"
     if phone:
-        return f"call, to {goal}"
+        return f"call ({goal})"
     if email and facts.may_be_emailed:
-        return f"write a personal email, to {goal}"
-    return f"find a way to reach the person (no phone is known), to {goal}"
+        return f"write a personal email ({goal})"
+    return f"find a way to reach the person, for no phone is known ({goal})"
 
 
 def ago(moment: datetime, now: datetime) -> str:

@@ -21,6 +21,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from jinja2 import Template
+from markupsafe import escape
 
 from leadflow_pipeline.campaign import Campaign, CampaignVersion
 from leadflow_pipeline.delivery.brief import BriefFacts, name_of
@@ -349,7 +350,7 @@ def _contacts(about: About, notice: Notice, rep: Rep, facts: BriefFacts) -> Iter
     task = {
         "hs_timestamp": due.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
         "hs_task_subject": notice.subject,
-        "hs_task_body": _text(about, notice),
+        "hs_task_body": "<br>".join(str(escape(line)) for line in _text(about, notice).splitlines()),
         "hs_task_status": "NOT_STARTED",
         "hs_task_priority": "HIGH",
         "hs_task_type": "CALL" if "phone" in known else "TODO",

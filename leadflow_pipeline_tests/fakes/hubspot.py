@@ -177,7 +177,10 @@ class FakeHubSpot(FakeServer):
     def search_tasks(self, received: Received) -> Reply:
         """POST /crm/v3/objects/tasks/search: by a word of the body, as far as the index goes."""
         condition = (received.json() or {})["filterGroups"][0]["filters"][0]
-        words = [task["properties"].get("hs_task_body", "").replace(".", " ").split() for task in self.tasks]
+        words = [
+            task["properties"].get("hs_task_body", "").replace("<br>", " ").replace(".", " ").split()
+            for task in self.tasks
+        ]
         found = [
             {"id": str(70_001 + number), "properties": {}}
             for number, body in enumerate(words)
