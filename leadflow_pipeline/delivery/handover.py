@@ -100,11 +100,12 @@ def hand_over_due(
 
 
 def count_waiting(engine: Engine, now: datetime) -> int:
-    """How many leads a run would look at now."""
+    """How many leads a run might do something about now: what a plan found nobody for waits for the next plan."""
     with engine.connect() as connection:
         return sum(
-            len(waiting_leads(connection, load(engine, campaign).rules, now))
+            each.claim is not None or not each.is_held
             for campaign in active_campaigns(engine)
+            for each in waiting_leads(connection, load(engine, campaign).rules, now)
         )
 
 

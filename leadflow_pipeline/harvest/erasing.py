@@ -68,6 +68,7 @@ from leadflow_pipeline.store.schema import (
     suppressions,
     vendor_lookups,
 )
+from leadflow_pipeline.store.sequences import is_to_lead
 
 LEAD_TABLES: tuple[Table, ...] = (
     *(table for table in DERIVED_TABLES if table is not quarantined_records),
@@ -205,7 +206,7 @@ def _remove_messages(
     theirs = or_(
         is_one_of(messages, leads),
         messages.c.recipient_key.in_([address_key(address) for address in addresses]),
-        func.lower(messages.c.recipient).in_(addresses),
+        and_(func.lower(messages.c.recipient).in_(addresses), is_to_lead()),
     )
     written = select(messages.c.message_id, messages.c.rfc_message_id).where(theirs)
     rows = connection.execute(written).tuples().all()

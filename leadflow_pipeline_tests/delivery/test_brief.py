@@ -15,9 +15,12 @@ from sqlalchemy import select
 from leadflow_pipeline.campaign import CampaignError, parse_campaign
 from leadflow_pipeline.delivery.brief import BriefFacts, SimilarAccount, name_of, points_of
 from leadflow_pipeline.delivery.brief_wording import held_to, shown
+from leadflow_pipeline.delivery.dispatch import dispatch_due
 from leadflow_pipeline.delivery.rendering import RenderError
 from leadflow_pipeline.harvest.erasing import erase_person
-from leadflow_pipeline.store.schema import handoff_briefs
+from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store.keys import address_key
+from leadflow_pipeline.store.schema import handoff_briefs, suppressions
 from leadflow_pipeline_tests.delivery.owners_world import HOUR, NOW, TODAY, OwnersWorld
 from leadflow_pipeline_tests.fakes.language_model import FakeLanguageModel
 from leadflow_pipeline_tests.samples import minimal_campaign_text
@@ -197,15 +200,34 @@ def test_a_model_is_asked_once_and_never_trusted(owners: OwnersWorld, manner: st
     assert row["problem"] is None or "Maria" not in row["problem"]
 
 
-def test_erasing_a_lead_takes_its_hand_over_along(owners: OwnersWorld) -> None:
-    owners.register()
+def test_erasing_a_lead_takes_its_hand_over_along_and_leaves_its_owner(
+    owners: OwnersWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners.register(handover="{slack_channel: sales}")
     owners.rep("anke")
     owners.rep("tom", capacity={"per_day": 0})
-    owners.plan({"lead-1": ["anke"], "lead-2": ["tom"]})
+    owners.plan(
+        {"lead-1": ["anke"], "lead-2": ["tom"], "lead-3": ["anke"]}, fields={"email": LEADS_ADDRESSES}
+    )
     owners.hand_over()
     owners.touch("lead-1", "anke", NOW)
-    for lead in ("lead-1", "lead-2"):
-        report = erase_person(owners.engine, f"{lead}@leads.example", actor="test")
-        assert report.rows["messages" if lead == "lead-1" else "held_handoffs"]
-    assert (owners.owners(), owners.held(), owners.messages(sequence="handover", step=1)[:-1]) == ({}, {}, [])
-    assert "Ida" not in str(owners.messages())
+    settings = get_settings().model_copy(update={"home": owners.home})
+    dispatch_due(owners.engine, settings, NOW)
+    monkeypatch.setattr("leadflow_pipeline.harvest.erasing.get_settings", lambda: settings)
+    before = len(list(settings.outbox_folder.iterdir()))
+    reports = [erase_person(owners.engine, f"lead-{number}@leads.example", actor="test") for number in (1, 2)]
+    assert (reports[0].rows["handoffs"], reports[0].rows["rep_touches"], reports[0].rows["messages"]) == (
+        1,
+        1,
+        4,
+    )
+    assert reports[1].rows["held_handoffs"] == 1
+    assert reports[0].files_removed == before - len(list(settings.outbox_folder.iterdir())) == 2
+    assert owners.owners() == {"lead-3": ["anke"]}
+    assert all(row["lead_id"] in ("lead-3", "") for row in owners.messages())
+    with owners.engine.connect() as connection:
+        kept_out = set(connection.scalars(select(suppressions.c.subject)))
+    assert kept_out == {address_key(f"lead-{number}@leads.example") for number in (1, 2)}
+
+
+LEADS_ADDRESSES = [f"lead-{number}@leads.example" for number in (1, 2, 3)]
