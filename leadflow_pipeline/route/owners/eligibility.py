@@ -19,7 +19,8 @@ In this order of things:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
+from operator import is_
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ import pandas as pd
 
 from leadflow_pipeline.conditions import Condition, evaluate, field_values
 from leadflow_pipeline.folding import folded_text
-from leadflow_pipeline.route.owners.named_accounts import ACCOUNT_FIELDS, named_reps
+from leadflow_pipeline.route.owners.named_accounts import ACCOUNT_FIELDS, accounts_of, named_reps
 from leadflow_pipeline.route.owners.rep import Rep
 from leadflow_pipeline.route.owners.reps_of_day import Roster
 from leadflow_pipeline.route.owners.rules import OwnershipRules, TeamRule
@@ -155,7 +156,7 @@ def eligibility(leads: pd.DataFrame, roster: Roster, rules: OwnershipRules) -> E
     places, place_rows = _place_ranks(leads, reps, rules)
     special, lacks_specialty = _lacks_specialty(leads, reps, rules)
     tongues, speaks, may_speak = _languages(leads, reps)
-    named = named_reps(leads, reps)
+    named = named_reps(leads, *_accounts(_Same(reps)))
 
     keys = pd.DataFrame(
         {"team": teams, "place": places, "special": special, "tongue": tongues, "named": named}
@@ -240,7 +241,37 @@ def _meets(leads: pd.DataFrame, conditions: Sequence[Condition]) -> Mask:
 def _place_ranks(leads: pd.DataFrame, reps: Sequence[Rep], rules: OwnershipRules) -> tuple[Codes, Ranks]:
     if rules.territory == "ignore":
         return np.zeros(len(leads), dtype=np.int64), np.full((1, len(reps)), DEFAULT, dtype=np.int8)
-    return Territories(reps, rules.regions).ranks(leads)
+    return _territories(_Same(reps), tuple(rules.regions.items())).ranks(leads)
+
+
+class _Same:
+    """Reps as a key: the very same ones. They are never changed, and would hash slowly."""
+
+    def __init__(self, reps: Sequence[Rep]) -> None:
+        self.reps = reps
+        self._hash = hash(tuple(map(id, reps)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Same)
+            and len(self.reps) == len(other.reps)
+            and all(map(is_, self.reps, other.reps))
+        )
+
+
+@lru_cache(maxsize=16)
+def _territories(same: _Same, own_regions: tuple[tuple[str, tuple[str, ...]], ...]) -> Territories:
+    """The territories of reps, which days and decisions share."""
+    return Territories(same.reps, dict(own_regions))
+
+
+@lru_cache(maxsize=16)
+def _accounts(same: _Same) -> tuple[dict[str, int], dict[str, int]]:
+    """The accounts that reps name, which days and decisions share."""
+    return accounts_of(same.reps)
 
 
 def _outside_territory(is_out: Mask, team_rank: Ranks, territory_rank: Ranks, rules: OwnershipRules) -> Mask:
