@@ -23,6 +23,7 @@ from leadflow_pipeline.route.owners.named_accounts import account_domain, accoun
 from leadflow_pipeline.route.owners.rep import Rep, Territory
 from leadflow_pipeline.route.owners.reps_of_day import Roster
 from leadflow_pipeline.route.owners.rules import OwnershipRules
+from leadflow_pipeline.route.owners.specialties import Specialties
 from leadflow_pipeline.route.owners.territories import (
     NOWHERE,
     Area,
@@ -198,10 +199,7 @@ def _unmet_rules(active: Sequence[Rep], rules: OwnershipRules) -> Iterator[Findi
             then = "its leads go to the next" if rule.spills else "its leads are held"
             yield Finding("team", severity, f"team {rule.team} has no active rep: {then}")
     for specialty in rules.specialties:
-        needed = {folded_text(word) for word in specialty.require_specialties}
-        if not any(
-            needed <= {folded_text(word) for word in (*rep.specialties, *rep.industries)} for rep in active
-        ):
+        if Specialties(active).lacks(specialty.require_specialties).all():
             words = ", ".join(specialty.require_specialties)
             yield Finding("specialty", "error", f"no active rep has {words}, which some leads require")
     if rules.language == "require":

@@ -305,9 +305,14 @@ def _states(written: pd.Series, countries: pd.Series) -> pd.Series:
 def _folded_each(written: pd.Series, meaning: Callable[[str], str | None]) -> pd.Series:
     """`meaning` of the folded words of each distinct text; what is missing or says nothing stays missing."""
     codes, values = pd.factorize(written)
-    words = folded(pd.Series(values, dtype="str"))
-    found = [meaning(each) if each else None for each in words.tolist()]
+    texts = pd.Series(values, dtype="str")
+    words = folded(texts).tolist() if len(texts) > FEW else [folded_text(text) for text in texts]
+    found = [meaning(each) if each else None for each in words]
     return pd.Series(np.array([*found, None], dtype=object)[codes], index=written.index, dtype="str")
+
+
+FEW = 100
+"""Texts that are folded one by one sooner than as a column."""
 
 
 def _numbered(values: pd.Series, numbers: Mapping[str, int] | dict[str | None, int]) -> npt.NDArray[np.int64]:
