@@ -45,6 +45,15 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8787", description="where the unsubscribe links of emails point to"
     )
 
+    slack_token: SecretStr | None = Field(
+        None, description="bot token with chat:write; without it messages to Slack become files"
+    )
+    slack_url: str = Field("https://slack.com/api", description="base of Slack's web API")
+    hubspot_token: SecretStr | None = Field(
+        None, description="token of a private app that may write contacts; without it they become files"
+    )
+    hubspot_url: str = Field("https://api.hubapi.com", description="base of HubSpot's API")
+
     service_host: str = Field("127.0.0.1", description="address the HTTP service listens at")
     service_port: int = Field(8787, ge=1, le=65535)
 

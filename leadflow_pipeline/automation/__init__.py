@@ -14,6 +14,8 @@ from leadflow_pipeline.automation.arrivals import landing_folders as landing_fol
 from leadflow_pipeline.automation.arrivals import register_campaigns as register_campaigns
 from leadflow_pipeline.automation.daily import daily_pipeline as daily_pipeline
 from leadflow_pipeline.automation.daily import daily_schedule as daily_schedule
+from leadflow_pipeline.automation.handing_over import hand_over as hand_over
+from leadflow_pipeline.automation.handing_over import hand_over_schedule as hand_over_schedule
 from leadflow_pipeline.automation.reports import report_automation as report_automation
 from leadflow_pipeline.automation.sending import dispatch as dispatch
 from leadflow_pipeline.automation.sending import dispatch_schedule as dispatch_schedule
@@ -25,6 +27,21 @@ from leadflow_pipeline.automation.watching import latest_day_schedule as latest_
 from leadflow_pipeline.automation.watching import latest_day_watch as latest_day_watch
 from leadflow_pipeline.automation.watching import record_failures as record_failures
 
-JOBS = (daily_pipeline, import_landed_files, ask_vendors, dispatch, conversion_models, latest_day_watch)
-SCHEDULES = (daily_schedule, ask_vendors_schedule, dispatch_schedule, training_schedule, latest_day_schedule)
+JOBS = (
+    daily_pipeline,
+    import_landed_files,
+    ask_vendors,
+    hand_over,
+    dispatch,
+    conversion_models,
+    latest_day_watch,
+)
+SCHEDULES = (
+    daily_schedule,
+    ask_vendors_schedule,
+    hand_over_schedule,
+    dispatch_schedule,
+    training_schedule,
+    latest_day_schedule,
+)
 SENSORS = (register_campaigns, landing_folders, report_automation, record_failures)

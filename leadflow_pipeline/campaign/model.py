@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from leadflow_pipeline.campaign.checks import custom_fields
 from leadflow_pipeline.campaign.document import Document
+from leadflow_pipeline.delivery.handover_rules import HandoverRules
 from leadflow_pipeline.enrich.rules import EnrichRules
 from leadflow_pipeline.experiment.rules import Experiment
 from leadflow_pipeline.harvest.sources import Source
@@ -109,6 +110,9 @@ class Campaign(BaseModel):
     routing: RoutingRules = Field(default_factory=RoutingRules)
     ownership: OwnershipRules | None = Field(
         None, description="who is given the routed leads; without this section nobody is"
+    )
+    handover: HandoverRules = Field(
+        default_factory=HandoverRules, description="how the owner of a lead is told of it"
     )
     nurture: NurtureRules = Field(default_factory=NurtureRules)
     experiments: tuple[Experiment, ...] = Field(

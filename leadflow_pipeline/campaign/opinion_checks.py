@@ -29,13 +29,13 @@ def check_opinion(document: Document) -> Iterator[Problem]:
     """Every problem of the section that needs more than its model to see."""
     if not mapping_of(document.value_at(SECTION)):
         return
-    yield from _check_endpoint(document)
+    yield from check_endpoint(document, (*SECTION, "endpoint"))
     yield from _check_fields(document)
     yield from _check_shares(document)
 
 
-def _check_endpoint(document: Document) -> Iterator[Problem]:
-    path = (*SECTION, "endpoint")
+def check_endpoint(document: Document, path: Path) -> Iterator[Problem]:
+    """What is wrong with where a language model is asked: facts about leads go there."""
     url = document.value_at(path)
     if not isinstance(url, str):
         return

@@ -19,6 +19,7 @@ from leadflow_pipeline.cli import (
     enrichment,
     experiment,
     explain,
+    handover,
     identity,
     leads,
     model,
@@ -46,6 +47,7 @@ operate.register(app)
 service.register(app)
 leads.register(app)
 collect.register(app)
+handover.register(app)
 dispatch.register(app)
 attribution.register(app)
 explain.register(app)

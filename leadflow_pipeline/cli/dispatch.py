@@ -37,8 +37,8 @@ class Finding(StrEnum):
 
 
 LISTED = (
-    messages.c.message_id, messages.c.campaign, messages.c.lead_id, messages.c.sequence, messages.c.step,
-    messages.c.state, messages.c.planned_at, messages.c.sent_at, messages.c.state_reason,
+    messages.c.message_id, messages.c.channel, messages.c.campaign, messages.c.lead_id, messages.c.sequence,
+    messages.c.step, messages.c.state, messages.c.planned_at, messages.c.sent_at, messages.c.state_reason,
 )  # fmt: skip
 SHOWN = (
     *LISTED,
@@ -63,7 +63,10 @@ def dispatch(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would leave.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Send the emails that are due now. By default they go into the outbox folder as .eml files."""
+    """Send what is due now: emails to leads, and what owners are told by email, in Slack and in HubSpot.
+
+    By default all of it goes into the outbox folder, as .eml and .json files.
+    """
     settings = get_settings()
     summary = dispatch_due(get_engine(), settings, limit=limit, dry_run=dry_run)
     if as_json:
@@ -76,6 +79,9 @@ def dispatch(
             if settings.transport == "smtp"
             else f"{settings.outbox_folder} cannot be written: what is due stays in the outbox"
         )
+    if summary.problems:
+        told = "; ".join(f"{channel}: {problem}" for channel, problem in summary.problems.items())
+        raise TransientError(f"{told}; what is due there stays in the outbox")
 
 
 def _print(summary: DispatchSummary, *, dry_run: bool) -> None:
@@ -161,7 +167,7 @@ def settle(
         Finding, typer.Argument(help="sent: it arrived; failed: it did not; again: send it again.")
     ],
 ) -> None:
-    """Settle a message of which it is unknown whether it arrived. Ask the mail server's log first."""
+    """Settle a message of which it is unknown whether it arrived. First ask the mail server's log, or look there."""
     to = "planned" if finding is Finding.AGAIN else finding.value
     outbox.settle_by_hand(get_engine(), message_id, to, actor=getpass.getuser(), now=datetime.now(UTC))
     typer.echo(f"message {message_id} is {to}")

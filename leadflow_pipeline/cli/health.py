@@ -21,6 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from leadflow_pipeline.campaign import load
 from leadflow_pipeline.cli.instance import dagster_environment
+from leadflow_pipeline.cli.output import counted
+from leadflow_pipeline.delivery.pending import LOOKED_BACK, never_told
 from leadflow_pipeline.errors import LeadflowError
 from leadflow_pipeline.harvest.sources.webhook import WebhookSource
 from leadflow_pipeline.partitions import CAMPAIGN_TAG, last_complete_day
@@ -31,6 +33,7 @@ from leadflow_pipeline.store.due_days import active_campaigns, due_days, known_c
 from leadflow_pipeline.store.engine import get_engine
 from leadflow_pipeline.store.failures import describe
 from leadflow_pipeline.store.schema import (
+    held_handoffs,
     match_reviews,
     messages,
     quarantined_records,
@@ -38,11 +41,13 @@ from leadflow_pipeline.store.schema import (
     vendor_breakers,
     vendor_lookups,
 )
+from leadflow_pipeline.store.sequences import is_to_lead
 
 GIBIBYTE = 2**30
 ENOUGH_DISK = 2 * GIBIBYTE
 STALE_HEARTBEAT = timedelta(minutes=5)
 LATE_MESSAGE = timedelta(hours=1)
+LONG_WAIT = timedelta(hours=24)
 SECONDS_TO_ANSWER = 5
 
 
@@ -137,6 +142,51 @@ def look_at_messages(engine: Engine) -> Iterator[Finding]:
         yield Finding("outbox", State.BROKEN, sentence, "leadflow dispatch, and look at what it says")
     else:
         yield Finding("outbox", State.WELL, f"{waiting:,} messages wait to be sent")
+
+
+def look_at_owners(engine: Engine) -> Iterator[Finding]:
+    """Leads that wait for an owner, owners who were never told, and messages to owners that did not arrive."""
+    now, settings = datetime.now(UTC), get_settings()
+    failed_query = (
+        select(messages.c.channel, messages.c.state_reason, func.count())
+        .where(messages.c.state == "failed", ~is_to_lead(), messages.c.updated_at > now - LOOKED_BACK)
+        .group_by(messages.c.channel, messages.c.state_reason)
+        .order_by(messages.c.channel, messages.c.state_reason)
+    )
+    with engine.connect() as connection:
+        active = active_campaigns(connection)
+        waiting, oldest = connection.execute(
+            select(func.count(), func.min(held_handoffs.c.held_since)).where(
+                held_handoffs.c.campaign.in_(active)
+            )
+        ).one()
+        failed = connection.execute(failed_query).tuples().all()
+        versions = [load(engine, campaign) for campaign in active]
+        untold = {version.campaign: never_told(connection, version.rules, now) for version in versions}
+    if waiting:
+        hours = (now - oldest).total_seconds() / 3600
+        sentence = f"{counted(waiting, 'lead')} without an owner, the first for {hours:,.1f} hours"
+        remedy = "leadflow handover held says why; leadflow override CAMPAIGN LEAD owner REP gives one away"
+        is_long = now - oldest > LONG_WAIT
+        yield Finding("owners", State.BROKEN if is_long else State.LOOK, sentence, remedy)
+    for campaign, count in untold.items():
+        if count:
+            sentence = f"{counted(count, 'lead')} with a planned owner who was not told in time"
+            remedy = "leadflow handover --since DAY tells owners of decisions from that day on"
+            yield Finding(f"owners of {campaign}", State.LOOK, sentence, remedy)
+    for channel, reason, count in failed:
+        sentence = f"{counted(count, 'message')} to owners did not arrive: {reason}"
+        remedy = "mend it; leadflow messages list --state failed shows them"
+        yield Finding(f"messages by {channel}", State.BROKEN, sentence, remedy)
+    for version in versions:
+        rules = version.rules.handover
+        lacking = [
+            *(["LEADFLOW_SLACK_TOKEN"] if rules.slack_channel and settings.slack_token is None else ()),
+            *(["LEADFLOW_HUBSPOT_TOKEN"] if rules.hubspot and settings.hubspot_token is None else ()),
+        ]
+        for name in lacking:
+            sentence = f"{name} is not set: what should go there is written to {settings.outbox_folder}"
+            yield Finding(f"hand-over of {version.campaign}", State.LOOK, sentence, f"set {name}")
 
 
 def look_at_quarantine(engine: Engine) -> Iterator[Finding]:
@@ -282,6 +332,7 @@ def look_at_runs(instance: dg.DagsterInstance, campaigns: list[str]) -> Iterator
 LOOKS = (
     look_at_days,
     look_at_messages,
+    look_at_owners,
     look_at_quarantine,
     look_at_vendors,
     look_at_reviews,

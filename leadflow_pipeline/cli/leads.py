@@ -31,6 +31,7 @@ class Contents(StrEnum):
     LEADS = "leads"
     EVENTS = "events"
     OUTCOMES = "outcomes"
+    TOUCHES = "touches"
     SPEND = "spend"
 
 
@@ -206,6 +207,6 @@ def erase(
     else:
         console.print("No table held that address. It is suppressed from now on.")
     if report.files_removed:
-        console.print(f"Removed {report.files_removed} email files.")
+        console.print(f"Removed {report.files_removed} message files.")
     for path in report.files_to_mend:
         error_console.print(f"The address still stands in {path}: remove it there.", highlight=False)

@@ -1,7 +1,7 @@
 """Dispatch: what is due leaves, each message once, by as many dispatchers at once as there are.
 
 What belongs here: one run through the outbox, and what it came to. What does not: states (`outbox`), questions
-(`standing`), the wire (`transports`).
+(`standing`), the ways out (`ways`).
 
 A dispatcher may be killed anywhere. Before `on_wire` is committed, nothing has left and the lease brings the message
 back; after it only a server's answer says what happened, and without one the message is `unknown` for a person to
@@ -15,7 +15,7 @@ import socket
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -24,20 +24,13 @@ from sqlalchemy import Connection, Engine, RowMapping, Select, bindparam, select
 
 from leadflow_pipeline.campaign import load
 from leadflow_pipeline.delivery import outbox
-from leadflow_pipeline.delivery.mail import compose, wire_address, wire_bytes
 from leadflow_pipeline.delivery.release import count_due_touches, release_due
-from leadflow_pipeline.delivery.standing import MAY_PASS, objection
-from leadflow_pipeline.delivery.transports import (
-    Delivery,
-    FaultPoint,
-    Letter,
-    Outcome,
-    Transport,
-    nothing,
-    transport_of,
-)
+from leadflow_pipeline.delivery.standing import MAY_PASS, notice_objection, objection
+from leadflow_pipeline.delivery.transports import Delivery, FaultPoint, Outcome, Transport, nothing
+from leadflow_pipeline.delivery.ways import Way, ways_of
 from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.schema import Timestamp, messages
+from leadflow_pipeline.store.sequences import TO_ONE_OF_US
 
 Clock = Callable[[], datetime]
 
@@ -46,6 +39,9 @@ BATCH: Final = 50
 
 ASK_AGAIN: Final = timedelta(hours=1)
 """When a message that only waits (for a pause to end) is looked at again."""
+
+FATE_IS_ASKED_AFTER: Final = timedelta(minutes=2)
+"""By then a vendor's own search knows what it was sent."""
 
 STATE_AFTER: Final[dict[Outcome, str]] = {
     "accepted": "sent",
@@ -71,6 +67,8 @@ class DispatchSummary:
     held: dict[str, int] = field(default_factory=dict)
     by_sequence: dict[str, int] = field(default_factory=dict)
     is_server_unreachable: bool = False
+    problems: dict[str, str] = field(default_factory=dict)
+    """Channel -> why nothing leaves there now, in one plain line; of channels other than email."""
 
     def to_dict(self) -> dict[str, Any]:
         """For scripts and metadata: counts and reasons, no personal data."""
@@ -100,11 +98,12 @@ def dispatch_due(
         by_sequence=dict(sorted(released.by_sequence.items())),
     )
     if not dry_run:
-        way_out = transport or transport_of(settings)
+        ways = ways_of(engine, settings, transport=transport, clock=clock, at_point=at_point)
         try:
-            Dispatcher(engine, way_out, clock, at_point).run(summary, limit)
+            Dispatcher(engine, ways, clock, at_point).run(summary, limit)
         finally:
-            way_out.close()
+            for way in ways.values():
+                way.close()
     summary.waiting = outbox.due_count(engine, clock())
     return summary
 
@@ -120,21 +119,29 @@ def running_clock(start: datetime | None) -> Clock:
     return lambda: beginning + timedelta(seconds=time.monotonic() - mark)
 
 
+NOTICE_QUESTION: Final[Select[Any]] = select(
+    notice_objection(messages, bindparam("present", type_=Timestamp))
+).where(messages.c.message_id == bindparam("number"))
+"""What is asked about a message to one of us just before the wire."""
+
+
 class Dispatcher:
     """One worker. Its name is its own, so that nothing it did is taken for another's."""
 
     def __init__(
-        self, engine: Engine, transport: Transport, clock: Clock, at_point: FaultPoint = nothing
+        self, engine: Engine, ways: Mapping[str, Way], clock: Clock, at_point: FaultPoint = nothing
     ) -> None:
         self._engine = engine
-        self._transport = transport
+        self._ways = ways
+        self._away: set[str] = set()
         self._clock = clock
         self._at_point = at_point
         self._questions: dict[str, Select[Any]] = {}
         self.owner = f"{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
 
     def run(self, summary: DispatchSummary, limit: int | None = None) -> None:
-        """Tries what is due until nothing is, `limit` is reached, or the server cannot be reached."""
+        """Tries what is due until nothing is, `limit` is reached, or no server can be reached."""
+        self._ask_after_unknown()
         swept = outbox.sweep(self._engine, self._clock())
         summary.unknown += swept["unknown"]
         summary.expired += swept["expired"]
@@ -144,11 +151,18 @@ class Dispatcher:
             # A server that is away, a refused login, Ctrl-C: what was not tried need not wait for its lease.
             outbox.give_back_all(self._engine, self.owner)
 
+    def _ask_after_unknown(self) -> None:
+        """Settles what a vendor can be asked about: a task that is there was sent."""
+        before = self._clock() - FATE_IS_ASKED_AFTER
+        for message in outbox.unknown_messages(self._engine, "hubspot", before, BATCH):
+            if self._ways["hubspot"].was_sent(message):
+                outbox.find_sent(self._engine, message["message_id"], self._clock())
+
     def _try_what_is_due(self, summary: DispatchSummary, limit: int | None) -> None:
         tried = 0
-        while not summary.is_server_unreachable and (limit is None or tried < limit):
+        while (open_channels := self._ways.keys() - self._away) and (limit is None or tried < limit):
             size = BATCH if limit is None else min(BATCH, limit - tried)
-            batch = outbox.claim(self._engine, self.owner, self._clock(), size)
+            batch = outbox.claim(self._engine, self.owner, self._clock(), size, open_channels)
             self._at_point("claimed")
             if not batch:
                 return
@@ -158,11 +172,14 @@ class Dispatcher:
     def _work_through(self, batch: list[RowMapping], summary: DispatchSummary) -> None:
         counts: Counter[str] = Counter()
         for message in batch:
-            outcome = self._one(message)
+            channel = message["channel"]
+            if channel in self._away:
+                continue
+            outcome = self._one(message, summary)
             counts[outcome] += 1
             if outcome == "unreachable":
-                summary.is_server_unreachable = True
-                break
+                self._away.add(channel)
+        summary.is_server_unreachable = "email" in self._away
         summary.sent += counts["accepted"]
         summary.deferred += counts["deferred"] + counts["unreachable"] + counts["waits"]
         summary.failed += counts["refused"]
@@ -170,20 +187,22 @@ class Dispatcher:
         summary.expired += counts["expired"]
         summary.unknown += counts["unknown"]
 
-    def _one(self, message: RowMapping) -> str:
+    def _one(self, message: RowMapping, summary: DispatchSummary) -> str:
         """Tries one message; what came of it."""
-        number, now = message["message_id"], self._clock()
+        number, now, way = message["message_id"], self._clock(), self._ways[message["channel"]]
         with self._engine.begin() as connection:
             ended = self._ends_here(connection, message, now)
             if ended is not None:
                 return ended
-            attempt = outbox.begin_attempt(connection, number, self.owner, self._transport.name, now)
+            attempt = outbox.begin_attempt(connection, number, self.owner, way.name, now)
         if attempt is None:
             return "abandoned"
         self._at_point("attempt_begun")
-        delivery = self._send(message)
+        delivery = self._send(message, way)
         if delivery.outcome != "abandoned":
             self._record(number, attempt, delivery)
+        if delivery.outcome == "unreachable" and message["channel"] != "email":
+            summary.problems[message["channel"]] = delivery.reply_text or "cannot be reached"
         self._at_point("settled")
         return delivery.outcome
 
@@ -193,7 +212,8 @@ class Dispatcher:
         if message["not_after"] <= now:
             outbox.close(connection, number, self.owner, "expired", "too old to be sent")
             return "expired"
-        question = self._question(message["campaign"])
+        is_notice = message["recipient_key"] == TO_ONE_OF_US
+        question = NOTICE_QUESTION if is_notice else self._question(message["campaign"])
         reason = connection.scalar(question, {"number": number, "present": now})
         if reason is None:
             return None
@@ -203,16 +223,16 @@ class Dispatcher:
         outbox.close(connection, number, self.owner, "suppressed", reason)
         return "suppressed"
 
-    def _send(self, message: RowMapping) -> Delivery:
-        letter = letter_of(message, self._clock())
+    def _send(self, message: RowMapping, way: Way) -> Delivery:
         try:
-            return self._transport.send(
-                letter,
+            return way.send(
+                message,
+                self._clock(),
                 lambda: outbox.put_on_wire(self._engine, message["message_id"], self.owner, self._clock()),
             )
         except BaseException:
             # A conversation cut off in its middle must not be gone on with.
-            self._transport.close()
+            way.close()
             raise
 
     def _record(self, number: int, attempt: int, delivery: Delivery) -> None:
@@ -220,7 +240,7 @@ class Dispatcher:
         reply = (delivery.reply_code, delivery.reply_text)
         reason = " ".join(str(part) for part in (delivery.outcome, *reply) if part is not None)
         with self._engine.begin() as connection:
-            outbox.settle(connection, number, self.owner, to, reason, now, attempt)
+            outbox.settle(connection, number, self.owner, to, reason, now, attempt, delivery.retry_at)
             outbox.end_attempt(connection, number, attempt, now, delivery.phase, reply)
 
     def _question(self, campaign: str) -> Select[Any]:
@@ -230,20 +250,3 @@ class Dispatcher:
             asked = objection(messages, rules, bindparam("present", type_=Timestamp))
             self._questions[campaign] = select(asked).where(messages.c.message_id == bindparam("number"))
         return self._questions[campaign]
-
-
-def letter_of(message: RowMapping, now: datetime) -> Letter:
-    """A message of the outbox as bytes for the wire."""
-    headers = message["headers"]
-    sender = headers["From"].rpartition("<")[2].rstrip(">")
-    recipient = wire_address(message["recipient"])
-    mail = compose(
-        headers,
-        message["rfc_message_id"],
-        message["subject"],
-        message["body_text"],
-        message["body_html"],
-        now.replace(microsecond=0),
-    )
-    utf8 = not (sender.isascii() and recipient.isascii())
-    return Letter(message["rfc_message_id"], sender, recipient, wire_bytes(mail, utf8=utf8))

@@ -14,14 +14,20 @@ lease cannot know what the server did (RFC 1047), so the row becomes `unknown` a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, exists, func, insert, select, update
 
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.store.schema import activity_log, campaigns, message_attempts, messages
+from leadflow_pipeline.store.schema import (
+    MESSAGE_CHANNELS,
+    activity_log,
+    campaigns,
+    message_attempts,
+    messages,
+)
 
 LEASE: Final = timedelta(minutes=15)
 """Longer than any one message may take: RFC 5321 has a client wait ten minutes for the answer to the final dot."""
@@ -94,8 +100,10 @@ def sweep(engine: Engine, now: datetime) -> dict[str, int]:
     return {"returned": len(returned), "unknown": len(unknown), "expired": len(expired)}
 
 
-def claim(engine: Engine, owner: str, now: datetime, limit: int) -> list[RowMapping]:
-    """Takes up to `limit` due messages of active campaigns for `owner`, earliest first.
+def claim(
+    engine: Engine, owner: str, now: datetime, limit: int, channels: Collection[str] = MESSAGE_CHANNELS
+) -> list[RowMapping]:
+    """Takes up to `limit` due messages of active campaigns and these channels for `owner`, earliest first.
 
     Messages that another dispatcher is claiming at this moment are passed over, not waited for.
     """
@@ -107,6 +115,7 @@ def claim(engine: Engine, owner: str, now: datetime, limit: int) -> list[RowMapp
             messages.c.next_attempt_at <= now,
             messages.c.not_after > now,
             campaigns.c.status == "active",
+            messages.c.channel.in_(sorted(channels)),
         )
         .order_by(messages.c.next_attempt_at, messages.c.message_id)
         .limit(limit)
@@ -174,7 +183,14 @@ def close(connection: Connection, message_id: int, owner: str, to: str, reason: 
 
 
 def settle(
-    connection: Connection, message_id: int, owner: str, to: str, reason: str, now: datetime, attempts: int
+    connection: Connection,
+    message_id: int,
+    owner: str,
+    to: str,
+    reason: str,
+    now: datetime,
+    attempts: int,
+    not_before: datetime | None = None,
 ) -> bool:
     """What became of a message that was tried: sent, failed, unknown, or planned again after a while.
 
@@ -186,7 +202,8 @@ def settle(
     if to == "sent":
         values = {**values, "sent_at": now}
     if to == "planned":
-        values = {**values, "lease_owner": None, "next_attempt_at": now + backoff(attempts)}
+        later = max(now + backoff(attempts), not_before or now)
+        values = {**values, "lease_owner": None, "next_attempt_at": later}
     return bool(move(connection, to, states, _is_held(message_id, owner), **values))
 
 
@@ -223,6 +240,28 @@ def settle_by_hand(engine: Engine, message_id: int, to: str, *, actor: str, now:
             )
         note = {"actor": actor, "action": f"message.{to}", "detail": {"message_id": message_id}}
         connection.execute(insert(activity_log).values(note))
+
+
+def find_sent(engine: Engine, message_id: int, now: datetime) -> bool:
+    """What was found at the vendor's is sent after all; False where somebody settled it meanwhile."""
+    values = {"state_reason": "found where it was to go", "sent_at": now}
+    with engine.begin() as connection:
+        return bool(move(connection, "sent", ("unknown",), messages.c.message_id == message_id, **values))
+
+
+def unknown_messages(engine: Engine, channel: str, before: datetime, limit: int) -> list[RowMapping]:
+    """Messages of a channel of unknown fate that were last tried before a moment, the oldest first."""
+    is_fresh = exists().where(
+        message_attempts.c.message_id == messages.c.message_id, message_attempts.c.started_at >= before
+    )
+    query = (
+        select(messages)
+        .where(messages.c.channel == channel, messages.c.state == "unknown", ~is_fresh)
+        .order_by(messages.c.message_id)
+        .limit(limit)
+    )
+    with engine.connect() as connection:
+        return list(connection.execute(query).mappings())
 
 
 def backoff(attempts: int) -> timedelta:

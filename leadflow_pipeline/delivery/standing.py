@@ -13,14 +13,40 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, any_, case, exists, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    and_,
+    any_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.store.people import address_keys_of, lead_ids_of
-from leadflow_pipeline.store.schema import campaigns, engagement_events, outcomes, overrides, suppressions
+from leadflow_pipeline.store.schema import (
+    campaigns,
+    engagement_events,
+    handoffs,
+    outcomes,
+    overrides,
+    rep_touches,
+    suppressions,
+)
 
 ALWAYS_STOP: Final = ("unsubscribe", "complaint")
 """Behaviours that stop emails whatever a campaign file says."""
+
+PROOFS: Final = ("reply", "meeting")
+"""Behaviours of a lead that nobody has who was not in touch with one of us."""
+
+REMINDERS: Final = ("warning", "overdue")
+"""Kinds of message to one of us that are about a first touch that is wanting."""
 
 Moment = datetime | ColumnElement[Any]
 
@@ -49,6 +75,55 @@ def objection(who: FromClause, rules: NurtureRules, now: Moment) -> ColumnElemen
         (_campaign_rests(who), MAY_PASS[0]),
         else_=None,
     )
+
+
+def notice_objection(notice: FromClause, now: Moment) -> ColumnElement[Any]:
+    """Why a message to one of us need not leave now; NULL where it should.
+
+    `notice` is `messages`. Whose lead has gone on to another owner is told no more of it, and nobody is reminded of a
+    lead that somebody has been in touch with.
+    """
+    number = notice.c.payload["assignment_number"].astext.cast(Integer)
+    is_passed_on = exists().where(
+        handoffs.c.campaign == notice.c.campaign,
+        handoffs.c.lead_id == notice.c.lead_id,
+        handoffs.c.assignment_number > number,
+    )
+    of_lead = and_(handoffs.c.campaign == notice.c.campaign, handoffs.c.lead_id == notice.c.lead_id)
+    told_at = select(handoffs.c.decided_at).where(of_lead, handoffs.c.assignment_number == number)
+    in_touch = is_in_touch(
+        notice.c.campaign, notice.c.lead_id, told_at.correlate(notice).scalar_subquery(), now
+    )
+    is_reminder = notice.c.payload["kind"].astext.in_(REMINDERS)
+    return case(
+        (is_passed_on, "the lead has another owner since"),
+        (is_reminder & in_touch, "somebody has been in touch"),
+        (_campaign_rests(notice), MAY_PASS[0]),
+        else_=None,
+    )
+
+
+def is_in_touch(campaign: Any, lead_id: Any, since: Any, now: Moment) -> ColumnElement[bool]:
+    """Whether a rep has been in touch with a lead from a moment on, or the lead itself proves it: it answered, met
+    one of us, or has come to an end."""
+    touched = exists().where(
+        rep_touches.c.campaign == campaign,
+        rep_touches.c.lead_id == lead_id,
+        rep_touches.c.occurred_at.between(since, now),
+    )
+    answered = exists().where(
+        engagement_events.c.campaign == campaign,
+        engagement_events.c.lead_id == lead_id,
+        engagement_events.c.behaviour.in_(PROOFS),
+        ~engagement_events.c.is_machine,
+        engagement_events.c.occurred_at.between(since, now),
+    )
+    ended = exists().where(
+        outcomes.c.campaign == campaign,
+        outcomes.c.lead_id == lead_id,
+        outcomes.c.occurred_at.between(since, now),
+    )
+    return or_(touched, answered, ended)
 
 
 def _campaign_rests(who: FromClause) -> ColumnElement[bool]:

@@ -9,7 +9,6 @@ the answer is no.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import smtplib
@@ -18,11 +17,13 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.settings import Settings
+from leadflow_pipeline.store.outbox_files import file_name
 
 Outcome = Literal["accepted", "refused", "deferred", "unreachable", "unknown", "abandoned"]
 Phase = Literal["connect", "mail", "rcpt", "data", "dot", "done"]
@@ -59,13 +60,14 @@ class Letter:
 class Delivery:
     """What happened: `accepted`, `refused` for good, `deferred`, server `unreachable`, `unknown`, or `abandoned`.
 
-    `phase` is how far the conversation came; the reply holds no address.
+    `phase` is how far the conversation came; the reply holds no address. `retry_at`: not before, as the server said.
     """
 
     outcome: Outcome
     phase: Phase
     reply_code: int | None = None
     reply_text: str | None = None
+    retry_at: datetime | None = None
 
 
 class Transport(Protocol):
@@ -95,30 +97,38 @@ class EmlFolder:
         self._at_point = at_point
 
     def send(self, letter: Letter, commit: Callable[[], bool]) -> Delivery:
-        """Writes the file beside its place and moves it there whole."""
-        name = hashlib.sha256(letter.rfc_message_id.encode()).hexdigest()[:32]
-        partial = self._folder / f".{name}.partial"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
-                file.write(letter.content)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            return Delivery(
-                "unreachable", "data", reply_text=f"cannot write to the outbox folder: {error.strerror}"
-            )
-        self._at_point("before_wire")
-        if not commit():
-            partial.unlink(missing_ok=True)
-            return Delivery("abandoned", "data")
-        self._at_point("on_wire")
-        partial.replace(self._folder / f"{name}.eml")
-        self._at_point("accepted")
-        return Delivery("accepted", "done")
+        """Writes the file whole or not at all."""
+        return write_whole(
+            self._folder, file_name(letter.rfc_message_id, ".eml"), letter.content, commit, self._at_point
+        )
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def write_whole(
+    folder: Path, name: str, content: bytes, commit: Callable[[], bool], at_point: FaultPoint = nothing
+) -> Delivery:
+    """Writes a file beside its place and moves it there whole, once `commit` allows it."""
+    partial = folder / f".{Path(name).stem}.partial"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return Delivery(
+            "unreachable", "data", reply_text=f"cannot write to the outbox folder: {error.strerror}"
+        )
+    at_point("before_wire")
+    if not commit():
+        partial.unlink(missing_ok=True)
+        return Delivery("abandoned", "data")
+    at_point("on_wire")
+    partial.replace(folder / name)
+    at_point("accepted")
+    return Delivery("accepted", "done")
 
 
 class Smtp:

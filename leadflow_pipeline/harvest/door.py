@@ -33,10 +33,22 @@ from leadflow_pipeline.store.copy import copy_in, read
 from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.keys import address_keys
 from leadflow_pipeline.store.locks import lock_number
-from leadflow_pipeline.store.schema import engagement_events, outcomes, source_records, suppressions
+from leadflow_pipeline.store.schema import (
+    engagement_events,
+    outcomes,
+    rep_touches,
+    source_records,
+    suppressions,
+)
 
 ERASURE = "erasure"
 """Reason of the suppressions of people who asked to be forgotten: their records are not stored again."""
+
+TABLE_OF = {
+    Contents.EVENTS: engagement_events,
+    Contents.OUTCOMES: outcomes,
+    Contents.TOUCHES: rep_touches,
+}
 
 FEW_KEYS = 1_000
 """Up to here keys are looked up as an array: a temporary table for every webhook would bloat the catalogue."""
@@ -200,9 +212,9 @@ class Door:
         return records.campaign == self._report.campaign, records.source == self._source.name
 
     def _add_lead_facts(self, facts: pd.DataFrame) -> None:
-        """Stores events or outcomes that are not known yet."""
+        """Stores events, outcomes or touches that are not known yet."""
         self._lock("import lead facts")
-        table = engagement_events if self._report.contents is Contents.EVENTS else outcomes
+        table = TABLE_OF[self._report.contents]
         columns = [column for column in facts.columns if column in table.columns]
         rows = conform(facts[columns], table, campaign=self._report.campaign)
         names = list(rows.columns)

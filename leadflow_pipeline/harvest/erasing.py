@@ -41,6 +41,7 @@ from leadflow_pipeline.harvest.landing import DONE, REFUSED
 from leadflow_pipeline.harvest.whole_person import Lead, addresses_of, is_one_of, leads_of_person, records_of
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.keys import address_key
+from leadflow_pipeline.store.outbox_files import SUFFIXES, file_name
 from leadflow_pipeline.store.schema import (
     DERIVED_TABLES,
     account_aliases,
@@ -49,6 +50,9 @@ from leadflow_pipeline.store.schema import (
     activity_log,
     campaigns,
     engagement_events,
+    handoff_briefs,
+    handoffs,
+    held_handoffs,
     match_reviews,
     message_attempts,
     messages,
@@ -60,10 +64,12 @@ from leadflow_pipeline.store.schema import (
     persons,
     qualification_log,
     quarantined_records,
+    rep_touches,
     source_records,
     suppressions,
     vendor_lookups,
 )
+from leadflow_pipeline.store.sequences import is_to_lead
 
 LEAD_TABLES: tuple[Table, ...] = (
     *(table for table in DERIVED_TABLES if "lead_id" in table.c and table is not quarantined_records),
@@ -71,6 +77,10 @@ LEAD_TABLES: tuple[Table, ...] = (
     outcomes,
     overrides,
     qualification_log,
+    handoffs,
+    held_handoffs,
+    handoff_briefs,
+    rep_touches,
     vendor_lookups,
 )
 
@@ -119,7 +129,7 @@ def erase_person(engine: Engine, email: str, *, actor: str) -> ErasureReport:
         _remove(connection, source_records, source_records.c.record_id.in_(records), report)
         for table in LEAD_TABLES:
             _remove(connection, table, is_one_of(table, leads), report)
-        _remove_messages(connection, leads, addresses, report)
+        files = _remove_messages(connection, leads, addresses, report)
         _remove_identity(connection, leads, report)
         for known in addresses:
             for table, texts in TEXTS.items():
@@ -130,6 +140,9 @@ def erase_person(engine: Engine, email: str, *, actor: str) -> ErasureReport:
         )
     for known in addresses:
         _remove_files(known, report)
+    for path in filter(Path.exists, files):
+        path.unlink()
+        report.files_removed += 1
     report.files_to_mend = sorted(set(report.files_to_mend))
     return report
 
@@ -187,15 +200,23 @@ def _remove(
 
 def _remove_messages(
     connection: Connection, leads: list[Lead], addresses: list[str], report: ErasureReport
-) -> None:
+) -> list[Path]:
+    """Removes messages to the person and about them; the files that they may have become.
+
+    A message to an owner speaks of a lead without being addressed to it: its file is known by its name alone.
+    """
     theirs = or_(
         is_one_of(messages, leads),
         messages.c.recipient_key.in_([address_key(address) for address in addresses]),
-        func.lower(messages.c.recipient).in_(addresses),
+        and_(func.lower(messages.c.recipient).in_(addresses), is_to_lead()),
     )
-    ids = connection.scalars(select(messages.c.message_id).where(theirs)).all()
+    written = select(messages.c.message_id, messages.c.rfc_message_id).where(theirs)
+    rows = connection.execute(written).tuples().all()
+    ids = [number for number, _ in rows]
     connection.execute(delete(message_attempts).where(message_attempts.c.message_id.in_(ids)))
     _remove(connection, messages, messages.c.message_id.in_(ids), report)
+    folder = get_settings().outbox_folder
+    return [folder / file_name(rfc_id, suffix) for _, rfc_id in rows for suffix in SUFFIXES]
 
 
 def _remove_identity(connection: Connection, leads: list[Lead], report: ErasureReport) -> None:

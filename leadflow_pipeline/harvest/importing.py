@@ -33,6 +33,7 @@ VACUUM_FROM_ROWS = 20_000
 UNDECLARED = {
     Contents.EVENTS: lead_facts.EVENTS,
     Contents.OUTCOMES: lead_facts.OUTCOMES,
+    Contents.TOUCHES: lead_facts.TOUCHES,
     Contents.SPEND: spend_facts.SPEND,
 }
 

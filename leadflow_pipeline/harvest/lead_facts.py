@@ -1,11 +1,11 @@
-"""Sources that tell what leads did (events) or what became of them (outcomes), rather than who they are.
+"""Sources that tell what leads did (events), what became of them (outcomes) or when reps were in touch (touches).
 
 What belongs here: the facts of their rows, and what makes a row acceptable. What does not: storing them.
 
 A row names its lead by `lead_id`, `email` or `phone`, or by the `source_key` it has in another source (`of`). Events:
-`behaviour`, perhaps `event_id` and `is_machine`. Outcomes: `outcome` (won, lost, meeting), perhaps `value`. The
-moment is in the source's day column, `occurred_at` where it names none. A row that is not acceptable becomes an
-unreadable record, so that it shows up in a quarantine.
+`behaviour`, perhaps `event_id` and `is_machine`. Outcomes: `outcome` (won, lost, meeting), perhaps `value`. Touches:
+`rep`, perhaps `touch` (call, email, ...) and `touch_id`. The moment is in the source's day column, `occurred_at` where
+it names none. A row that is not acceptable becomes an unreadable record, so that it shows up in a quarantine.
 """
 
 from __future__ import annotations
@@ -27,13 +27,19 @@ from leadflow_pipeline.harvest.rules import Contents, DayColumn, FileSource, Sou
 
 EVENTS = FileSource(name="events", contents=Contents.EVENTS, header="present")
 OUTCOMES = FileSource(name="outcomes", contents=Contents.OUTCOMES, header="present")
+TOUCHES = FileSource(name="touches", contents=Contents.TOUCHES, header="present")
 """What the rows of a file are read as where the campaign file does not declare a source for it."""
 
 OCCURRED_AT = DayColumn(column="occurred_at")
 OUTCOME_WORDS = ("won", "lost", "meeting")
 TRUE_WORDS = ("true", "yes", "1", "t", "y")
+ANY_TOUCH = "touch"
+"""The kind of a touch that says nothing of it."""
 LONGEST_ID = 256
 """Characters of an id that a row gives. An index holds no value of some thousands."""
+
+NEEDED = {Contents.EVENTS: "behaviour", Contents.OUTCOMES: "outcome", Contents.TOUCHES: "rep"}
+"""The field that a row of these cannot do without."""
 
 NAMES_OF_A_LEAD = ("lead_id", "email", "phone", SOURCE_KEY)
 
@@ -47,8 +53,8 @@ def facts_about_leads(
 
     Facts have row_number, payload, lead_id, occurred_at, `source_key` where nothing else names the lead (its lead_id
     is then what the lead has that is known by nothing else), and of events behaviour, event_id and is_machine, of
-    outcomes outcome and value. An event without an id of its own gets a hash of its content, so that rows that come
-    in twice change nothing.
+    outcomes outcome and value, of touches rep, kind and touch_id. An event or touch without an id of its own gets a
+    hash of its content, so that rows that come in twice change nothing.
     """
     facts = _named_and_dated(campaign, batch, source)
     latest = pd.Timestamp(received_at).as_unit("us") + pd.Timedelta(days=1)
@@ -65,6 +71,15 @@ def facts_about_leads(
             f"event_id (up to {LONGEST_ID} characters)": is_short,
         }
         return acceptable(batch, facts, tests)
+    if source.contents is Contents.TOUCHES:
+        facts["rep"] = texts_of_field("rep", batch, source)
+        facts["kind"] = texts_of_field("touch", batch, source).str.lower().fillna(ANY_TOUCH)
+        facts["touch_id"] = texts_of_field("touch_id", batch, source).fillna(content_keys(facts["payload"]))
+        is_short = facts["touch_id"].str.len() <= LONGEST_ID
+        is_rep = facts["rep"].str.len() <= LONGEST_ID
+        return acceptable(
+            batch, facts, {**tests, "rep": is_rep, f"touch_id (up to {LONGEST_ID} characters)": is_short}
+        )
     facts["outcome"] = texts_of_field("outcome", batch, source).str.lower()
     facts["value"] = parse_numbers(pa.array(texts_of_field("value", batch, source), pa.large_string()))
     is_known = facts["outcome"].isin(OUTCOME_WORDS)
@@ -72,10 +87,10 @@ def facts_about_leads(
 
 
 def require_fact_columns(columns: Sequence[str], source: SourceRules, file_name: str) -> None:
-    """Raises FileRefused if a file of events or outcomes lacks a column it cannot do without."""
+    """Raises FileRefused if a file of events, outcomes or touches lacks a column it cannot do without."""
     mapping = mapping_of(source)
     given = {field for field, column in mapping.items() if column in columns} | source.constants.keys()
-    what = "behaviour" if source.contents is Contents.EVENTS else "outcome"
+    what = NEEDED[source.contents]
     lacking = [] if what in given else [mapping.get(what, what)]
     if _day_of(source).column not in columns:
         lacking.append(_day_of(source).column)

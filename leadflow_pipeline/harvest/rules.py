@@ -22,6 +22,8 @@ LEAD_FIELDS: tuple[str, ...] = (
 EVENT_FIELDS: tuple[str, ...] = ("lead_id", "email", "phone", "behaviour", "event_id", "is_machine")
 OUTCOME_FIELDS: tuple[str, ...] = ("lead_id", "email", "phone", "outcome", "value")
 """Fields of sources that tell what leads did, or what became of them, beside `source_key`."""
+TOUCH_FIELDS: tuple[str, ...] = ("lead_id", "email", "phone", "rep", "touch", "touch_id")
+"""Fields of sources that tell when reps were in touch with leads, beside `source_key`."""
 SPEND_FIELDS: tuple[str, ...] = ("channel", "amount")
 """Fields of sources that tell what a channel cost on a day."""
 
@@ -49,6 +51,7 @@ class Contents(StrEnum):
     LEADS = "leads"
     EVENTS = "events"
     OUTCOMES = "outcomes"
+    TOUCHES = "touches"
     SPEND = "spend"
 
 
@@ -56,6 +59,7 @@ FIELDS_OF: dict[str, tuple[str, ...]] = {
     Contents.LEADS: LEAD_FIELDS,
     Contents.EVENTS: EVENT_FIELDS,
     Contents.OUTCOMES: OUTCOME_FIELDS,
+    Contents.TOUCHES: TOUCH_FIELDS,
     Contents.SPEND: SPEND_FIELDS,
 }
 """Contents -> what their columns may be mapped to, beside `source_key` where they are about leads."""
@@ -102,12 +106,12 @@ class SourceRules(BaseModel):
     )
     contents: Contents = Field(
         Contents.LEADS,
-        description="leads: who they are; events: what they did; outcomes: what became of them; spend: what a "
-        "channel cost on a day",
+        description="leads: who they are; events: what they did; outcomes: what became of them; touches: "
+        "when reps were in touch with them; spend: what a channel cost on a day",
     )
     of: str | None = Field(
         None,
-        description="of events and outcomes whose rows name leads by source_key: the source with those keys",
+        description="of events, outcomes and touches whose rows name leads by source_key: the source with those keys",
     )
     mapping: dict[str, str] = Field(
         default_factory=dict, description="field -> column; unmapped columns stay in the record"

@@ -26,6 +26,7 @@ from leadflow_pipeline.store.schema import (
     person_leads,
     source_records,
 )
+from leadflow_pipeline.store.sequences import is_to_lead
 
 Lead = tuple[str, str]
 """Campaign and lead_id."""
@@ -50,11 +51,16 @@ def addresses_of(connection: Connection, leads: Sequence[Lead]) -> tuple[list[st
     """Addresses of these leads, in lower case: the person's own, and mailboxes of a role, which others may share."""
     columns = [table.c.email for table in DERIVED_TABLES if "email" in table.c]
     found: set[str] = set()
-    for column in (*columns, messages.c.recipient):
-        query = (
-            select(func.lower(column)).where(is_one_of(column.table, leads), column.is_not(None)).distinct()
-        )
-        found |= set(connection.scalars(query))
+    # A message about a lead to its owner holds the owner's address, which is nobody's who is erased.
+    queries = [
+        *(
+            select(func.lower(column)).where(is_one_of(column.table, leads), column.is_not(None))
+            for column in columns
+        ),
+        select(func.lower(messages.c.recipient)).where(is_one_of(messages, leads), is_to_lead()),
+    ]
+    for query in queries:
+        found |= set(connection.scalars(query.distinct()))
     addresses = pd.Series(sorted(found), dtype="str")
     is_shared = is_role_address(addresses)
     return addresses[~is_shared].tolist(), addresses[is_shared].tolist()

@@ -45,7 +45,7 @@ from leadflow_pipeline.store.schema import (
     routed_leads,
     suppressions,
 )
-from leadflow_pipeline.store.sequences import is_running
+from leadflow_pipeline.store.sequences import is_running, is_to_lead
 
 VALUES: Final = ("email", "full_name", "company")
 """Personal data, shown only where it is asked for."""
@@ -126,7 +126,7 @@ def what_they_own(
         )
         words = aggregate_order_by(outcomes.c.outcome.distinct(), outcomes.c.outcome)
         running = select(func.max(messages.c.sequence)).where(theirs, is_running(now))
-        sent = select(func.count().cast(Integer)).where(theirs, messages.c.state == "sent")
+        sent = select(func.count().cast(Integer)).where(theirs, messages.c.state == "sent", is_to_lead())
         ended = select(func.array_to_string(func.array_agg(words), ", ", type_=Text)).where(
             same_lead(outcomes, wanted)
         )

@@ -21,6 +21,14 @@ HOLDING_STATES: Final = ("planned", "claimed", "on_wire", "sent", "unknown")
 
 RUNNING_STATES: Final = ("ENROLLED", "TOUCH_DUE", "PAUSED")
 
+TO_ONE_OF_US: Final = ""
+"""The `recipient_key` of a message that goes to an owner or a manager: nobody's address, so no lead's."""
+
+
+def is_to_lead() -> ColumnElement[bool]:
+    """Whether a row of `messages` is written to a lead, and not about it to one of us."""
+    return messages.c.recipient_key != TO_ONE_OF_US
+
 
 def is_running(now: datetime) -> ColumnElement[bool]:
     """Whether the enrolment of a row of `messages` is running. Use it in a query that has no other table of these."""

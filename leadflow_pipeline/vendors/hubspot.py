@@ -1,29 +1,40 @@
-"""HubSpot: the contacts of a CRM, by when they last changed.
+"""HubSpot: the contacts of a CRM, by when they last changed; contacts with their owner put in, and tasks.
 
-What belongs here: the shapes of HubSpot's search, and how its contacts are gone through whole. What does not: rates,
-retries and statuses (the session), and which property becomes which field of a lead.
+What belongs here: the shapes of HubSpot's search, batches and tasks, and how its contacts are gone through whole. What
+does not: rates, retries and statuses (the session), and which property becomes which field of a lead.
 
-Source: developers.hubspot.com, "Search the CRM" and "API usage guidelines", 2025-09. A search reaches 10,000 results;
-it allows 4 requests a second and sends no rate headers; a contact that has just changed may take some moments to show.
+Sources: developers.hubspot.com, "Search the CRM", "API usage guidelines", "Create or update a batch of contacts",
+"Activities: Tasks", 2025-09. A search reaches 10,000 results; it allows 4 requests a second and sends no rate headers;
+what has just changed may take some moments to show. A batch is answered with 207 where some of it failed, is refused
+where it holds a record twice, and its results come in any order. Putting a contact in again changes nothing; a task
+has no key of its own, so creating one again makes a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from leadflow_pipeline.errors import PermanentError, TransientError
+from leadflow_pipeline.errors import FateUnknown, PermanentError, TransientError
 from leadflow_pipeline.vendors.reading import json_object, objects
 from leadflow_pipeline.vendors.session import Rate, VendorSession
 
 VENDOR = "hubspot"
 BASE_URL = "https://api.hubapi.com"
 RATE = Rate(requests=4, per_seconds=1)
+CONTACTS = "/crm/v3/objects/contacts"
+TASKS = "/crm/v3/objects/tasks"
+CATEGORY = re.compile(r"[A-Z][A-Z_]{2,40}")
 MOST_PER_PAGE = 200
 MOST_RESULTS = 10_000
 CHANGED = "lastmodifieddate"
+MOST_IN_BATCH = 100
+TASK_TO_CONTACT = 204
+"""HubSpot's own number for that a task belongs to a contact."""
 PARTLY_FAILED = 207
 
 
@@ -36,6 +47,15 @@ class ContactPage:
 
     contacts: list[dict[str, Any]]
     after: str | None
+
+
+@dataclass(frozen=True)
+class PutContact:
+    """A contact that was put in: its id, and whether it `is_new`; without an id, the plain `problem`."""
+
+    contact_id: str | None
+    is_new: bool = False
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,14 +127,89 @@ class HubSpot:
             "limit": limit,
             "after": str(window.offset),
         }
-        response = self._session.call(
-            "POST", "/crm/v3/objects/contacts/search", json=body, is_repeatable=True
-        )
+        response = self._session.call("POST", f"{CONTACTS}/search", json=body, is_repeatable=True)
         content = json_object(response, "HubSpot", is_repeatable=True)
         if response.status_code == PARTLY_FAILED or content.get("errors"):
             # To go on from the last contact that came would pass over those that did not.
             raise TransientError("HubSpot gave only some of the contacts of a page: it is asked again later")
         return content
+
+    def put_contacts(self, contacts: Sequence[Mapping[str, str]]) -> dict[str, PutContact]:
+        """Creates or updates contacts by their `email`: each address, in lower case, with what became of it.
+
+        One that is given twice counts as the later one, because HubSpot refuses a batch that holds a record twice.
+        Doing it again changes nothing.
+        """
+        by_email = {contact["email"].strip().lower(): contact for contact in contacts}
+        put: dict[str, PutContact] = {}
+        emails = list(by_email)
+        for begin in range(0, len(emails), MOST_IN_BATCH):
+            batch = emails[begin : begin + MOST_IN_BATCH]
+            put |= self._put_batch({email: by_email[email] for email in batch})
+        return put
+
+    def _put_batch(self, batch: Mapping[str, Mapping[str, str]]) -> dict[str, PutContact]:
+        inputs = [
+            {
+                "id": email,
+                "idProperty": "email",
+                "objectWriteTraceId": email_trace(email),
+                "properties": dict(properties),
+            }
+            for email, properties in batch.items()
+        ]
+        response = self._session.call(
+            "POST", f"{CONTACTS}/batch/upsert", json={"inputs": inputs}, is_repeatable=True
+        )
+        content = json_object(response, "HubSpot", is_repeatable=True)
+        put = {email: PutContact(None, problem=_problem(content.get("errors"), email)) for email in batch}
+        traces = {email_trace(email): email for email in batch}
+        for result in objects(content.get("results")):
+            properties = result.get("properties")
+            told = properties.get("email") if isinstance(properties, dict) else None
+            email = traces.get(str(result.get("objectWriteTraceId"))) or str(told or "").lower()
+            if email in put and result.get("id"):
+                put[email] = PutContact(str(result["id"]), result.get("new") is True)
+        return put
+
+    def find_task(self, reference: str) -> str | None:
+        """The id of a task whose body holds a reference of ours, as far as HubSpot's search knows it by now."""
+        condition = {"propertyName": "hs_task_body", "operator": "CONTAINS_TOKEN", "value": reference}
+        body = {"filterGroups": [{"filters": [condition]}], "properties": ["hs_task_body"], "limit": 1}
+        response = self._session.call("POST", f"{TASKS}/search", json=body, is_repeatable=True)
+        found = objects(json_object(response, "HubSpot", is_repeatable=True).get("results"))
+        return str(found[0]["id"]) if found and found[0].get("id") else None
+
+    def create_task(self, properties: Mapping[str, str], contact_id: str | None) -> str:
+        """A new task, of a contact where there is one; its id. Not repeatable: raises FateUnknown without an answer."""
+        kind = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": TASK_TO_CONTACT}
+        contacts = [] if contact_id is None else [{"to": {"id": contact_id}, "types": [kind]}]
+        response = self._session.call(
+            "POST",
+            TASKS,
+            json={"properties": dict(properties), "associations": contacts},
+            is_repeatable=False,
+        )
+        content = json_object(response, "HubSpot", is_repeatable=False)
+        if not content.get("id"):
+            raise FateUnknown("HubSpot answered without the id of the task: look whether it is there")
+        return str(content["id"])
+
+
+def email_trace(email: str) -> str:
+    """How a result of a batch is told from the others: a hash, because HubSpot logs it."""
+    return hashlib.sha256(email.encode()).hexdigest()[:16]
+
+
+def _problem(errors: Any, email: str) -> str:
+    """Why a contact was not put in: the categories of what failed, never HubSpot's words, which quote addresses."""
+    told = objects(errors)
+    ours = [
+        error for error in told if email_trace(email) in str(error) or email in str(error).lower()
+    ] or told
+    named = {str(error.get("category")) for error in ours}
+    categories = sorted(name for name in named if CATEGORY.fullmatch(name))
+    return f"HubSpot did not take the contact ({', '.join(categories) or 'it does not say why'})"
 
 
 def has_next_page(content: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Language models behind an OpenAI-compatible API: one question, one number from 0 to 100 back.
+"""Language models behind an OpenAI-compatible API: one question, and one number from 0 to 100 or a text back.
 
 What belongs here: the shape of a chat completion, and what counts as an answer. What does not: what the model is told
 (`score.opinion`), rates, retries and other statuses (the session).
@@ -72,6 +72,14 @@ class LanguageModel:
 
         Raises what `VendorSession.call` raises, and the like for a success that is no JSON object.
         """
+        said = self.text(system, lead, MOST_TOKENS)
+        return said if isinstance(said, NoOpinion) else read_content(said)
+
+    def text(self, system: str, facts: Mapping[str, Any], most_tokens: int) -> str | NoOpinion:
+        """What the model says about some facts, told in one JSON object; asked for JSON, which it may not be.
+
+        Raises as `opinion` does.
+        """
         response = self._session.call(
             "POST",
             PATH,
@@ -79,21 +87,27 @@ class LanguageModel:
                 "model": self._model,
                 "messages": [
                     {"role": "system", "content": system},
-                    {"role": "user", "content": json.dumps(lead, ensure_ascii=False)},
+                    {"role": "user", "content": json.dumps(facts, ensure_ascii=False)},
                 ],
                 "temperature": 0,
                 "seed": SEED,
-                "max_tokens": MOST_TOKENS,
+                "max_tokens": most_tokens,
                 "response_format": {"type": "json_object"},
             },
             is_repeatable=self._is_repeatable,
             nothing_done=NOTHING_DONE,
         )
-        return read_completion(json_object(response, self._vendor, is_repeatable=self._is_repeatable))
+        return text_of(json_object(response, self._vendor, is_repeatable=self._is_repeatable))
 
 
 def read_completion(completion: Mapping[str, Any]) -> Opinion | NoOpinion:
     """The opinion in a chat completion."""
+    said = text_of(completion)
+    return said if isinstance(said, NoOpinion) else read_content(said)
+
+
+def text_of(completion: Mapping[str, Any]) -> str | NoOpinion:
+    """The text of a chat completion."""
     choices = completion.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
@@ -106,7 +120,7 @@ def read_completion(completion: Mapping[str, Any]) -> Opinion | NoOpinion:
     content = message.get("content")
     if not isinstance(content, str) or not content.strip():
         return NoOpinion("the language model answered nothing")
-    return read_content(content)
+    return content
 
 
 def read_content(content: str) -> Opinion | NoOpinion:

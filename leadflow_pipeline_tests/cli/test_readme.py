@@ -1,4 +1,4 @@
-"""What the README says of models and of qualification can be typed as it stands."""
+"""What the README says of models, of qualification, of reps and of handing over can be typed as it stands."""
 
 from __future__ import annotations
 
@@ -13,13 +13,23 @@ import yaml
 
 from leadflow_pipeline.campaign import parse_campaign
 from leadflow_pipeline.cli import app
+from leadflow_pipeline.route.owners.rep_sources import reps_from_file
 from leadflow_pipeline.score.conversion.rules import ConversionRules
 from leadflow_pipeline_tests.samples import minimal_campaign_text
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
-SECTION = README.split("## Learning from what became of leads")[1].split("\n##")[0]
-QUALIFICATION = README.split("## Who is worth a conversation")[1].split("\n##")[0]
-YAML, COMMANDS = re.findall(r"```(?:yaml|bash)\n(.*?)```", SECTION, re.DOTALL)
+
+
+def blocks(heading: str) -> list[str]:
+    """What is to be typed in a section."""
+    section = README.split(f"## {heading}\n")[1].split("\n##")[0]
+    return re.findall(r"```(?:yaml|bash|csv)\n(.*?)```", section, re.DOTALL)
+
+
+YAML, COMMANDS = blocks("Learning from what became of leads")
+REPS, REPS_COMMANDS, OWNERSHIP = blocks("Reps and territories")
+[QUALIFICATION] = blocks("Who is worth a conversation")
+HANDOVER, HANDING_OVER = blocks("Handing over to owners")
 
 
 def test_the_campaign_file_may_say_what_is_written_there() -> None:
@@ -30,12 +40,26 @@ def test_the_campaign_file_may_say_what_is_written_there() -> None:
 
 
 def test_qualification_may_be_written_as_there() -> None:
-    [written] = re.findall(r"```yaml\n(.*?)```", QUALIFICATION, re.DOTALL)
-    rules = parse_campaign(minimal_campaign_text("spring", extra=written), "spring.yaml").qualification
+    rules = parse_campaign(minimal_campaign_text("spring", extra=QUALIFICATION), "spring.yaml").qualification
     assert [len(tree.ends()) for tree in rules.trees] == [5]
 
 
-@pytest.mark.parametrize("line", COMMANDS.splitlines())
+def test_the_handover_section_may_say_what_is_written_there() -> None:
+    rules = parse_campaign(minimal_campaign_text("spring", extra=HANDOVER), "spring.yaml").handover
+    assert (rules.slack_channel, rules.hubspot, rules.not_after_hours) == ("sales", True, 48)
+
+
+def test_the_reps_and_the_rules_for_owners_are_understood(tmp_path: Path) -> None:
+    (tmp_path / "reps.csv").write_text(REPS)
+    assert [len(rep.territories) for rep in reps_from_file(tmp_path / "reps.csv")] == [3, 3, 1, 2]
+    ownership = parse_campaign(minimal_campaign_text("spring", extra=OWNERSHIP), "spring.yaml").ownership
+    assert ownership is not None
+    assert {*yaml.safe_load(OWNERSHIP)["ownership"]} <= ownership.model_fields_set
+
+
+@pytest.mark.parametrize(
+    "line", [*COMMANDS.splitlines(), *REPS_COMMANDS.splitlines(), *HANDING_OVER.splitlines()]
+)
 def test_the_commands_are_understood(line: str) -> None:
     _, *arguments = shlex.split(line, comments=True)
     command: click.Command = typer.main.get_command(app)

@@ -1,10 +1,12 @@
-"""A stand-in for HubSpot's CRM: contacts listed, and searched by when they changed.
+"""A stand-in for HubSpot's CRM: contacts listed, searched by when they changed and put in; tasks created and searched.
 
 What belongs here: what HubSpot answers (CRM v3), with its limits and errors. What does not: what a client makes of it.
 
 The traps it keeps: a search reaches 10,000 results and not one more; `after` is an offset there and an id in the list;
 the properties are text whatever they hold; a property that was not asked for is not there; searches carry no rate
-headers; a 429 names its policy, and has no `Retry-After` where the daily limit is meant; a 207 carries failures.
+headers; a 429 names its policy, and has no `Retry-After` where the daily limit is meant; a 207 carries failures; a
+batch that holds a record twice is refused whole; a task that is created twice is there twice, and a search may not
+know it yet.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ from leadflow_pipeline_tests.fakes.http import (
 from leadflow_pipeline_tests.fakes.people import Person, invented_people
 
 CONTACTS = "/crm/v3/objects/contacts"
+TASKS = "/crm/v3/objects/tasks"
+MOST_IN_BATCH = 100
+TASK_TO_CONTACT = 204
 MOST_LISTED = 100
 MOST_SEARCHED = 200
 MOST_RESULTS = 10_000
@@ -83,6 +88,7 @@ class FakeHubSpot(FakeServer):
         "too many requests for long": rate_limited("TEN_SECONDLY_ROLLING", "3600"),
         "timeout inside": refused(error("Internal timeout", 524, "TIMEOUT")),
         "partly failed": carried_out(lambda reply: partly_failed(reply)),
+        "some refused": lambda server, received: server.upsert(received, refuses=True),
         "repeated cursor": lambda server, received: server.search(received, cursor="0"),
         "endless pages": lambda server, received: server.search(received, is_endless=True),
     }
@@ -91,6 +97,18 @@ class FakeHubSpot(FakeServer):
         super().__init__(key=key)
         self.people = list(people)
         self._changed_at: dict[int, datetime] = {person.number: person.changed_at for person in people}
+        self.put: dict[str, dict[str, str]] = {}
+        """What was put into the CRM: address -> properties."""
+        self.tasks: list[dict[str, Any]] = []
+        self.search_knows = True
+        """Whether the search of tasks has taken in what was created."""
+
+    def memory(self) -> dict[str, Any]:
+        return {**super().memory(), "put": self.put, "tasks": self.tasks}
+
+    def restore(self, memory: Mapping[str, Any]) -> None:
+        super().restore(memory)
+        self.put, self.tasks = dict(memory["put"]), list(memory["tasks"])
 
     def change(self, number: int, at: datetime) -> None:
         """Somebody edited the contact of this person at that moment."""
@@ -103,7 +121,72 @@ class FakeHubSpot(FakeServer):
             return self.list(received)
         if (received.method, received.path) == ("POST", f"{CONTACTS}/search"):
             return self.search(received)
+        if (received.method, received.path) == ("POST", f"{CONTACTS}/batch/upsert"):
+            return self.upsert(received)
+        if (received.method, received.path) == ("POST", TASKS):
+            return self.create_task(received)
+        if (received.method, received.path) == ("POST", f"{TASKS}/search"):
+            return self.search_tasks(received)
         return error("resource not found", 404, "OBJECT_NOT_FOUND")
+
+    def upsert(self, received: Received, refuses: bool = False) -> Reply:
+        """POST /crm/v3/objects/contacts/batch/upsert, by email; the results in another order than the inputs."""
+        inputs = (received.json() or {}).get("inputs", [])
+        emails = [each["id"].lower() for each in inputs]
+        if len(set(emails)) < len(emails) or len(emails) > MOST_IN_BATCH:
+            return error("Duplicate IDs found in batch input", 400, "VALIDATION_ERROR")
+        if any(each.get("idProperty") != "email" for each in inputs):
+            return error("Unable to perform update/upsert by non-unique property", 400, "VALIDATION_ERROR")
+        if refuses:
+            problems = [
+                {
+                    "status": "error",
+                    "category": "VALIDATION_ERROR",
+                    "message": f"{email} is invalid",
+                    "context": {},
+                }
+                for email in emails
+            ]
+            content = {"status": "COMPLETE", "results": [], "numErrors": len(problems), "errors": problems}
+            return json_reply(content, 207)
+        results = []
+        for each, email in zip(inputs, emails, strict=True):
+            is_new = email not in self.put
+            self.put.setdefault(email, {}).update(each["properties"])
+            results.append(
+                {
+                    "id": str(10_000 + list(self.put).index(email)),
+                    "new": is_new,
+                    "objectWriteTraceId": each.get("objectWriteTraceId"),
+                    "properties": {"email": email},
+                }
+            )
+        return json_reply({"status": "COMPLETE", "results": results[::-1]})
+
+    def create_task(self, received: Received) -> Reply:
+        """POST /crm/v3/objects/tasks."""
+        task = received.json() or {}
+        if "hs_timestamp" not in task.get("properties", {}):
+            return error("Property hs_timestamp is required", 400, "VALIDATION_ERROR")
+        for association in task.get("associations", []):
+            if association["types"][0]["associationTypeId"] != TASK_TO_CONTACT:
+                return error("no such association", 400, "VALIDATION_ERROR")
+        self.tasks.append(task)
+        return json_reply({"id": str(70_000 + len(self.tasks)), "properties": task["properties"]}, 201)
+
+    def search_tasks(self, received: Received) -> Reply:
+        """POST /crm/v3/objects/tasks/search: by a word of the body, as far as the index goes."""
+        condition = (received.json() or {})["filterGroups"][0]["filters"][0]
+        words = [
+            task["properties"].get("hs_task_body", "").replace("<br>", " ").replace(".", " ").split()
+            for task in self.tasks
+        ]
+        found = [
+            {"id": str(70_001 + number), "properties": {}}
+            for number, body in enumerate(words)
+            if self.search_knows and condition["value"] in body
+        ]
+        return json_reply({"total": len(found), "results": found[:1]})
 
     def list(self, received: Received) -> Reply:
         """GET /crm/v3/objects/contacts: in the order of their ids."""

@@ -32,7 +32,8 @@ TOLD = {
     "timeout inside": TransientError,
     "partly failed": TransientError,
 }
-NO_ERROR = {"repeated cursor", "endless pages"}
+NO_ERROR = {"repeated cursor", "endless pages", "some refused"}
+"""Of a page of contacts."""
 
 
 def client(server: FakeHubSpot, engine: Engine) -> HubSpot:
@@ -125,3 +126,27 @@ def test_a_page_that_fails_says_so_plainly(engine: Engine, kind: str, expected: 
     assert is_plain(caught.value, "@")
     assert "hubspot" in str(caught.value).lower()
     assert not isinstance(caught.value, FateUnknown)
+
+
+def test_contacts_are_put_in_once_each_and_told_apart_in_any_order(engine: Engine) -> None:
+    contacts = [{"email": f"Lead-{number}@leads.example", "company": str(number)} for number in range(120)]
+    with FakeHubSpot(()) as server:
+        put = client(server, engine).put_contacts(
+            [*contacts, {"email": "lead-7@LEADS.example", "company": "last"}]
+        )
+    assert (len(server.requests), len(server.put), len(put)) == (2, 120, 120)
+    assert server.put["lead-7@leads.example"]["company"] == "last"
+    assert {each.is_new for each in put.values()} == {True}
+    ids = {email: 10_000 + place for place, email in enumerate(server.put)}
+    assert {email: int(each.contact_id or 0) for email, each in put.items()} == ids
+
+
+def test_a_contact_that_is_refused_is_told_without_its_address(engine: Engine) -> None:
+    with FakeHubSpot(()) as server:
+        server.misbehave("some refused")
+        put = client(server, engine).put_contacts([{"email": "ida@leads.example"}])
+    refused = put["ida@leads.example"]
+    assert (refused.contact_id, refused.problem) == (
+        None,
+        "HubSpot did not take the contact (VALIDATION_ERROR)",
+    )

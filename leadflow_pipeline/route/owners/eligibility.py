@@ -19,7 +19,8 @@ In this order of things:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
+from operator import is_
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +28,11 @@ import pandas as pd
 
 from leadflow_pipeline.conditions import Condition, evaluate, field_values
 from leadflow_pipeline.folding import folded_text
-from leadflow_pipeline.route.owners.named_accounts import ACCOUNT_FIELDS, named_reps
+from leadflow_pipeline.route.owners.named_accounts import ACCOUNT_FIELDS, accounts_of, named_reps
 from leadflow_pipeline.route.owners.rep import Rep
 from leadflow_pipeline.route.owners.reps_of_day import Roster
 from leadflow_pipeline.route.owners.rules import OwnershipRules, TeamRule
+from leadflow_pipeline.route.owners.specialties import Specialties
 from leadflow_pipeline.route.owners.territories import (
     DEFAULT,
     NAMED_ACCOUNT,
@@ -45,9 +47,6 @@ Mask = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int64]
 
 CONSTRAINTS = ("inactive", "absent", "excluded", "team", "territory", "specialty", "language")
-
-NOT_KNOWN = 0.5
-"""Specialty match where the lead says nothing, or a rep claims no specialty: neither good nor bad."""
 
 
 class Eligibility:
@@ -153,9 +152,10 @@ def eligibility(leads: pd.DataFrame, roster: Roster, rules: OwnershipRules) -> E
     reps = roster.reps
     teams, team_rows = _team_ranks(leads, reps, rules)
     places, place_rows = _place_ranks(leads, reps, rules)
-    special, lacks_specialty = _lacks_specialty(leads, reps, rules)
+    specialties = _specialties(_Same(reps))
+    special, lacks_specialty = _lacks_specialty(leads, specialties, len(reps), rules)
     tongues, speaks, may_speak = _languages(leads, reps)
-    named = named_reps(leads, reps)
+    named = named_reps(leads, *_accounts(_Same(reps)))
 
     keys = pd.DataFrame(
         {"team": teams, "place": places, "special": special, "tongue": tongues, "named": named}
@@ -190,7 +190,7 @@ def eligibility(leads: pd.DataFrame, roster: Roster, rules: OwnershipRules) -> E
         territory_rank,
         team_rank,
         named,
-        _specialty_match(leads, reps, rules),
+        specialties.match(leads, rules.specialty_fields),
         speaks[rows["tongue"]],
     )
 
@@ -240,7 +240,41 @@ def _meets(leads: pd.DataFrame, conditions: Sequence[Condition]) -> Mask:
 def _place_ranks(leads: pd.DataFrame, reps: Sequence[Rep], rules: OwnershipRules) -> tuple[Codes, Ranks]:
     if rules.territory == "ignore":
         return np.zeros(len(leads), dtype=np.int64), np.full((1, len(reps)), DEFAULT, dtype=np.int8)
-    return Territories(reps, rules.regions).ranks(leads)
+    return _territories(_Same(reps), tuple(rules.regions.items())).ranks(leads)
+
+
+class _Same:
+    """Reps as a key: the very same ones. They are never changed, and would hash slowly."""
+
+    def __init__(self, reps: Sequence[Rep]) -> None:
+        self.reps = reps
+        self._hash = hash(tuple(map(id, reps)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Same)
+            and len(self.reps) == len(other.reps)
+            and all(map(is_, self.reps, other.reps))
+        )
+
+
+@lru_cache(maxsize=16)
+def _territories(same: _Same, own_regions: tuple[tuple[str, tuple[str, ...]], ...]) -> Territories:
+    """What is made of reps alone is made once, for all days and decisions that share them."""
+    return Territories(same.reps, dict(own_regions))
+
+
+@lru_cache(maxsize=16)
+def _accounts(same: _Same) -> tuple[dict[str, int], dict[str, int]]:
+    return accounts_of(same.reps)
+
+
+@lru_cache(maxsize=16)
+def _specialties(same: _Same) -> Specialties:
+    return Specialties(same.reps)
 
 
 def _outside_territory(is_out: Mask, team_rank: Ranks, territory_rank: Ranks, rules: OwnershipRules) -> Mask:
@@ -259,62 +293,20 @@ def _outside_territory(is_out: Mask, team_rank: Ranks, territory_rank: Ranks, ru
     return outside
 
 
-def _lacks_specialty(leads: pd.DataFrame, reps: Sequence[Rep], rules: OwnershipRules) -> tuple[Codes, Mask]:
+def _lacks_specialty(
+    leads: pd.DataFrame, specialties: Specialties, rep_count: int, rules: OwnershipRules
+) -> tuple[Codes, Mask]:
     """A code for each lead, and for each code the reps that lack a specialty it requires."""
+    if not rules.specialties:
+        return np.zeros(len(leads), dtype=np.int64), np.zeros((1, rep_count), dtype=bool)
     met = pd.DataFrame(
         {number: _meets(leads, rule.when) for number, rule in enumerate(rules.specialties)},
         index=leads.index,
     )
     codes, distinct = distinct_rows(met)
-    has = [_specialties(rep) for rep in reps]
-    lacks_of_rule = np.array(
-        [
-            [not {folded_text(word) for word in rule.require_specialties} <= theirs for theirs in has]
-            for rule in rules.specialties
-        ],
-        dtype=bool,
-    ).reshape(len(rules.specialties), len(reps))
-    if not rules.specialties:
-        return codes, np.zeros((1, len(reps)), dtype=bool)
-    is_met = distinct.to_numpy(dtype=bool)
-    lacks = is_met.astype(np.int64) @ lacks_of_rule.astype(np.int64)
+    of_rule = np.array([specialties.lacks(rule.require_specialties) for rule in rules.specialties])
+    lacks = distinct.to_numpy(dtype=bool).astype(np.int64) @ of_rule.astype(np.int64)
     return codes, np.greater(lacks, 0)
-
-
-def _specialties(rep: Rep) -> frozenset[str]:
-    """What a rep knows about: its specialties and industries, folded."""
-    return frozenset(folded_text(word) for word in (*rep.specialties, *rep.industries))
-
-
-def _specialty_match(
-    leads: pd.DataFrame, reps: Sequence[Rep], rules: OwnershipRules
-) -> tuple[Codes, npt.NDArray[np.float32]]:
-    """A code for each lead, and for each code and rep the share of the lead's words that the rep knows about.
-
-    A word of a lead is known if it holds all words of one specialty: `software` knows about `computer software`.
-    """
-    asked = pd.DataFrame(
-        {name: field_values(leads, name) for name in rules.specialty_fields}, index=leads.index
-    )
-    codes, distinct = distinct_rows(asked)
-    if not rules.specialty_fields:
-        return codes, np.full((1, len(reps)), NOT_KNOWN, dtype=np.float32)
-    has = [[frozenset(words.split()) for words in sorted(_specialties(rep)) if words] for rep in reps]
-    # Reps who claim the same are compared once.
-    groups, group_of = np.unique([repr(sorted(map(sorted, words))) for words in has], return_inverse=True)
-    example = [has[int(np.argmax(group_of == group))] for group in range(len(groups))]
-    match = np.full((len(distinct), len(groups)), NOT_KNOWN, dtype=np.float32)
-    for row, values in enumerate(distinct.itertuples(index=False, name=None)):
-        said = [set(folded_text(str(value)).split()) for value in values if not pd.isna(value)]
-        said = [words for words in said if words]
-        if said:
-            match[row] = [
-                sum(any(known <= words for known in theirs) for words in said) / len(said)
-                if theirs
-                else NOT_KNOWN
-                for theirs in example
-            ]
-    return codes, match[:, group_of] if len(reps) else np.zeros((len(distinct), 0), dtype=np.float32)
 
 
 def _languages(leads: pd.DataFrame, reps: Sequence[Rep]) -> tuple[Codes, Mask, Mask]:

@@ -23,6 +23,7 @@ from leadflow_pipeline.route.owners.named_accounts import account_domain, accoun
 from leadflow_pipeline.route.owners.rep import Rep, Territory
 from leadflow_pipeline.route.owners.reps_of_day import Roster
 from leadflow_pipeline.route.owners.rules import OwnershipRules
+from leadflow_pipeline.route.owners.specialties import Specialties
 from leadflow_pipeline.route.owners.territories import (
     NOWHERE,
     Area,
@@ -32,6 +33,11 @@ from leadflow_pipeline.route.owners.territories import (
 
 MOST_NAMED = 12
 """Names in one finding: the rest is counted."""
+
+LEADS_AT_ONCE = 20_000
+"""Bounds the memory that pairs of leads and reps take."""
+
+ONLY_INACTIVE = "only inactive"
 
 REASONS = {
     "excluded": "take part in the campaign",
@@ -193,10 +199,7 @@ def _unmet_rules(active: Sequence[Rep], rules: OwnershipRules) -> Iterator[Findi
             then = "its leads go to the next" if rule.spills else "its leads are held"
             yield Finding("team", severity, f"team {rule.team} has no active rep: {then}")
     for specialty in rules.specialties:
-        needed = {folded_text(word) for word in specialty.require_specialties}
-        if not any(
-            needed <= {folded_text(word) for word in (*rep.specialties, *rep.industries)} for rep in active
-        ):
+        if Specialties(active).lacks(specialty.require_specialties).all():
             words = ", ".join(specialty.require_specialties)
             yield Finding("specialty", "error", f"no active rep has {words}, which some leads require")
     if rules.language == "require":
@@ -268,23 +271,28 @@ def _somewhere_in(area: Area) -> dict[str, str | None]:
 
 def _leads_without_owner(roster: Roster, rules: OwnershipRules, leads: pd.DataFrame) -> Iterator[Finding]:
     """Leads that nobody may ever have, by reason and place; and those that only reps who take no leads now might."""
-    if leads.empty:
-        return
-    found = eligibility(leads, roster, rules)
-    strikes = _lasting_strikes(found, rules)
-    remaining = np.ones((len(leads), len(roster.reps)), dtype=bool)
-    is_told = np.zeros(len(leads), dtype=bool)
+    reasons = _reasons(roster, rules, leads)
     for name, words in REASONS.items():
-        remaining &= ~strikes[name]
-        lost = ~remaining.any(axis=1) & ~is_told
-        is_told |= lost
-        for place, count in _by_place(leads[lost], with_language=name == "language"):
-            message = f"{_leads(count)} {place}: no rep {words}"
-            yield Finding("gap", "error", message)
-    only_inactive = ~is_told & ~(remaining & roster.is_active).any(axis=1)
-    for place, count in _by_place(leads[only_inactive]):
+        for place, count in _by_place(leads[reasons == name], with_language=name == "language"):
+            yield Finding("gap", "error", f"{_leads(count)} {place}: no rep {words}")
+    for place, count in _by_place(leads[reasons == ONLY_INACTIVE]):
         message = f"{_leads(count)} {place}: all reps who might have them are paused or have left"
         yield Finding("unreachable", "error", message)
+
+
+def _reasons(roster: Roster, rules: OwnershipRules, leads: pd.DataFrame) -> npt.NDArray[np.object_]:
+    """Of each lead the constraint that leaves it nobody, or that only inactive reps are left; else nothing."""
+    reasons = np.full(len(leads), "", dtype=object)
+    for start in range(0, len(leads), LEADS_AT_ONCE):
+        some = slice(start, start + LEADS_AT_ONCE)
+        strikes = _lasting_strikes(eligibility(leads.iloc[some], roster, rules), rules)
+        remaining = np.ones(strikes["team"].shape, dtype=bool)
+        told = reasons[some]
+        for name in REASONS:
+            remaining &= ~strikes[name]
+            told[~remaining.any(axis=1) & (told == "")] = name
+        told[~(remaining & roster.is_active).any(axis=1) & (told == "")] = ONLY_INACTIVE
+    return reasons
 
 
 def _lasting_strikes(found: Eligibility, rules: OwnershipRules) -> dict[str, npt.NDArray[np.bool_]]:

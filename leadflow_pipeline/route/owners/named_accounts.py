@@ -6,7 +6,7 @@ What belongs here: comparing a company with named accounts. What does not: accou
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +22,12 @@ ACCOUNT_FIELDS = ("company_key", "company_domain")
 HOST = re.compile(r"(?:https?://)?(?:www\.)?((?:[\w-]+\.)+[\w-]{2,})(?:[/:?#].*)?", re.IGNORECASE)
 
 
-def named_reps(leads: pd.DataFrame, reps: Sequence[Rep]) -> npt.NDArray[np.int64]:
-    """The column of the rep who names each lead's account, -1 for none. A domain tells more than a name, and of
-    several reps the first has it: an active one before others.
+def named_reps(
+    leads: pd.DataFrame, of_key: Mapping[str, int], of_domain: Mapping[str, int]
+) -> npt.NDArray[np.int64]:
+    """The column of the rep who names each lead's account (see `accounts_of`), -1 for none. A domain tells more than a
+    name.
     """
-    of_key, of_domain = accounts_of(reps)
     by_domain = field_values(leads, "company_domain").astype("str").map(of_domain)
     by_key = field_values(leads, "company_key").astype("str").map(of_key)
     columns = by_domain.astype("float64").fillna(by_key.astype("float64")).fillna(-1)
@@ -35,7 +36,9 @@ def named_reps(leads: pd.DataFrame, reps: Sequence[Rep]) -> npt.NDArray[np.int64
 
 
 def accounts_of(reps: Sequence[Rep]) -> tuple[dict[str, int], dict[str, int]]:
-    """Key of a company's name, and domain, -> column of the rep who names it."""
+    """Key of a company's name, and domain, -> column of the rep who names it: the first of several, an active one
+    before others.
+    """
     claims = [(name, column) for column, rep in enumerate(reps) for name in rep.named_accounts]
     claims.sort(key=lambda claim: (reps[claim[1]].status != "active", claim[1]))
     keys = account_keys([name for name, _ in claims])

@@ -165,45 +165,68 @@ class Territories:
             {
                 "country": country.where(country.isin(list(self._countries))),
                 "state": state.where(state.isin(list(self._states))),
-                "city": city.where(city.isin(list(self._cities))),
-                "postcode": postcode,
+                "city": city.where(city.isin(list(self._cities)) & self._is_asked("city", country)),
+                "postcode": postcode.where(self._is_asked("postcode", country)),
             }
         )
 
+    def _is_asked(self, name: str, country: pd.Series) -> pd.Series[bool]:
+        """Whether any territory asks about the city or postcode of a lead in each country."""
+        asking = [area.countries for area in self.areas if getattr(area, name)]
+        if None in asking:
+            return country.notna() | True
+        return country.isin(sorted({code for countries in asking for code in countries or ()}))
+
     def _holds(self, places: pd.DataFrame) -> npt.NDArray[np.bool_]:
         """Whether each place lies in each area."""
-        holds = np.ones((len(places), len(self.areas)), dtype=bool)
-        country = _numbered(places["country"], self._countries)
-        # A column more for places of no country that anybody names.
-        in_countries = np.zeros((len(self.areas), len(self._countries) + 1), dtype=bool)
-        for row, area in enumerate(self.areas):
-            if area.countries is None:
-                in_countries[row] = True
-            else:
-                in_countries[row, [self._countries[name] for name in area.countries]] = True
-        holds &= in_countries.T[country]
-        for column, numbers, name in (
-            ("state", self._states, "state"),
-            ("city", self._cities, "city"),
+        holds = self._in_countries[_numbered(places["country"], self._countries)]
+        for column, numbers, asked in (
+            ("state", self._states, self._asked_states),
+            ("city", self._cities, self._asked_cities),
         ):
-            asked = np.array([numbers.get(getattr(area, name), -1) for area in self.areas])
-            found = _numbered(places[column], numbers)
-            holds &= (asked == -1) | (asked == found[:, None])
-        holds &= self._postcode_holds(places["postcode"])
+            if numbers:
+                found = _numbered(places[column], numbers)[:, None]
+                holds &= (asked == -1) | (asked == found)
+        if self._postcodes:
+            holds &= self._with_postcode[_numbered(places["postcode"], self._postcode_numbers)]
         return holds
 
-    def _postcode_holds(self, postcodes: pd.Series) -> npt.NDArray[np.bool_]:
-        """Rows of a small table: for each beginning that anybody names, and for none of them, the areas that it
-        lies in."""
-        beginnings = sorted(self._postcodes)
-        lies_in = np.array(
-            [
-                [area.postcode is None or text.startswith(area.postcode) for area in self.areas]
-                for text in [*beginnings, ""]
-            ]
-        )
-        numbers = {text: number for number, text in enumerate(beginnings)}
-        return lies_in[_numbered(postcodes, numbers)]
+    @cached_property
+    def _in_countries(self) -> npt.NDArray[np.bool_]:
+        """Rows of each country that anybody names, and of all others: the areas that hold it."""
+        holds = np.zeros((len(self._countries) + 1, len(self.areas)), dtype=bool)
+        for column, area in enumerate(self.areas):
+            rows = (
+                slice(None) if area.countries is None else [self._countries[name] for name in area.countries]
+            )
+            holds[rows, column] = True
+        return holds
+
+    @cached_property
+    def _asked_states(self) -> npt.NDArray[np.int64]:
+        return np.array([self._states.get(area.state, -1) for area in self.areas], dtype=np.int64)
+
+    @cached_property
+    def _asked_cities(self) -> npt.NDArray[np.int64]:
+        return np.array([self._cities.get(area.city, -1) for area in self.areas], dtype=np.int64)
+
+    @cached_property
+    def _with_postcode(self) -> npt.NDArray[np.bool_]:
+        """Rows of each beginning of postcodes that anybody names, and of none: the areas that hold it."""
+        asking: dict[str, list[int]] = {}
+        for column, area in enumerate(self.areas):
+            if area.postcode:
+                asking.setdefault(area.postcode, []).append(column)
+        holds = np.ones((len(self._postcode_numbers) + 1, len(self.areas)), dtype=bool)
+        holds[:, [column for columns in asking.values() for column in columns]] = False
+        for text, row in self._postcode_numbers.items():
+            for length in self._postcode_lengths:
+                holds[row, asking.get(text[:length], [])] = True
+        return holds
+
+    @cached_property
+    def _postcode_numbers(self) -> dict[str, int]:
+        return {text: number for number, text in enumerate(sorted(self._postcodes))}
 
     def _longest_beginning(self, written: str) -> str | None:
         text = tidy_postcode(written)
@@ -282,9 +305,14 @@ def _states(written: pd.Series, countries: pd.Series) -> pd.Series:
 def _folded_each(written: pd.Series, meaning: Callable[[str], str | None]) -> pd.Series:
     """`meaning` of the folded words of each distinct text; what is missing or says nothing stays missing."""
     codes, values = pd.factorize(written)
-    words = folded(pd.Series(values, dtype="str"))
-    found = [meaning(each) if each else None for each in words.tolist()]
+    texts = pd.Series(values, dtype="str")
+    words = folded(texts).tolist() if len(texts) > FEW else [folded_text(text) for text in texts]
+    found = [meaning(each) if each else None for each in words]
     return pd.Series(np.array([*found, None], dtype=object)[codes], index=written.index, dtype="str")
+
+
+FEW = 100
+"""Texts that are folded one by one sooner than as a column."""
 
 
 def _numbered(values: pd.Series, numbers: Mapping[str, int] | dict[str | None, int]) -> npt.NDArray[np.int64]:

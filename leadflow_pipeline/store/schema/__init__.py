@@ -7,14 +7,15 @@ Three kinds of table:
 
 * *facts* happened and are only ever added to (`source_records`, `engagement_events`, `outcomes`, `overrides`,
   `suppressions`, `activity_log`, `webhook_deliveries`, `domain_lookups`, `conversion_models`, `model_promotions`,
-  `channel_credits`, `qualification_log`, `reps`, `rep_absences`, `rep_touches`, `handoffs`, `experiment_states`;
+  `channel_credits`, `qualification_log`, `reps`, `rep_absences`, `rep_touches`, `handoffs`, `handoff_briefs`,
+  `experiment_states`;
   `messages` and `vendor_lookups` move through
   their states but a row is never removed, and `channel_spend` holds what its source told last);
 * *derived* tables hold what a stage computed for one `(campaign, day)`, replaceable as a whole. Their primary key
   starts with `(campaign, day)`, they hold no wall-clock time, no run id and no generated number, so that computing
   them again gives the same bytes;
 * *global* tables hold the present (`campaigns`, `campaign_versions`; how far each source was read and what each vendor
-  allows; who is who: `persons`, `accounts` and what belongs to them).
+  allows; who is who: `persons`, `accounts` and what belongs to them; which leads wait for an owner: `held_handoffs`).
 
 Times are `timestamptz`, days are UTC days.
 """
@@ -73,7 +74,9 @@ from leadflow_pipeline.store.schema.outbox import messages as messages
 from leadflow_pipeline.store.schema.outbox import suppressions as suppressions
 from leadflow_pipeline.store.schema.owners import HANDOFF_ORIGINS as HANDOFF_ORIGINS
 from leadflow_pipeline.store.schema.owners import OWNER_STATUSES as OWNER_STATUSES
+from leadflow_pipeline.store.schema.owners import handoff_briefs as handoff_briefs
 from leadflow_pipeline.store.schema.owners import handoffs as handoffs
+from leadflow_pipeline.store.schema.owners import held_handoffs as held_handoffs
 from leadflow_pipeline.store.schema.owners import owner_decisions as owner_decisions
 from leadflow_pipeline.store.schema.owners import rep_absences as rep_absences
 from leadflow_pipeline.store.schema.owners import rep_days as rep_days

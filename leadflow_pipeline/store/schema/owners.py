@@ -115,6 +115,37 @@ handoffs = Table(
     comment="Whose lead it is, as it was told: the latest number is the owner. One row a number: never two owners.",
 )
 
+held_handoffs = Table(
+    "held_handoffs",
+    metadata,
+    Column("campaign", Text, ForeignKey(campaigns.c.campaign), primary_key=True),
+    Column("lead_id", Text, primary_key=True),
+    Column("assignment_number", Integer, nullable=False, comment="of the decision that waits"),
+    Column("decision_day", Date, nullable=False),
+    Column("reason", Text, nullable=False, comment="one plain line, no personal data"),
+    Column("held_since", Timestamp, nullable=False),
+    Column("last_tried_at", Timestamp, nullable=False),
+    comment="Leads that wait at the door because nobody may or can have them now: tried again until somebody can.",
+)
+
+handoff_briefs = Table(
+    "handoff_briefs",
+    metadata,
+    Column("campaign", Text, ForeignKey(campaigns.c.campaign), primary_key=True),
+    Column("lead_id", Text, primary_key=True),
+    Column("assignment_number", Integer, primary_key=True),
+    Column(
+        "asked_at",
+        Timestamp,
+        nullable=False,
+        comment="on record before it is asked, so that it is asked once",
+    ),
+    Column("answered_at", Timestamp),
+    Column("bullets", JSONB, comment="as the language model worded them; NULL: the template stands"),
+    Column("problem", Text, comment="why not, in one plain line without a word of the answer"),
+    comment="What a language model was asked about a lead for its owner: once a decision, and kept.",
+)
+
 owner_decisions = derived(
     "owner_decisions",
     lead_key(),

@@ -286,6 +286,53 @@ def upgrade() -> None:
         op.f("handoffs_rep_decided_at_idx"), "handoffs", ["rep", "decided_at"], unique=False, schema=SCHEMA
     )
     op.create_table(
+        "handoff_briefs",
+        Column("campaign", Text(), nullable=False),
+        Column("lead_id", Text(), nullable=False),
+        Column("assignment_number", Integer(), nullable=False),
+        Column(
+            "asked_at",
+            DateTime(timezone=True),
+            nullable=False,
+            comment="on record before it is asked, so that it is asked once",
+        ),
+        Column("answered_at", DateTime(timezone=True), nullable=True),
+        Column(
+            "bullets",
+            postgresql.JSONB(),
+            nullable=True,
+            comment="as the language model worded them; NULL: the template stands",
+        ),
+        Column(
+            "problem",
+            Text(),
+            nullable=True,
+            comment="why not, in one plain line without a word of the answer",
+        ),
+        ForeignKeyConstraint(
+            ["campaign"], ["leadflow.campaigns.campaign"], name=op.f("handoff_briefs_campaign_fkey")
+        ),
+        PrimaryKeyConstraint("campaign", "lead_id", "assignment_number", name=op.f("handoff_briefs_pkey")),
+        schema=SCHEMA,
+        comment="What a language model was asked about a lead for its owner: once a decision, and kept.",
+    )
+    op.create_table(
+        "held_handoffs",
+        Column("campaign", Text(), nullable=False),
+        Column("lead_id", Text(), nullable=False),
+        Column("assignment_number", Integer(), nullable=False, comment="of the decision that waits"),
+        Column("decision_day", Date(), nullable=False),
+        Column("reason", Text(), nullable=False, comment="one plain line, no personal data"),
+        Column("held_since", DateTime(timezone=True), nullable=False),
+        Column("last_tried_at", DateTime(timezone=True), nullable=False),
+        ForeignKeyConstraint(
+            ["campaign"], ["leadflow.campaigns.campaign"], name=op.f("held_handoffs_campaign_fkey")
+        ),
+        PrimaryKeyConstraint("campaign", "lead_id", name=op.f("held_handoffs_pkey")),
+        schema=SCHEMA,
+        comment="Leads that wait at the door because nobody may or can have them now: tried again until somebody can.",
+    )
+    op.create_table(
         "qualification_log",
         Column("campaign", Text(collation="C"), nullable=False),
         Column("day", Date(), nullable=False),

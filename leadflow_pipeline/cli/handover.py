@@ -1,0 +1,181 @@
+"""`leadflow handover ...`, `leadflow touched` and `leadflow touches ...`: owners are told, and say that they were in
+touch.
+
+What belongs here: arguments and output. What does not: who gets what (`delivery.handover`), and what is late.
+"""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import select
+
+from leadflow_pipeline.cli.output import console, counted, print_json, progress, table_of
+from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.store.engine import get_engine
+
+handover_app = typer.Typer(help="Hand leads over to their owners; look at those that wait for one.")
+touches_app = typer.Typer(no_args_is_help=True, help="When reps were in touch with their leads.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Slug = Annotated[str | None, typer.Option("--campaign", help="Only this campaign.")]
+DAY: dict[str, Any] = {"formats": ["%Y-%m-%d"], "metavar": "DAY"}
+MOMENT: dict[str, Any] = {"formats": ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"], "metavar": "WHEN"}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to `leadflow`."""
+    app.add_typer(handover_app, name="handover")
+    app.add_typer(touches_app, name="touches")
+    app.command()(touched)
+
+
+@handover_app.callback(invoke_without_command=True)
+def handover(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be handed over.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Try at most so many leads.")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(help="Tell owners of decisions from this day on, however old they are.", **DAY),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Hand over the leads that wait for their owner now, and pass on those whose owner was not in touch in time.
+
+    Messages go into the outbox; `leadflow dispatch` sends them.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from leadflow_pipeline.delivery.first_touch import count_overdue, sweep_first_touches
+    from leadflow_pipeline.delivery.handover import hand_over_due
+
+    engine, now = get_engine(), datetime.now(UTC)
+    summary = hand_over_due(
+        engine, now, limit=limit, dry_run=dry_run, since=since.date() if since is not None else None
+    )
+    swept: dict[str, int] = (
+        {"overdue": count_overdue(engine, now)} if dry_run else sweep_first_touches(engine, now).to_dict()
+    )
+    if as_json:
+        print_json({**summary.to_dict(), **swept})
+        return
+    verb = "would hand over" if dry_run else "handed over"
+    typer.echo(
+        f"{verb} {counted(summary.handed_over, 'lead')}, {summary.to_next_best:,} of them to the next best owner"
+    )
+    for name, count in summary.by_campaign.items():
+        typer.echo(f"  {name}: {count:,}")
+    for reason, count in summary.held.items():
+        typer.echo(f"  waiting, {reason}: {count:,}")
+    for name, count in swept.items():
+        if count:
+            typer.echo(f"  {name.replace('_', ' ')}: {count:,}")
+    for problem in summary.problems:
+        typer.echo(f"  {problem}", err=True)
+    if summary.handed_over and not dry_run:
+        typer.echo("Next: leadflow dispatch")
+
+
+@handover_app.command()
+def held(campaign: Slug = None, as_json: Json = False) -> None:
+    """List the leads that wait for an owner, the longest first, and why."""
+    from leadflow_pipeline.store.schema import held_handoffs
+
+    columns = held_handoffs.c
+    query = select(
+        columns.campaign, columns.lead_id, columns.decision_day, columns.held_since, columns.reason
+    ).order_by(columns.held_since, columns.campaign, columns.lead_id)
+    if campaign is not None:
+        query = query.where(columns.campaign == campaign)
+    with get_engine().connect() as connection:
+        rows: list[dict[str, Any]] = [dict(row) for row in connection.execute(query).mappings()]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        shown = [{**row, "held_since": f"{row['held_since']:%Y-%m-%d %H:%M}"} for row in rows]
+        console.print(table_of("waiting for an owner", shown))
+        typer.echo("leadflow override CAMPAIGN LEAD owner REP gives one away by hand")
+    else:
+        typer.echo("no lead waits for an owner")
+
+
+@handover_app.command()
+def promises(campaign: Slug = None, as_json: Json = False) -> None:
+    """Show how each rep keeps the promise of a first touch: in time, late, and in how many minutes of working time."""
+    from leadflow_pipeline.delivery.first_touch import read_first_touch_times
+    from leadflow_pipeline.delivery.first_touch_times import compliance
+
+    times = read_first_touch_times(get_engine(), datetime.now(UTC), campaign)
+    kept = compliance(times, ("campaign", "rep"))
+    plain = kept.astype(object).where(kept.notna(), None).to_dict("records")
+    if as_json:
+        print_json(plain)
+    elif plain:
+        rows = [
+            {
+                **{str(name): value for name, value in row.items()},
+                "share": "–" if row["share"] is None else f"{row['share']:.0%}",
+                "median_minutes": "–" if row["median_minutes"] is None else f"{row['median_minutes']:,.0f}",
+            }
+            for row in plain
+        ]
+        console.print(table_of("first touches", rows))
+    else:
+        typer.echo("no lead has been handed over yet")
+
+
+@touches_app.command("import")
+def import_touches(
+    campaign: Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")],
+    file: Annotated[
+        Path, typer.Argument(help="Rows of email (or lead_id), rep, occurred_at, perhaps touch and touch_id.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Keep when reps were in touch with leads. A file imported again changes nothing."""
+    from leadflow_pipeline.harvest import importing
+
+    with progress() as bar:
+        task = bar.add_task(f"reading {file.name}", total=None)
+        report = importing.import_file(
+            get_engine(),
+            campaign,
+            file,
+            contents=importing.Contents.TOUCHES,
+            progress=lambda rows: bar.update(task, completed=rows),
+        )
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        counts = ("rows", "new", "repeated", "quarantined", "erased")
+        console.print(table_of(f"{file.name}: touches", [{name: getattr(report, name) for name in counts}]))
+
+
+def touched(
+    lead: Annotated[str, typer.Argument(help="The lead's id, the beginning of it, or its email address.")],
+    campaign: Slug = None,
+    rep: Annotated[str | None, typer.Option(help="Who was in touch; the lead's owner if left out.")] = None,
+    kind: Annotated[str, typer.Option(help="call, email, meeting, ...")] = "call",
+    at: Annotated[datetime | None, typer.Option(help="When (UTC); now if left out.", **MOMENT)] = None,
+    as_json: Json = False,
+) -> None:
+    """Say that a rep has been in touch with a lead: it stops the clock of the first touch."""
+    from leadflow_pipeline.cli.known_leads import find_lead
+    from leadflow_pipeline.delivery.touches import add_touch
+
+    engine = get_engine()
+    slug, lead_id = find_lead(engine, lead, campaign)
+    moment = at.replace(tzinfo=UTC) if at is not None else datetime.now(UTC)
+    if moment > datetime.now(UTC):
+        raise PermanentError("a touch cannot be in the future: say when it was, in UTC")
+    row = add_touch(engine, slug, lead_id, rep, kind, moment, origin=f"hand of {getpass.getuser()}")
+    if as_json:
+        print_json(row)
+    else:
+        news = "is on record" if row["is_new"] else "was on record already"
+        typer.echo(f"{kind} with lead {lead_id} of {slug} {news}")

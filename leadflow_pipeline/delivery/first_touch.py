@@ -1,0 +1,257 @@
+"""The promise of a first touch: what happens when an owner is not in touch in time, and how well promises are kept.
+
+What belongs here: going through the leads whose time is over, and reading what `first_touch_times` works on. What does
+not: the reminder, which is written down with its moment when the owner is told (`handover`), and sending.
+
+Whose time is over depends on times alone: on when the owner was told and on its working hours, never on when somebody
+looked. So a sweep that comes late does what a punctual one would have done. It takes nothing from an owner who was in
+touch meanwhile, late as that was: the clock shows it as late, and the lead is in good hands.
+
+A lead goes to the next best owner of its plan who never had it, at most `most_reassignments` times; then, or where
+nobody is free, it stays and the manager is told, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, Text, exists, select, union_all
+
+from leadflow_pipeline.campaign import CampaignVersion, active_campaigns, load
+from leadflow_pipeline.delivery import notices
+from leadflow_pipeline.delivery.brief import BriefFacts, name_of, points_of
+from leadflow_pipeline.delivery.brief_facts import SimilarAccounts, facts_of_leads
+from leadflow_pipeline.delivery.claiming import (
+    Claim,
+    Handoff,
+    NobodyFree,
+    PresentRep,
+    as_handoff,
+    claim_owner,
+    handoffs_of,
+    lock_lead,
+    present_rep,
+    standing_absences,
+)
+from leadflow_pipeline.delivery.first_touch_times import HANDOFF_COLUMNS, first_touch_times
+from leadflow_pipeline.delivery.handover import (
+    messages_of_handoff,
+    nothing_known,
+    put_into_outbox,
+    reassignments,
+)
+from leadflow_pipeline.delivery.notices import About
+from leadflow_pipeline.delivery.pending import candidates_of, latest_decisions
+from leadflow_pipeline.delivery.rendering import RenderError
+from leadflow_pipeline.delivery.standing import PROOFS, is_in_touch
+from leadflow_pipeline.delivery.transports import FaultPoint, nothing
+from leadflow_pipeline.route.owners.rep import Rep
+from leadflow_pipeline.route.owners.working_time import Calendar
+from leadflow_pipeline.store.copy import read
+from leadflow_pipeline.store.schema import (
+    engagement_events,
+    handoffs,
+    messages,
+    outcomes,
+    rep_touches,
+    reps,
+)
+
+FORGOTTEN: Final = timedelta(days=30)
+"""A lead that nobody was in touch with for so long is told of by the doctor, not passed around any more."""
+
+
+@dataclass
+class SweepSummary:
+    """What one sweep came to."""
+
+    overdue: int = 0
+    reassigned: int = 0
+    managers_told: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """For scripts and metadata."""
+        return asdict(self)
+
+
+def sweep_first_touches(
+    engine: Engine,
+    now: datetime | None = None,
+    *,
+    similar: SimilarAccounts | None = None,
+    at_point: FaultPoint = nothing,
+) -> SweepSummary:
+    """Passes on, or tells a manager of, every lead of an active campaign whose owner was not in touch in time."""
+    at = now or datetime.now(UTC)
+    summary = SweepSummary()
+    for campaign in active_campaigns(engine):
+        version = load(engine, campaign)
+        with engine.connect() as connection:
+            overdue = _overdue(connection, campaign, at)
+            decisions = latest_decisions(connection, campaign, (each.lead_id for each in overdue))
+        if not overdue or version.rules.ownership is None:
+            continue
+        facts = facts_of_leads(engine, version.rules, [each.lead_id for each in overdue], at, similar)
+        for each in overdue:
+            known = facts.get(each.lead_id) or nothing_known(version, at)
+            with engine.begin() as connection:
+                _step(connection, version, each, decisions.get(each.lead_id), known, at, summary)
+                at_point("before_commit")
+            at_point("committed")
+    return summary
+
+
+def count_overdue(engine: Engine, now: datetime) -> int:
+    """How many leads a sweep would do something about now."""
+    with engine.connect() as connection:
+        return sum(len(_overdue(connection, campaign, now)) for campaign in active_campaigns(engine))
+
+
+def read_first_touch_times(engine: Engine, before: datetime, campaign: str | None = None) -> pd.DataFrame:
+    """The clocks of all hand-overs (or of one campaign's) as of a moment: see `first_touch_times`."""
+    told = select(*(handoffs.c[name] for name in HANDOFF_COLUMNS))
+    stops = (
+        select(rep_touches.c.campaign, rep_touches.c.lead_id, rep_touches.c.occurred_at),
+        select(
+            engagement_events.c.campaign, engagement_events.c.lead_id, engagement_events.c.occurred_at
+        ).where(engagement_events.c.behaviour.in_(PROOFS), ~engagement_events.c.is_machine),
+        select(outcomes.c.campaign, outcomes.c.lead_id, outcomes.c.occurred_at),
+    )
+    touches = union_all(*stops).subquery("stops")
+    stopped = select(touches).where(
+        exists().where(handoffs.c.campaign == touches.c.campaign, handoffs.c.lead_id == touches.c.lead_id)
+    )
+    if campaign is not None:
+        told, stopped = (
+            told.where(handoffs.c.campaign == campaign),
+            stopped.where(touches.c.campaign == campaign),
+        )
+    with engine.connect() as connection:
+        known = read(connection, told)
+        calendars = calendars_of(connection, known["rep"].unique().tolist(), before)
+        return first_touch_times(known, read(connection, stopped), calendars, before)
+
+
+def calendars_of(connection: Connection, rep_ids: Sequence[str], now: datetime) -> dict[str, Calendar]:
+    """When each of these reps works, by its latest record and with every absence that stands."""
+    latest = (
+        select(reps.c.rep, reps.c.document)
+        .where(reps.c.rep.in_(sorted(rep_ids)), reps.c.from_day <= now.astimezone(UTC).date())
+        .order_by(reps.c.rep, reps.c.from_day.desc(), reps.c.record_id.desc())
+        .distinct(reps.c.rep)
+    )
+    records = {row.rep: Rep.model_validate(row.document) for row in connection.execute(latest)}
+    absences = standing_absences(connection, records)
+    return {rep: Calendar.of(record, absences.get(rep, ())) for rep, record in records.items()}
+
+
+def _overdue(connection: Connection, campaign: str, now: datetime) -> list[Handoff]:
+    """The present owners whose time is over, who were not in touch, and whose manager has not been told."""
+    later = handoffs.alias("later")
+    is_present = ~exists().where(
+        later.c.campaign == handoffs.c.campaign,
+        later.c.lead_id == handoffs.c.lead_id,
+        later.c.assignment_number > handoffs.c.assignment_number,
+    )
+    is_told = exists().where(
+        messages.c.campaign == handoffs.c.campaign,
+        messages.c.lead_id == handoffs.c.lead_id,
+        messages.c.step == notices.OVERDUE,
+        messages.c.sequence == notices.SEQUENCE,
+        messages.c.payload["assignment_number"].astext == handoffs.c.assignment_number.cast(Text),
+    )
+    in_touch = is_in_touch(handoffs.c.campaign, handoffs.c.lead_id, handoffs.c.decided_at, now)
+    query = (
+        select(handoffs)
+        .where(
+            handoffs.c.campaign == campaign,
+            handoffs.c.first_touch_due_at.between(now - FORGOTTEN, now),
+            is_present,
+            ~is_told,
+            ~in_touch,
+        )
+        .order_by(handoffs.c.first_touch_due_at, handoffs.c.lead_id)
+    )
+    return [as_handoff(row) for row in connection.execute(query).mappings()]
+
+
+def _step(
+    connection: Connection,
+    version: CampaignVersion,
+    handoff: Handoff,
+    decision: Mapping[str, Any] | None,
+    facts: BriefFacts,
+    now: datetime,
+    summary: SweepSummary,
+) -> None:
+    """What is to be done about one lead, unless somebody did it or was in touch since it was looked for."""
+    lock_lead(connection, handoff.campaign, handoff.lead_id)
+    history = handoffs_of(connection, handoff.campaign, handoff.lead_id)
+    asked = select(is_in_touch(handoff.campaign, handoff.lead_id, handoff.decided_at, now))
+    if history[-1].assignment_number != handoff.assignment_number or connection.scalar(asked):
+        return
+    summary.overdue += 1
+    ownership = version.rules.ownership
+    if ownership is None:
+        return
+    rules = ownership.sla
+    next_owner: Handoff | NobodyFree | None = None
+    if rules.reassign and reassignments(connection, handoff) < rules.most_reassignments:
+        had_it = {each.rep for each in history}
+        others = [] if decision is None else [rep for rep in candidates_of(decision) if rep not in had_it]
+        claim = Claim(
+            handoff.campaign,
+            handoff.lead_id,
+            now.astimezone(UTC).date(),
+            tuple(others),
+            "sla",
+            handoff.assignment_number + 1,
+            first_touch_hours=rules.first_touch_hours,
+        )
+        next_owner = claim_owner(connection, claim, now)
+    if isinstance(next_owner, Handoff):
+        _tell_both(connection, version, handoff, next_owner, facts, now)
+        summary.reassigned += 1
+    else:
+        summary.managers_told += _tell_manager(connection, version, handoff, facts, now)
+
+
+def _tell_both(
+    connection: Connection,
+    version: CampaignVersion,
+    former: Handoff,
+    present: Handoff,
+    facts: BriefFacts,
+    now: datetime,
+) -> None:
+    try:
+        points = points_of(facts, version.rules.handover.brief)
+    except RenderError:
+        points = points_of(facts)
+    rows = messages_of_handoff(connection, version, present, facts, points, now)
+    before = present_rep(connection, former.rep, now)
+    if before is not None and before.rep.status == "active":
+        about = About(version, former.lead_id, former.assignment_number)
+        rows += notices.rows_to_rep(about, notices.taken(name_of(facts)), before.rep, now)
+    put_into_outbox(connection, rows)
+
+
+def _tell_manager(
+    connection: Connection, version: CampaignVersion, handoff: Handoff, facts: BriefFacts, now: datetime
+) -> int:
+    """Tells the owner's manager; where there is none on record, whoever looks after the campaign."""
+    owner = present_rep(connection, handoff.rep, now)
+    manager: PresentRep | None = None
+    if owner is not None and owner.rep.manager:
+        manager = present_rep(connection, owner.rep.manager, now)
+    about = About(version, handoff.lead_id, handoff.assignment_number)
+    called = (owner.rep.name if owner is not None else "") or handoff.rep
+    due_at = handoff.first_touch_due_at or now
+    notice = notices.overdue(about, name_of(facts), called, due_at, manager.rep if manager else None)
+    if manager is None:
+        return put_into_outbox(connection, [notices.row_about_lead_to_operators(about, notice, now)])
+    return min(put_into_outbox(connection, notices.rows_to_rep(about, notice, manager.rep, now)), 1)

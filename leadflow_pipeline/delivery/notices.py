@@ -1,0 +1,361 @@
+"""What owners and managers are told, as rows of the outbox: one for each channel that reaches them.
+
+What belongs here: the words around a brief, laid out for email, Slack and HubSpot, and the key that makes each message
+one of a kind. What does not: whether there is anything to tell (`handover`, `first_touch`), and leaving (`dispatch`).
+
+A message is about one hand-over (campaign, lead, number) and one step of it, whatever was computed again. Slack marks
+text with `&`, `<` and `>`, so these are escaped in everything that is not ours: a lead called `<!channel>` calls
+nobody. Source of Slack's limits: docs.slack.dev, "Block Kit reference" (header 150 characters, section 3,000).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.headerregistry import Address
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from jinja2 import Template
+from markupsafe import escape
+
+from leadflow_pipeline.campaign import Campaign, CampaignVersion
+from leadflow_pipeline.delivery.brief import BriefFacts, name_of
+from leadflow_pipeline.delivery.claiming import Handoff
+from leadflow_pipeline.delivery.handover_rules import HandoverRules
+from leadflow_pipeline.delivery.mail import ADDRESS, ID_DIGITS, domain_of, wire_address
+from leadflow_pipeline.delivery.rendering import ESCAPING
+from leadflow_pipeline.delivery.tokens import clean, shorten
+from leadflow_pipeline.route.owners.rep import Rep
+from leadflow_pipeline.store.sequences import TO_ONE_OF_US
+
+SEQUENCE: Final = "handover"
+TOLD, WARNED, OVERDUE, TAKEN = 1, 2, 3, 4
+"""Steps of a hand-over: the owner is told, is reminded, the manager is told, and the lead went to somebody else."""
+
+KEPT_TRYING: Final = timedelta(days=14)
+"""An owner who was not told is worse than one who is told late."""
+
+OWNER: Final = "owner"
+SUBJECT_CHARACTERS: Final = 150
+SECTION_CHARACTERS: Final = 2_900
+LABEL_CHARACTERS: Final = 24
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What is said, whatever the channel: a subject, some lines, and the points of a brief."""
+
+    kind: str
+    step: int
+    subject: str
+    lines: tuple[str, ...]
+    points: tuple[str, ...] = ()
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class About:
+    """Which hand-over, and in which campaign version it is told."""
+
+    version: CampaignVersion
+    lead_id: str
+    assignment_number: int
+
+    @property
+    def campaign(self) -> Campaign:
+        """The campaign's rules."""
+        return self.version.rules
+
+    @property
+    def subject_key(self) -> str:
+        """What makes its messages one of a kind."""
+        return f"handoff:{self.version.campaign}:{self.lead_id}:{self.assignment_number}"
+
+    @property
+    def reference(self) -> str:
+        """What a person, or a vendor's search, finds the messages by."""
+        return hashlib.sha256(self.subject_key.encode()).hexdigest()[:12]
+
+
+def told(about: About, facts: BriefFacts, points: Sequence[str], handoff: Handoff, rep: Rep) -> Notice:
+    """A new owner hears of a lead."""
+    name = name_of(facts)
+    company = clean(facts.lead.get("company"))
+    tier = (facts.route or {}).get("tier")
+    subject = f"{'Passed on to you' if handoff.previous_rep else 'New lead'}: {name}"
+    if company and company not in name:
+        subject += f", {company}"
+    why = f"{name} is yours now" + (f" (tier {tier})" if tier else "")
+    lines = [f"{why}, from “{about.campaign.name}”."]
+    if handoff.origin == "sla":
+        lines.append("Nobody has been in touch yet, so it comes from a colleague to you.")
+    elif handoff.previous_rep:
+        lines.append("It comes from a colleague.")
+    if handoff.first_touch_due_at is not None:
+        lines.append(f"Please be in touch by {in_zone(handoff.first_touch_due_at, rep)}.")
+    return Notice(
+        "told",
+        TOLD,
+        shorten(subject, SUBJECT_CHARACTERS),
+        tuple(lines),
+        tuple(points),
+        handoff.first_touch_due_at,
+    )
+
+
+def warning(about: About, name: str, due_at: datetime, rep: Rep, *, moves_on: bool) -> Notice:
+    """The owner is reminded of a first touch that is still to come."""
+    then = "After that it goes to a colleague." if moves_on else "After that your manager hears of it."
+    lines = (
+        f"Nobody has been in touch with {name} yet.",
+        f"The first touch is due by {in_zone(due_at, rep)}. {then}",
+        f"Have you been? Then say so: leadflow touched {about.lead_id}",
+    )
+    return Notice("warning", WARNED, shorten(f"Still waiting: {name}", SUBJECT_CHARACTERS), lines, (), due_at)
+
+
+def overdue(about: About, name: str, owner: str, due_at: datetime, manager: Rep | None) -> Notice:
+    """The manager hears that a lead waits too long."""
+    lines = (
+        f"Nobody has been in touch with {name}, a lead of “{about.campaign.name}”.",
+        f"Its owner is {owner}; the first touch was due by {in_zone(due_at, manager)}.",
+        f"It stays there until you decide: leadflow override {about.version.campaign} {about.lead_id} owner REP",
+    )
+    return Notice("overdue", OVERDUE, shorten(f"Nobody in touch: {name}", SUBJECT_CHARACTERS), lines)
+
+
+def taken(name: str) -> Notice:
+    """The owner before hears that the lead is not theirs any more."""
+    lines = (
+        f"{name} has gone to a colleague, because nobody had been in touch in time. Nothing is left to do.",
+    )
+    return Notice("taken", TAKEN, shorten(f"Passed on: {name}", SUBJECT_CHARACTERS), lines)
+
+
+def in_zone(moment: datetime, rep: Rep | None) -> str:
+    """A moment by somebody's clock: `Thu 7 May 2026, 17:00 (Europe/Lisbon)`."""
+    zone = rep.time_zone if rep is not None else "UTC"
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{local:%a} {local.day} {local:%b %Y, %H:%M} ({zone})"
+
+
+def rows_to_rep(
+    about: About,
+    notice: Notice,
+    rep: Rep,
+    now: datetime,
+    *,
+    facts: BriefFacts | None = None,
+    send_at: datetime | None = None,
+    not_after: datetime | None = None,
+) -> list[dict[str, Any]]:
+    """The messages of a notice to a rep, on every channel that the campaign and the rep's record name.
+
+    Where none of them reaches the rep there is one for the outbox folder, so that a person can see it.
+    """
+    rules = about.campaign.handover
+    rows = [
+        *_emails(about, notice, rep, rules),
+        *_posts(about, notice, rep, rules),
+        *(_contacts(about, notice, rep, facts) if rules.hubspot and facts is not None else ()),
+    ]
+    if not rows:
+        payload = {"rep": rep.rep, "lines": list(notice.lines), "points": list(notice.points)}
+        rows = [{"channel": "webhook", "recipient": rep.rep, "payload": payload}]
+    begin = send_at or now
+    return [_row(about, notice, row, begin, not_after or begin + KEPT_TRYING) for row in rows]
+
+
+def row_to_operators(
+    version: CampaignVersion, subject_key: str, subject: str, lines: Sequence[str], now: datetime
+) -> dict[str, Any]:
+    """An email to whoever looks after the campaign. It is about no lead in particular."""
+    campaign = version.rules
+    about = About(version, "", 0)
+    notice = Notice("alert", 1, shorten(subject, SUBJECT_CHARACTERS), tuple(lines))
+    address = campaign.handover.operators or campaign.sender.email
+    row = _row(about, notice, _email(about, notice, address, None), now, now + KEPT_TRYING)
+    return {
+        **row,
+        "subject_key": subject_key,
+        "rfc_message_id": _message_id(campaign, f"{subject_key}|email|1"),
+    }
+
+
+def row_about_lead_to_operators(about: About, notice: Notice, now: datetime) -> dict[str, Any]:
+    """An email about a lead to whoever looks after the campaign, where nobody on record is its owner's manager."""
+    address = about.campaign.handover.operators or about.campaign.sender.email
+    return _row(about, notice, _email(about, notice, address, None), now, now + KEPT_TRYING)
+
+
+def _row(
+    about: About, notice: Notice, row: Mapping[str, Any], send_at: datetime, not_after: datetime
+) -> dict[str, Any]:
+    key = f"{about.subject_key}|{row['channel']}|{notice.step}"
+    payload = {"kind": notice.kind, "assignment_number": about.assignment_number, **row.get("payload", {})}
+    return {
+        "subject_key": about.subject_key,
+        "step": notice.step,
+        "campaign": about.version.campaign,
+        "campaign_version": about.version.version,
+        "lead_id": about.lead_id,
+        "recipient_key": TO_ONE_OF_US,
+        "sequence": SEQUENCE,
+        "subject": notice.subject,
+        "body_text": _text(about, notice),
+        "body_html": "",
+        "headers": {},
+        "rfc_message_id": _message_id(about.campaign, key),
+        "planned_at": send_at,
+        "not_after": not_after,
+        "next_attempt_at": send_at,
+        **row,
+        "payload": payload,
+    }
+
+
+def _message_id(campaign: Campaign, key: str) -> str:
+    digest = hashlib.sha256(key.encode()).hexdigest()[:ID_DIGITS]
+    return f"<{digest}@{domain_of(campaign.sender.email)}>"
+
+
+# --- email -----------------------------------------------------------------------------------------------------------
+
+
+def _emails(about: About, notice: Notice, rep: Rep, rules: HandoverRules) -> Iterable[dict[str, Any]]:
+    address = rep.email or rep.rep
+    if rules.email and ADDRESS.fullmatch(address):
+        yield _email(about, notice, address, rep)
+
+
+def _email(about: About, notice: Notice, address: str, rep: Rep | None) -> dict[str, Any]:
+    campaign = about.campaign
+    sender = wire_address(campaign.sender.email)
+    name = clean(campaign.sender.name)
+    headers = {
+        "From": str(Address(name, addr_spec=sender)) if name and sender.isascii() else sender,
+        "To": wire_address(address),
+        "Auto-Submitted": "auto-generated",
+    }
+    html = _page().render(
+        subject=notice.subject,
+        headline=notice.subject,
+        lines=notice.lines,
+        points=[_labelled(point) for point in notice.points],
+        foot=_foot(about),
+    )
+    greeting = f"Hello {rep.name}," if rep is not None and rep.name else "Hello,"
+    return {
+        "channel": "email",
+        "recipient": address,
+        "headers": headers,
+        "body_html": html,
+        "body_text": f"{greeting}\n\n{_text(about, notice)}",
+    }
+
+
+def _text(about: About, notice: Notice) -> str:
+    parts = ["\n".join(notice.lines)]
+    if notice.points:
+        parts.append("\n".join(f"- {point}" for point in notice.points))
+    parts.append(_foot(about))
+    return "\n\n".join(parts) + "\n"
+
+
+def _foot(about: About) -> str:
+    if not about.lead_id:
+        return f"Campaign {about.version.campaign}."
+    return f"Lead {about.lead_id} of {about.version.campaign}, reference {about.reference}."
+
+
+def _labelled(point: str) -> tuple[str, str]:
+    """A point as its label and the rest; without a label where it has none."""
+    label, colon, rest = point.partition(": ")
+    return (label, rest) if colon and len(label) <= LABEL_CHARACTERS else ("", point)
+
+
+@lru_cache(maxsize=1)
+def _page() -> Template:
+    source = (files("leadflow_pipeline.delivery") / "notice.html").read_text(encoding="utf-8")
+    return ESCAPING.from_string(source)
+
+
+# --- Slack -----------------------------------------------------------------------------------------------------------
+
+
+def _posts(about: About, notice: Notice, rep: Rep, rules: HandoverRules) -> Iterable[dict[str, Any]]:
+    channel = rep.slack_user if rules.slack_channel == OWNER else rules.slack_channel
+    if channel:
+        yield {
+            "channel": "slack",
+            "recipient": channel,
+            "payload": {"slack": {"channel": channel, **slack_message(about, notice, rep)}},
+        }
+
+
+def slack_message(about: About, notice: Notice, rep: Rep) -> dict[str, Any]:
+    """`text` for notifications and screen readers, and `blocks` as they are seen."""
+    owner = f"<@{rep.slack_user}>" if rep.slack_user else escaped(rep.name or rep.rep)
+    said = "\n".join(escaped(line) for line in notice.lines)
+    blocks: list[dict[str, Any]] = [
+        {"type": "header", "text": {"type": "plain_text", "text": notice.subject, "emoji": False}},
+        {
+            "type": "section",
+            "text": {"type": "mrkdwn", "text": shorten(f"{owner}\n{said}", SECTION_CHARACTERS)},
+        },
+    ]
+    if notice.points:
+        points = "\n".join(_slack_point(point) for point in notice.points)
+        blocks += [
+            {"type": "divider"},
+            {"type": "section", "text": {"type": "mrkdwn", "text": shorten(points, SECTION_CHARACTERS)}},
+        ]
+    blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": escaped(_foot(about))}]})
+    return {
+        "text": shorten(f"{owner} {escaped(notice.subject)}", SECTION_CHARACTERS),
+        "blocks": blocks,
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def _slack_point(point: str) -> str:
+    label, rest = _labelled(point)
+    return f"•  *{escaped(label)}*  {escaped(rest)}" if label else f"•  {escaped(rest)}"
+
+
+def escaped(text: str) -> str:
+    """Text that Slack shows as it is: no mention, link or command of a stranger's."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+# --- HubSpot ---------------------------------------------------------------------------------------------------------
+
+CONTACT: Final = {
+    "email": "email", "firstname": "first_name", "lastname": "last_name", "company": "company",
+    "jobtitle": "job_title", "phone": "phone", "city": "city", "country": "country",
+}  # fmt: skip
+"""Property of a contact -> field of the lead."""
+
+
+def _contacts(about: About, notice: Notice, rep: Rep, facts: BriefFacts) -> Iterable[dict[str, Any]]:
+    owner = {"hubspot_owner_id": rep.hubspot_owner} if rep.hubspot_owner else {}
+    known = {name: value for name, field in CONTACT.items() if (value := clean(facts.lead.get(field)))}
+    due = notice.due_at or facts.now + timedelta(days=1)
+    task = {
+        "hs_timestamp": due.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        "hs_task_subject": notice.subject,
+        "hs_task_body": "<br>".join(str(escape(line)) for line in _text(about, notice).splitlines()),
+        "hs_task_status": "NOT_STARTED",
+        "hs_task_priority": "HIGH",
+        "hs_task_type": "CALL" if "phone" in known else "TODO",
+        **owner,
+    }
+    contact = {**known, **owner} if "email" in known else {}
+    content = {"contact": contact, "task": task, "reference": about.reference}
+    yield {"channel": "hubspot", "recipient": rep.hubspot_owner or rep.rep, "payload": {"hubspot": content}}

@@ -1,0 +1,237 @@
+"""Which leads wait to be handed over now, and to whom: what a plan decided, what a person decided, what was held.
+
+What belongs here: reading that, in the order in which it is to be done. What does not: doing it (`handover`).
+
+Only what is fresh is due: a decision until some hours after the end of its day, a person's word as long after it was
+given. A backfill decides old days and is told to nobody. A decision that was fresh once and found nobody free is held,
+and stays due however long it takes: it is the one kind of old decision that somebody is waiting for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, or_, select
+
+from leadflow_pipeline.campaign import Campaign
+from leadflow_pipeline.delivery.claiming import ENDED, Claim
+from leadflow_pipeline.overrides import LIFTED
+from leadflow_pipeline.store.schema import handoffs, held_handoffs, outcomes, overrides, owner_decisions
+
+NO_CANDIDATE: Final = "the plan found nobody"
+LOOKED_BACK: Final = timedelta(days=14)
+"""How far back decisions are counted that nobody was ever told of."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A lead that waits for its owner: the claim to make, or none where the plan itself found nobody."""
+
+    lead_id: str
+    assignment_number: int
+    decision_day: date
+    claim: Claim | None
+    is_held: bool = False
+
+
+def waiting_leads(
+    connection: Connection, campaign: Campaign, now: datetime, since: date | None = None
+) -> list[Waiting]:
+    """The leads of a campaign that wait, older decisions and more valuable leads first.
+
+    With `since`, decisions from that day on count as fresh, because a person says so.
+    """
+    fresh_from = now - timedelta(hours=campaign.handover.not_after_hours)
+    first = min(fresh_from.date(), since or date.max)
+    held = _held(connection, campaign.campaign)
+    decisions = _decisions(connection, campaign.campaign, first, held)
+    by_hand = _by_hand(connection, campaign.campaign, now)
+    lead_ids = {*decisions, *by_hand}
+    owners = _owners(connection, campaign.campaign, lead_ids)
+    ended = _ended(connection, campaign.campaign, lead_ids, now)
+    hours = campaign.ownership.sla.first_touch_hours if campaign.ownership is not None else None
+    waiting = []
+    for lead_id, decision in decisions.items():
+        told = owners.get(lead_id, (0, ""))[0]
+        if lead_id in ended or told >= decision["assignment_number"]:
+            continue
+        word = by_hand.get(lead_id)
+        claim = _planned_claim(campaign.campaign, decision, word and word[0], now, hours)
+        waiting.append(
+            Waiting(lead_id, decision["assignment_number"], decision["day"], claim, lead_id in held)
+        )
+    due_already = {each.lead_id for each in waiting}
+    said = {
+        lead_id: rep
+        for lead_id, (rep, at) in by_hand.items()
+        if lead_id not in ended
+        and lead_id not in due_already
+        and (at > fresh_from or lead_id in held)
+        and owners.get(lead_id, (0, ""))[1] != rep
+    }
+    numbers = _latest_numbers(connection, campaign.campaign, said)
+    today = now.astimezone(UTC).date()
+    for lead_id, rep in said.items():
+        number = max(owners.get(lead_id, (0, ""))[0] + 1, numbers.get(lead_id, 1))
+        claim = Claim(
+            campaign.campaign,
+            lead_id,
+            today,
+            (rep,),
+            "hand",
+            number,
+            None,
+            by_hand=True,
+            first_touch_hours=hours,
+        )
+        waiting.append(Waiting(lead_id, number, today, claim, lead_id in held))
+    return waiting
+
+
+def never_told(connection: Connection, campaign: Campaign, now: datetime) -> int:
+    """Leads whose owner of the last two weeks' plans was never told and will not be, because it is too late."""
+    stale_from = (now - timedelta(hours=campaign.handover.not_after_hours)).date()
+    held = _held(connection, campaign.campaign)
+    first = (now - LOOKED_BACK).date()
+    decisions = _decisions(connection, campaign.campaign, first, {})
+    owners = _owners(connection, campaign.campaign, decisions)
+    ended = _ended(connection, campaign.campaign, decisions, now)
+    return sum(
+        decision["day"] < stale_from
+        and decision["owner"] is not None
+        and owners.get(lead_id, (0, ""))[0] < decision["assignment_number"]
+        for lead_id, decision in decisions.items()
+        if lead_id not in held and lead_id not in ended
+    )
+
+
+def candidates_of(decision: Mapping[str, Any]) -> tuple[str, ...]:
+    """Whom a decision names, the owner first, then the next best in their order."""
+    told = decision["candidates"]
+    listed = told.get("best", ()) if isinstance(told, dict) else told
+    owner = [decision["owner"]] if decision["owner"] else []
+    return tuple(dict.fromkeys([*owner, *(each["rep"] for each in listed)]))
+
+
+def _planned_claim(
+    campaign: str, decision: Mapping[str, Any], by_hand: str | None, now: datetime, hours: float | None
+) -> Claim | None:
+    candidates = (by_hand,) if by_hand else candidates_of(decision)
+    if not candidates or (decision["owner"] is None and not by_hand):
+        return None
+    # A plan's day is told on the next. What is told later takes its room from the day that is told then.
+    yesterday = now.astimezone(UTC).date() - timedelta(days=1)
+    is_by_plan = by_hand is None or by_hand == decision["owner"]
+    return Claim(
+        campaign,
+        decision["lead_id"],
+        max(decision["day"], yesterday),
+        candidates,
+        "pipeline" if is_by_plan else "hand",
+        decision["assignment_number"],
+        decision["owner"],
+        by_hand=by_hand is not None,
+        first_touch_hours=hours,
+    )
+
+
+def _held(connection: Connection, campaign: str) -> dict[str, date]:
+    """Leads that are held -> the day of their decision."""
+    query = select(held_handoffs.c.lead_id, held_handoffs.c.decision_day).where(
+        held_handoffs.c.campaign == campaign
+    )
+    return dict(connection.execute(query).tuples().all())
+
+
+def _decisions(
+    connection: Connection, campaign: str, first: date, held: Mapping[str, date]
+) -> dict[str, dict[str, Any]]:
+    """The latest decision of each lead, of a day from `first` on or of a lead that is held; in their order."""
+    table = owner_decisions.c
+    earliest = min([first, *held.values()])
+    query = (
+        select(
+            table.lead_id, table.day, table.status, table.assignment_number, table.owner, table.expected_value,
+            table.candidates,
+        )
+        .where(
+            table.campaign == campaign,
+            table.day >= earliest,
+            or_(table.day >= first, table.lead_id.in_(sorted(held))),
+        )
+        .order_by(table.lead_id, table.day.desc())
+        .distinct(table.lead_id)
+    )  # fmt: skip
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    rows.sort(key=lambda row: (row["day"], -(row["expected_value"] or 0.0), row["lead_id"]))
+    return {row["lead_id"]: row for row in rows}
+
+
+def latest_decisions(
+    connection: Connection, campaign: str, lead_ids: Iterable[str]
+) -> dict[str, dict[str, Any]]:
+    """The latest decision that any plan took about each of these leads."""
+    table = owner_decisions.c
+    query = (
+        select(table.lead_id, table.day, table.owner, table.candidates)
+        .where(table.campaign == campaign, table.lead_id.in_(sorted(lead_ids)))
+        .order_by(table.lead_id, table.day.desc())
+        .distinct(table.lead_id)
+    )
+    return {row["lead_id"]: dict(row) for row in connection.execute(query).mappings()}
+
+
+def _by_hand(connection: Connection, campaign: str, now: datetime) -> dict[str, tuple[str, datetime]]:
+    """Whom a person named for each lead and when; the word that stands now."""
+    query = (
+        select(overrides.c.lead_id, func.btrim(overrides.c.value), overrides.c.occurred_at)
+        .where(
+            overrides.c.campaign == campaign,
+            overrides.c.field == "owner",
+            overrides.c.occurred_at <= now,
+            or_(overrides.c.expires_at.is_(None), overrides.c.expires_at > now),
+        )
+        .order_by(overrides.c.lead_id, overrides.c.occurred_at.desc(), overrides.c.override_id.desc())
+        .distinct(overrides.c.lead_id)
+    )
+    rows = connection.execute(query).tuples()
+    return {lead_id: (value, at) for lead_id, value, at in rows if value.lower() != LIFTED}
+
+
+def _owners(connection: Connection, campaign: str, lead_ids: Iterable[str]) -> dict[str, tuple[int, str]]:
+    """Number and rep of each lead's latest hand-over."""
+    query = (
+        select(handoffs.c.lead_id, handoffs.c.assignment_number, handoffs.c.rep)
+        .where(handoffs.c.campaign == campaign, handoffs.c.lead_id.in_(sorted(lead_ids)))
+        .order_by(handoffs.c.lead_id, handoffs.c.assignment_number.desc())
+        .distinct(handoffs.c.lead_id)
+    )
+    return {lead_id: (number, rep) for lead_id, number, rep in connection.execute(query).tuples()}
+
+
+def _ended(connection: Connection, campaign: str, lead_ids: Iterable[str], now: datetime) -> set[str]:
+    """Leads that are won or lost."""
+    query = select(outcomes.c.lead_id).where(
+        outcomes.c.campaign == campaign,
+        outcomes.c.lead_id.in_(sorted(lead_ids)),
+        outcomes.c.outcome.in_(ENDED),
+        outcomes.c.occurred_at <= now,
+    )
+    return set(connection.scalars(query))
+
+
+def _latest_numbers(connection: Connection, campaign: str, lead_ids: Iterable[str]) -> dict[str, int]:
+    """The highest number that a plan has given a decision about each lead."""
+    wanted: Sequence[str] = sorted(lead_ids)
+    if not wanted:
+        return {}
+    table = owner_decisions.c
+    query = (
+        select(table.lead_id, func.max(table.assignment_number))
+        .where(table.campaign == campaign, table.lead_id.in_(wanted))
+        .group_by(table.lead_id)
+    )
+    return dict(connection.execute(query).tuples().all())
