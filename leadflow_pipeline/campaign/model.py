@@ -17,6 +17,7 @@ from leadflow_pipeline.enrich.rules import EnrichRules
 from leadflow_pipeline.harvest.sources import Source
 from leadflow_pipeline.identity.rules import IdentityRules
 from leadflow_pipeline.insight.attribution.rules import AttributionRules
+from leadflow_pipeline.insight.similar_accounts.rules import SimilarityRules
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.qualify.rules import QualifyRules
 from leadflow_pipeline.route.owners.rules import OwnershipRules
@@ -111,6 +112,7 @@ class Campaign(BaseModel):
     )
     nurture: NurtureRules = Field(default_factory=NurtureRules)
     attribution: AttributionRules = Field(default_factory=AttributionRules)
+    similar_accounts: SimilarityRules = Field(default_factory=SimilarityRules)
 
     @property
     def custom_fields(self) -> tuple[str, ...]:

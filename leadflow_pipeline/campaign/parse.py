@@ -20,6 +20,7 @@ from leadflow_pipeline.campaign.enrichment_checks import check_enrichment
 from leadflow_pipeline.campaign.model import Campaign
 from leadflow_pipeline.campaign.opinion_checks import check_opinion
 from leadflow_pipeline.campaign.problems import CampaignError, Path, Problem, nearest
+from leadflow_pipeline.campaign.similarity_checks import check_similarity
 
 SLUG_REMEDY = "use lower-case letters, digits, - and _, beginning with a letter or digit"
 
@@ -78,6 +79,7 @@ def parse_document(document: Document, name: str) -> Campaign:
         *check_enrichment(document),
         *check_conversion(document),
         *check_opinion(document),
+        *check_similarity(document),
     ]
     try:
         campaign = _validated(document.content)

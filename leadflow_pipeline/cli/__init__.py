@@ -23,6 +23,7 @@ from leadflow_pipeline.cli import (
     model,
     operate,
     service,
+    similar,
     what_if,
 )
 from leadflow_pipeline.cli.output import fail
@@ -46,6 +47,7 @@ collect.register(app)
 dispatch.register(app)
 attribution.register(app)
 explain.register(app)
+similar.register(app)
 what_if.register(app)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(enrichment.app, name="enrich")
