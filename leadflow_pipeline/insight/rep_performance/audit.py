@@ -3,14 +3,14 @@
 What belongs here: from reps' days to what each was due, and the audit of groups. What does not: the statistics of
 parity (`route.owners.fairness`), and any decision: attributes are looked at here and nowhere else.
 
-What a rep is due on a day is its part, by weight times the leads it might have had, of all that were given that day: the
-fair share of `route.owners.fairness`, as far as it can be told from the counts that are kept. So a group that lacks
+What a rep is due on a day is its part, by weight times the leads it might have had, of all that were given that day:
+the fair share of `route.owners.fairness`, as far as it can be told from the counts that are kept. So a group that lacks
 territory is due less; that it lacks territory is another question.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ def due_and_got(rep_days: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
     claim = pd.Series(weight * rep_days["eligible"].to_numpy(dtype=float) * takes_part, index=rep_days.index)
     of_day = claim.groupby(rep_days["day"]).transform("sum")
     given = rep_days["assigned"].groupby(rep_days["day"]).transform("sum").astype("float64")
-    due = given * np.divide(claim, of_day, out=np.zeros(len(claim)), where=of_day > 0)
+    due: pd.Series = given * np.divide(claim, of_day, out=np.zeros(len(claim)), where=of_day > 0)
     counted = pd.DataFrame({"got": rep_days["assigned"].astype("float64"), "due": due})
     return counted.groupby(rep_days["rep"]).sum()
 
@@ -42,7 +42,7 @@ def audit(shares: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
     return found.assign(says=[_says(row) for row in found.to_dict("records")])
 
 
-def _says(row: dict[str, object]) -> str:
+def _says(row: dict[Any, Any]) -> str:
     if row["is_small"]:
         return "too few reps to say anything of the group"
     if row["is_surely_below"]:

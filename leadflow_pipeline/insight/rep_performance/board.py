@@ -23,9 +23,7 @@ STANDARD_ERRORS: Final = 2 * 1.96
 """That the middle 95 % of a normal distribution are wide."""
 
 
-def leaderboard(
-    results: pd.DataFrame, reps: pd.DataFrame, target_minutes: float
-) -> pd.DataFrame:
+def leaderboard(results: pd.DataFrame, reps: pd.DataFrame, target_minutes: float) -> pd.DataFrame:
     """The reps, the best first.
 
     Args:
@@ -65,7 +63,9 @@ def leaderboard(
     board["place_from"] = pd.Series(first, index=ranked.index, dtype="Int64")
     board["place_to"] = pd.Series(last, index=ranked.index, dtype="Int64")
     board["place"] = ranked["comparable"].rank(ascending=False, method="min").astype("Int64")
-    return board.reset_index(names="rep").sort_values(["place", "comparable", "rep"], ascending=[True, False, True], ignore_index=True)
+    return board.reset_index(names="rep").sort_values(
+        ["place", "comparable", "rep"], ascending=[True, False, True], ignore_index=True
+    )
 
 
 def _places(ranked: pd.DataFrame) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from leadflow_pipeline.insight.rep_performance.peers import ABOVE, BELOW, UNKNOWN, compared
+from leadflow_pipeline.insight.rep_performance.peers import ABOVE, BELOW, UNKNOWN, Floats, compared
 from leadflow_pipeline.route.owners.performance import Minutes, performance, rep_results
 
 WEEKS: Final = 13
@@ -51,7 +51,9 @@ def weekly(
                 "value_won": of_week.sum(),
                 "sla_due": results["sla_due"],
                 "sla_kept": results["sla_kept"],
-                "minutes": np.exp(results["log_minutes_sum"] / results["touched"].where(results["touched"] > 0)),
+                "minutes": np.exp(
+                    results["log_minutes_sum"] / results["touched"].where(results["touched"] > 0)
+                ),
             }
         )
         rows.append(row.rename_axis("rep").reset_index().assign(week=begin))
@@ -82,28 +84,40 @@ def trailing(
     return pd.DataFrame(columns, index=reps.index)
 
 
-def directions(handoffs: pd.DataFrame, outcomes: pd.DataFrame, as_of: pd.Timestamp, reps: Sequence[str]) -> pd.Series:
+def directions(
+    handoffs: pd.DataFrame, outcomes: pd.DataFrame, as_of: pd.Timestamp, reps: Sequence[str]
+) -> pd.Series:
     """Rep -> whether more of what ended lately was won than before: rising, falling, steady (no sure difference), or
     nothing to compare. By when leads ended, not when they were given: of those given lately few have ended."""
     ends = ended(handoffs, outcomes, as_of)
     age = as_of - ends["occurred_at"]
     recent = ends[age <= pd.Timedelta(days=RECENT_DAYS)]
-    before = ends[(age > pd.Timedelta(days=RECENT_DAYS)) & (age <= pd.Timedelta(days=RECENT_DAYS + BEFORE_DAYS))]
-    counts = [
-        of.groupby("rep")["outcome"].agg([lambda words: words.eq("won").sum(), "size"]).reindex(reps).fillna(0)
-        for of in (recent, before)
+    before = ends[
+        (age > pd.Timedelta(days=RECENT_DAYS)) & (age <= pd.Timedelta(days=RECENT_DAYS + BEFORE_DAYS))
     ]
     (hits, trials), (earlier_hits, earlier_trials) = (
-        count.to_numpy(dtype=float).T for count in counts
+        _won_of(ends_then, reps) for ends_then in (recent, before)
     )
     _, verdicts = compared(hits, trials, earlier_hits, earlier_trials)
     words = {ABOVE: RISING, BELOW: FALLING, UNKNOWN: UNKNOWN}
-    return pd.Series([words.get(verdict, STEADY) for verdict in verdicts], index=pd.Index(reps, name="rep"), dtype="str")
+    return pd.Series(
+        [words.get(verdict, STEADY) for verdict in verdicts], index=pd.Index(reps, name="rep"), dtype="str"
+    )
+
+
+def _won_of(ends: pd.DataFrame, reps: Sequence[str]) -> tuple[Floats, Floats]:
+    """How many were won, and how many ended, of each rep."""
+    is_won = ends["outcome"].eq("won")
+    counts = pd.DataFrame({"won": is_won.groupby(ends["rep"]).sum(), "ended": ends.groupby("rep").size()})
+    counts = counts.reindex(pd.Index(reps)).fillna(0).astype("float64")
+    return counts["won"].to_numpy(), counts["ended"].to_numpy()
 
 
 def ended(handoffs: pd.DataFrame, outcomes: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     """What was won and lost before a moment, by the rep who had the lead then: rep, outcome, occurred_at, value."""
-    given = handoffs[handoffs["decided_at"] < as_of].sort_values(["lead_id", "assignment_number"], kind="stable")
+    given = handoffs[handoffs["decided_at"] < as_of].sort_values(
+        ["lead_id", "assignment_number"], kind="stable"
+    )
     until = given.groupby("lead_id", sort=False)["decided_at"].shift(-1).fillna(as_of)
     decisive = outcomes[outcomes["outcome"].isin(["won", "lost"])]
     ends = given[["lead_id", "rep", "decided_at"]].assign(until=until).merge(decisive, on="lead_id")
