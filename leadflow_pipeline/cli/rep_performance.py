@@ -60,7 +60,7 @@ def performance(
         print_json(said)
         return
     _say_head(report)
-    print_section("Beside their peers", tables.peers_table(board, report.shown))
+    print_section("Beside their peers", tables.peers_table(board, report.shown, only_sure=False))
     print_section("Week by week", tables.weeks_table(weekly))
     print_section("Load", tables.workload_table(workload, report.shown))
 

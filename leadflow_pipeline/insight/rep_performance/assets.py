@@ -67,10 +67,12 @@ def draw_page(report: RepReport) -> tuple[str, dict[str, pages.Section], dict[st
     from leadflow_pipeline.insight.rep_performance import plots, tables
 
     board, shown = report.board, report.shown
+    if board.empty and report.workload.empty:
+        return f"{report.name}: reps up to {report.as_of}", {"Leaderboard": tables.NOBODY}, {}
     title = f"{report.name}: reps up to {report.as_of}, leads given in the {report.window_days} days before"
     sections: dict[str, pages.Section] = {
         "Leaderboard": tables.leaderboard_table(board, shown),
-        "Beside their peers": tables.peers_table(board, shown),
+        "Surely different from their peers": tables.peers_table(board, shown),
         "Week by week": tables.weeks_table(report.weekly),
         "Load": tables.workload_table(report.workload, shown),
         "Fair shares of leads": tables.fairness_table(report.fairness),

@@ -1,7 +1,7 @@
 """Whether a rep's share differs from its peers' by more than chance would have it: pure.
 
-What belongs here: comparing counts. What does not: what is counted. Of sixty reps three differ "significantly" by chance
-alone, so what is said of one is corrected for all that is looked at.
+What belongs here: comparing counts. What does not: what is counted. Of sixty reps three differ "significantly" by
+chance alone, so what is said of one is corrected for all that is looked at.
 """
 
 from __future__ import annotations

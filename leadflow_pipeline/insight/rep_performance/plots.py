@@ -44,16 +44,13 @@ NO_LEADS = "no rep has been given a lead yet"
 def plot_conversion(board: pd.DataFrame, shown: Mapping[str, str]) -> bytes:
     """What each rep's conversion may be, beside that of all. Takes the leaderboard."""
     rows = drawn(board[board["leads"] > 0])
-    figure, axes = canvas("Conversion, and what it may be", "share of decided leads won", height(len(rows)))
+    figure, axes = canvas("What conversion may be", "", height(len(rows)))
     if not rows["decided"].sum():
         return nothing(figure, axes, "no lead of a rep was won or lost yet")
     places = np.arange(len(rows))[::-1]
     overall = board["wins"].sum() / board["decided"].sum()
     axes.axvline(overall, color=GREY, linewidth=1.2, zorder=1)
-    axes.annotate(
-        f"all {overall:.1%}", (overall, 1.0), xycoords=("data", "axes fraction"), ha="center", va="bottom",
-        fontsize=8, color=MUTED,
-    )  # fmt: skip
+    axes.set_xlabel(f"share of decided leads won; the line: all reps, {overall:.1%}", color=MUTED)
     for words, label in (
         (ABOVE, "surely above the others"), ("", "not surely different"), (BELOW, "surely below them")
     ):  # fmt: skip
@@ -106,7 +103,7 @@ def plot_first_touch(board: pd.DataFrame, shown: Mapping[str, str], promised: fl
             rows["first_touch_in_time"], rows["sla_due"], rows["minutes"], strict=True
         )
     ]
-    label_bars(axes, labels[::-1], rows["first_touch_in_time"][::-1])
+    label_bars(axes, labels[::-1], rows["first_touch_in_time"].clip(lower=promised)[::-1])
     axes.axvline(promised, color=INK, linewidth=1.0, linestyle="--")
     _names(axes, rows, places, shown)
     axes.set_xlim(0, 1.3)

@@ -1,7 +1,7 @@
 """What is known of how a campaign's reps do: a door, it reads facts and reps' days as of a day.
 
-What belongs here: reading, and putting the figures of a campaign together. What does not: any figure (`board`, `trends`,
-`workload`, `audit`).
+What belongs here: reading, and putting the figures of a campaign together. What does not: any figure (`board`,
+`trends`, `workload`, `audit`).
 """
 
 from __future__ import annotations

@@ -10,7 +10,17 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from leadflow_pipeline.insight.pages import UNKNOWN, Section
+from leadflow_pipeline.insight.rep_performance.peers import ABOVE, BELOW
+from leadflow_pipeline.insight.rep_performance.trends import FALLING, RISING
 
+AGAINST = {
+    "conversion_against_team": "conversion, against its team",
+    "conversion_against_all": "conversion, against all others",
+    "first_touch_against_all": "first touches in time, against all others",
+    "trend": "conversion, the last 28 days against the 84 before",
+}
+"""Column of the leaderboard -> in words."""
+NO_BREAK = "\u00a0"
 NOBODY = "No rep is known yet, and none was given a lead: leadflow reps import adds them."
 
 
@@ -22,7 +32,7 @@ def leaderboard_table(board: pd.DataFrame, shown: Mapping[str, str]) -> Section:
         {
             "place": board["place"].map(lambda place: UNKNOWN if pd.isna(place) else f"{place}"),
             "likely_places": [
-                UNKNOWN if pd.isna(first) else f"{first} to {last}" if first != last else f"{first}"
+                UNKNOWN if pd.isna(first) else f"{first}–{last}" if first != last else f"{first}"
                 for first, last in zip(board["place_from"], board["place_to"], strict=True)
             ],
             "rep": board["rep"].map(shown),
@@ -30,34 +40,30 @@ def leaderboard_table(board: pd.DataFrame, shown: Mapping[str, str]) -> Section:
             "leads": board["leads"].astype("int64"),
             "won": board["wins"].astype("int64"),
             "conversion_may_be": [
-                f"{rate:.1%} ({low:.0%} to {high:.0%})"
+                f"{rate:.1%}{NO_BREAK}({low * 100:.0f}–{high * 100:.0f})"
                 for rate, low, high in zip(
                     board["conversion"], board["conversion_low"], board["conversion_high"], strict=True
                 )
             ],
             "value_won": board["value_won"].map("{:,.0f}".format),
-            "minutes_to_first_touch": board["minutes"].map(_or_unknown("{:,.0f}")),
-            "in_time": [
-                UNKNOWN if pd.isna(share) else f"{share:.0%} of {due:,}"
-                for share, due in zip(board["first_touch_in_time"], board["sla_due"], strict=True)
-            ],
+            "first_touch,_min": board["minutes"].map(_or_unknown("{:,.0f}")),
+            "in_time": board["first_touch_in_time"].map(_or_unknown("{:.0%}")),
             "performance": board["comparable"].map("{:.2f}".format),
         }
     )
 
 
-def peers_table(board: pd.DataFrame, shown: Mapping[str, str]) -> Section:
-    """Against team and all: what is sure, and what is not."""
+def peers_table(board: pd.DataFrame, shown: Mapping[str, str], *, only_sure: bool = True) -> Section:
+    """Against team and all: of whom anything is sure, or all."""
     if board.empty:
         return NOBODY
-    names = {
-        "conversion_against_team": "conversion, against its team",
-        "conversion_against_all": "conversion, against all others",
-        "first_touch_against_all": "first touches in time, against all others",
-        "trend": "conversion, the last 28 days against the 84 before",
-    }
+    if only_sure:
+        is_sure = board[[*AGAINST]].isin([ABOVE, BELOW, RISING, FALLING]).any(axis=1)
+        if not is_sure.any():
+            return f"Of {len(board)} reps none is surely different from its peers, and none surely rises or falls."
+        board = board[is_sure]
     return pd.DataFrame(
-        {"rep": board["rep"].map(shown), **{words: board[name] for name, words in names.items()}}
+        {"rep": board["rep"].map(shown), **{words: board[name] for name, words in AGAINST.items()}}
     )
 
 
