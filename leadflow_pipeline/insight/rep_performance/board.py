@@ -32,10 +32,12 @@ def leaderboard(results: pd.DataFrame, reps: pd.DataFrame, target_minutes: float
         target_minutes: working minutes to the first touch that should do.
 
     Returns:
-        A row a rep: place (missing for one that has left), place_from and place_to (where it is in 90 of 100 draws of
-        what conversion may be), rep, team, status, leads, decided, wins, conversion with its bounds, value_won, value
-        (of a won lead), minutes, sla_due, sla_kept, first_touch_in_time, performance, comparable; and against team and
-        all the others: `conversion_against_team`, `conversion_against_all`, `first_touch_against_all`, each in words.
+        A row a rep: place (missing for one that has left or was given no lead), place_from and place_to (where it is in
+        90 of 100 draws of what conversion may be), rep, team, status, leads, decided, wins, conversion with its bounds,
+        value_won, value (of a won lead), minutes (to the first touch, as is to be expected of it), minutes_measured
+        (the geometric mean of those that were), sla_due, sla_kept, first_touch_in_time, performance, comparable; and
+        against team and all the others, in words: `conversion_against_team`, `conversion_against_all`,
+        `first_touch_against_all`.
     """
     everybody = reps.index.union(results.index)
     known = reps.reindex(everybody).fillna({"team": "", "status": "left"})
@@ -46,6 +48,7 @@ def leaderboard(results: pd.DataFrame, reps: pd.DataFrame, target_minutes: float
         team=known["team"],
         status=known["status"],
         value_won=counts["value_sum"],
+        minutes_measured=np.exp(counts["log_minutes_sum"] / counts["touched"].where(counts["touched"] > 0)),
         sla_due=due.astype(np.int64),
         sla_kept=kept.astype(np.int64),
         first_touch_in_time=np.divide(kept, due, out=np.full(len(due), np.nan), where=due > 0),
@@ -58,7 +61,7 @@ def leaderboard(results: pd.DataFrame, reps: pd.DataFrame, target_minutes: float
         "first_touch_against_all": (kept, due, everyone),
     }.items():
         board[name] = against_peers(hits, trials, group)["verdict"].to_numpy()
-    ranked = board[board["status"].ne("left")]
+    ranked = board[board["status"].ne("left") & board["leads"].gt(0)]
     first, last = _places(ranked)
     board["place_from"] = pd.Series(first, index=ranked.index, dtype="Int64")
     board["place_to"] = pd.Series(last, index=ranked.index, dtype="Int64")

@@ -36,8 +36,8 @@ DESCRIPTIONS = {
         "one does, compare their territories, capacities and performance, and raise ownership.floor."
     ),
     FLOORS: (
-        "Every rep with room got on every day what it was to get at least. If not, few leads were eligible for it: look "
-        "at its territories and specialties with leadflow explain, or lower ownership.exploration."
+        "Every rep with room got on every day what it was to get at least. If not, few leads were eligible for it: "
+        "look at its territories and specialties with leadflow explain, or lower ownership.exploration."
     ),
 }
 
@@ -62,7 +62,7 @@ def _in_time(report: RepReport) -> dg.AssetCheckResult:
     late = late[late["late"] > 0].sort_values(["late", "rep"], ascending=[False, True])
     says = f"{report.compliance:.1%} of {report.sla_due:,} first touches were in time"
     if report.compliance < PROMISED:
-        says += f"; most of the late ones were those of {_named(report, late['rep'])}"
+        says += f"; most of the late ones were those of {_named(report, late['rep'].head(MOST_NAMED))}"
     return _result(
         IN_TIME,
         passed=report.compliance >= PROMISED,

@@ -100,7 +100,7 @@ def plot_first_touch(board: pd.DataFrame, shown: Mapping[str, str], promised: fl
     labels = [
         f"{share:.0%}" + (f"  of {due:,}" if pd.isna(minutes) else f"  of {due:,}, {minutes:,.0f} min")
         for share, due, minutes in zip(
-            rows["first_touch_in_time"], rows["sla_due"], rows["minutes"], strict=True
+            rows["first_touch_in_time"], rows["sla_due"], rows["minutes_measured"], strict=True
         )
     ]
     label_bars(axes, labels[::-1], rows["first_touch_in_time"].clip(lower=promised)[::-1])

@@ -46,7 +46,7 @@ def leaderboard_table(board: pd.DataFrame, shown: Mapping[str, str]) -> Section:
                 )
             ],
             "value_won": board["value_won"].map("{:,.0f}".format),
-            "first_touch,_min": board["minutes"].map(_or_unknown("{:,.0f}")),
+            "first_touch,_min": board["minutes_measured"].map(_or_unknown("{:,.0f}")),
             "in_time": board["first_touch_in_time"].map(_or_unknown("{:.0%}")),
             "performance": board["comparable"].map("{:.2f}".format),
         }

@@ -17,7 +17,8 @@ def workload(rep_days: pd.DataFrame) -> pd.DataFrame:
     """How each rep stands on the latest day, the most loaded first, with its last four weeks.
 
     `rep_days` are rows of the table. `capacity`, `assigned`, `floors` (days with one) and `floors_missed` (days on
-    which fewer were given than were to be) are of those weeks; price is the mean of the days, in the campaign's currency.
+    which fewer were given than were to be) are of those weeks; price is the mean of their days, in the
+    campaign's currency.
     """
     latest = rep_days.sort_values("day").drop_duplicates("rep", keep="last").set_index("rep")
     since = rep_days["day"].max() - pd.Timedelta(days=RECENT_DAYS - 1)
