@@ -19,6 +19,7 @@ from leadflow_pipeline.experiment.rules import Experiment
 from leadflow_pipeline.harvest.sources import Source
 from leadflow_pipeline.identity.rules import IdentityRules
 from leadflow_pipeline.insight.attribution.rules import AttributionRules
+from leadflow_pipeline.insight.similar_accounts.rules import SimilarityRules
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.qualify.rules import QualifyRules
 from leadflow_pipeline.route.owners.rules import OwnershipRules
@@ -121,6 +122,7 @@ class Campaign(BaseModel):
         description="what is tried on leads, by chance; nothing before leadflow experiment start",
     )
     attribution: AttributionRules = Field(default_factory=AttributionRules)
+    similar_accounts: SimilarityRules = Field(default_factory=SimilarityRules)
 
     @property
     def custom_fields(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from leadflow_pipeline.campaign.opinion_checks import check_opinion
 from leadflow_pipeline.campaign.ownership_checks import check_ownership
 from leadflow_pipeline.campaign.problems import CampaignError, Path, Problem, nearest
 from leadflow_pipeline.campaign.qualification_checks import check_qualification
+from leadflow_pipeline.campaign.similarity_checks import check_similarity
 
 SLUG_REMEDY = "use lower-case letters, digits, - and _, beginning with a letter or digit"
 
@@ -83,6 +84,7 @@ def parse_document(document: Document, name: str) -> Campaign:
         *check_conversion(document),
         *check_opinion(document),
         *check_handover(document),
+        *check_similarity(document),
         *check_ownership(document),
         *check_experiments(document),
         *check_qualification(document),

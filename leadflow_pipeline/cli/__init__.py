@@ -24,9 +24,11 @@ from leadflow_pipeline.cli import (
     leads,
     model,
     operate,
+    rep_performance,
     reps,
     review,
     service,
+    similar,
     what_if,
 )
 from leadflow_pipeline.cli.output import fail
@@ -51,11 +53,13 @@ handover.register(app)
 dispatch.register(app)
 attribution.register(app)
 explain.register(app)
+similar.register(app)
 what_if.register(app)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(enrichment.app, name="enrich")
 app.add_typer(identity.app, name="identity")
 app.add_typer(model.app, name="model")
+rep_performance.register(reps.app)
 app.add_typer(reps.app, name="reps")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(review.app, name="review")

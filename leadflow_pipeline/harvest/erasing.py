@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     and_,
     delete,
+    exists,
     func,
     insert,
     or_,
@@ -50,6 +51,7 @@ from leadflow_pipeline.store.schema import (
     activity_log,
     campaigns,
     engagement_events,
+    enriched_leads,
     handoff_briefs,
     handoffs,
     held_handoffs,
@@ -65,6 +67,8 @@ from leadflow_pipeline.store.schema import (
     qualification_log,
     quarantined_records,
     rep_touches,
+    similar_account_builds,
+    similar_accounts,
     source_records,
     suppressions,
     vendor_lookups,
@@ -126,6 +130,7 @@ def erase_person(engine: Engine, email: str, *, actor: str) -> ErasureReport:
         for known in set(shared) - {address}:
             _suppress(connection, known, SHARED_MAILBOX)
         records = records_of(engine, connection, leads)
+        _remove_companies(connection, leads, report)
         _remove(connection, source_records, source_records.c.record_id.in_(records), report)
         for table in LEAD_TABLES:
             _remove(connection, table, is_one_of(table, leads), report)
@@ -244,6 +249,26 @@ def _remove_identity(connection: Connection, leads: list[Lead], report: ErasureR
             connection.execute(
                 update(accounts).where(accounts.c.account_id.in_(ids)).values(phone=None, postcode=None)
             )
+
+
+def _remove_companies(connection: Connection, leads: list[Lead], report: ErasureReport) -> None:
+    """Removes their companies from every build of similar accounts: what is known of them may come from the person.
+
+    The next build has them again, from what others told. What learned from texts holds none.
+    """
+    companies, builds, told = similar_accounts, similar_account_builds.c, enriched_leads.c
+    theirs = (
+        select(builds.build_id, told.company_domain, told.company_key)
+        .join(enriched_leads, told.campaign == builds.campaign)
+        .where(is_one_of(enriched_leads, leads))
+        .distinct()
+        .subquery("theirs")
+    )
+    is_theirs = exists().where(
+        companies.c.build_id == theirs.c.build_id,
+        or_(companies.c.domain == theirs.c.company_domain, companies.c.name_key == theirs.c.company_key),
+    )
+    _remove(connection, companies, is_theirs, report)
 
 
 def _remove_texts(

@@ -1,1 +1,1 @@
-"""What happened, for people to look at. Nothing in the pipeline reads what this room makes."""
+"""What happened, for people to look at. Nothing that decides about a lead reads what this room makes."""

@@ -12,6 +12,8 @@ fits its table. What does not: the database; nothing here connects to anything.
 | boolean     | `boolean`                                         | NA      |
 | timestamptz | `datetime64[us, UTC]`                             | NaT     |
 | date        | `datetime64[us]`, midnight without a time zone    | NaT     |
+| bytea       | `str`, as PostgreSQL writes it                    | NaN     |
+| vector      | `str`, as PostgreSQL writes it                    | NaN     |
 """
 
 from __future__ import annotations
@@ -22,11 +24,24 @@ from typing import Any, TypeAlias, cast
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Boolean, Column, Date, DateTime, Double, Float, Integer, Numeric, String, Table
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    Float,
+    Integer,
+    LargeBinary,
+    Numeric,
+    String,
+    Table,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.store.schema.vector import Vector
 
 Series: TypeAlias = "pd.Series[Any]"
 
@@ -40,6 +55,8 @@ DTYPES: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
     (Boolean, "boolean"),
     (DateTime, "datetime64[us, UTC]"),
     (Date, "datetime64[us]"),
+    (LargeBinary, "str"),
+    (Vector, "str"),
 )
 
 

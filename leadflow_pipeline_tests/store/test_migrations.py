@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, inspect, make_url, text
+from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.store import migrate
@@ -54,6 +54,13 @@ ROWS = {
     origin, reason) VALUES ('spring-sale', 'a', 1, 'ada', '2026-05-01', 'pipeline', 'as planned'); INSERT INTO
     leadflow.experiment_states (campaign, experiment, state, from_day, actor, reason) VALUES ('spring-sale',
     'weights', 'running', '2026-05-01', 'ada', 'begins');
+    """,
+    "0007": """ INSERT INTO leadflow.campaigns (campaign, status, current_version) VALUES ('spring-sale',
+    'active', 1); INSERT INTO leadflow.similar_account_builds (campaign, day, campaign_version, accounts,
+    ended, model, model_key) VALUES ('spring-sale', '2026-05-01', 1, 1, 0, '', 'k'); INSERT INTO
+    leadflow.similar_accounts (build_id, account_number, name, domain, leads, outcome) VALUES (1, 0, 'Firma', 'firma.example', 1, 'open');
+    INSERT INTO leadflow.similar_account_vectors (build_id, is_open, cell, account_number, embedding) VALUES (1,
+    true, 0, 0, array_fill(0.5, ARRAY[128])::vector);
     """,
 }
 """Revision -> statements that put rows into that revision's tables."""
@@ -124,6 +131,41 @@ def counts(engine: Engine) -> dict[str, int]:
             name: connection.execute(text(f"SELECT count(*) FROM leadflow.{name}")).scalar_one()
             for name in inspect(engine).get_table_names(SCHEMA)
         }
+
+
+MODEST = """DO $$ BEGIN CREATE ROLE modest; EXCEPTION WHEN duplicate_object THEN NULL; END $$"""
+
+
+def test_without_the_right_to_add_pgvector_the_remedy_is_named(bare):
+    migrate.upgrade(bare, "0006")
+    with bare.begin() as connection:
+        name = connection.scalar(text("SELECT current_database()"))
+        for grant in (f"DATABASE {name}", "SCHEMA leadflow", "ALL TABLES IN SCHEMA leadflow"):
+            connection.execute(text(f"{MODEST}; GRANT ALL ON {grant} TO modest"))
+
+    def become_modest(connection, _):
+        connection.execute("SET ROLE modest")
+        connection.commit()
+
+    event.listen(bare, "connect", become_modest)
+    bare.dispose()
+    try:
+        with pytest.raises(
+            PermanentError, match=f"only a superuser may add pgvector to the database {name}: have"
+        ):
+            migrate.upgrade(bare)
+    finally:
+        event.remove(bare, "connect", become_modest)
+        bare.dispose()
+        with bare.begin() as connection:
+            connection.execute(text("DROP OWNED BY modest; DROP ROLE modest"))
+
+
+def test_pgvector_in_a_schema_of_its_own_is_named_with_the_remedy(bare):
+    with bare.begin() as connection:
+        connection.execute(text("CREATE SCHEMA extensions; CREATE EXTENSION vector SCHEMA extensions"))
+    with pytest.raises(PermanentError, match="ALTER EXTENSION vector SET SCHEMA public"):
+        migrate.upgrade(bare)
 
 
 def test_two_processes_may_migrate_at_once(bare):

@@ -15,7 +15,8 @@ Three kinds of table:
   starts with `(campaign, day)`, they hold no wall-clock time, no run id and no generated number, so that computing
   them again gives the same bytes;
 * *global* tables hold the present (`campaigns`, `campaign_versions`; how far each source was read and what each vendor
-  allows; who is who: `persons`, `accounts` and what belongs to them; which leads wait for an owner: `held_handoffs`).
+  allows; who is who: `persons`, `accounts` and what belongs to them; which leads wait for an owner: `held_handoffs`;
+  the last few builds of `similar_accounts`).
 
 Times are `timestamptz`, days are UTC days.
 """
@@ -82,6 +83,10 @@ from leadflow_pipeline.store.schema.owners import rep_absences as rep_absences
 from leadflow_pipeline.store.schema.owners import rep_days as rep_days
 from leadflow_pipeline.store.schema.owners import rep_touches as rep_touches
 from leadflow_pipeline.store.schema.owners import reps as reps
+from leadflow_pipeline.store.schema.similar_accounts import ACCOUNT_OUTCOMES as ACCOUNT_OUTCOMES
+from leadflow_pipeline.store.schema.similar_accounts import similar_account_builds as similar_account_builds
+from leadflow_pipeline.store.schema.similar_accounts import similar_account_vectors as similar_account_vectors
+from leadflow_pipeline.store.schema.similar_accounts import similar_accounts as similar_accounts
 from leadflow_pipeline.store.schema.sources import source_cursors as source_cursors
 from leadflow_pipeline.store.schema.sources import source_records as source_records
 from leadflow_pipeline.store.schema.sources import webhook_deliveries as webhook_deliveries
