@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Date, Engine, Select, Table, Text, cast, func
 
 from leadflow_pipeline.campaign import Campaign, Difference, differences, load
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.insight.owner_story import OwnerStory, tell_owners
 from leadflow_pipeline.score.changes import (
     Change,
     for_and_against,
@@ -132,6 +133,7 @@ class Story:
     scored: Scored | None
     qualified: Judged | None
     routed: Routed | None
+    owners: OwnerStory | None
     since_last: SinceLast | None
     history: tuple[PastScore, ...]
     aliases: int
@@ -178,6 +180,7 @@ def tell_story(engine: Engine, campaign: str, lead_id: str, day: date | None = N
         scored=scored,
         qualified=judged,
         routed=routed,
+        owners=tell_owners(engine, campaign, lead, as_of),
         since_last=since,
         history=tuple(history),
         aliases=len(known_as) - 1,
