@@ -19,6 +19,7 @@ from leadflow_pipeline.cli.output import console, counted, print_json, table_of
 
 if TYPE_CHECKING:
     from leadflow_pipeline.insight.lead_story import Scored, SinceLast, Story
+    from leadflow_pipeline.insight.owner_story import OwnerStory
 
 DAY: dict[str, Any] = {"formats": ["%Y-%m-%d"], "metavar": "DAY"}
 BARS = "▁▂▃▄▅▆▇█"
@@ -136,6 +137,38 @@ def _print_decisions(story: Story) -> None:
         _say(f"  {story.routed.reasoning}")
     else:
         _say("Route: not routed yet")
+    if story.owners:
+        _print_owners(story.owners)
+
+
+def _print_owners(owners: OwnerStory) -> None:
+    """Whose lead it is and why, who else might have it, who may not, and how it went before."""
+    latest = owners.latest
+    whose = f"owner {latest.owner}" if latest.owner else "held: nobody has it"
+    _say(f"Owner: {latest.status}, {whose} since {latest.day}, by {latest.method.replace('_', ' ')}")
+    for reason in latest.reasons:
+        _say(f"  {reason}")
+    if owners.candidates:
+        rows = [
+            {
+                "candidate": escape(each.rep),
+                "match": f"{each.match:.2f}",
+                "value": f"{each.value:.2f}",
+                "price": f"{each.price:.2f}",
+                "value - price": f"{each.value - each.price:.2f}",
+            }
+            for each in owners.candidates
+        ]
+        console.print(table_of("Who might have it", rows))
+    for rep, constraints in owners.struck.items():
+        _say(f"  not {rep}: {', '.join(constraints)}")
+    for past in owners.decisions[:-1]:
+        _say(f"  {past.day}: {past.status} {past.owner or 'nobody'}, by {past.method.replace('_', ' ')}")
+    for told in owners.handoffs:
+        planned = f" (planned: {told.planned_rep})" if told.planned_rep not in (None, told.rep) else ""
+        _say(
+            f"  {told.decided_at:%Y-%m-%d %H:%M} UTC: told to {told.rep}{planned}, by {told.origin}: {told.reason}"
+        )
 
 
 def _print_by_hand(story: Story) -> None:

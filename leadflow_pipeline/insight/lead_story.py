@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Date, Engine, Select, Table, Text, cast, func
 
 from leadflow_pipeline.campaign import Campaign, Difference, differences, load
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.insight.owner_story import OwnerStory, tell_owners
 from leadflow_pipeline.overrides import LIFTED
 from leadflow_pipeline.score.changes import (
     Change,
@@ -148,6 +149,7 @@ class Story:
     qualified: Judged | None
     routed: Routed | None
     by_hand: tuple[ByHand, ...]
+    owners: OwnerStory | None
     since_last: SinceLast | None
     history: tuple[PastScore, ...]
     aliases: int
@@ -196,6 +198,7 @@ def tell_story(engine: Engine, campaign: str, lead_id: str, day: date | None = N
         qualified=judged,
         routed=routed,
         by_hand=by_hand,
+        owners=tell_owners(engine, campaign, lead, as_of),
         since_last=since,
         history=tuple(history),
         aliases=len(known_as) - 1,

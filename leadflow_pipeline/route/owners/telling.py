@@ -39,6 +39,8 @@ def told_choices(
     choice: Choice, weighed: Weighed, ids: npt.NDArray[np.str_], chances: Floats, money: Floats, leads: Ints
 ) -> tuple[list[str], list[str]]:
     """Reasons and candidates, as JSON, of some leads that were given to a rep."""
+    if not len(leads):
+        return [], []
     may = weighed.allowed[leads].sum(axis=1)
     rep = choice.rep[leads]
     match, value = weighed.match[leads, rep], weighed.value[leads, rep]

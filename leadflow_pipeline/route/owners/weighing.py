@@ -55,12 +55,9 @@ class Weighed:
     match: Floats
     value: Floats
     """NaN where the rep may not have the lead."""
+    named: Ints
+    """The column of the rep whose named account each lead is; -1 for none."""
     may: Eligibility
-
-    @property
-    def named(self) -> Ints:
-        """The column of the rep whose named account each lead is; -1 for none."""
-        return self.may.named
 
     @cached_property
     def struck(self) -> Ints:
@@ -103,6 +100,7 @@ def weigh(
         rank=rank,
         match=match,
         value=np.where(allowed, worth[:, None] * match, np.nan),
+        named=may.named,
         may=may,
     )
 
