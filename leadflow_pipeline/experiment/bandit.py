@@ -25,8 +25,8 @@ from leadflow_pipeline.experiment.hashing import PLACES, Ids, places
 
 TOP_TWO_SHARE = 0.5
 """Of the leads beyond the floor, what the best arm gets where the method is top-two: Russo's default."""
-_NORMAL = np.linspace(-7.0, 7.0, 141)
-"""Where the integral over an arm's distribution is summed, in normal quantiles; the trapezoid rule converges fast."""
+_NORMAL = np.linspace(-6.5, 6.5, 53)
+"""Normal quantiles of an arm's distribution, to sum its integral at: by the trapezoid rule, right to 1e-8."""
 _NODES_OF_VALUE = 9
 
 

@@ -13,9 +13,10 @@ of Statistics 52, 2613-2640), narrowest around the planned number of people.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from math import exp, inf, log, sqrt
 
 import numpy as np
@@ -29,10 +30,12 @@ SMALLEST_STEP = 1e-4
 """Information between two looks that can be told apart. Looks that are closer belong together."""
 LEAST_TO_SPEND = 1e-13
 """Error below which a look is not worth a boundary: it cannot be crossed there."""
+SMALLEST_P_VALUE = 1e-12
+_FAR = 50.0
 _NODES_A_PANEL = 10
-_PANEL = 1.5
-"""Width of a panel in standard deviations of the step to the next look: 10 Gauss-Legendre nodes in it are exact to
-1e-10 or so."""
+_PANEL = 3.0
+"""Width of a panel in standard deviations of the smaller step, to this look or to the next: 10 Gauss-Legendre nodes in
+it are exact to 1e-9 or so."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,10 @@ def obrien_fleming_spending(fraction: float, alpha: float) -> float:
 def boundaries(fractions: Sequence[float], alpha: float = 0.05, last: bool = False) -> Floats:
     """|z| from which each look ends the test. The past looks' boundaries do not depend on later ones.
 
-    `fractions` is the share of the planned information at each look so far, rising; above 1 where there came more
-    people than planned. `last` says that no look follows, so that all that is left is spent, even before the plan is
-    full. Infinite where there is nothing to spend: at the very first looks, and after the plan was full.
+    `fractions` is the share of the planned information at each look so far; above 1 where there came more people than
+    planned. `last` says that no look follows, so that all that is left is spent, even before the plan is full. Infinite
+    where there is nothing to spend: at the very first looks, after the plan was full, and at looks that know no more
+    than one before them (a day without leads, or leads that were erased).
     """
     return np.array(_boundaries(tuple(float(fraction) for fraction in fractions), float(alpha), last))
 
@@ -73,10 +77,10 @@ def crossing(fractions: Sequence[float], bounds: Sequence[float] | Floats, drift
     """How likely each look ends the test. `drift` is the mean of z when the information is 1."""
     times = _checked(fractions)
     above, below, walk = [], [], _Walk(drift)
-    for time, bound in zip(times, bounds, strict=True):
+    for time, bound, following in zip(times, bounds, [*times[1:], inf], strict=True):
         above.append(walk.beyond(time, bound))
         below.append(walk.short_of(time, -bound))
-        walk.go_on(time, bound)
+        walk.go_on(time, bound, following)
     return Crossing(np.array(above), np.array(below), np.asarray(bounds, dtype=np.float64))
 
 
@@ -103,14 +107,23 @@ def sequential_p_value(z_scores: Sequence[float], fractions: Sequence[float], la
 
     def lead(log_alpha: float) -> float:
         bounds = boundaries(fractions, exp(log_alpha), last)
-        return float((scores - bounds).max())
+        return max(float((scores - bounds).max()), -_FAR)
 
-    low, high = log(1e-12), log(0.999)
+    low, high = log(SMALLEST_P_VALUE), log(0.999)
     if lead(high) < 0:
         return 1.0
     if lead(low) >= 0:
-        return 1e-12
-    return exp(_first_above(lead, low, high))
+        return SMALLEST_P_VALUE
+    return exp(brentq(lead, low, high, xtol=1e-5))
+
+
+def repeated_confidence(bound: float) -> float:
+    """Confidence of a single interval at a planned look with this boundary, so that the intervals of all looks hold
+    together (Jennison and Turnbull 1989): it leaves no difference out exactly where the boundary is crossed.
+
+    At most 1 - 1e-12, also where nothing can be concluded yet.
+    """
+    return float(1 - max(2 * norm.sf(bound), 1e-12))
 
 
 def mixture_variance(planned_information: float, alpha: float = 0.05) -> float:
@@ -168,11 +181,14 @@ class _Walk:
         """How likely z is below it."""
         return float(self.mass @ ndtr(self._distance(time, bound)))
 
-    def go_on(self, time: float, bound: float) -> None:
-        """Keeps the paths between the bounds at this time."""
+    def go_on(self, time: float, bound: float, following: float) -> None:
+        """Keeps the paths between the bounds at this time, as finely as the time of the following look asks for."""
+        if following == inf:
+            return
         step = sqrt(time - self.time)
+        finest = min(step, sqrt(following - time))
         edge = min(bound * sqrt(time), abs(self.drift) * time + 10 * sqrt(time))
-        panels = max(int(np.ceil(2 * edge / (_PANEL * step))), 4)
+        panels = max(int(np.ceil(2 * edge / (_PANEL * finest))), 4)
         nodes, weights = _composite_nodes(panels)
         points = nodes * edge
         density = self._density(points, time, step)
@@ -197,18 +213,37 @@ class _Walk:
 def _boundaries(fractions: tuple[float, ...], alpha: float, last: bool) -> tuple[float, ...]:
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must be between 0 and 1, not {alpha:g}")
-    times = _checked(fractions)
+    if not all(0 <= fraction < inf for fraction in fractions):
+        raise ValueError(f"shares of the planned information must be 0 or more, not {list(fractions)}")
+    times = _times_that_count(fractions, last)
+    following = dict(pairwise([*(time for time in times if time), inf]))
     found: list[float] = []
     walk, spent = _Walk(), 0.0
     for number, time in enumerate(times):
+        if not time:
+            found.append(inf)
+            continue
         is_last = last and number == len(times) - 1
         budget = (alpha if is_last else obrien_fleming_spending(time, alpha)) - spent
         bound = inf if budget < LEAST_TO_SPEND else _bound(walk, time, budget / 2)
         found.append(bound)
         if bound < inf:
             spent += budget
-        walk.go_on(time, bound)
+        walk.go_on(time, bound, following[time])
     return tuple(found)
+
+
+def _times_that_count(fractions: Sequence[float], last: bool) -> list[float]:
+    """The information at each look; 0 at those that know no more than one before. The last look always counts."""
+    times: list[float] = []
+    latest = 0.0
+    for number, fraction in enumerate(fractions):
+        if last and number == len(fractions) - 1:
+            fraction = max(fraction, latest + SMALLEST_STEP)
+        counts = fraction >= latest + SMALLEST_STEP * (1 - 1e-6)
+        times.append(fraction if counts else 0.0)
+        latest = max(latest, times[-1])
+    return times
 
 
 def _bound(walk: _Walk, time: float, budget: float) -> float:
@@ -220,17 +255,6 @@ def _bound(walk: _Walk, time: float, budget: float) -> float:
         return log(max(walk.beyond(time, bound), 1e-300)) - log(budget)
 
     return float(brentq(overspent, 0.0, 12.0, xtol=1e-10)) if overspent(0.0) > 0 else 0.0
-
-
-def _first_above(rising: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function that rises, by steps maybe, first is not negative; to 1e-4."""
-    while high - low > 1e-4:
-        middle = (low + high) / 2
-        if rising(middle) >= 0:
-            high = middle
-        else:
-            low = middle
-    return high
 
 
 @lru_cache(maxsize=256)
@@ -248,7 +272,7 @@ def _composite_nodes(panels: int) -> tuple[Floats, Floats]:
 def _checked(fractions: Sequence[float]) -> list[float]:
     times = [float(fraction) for fraction in fractions]
     steps = np.diff([0.0, *times])
-    if not times or not (steps >= SMALLEST_STEP).all():
+    if not times or not (steps >= SMALLEST_STEP * (1 - 1e-6)).all():
         raise ValueError(
             f"the looks' shares of the planned information must rise by {SMALLEST_STEP:g} or more, not {times}"
         )

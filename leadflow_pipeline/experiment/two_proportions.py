@@ -92,17 +92,19 @@ def pooled_z(control: Proportion, variant: Proportion) -> tuple[float, float]:
 
 def wilson_interval(share: Proportion, confidence: float = 0.95) -> Interval:
     """Where the true share may be; all of 0 to 1 for nobody."""
-    if not share.total:
-        return Interval(0.0, 1.0)
+    return score_interval(share.rate, share.total, confidence) if share.total else Interval(0.0, 1.0)
+
+
+def score_interval(rate: float, total: float, confidence: float = 0.95) -> Interval:
+    """Wilson's interval of a rate that was estimated as well as from so many people, not a whole number maybe."""
     critical = _critical(confidence)
     squared = critical**2
-    middle = (share.successes + squared / 2) / (share.total + squared)
-    half = (
-        sqrt(share.rate * (1 - share.rate) * share.total + squared / 4) * critical / (share.total + squared)
+    middle = (rate * total + squared / 2) / (total + squared)
+    half = sqrt(rate * (1 - rate) * total + squared / 4) * critical / (total + squared)
+    return Interval(
+        0.0 if rate == 0 else max(middle - half, 0.0),
+        1.0 if rate == 1 else min(middle + half, 1.0),
     )
-    low = 0.0 if share.successes == 0 else max(middle - half, 0.0)
-    high = 1.0 if share.successes == share.total else min(middle + half, 1.0)
-    return Interval(low, high)
 
 
 def newcombe_interval(control: Proportion, variant: Proportion, confidence: float = 0.95) -> Interval:

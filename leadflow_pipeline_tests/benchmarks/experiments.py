@@ -25,8 +25,8 @@ import pyarrow as pa
 from scipy.stats import norm
 
 from leadflow_pipeline.experiment.adaptive_estimates import estimate_arms
-from leadflow_pipeline.experiment.arrays import Floats, Interval, Ints
-from leadflow_pipeline.experiment.bandit import shares
+from leadflow_pipeline.experiment.arrays import Booleans, Floats, Interval, Ints
+from leadflow_pipeline.experiment.bandit import probability_best, shares
 from leadflow_pipeline.experiment.delays import arrival_curve, counted, ripe_curve
 from leadflow_pipeline.experiment.hashing import Holdout, Slot, assign
 from leadflow_pipeline.experiment.means import compare_means, cuped
@@ -39,7 +39,7 @@ from leadflow_pipeline.experiment.off_policy import (
     self_normalised,
 )
 from leadflow_pipeline.experiment.power import proportions_sample_size
-from leadflow_pipeline.experiment.sample_ratio import check_ratio
+from leadflow_pipeline.experiment.sample_ratio import ALARM, check_ratio
 from leadflow_pipeline.experiment.sequential import (
     boundaries,
     confidence_sequence,
@@ -57,6 +57,8 @@ RATE, BETTER_RATE = 0.10, 0.12
 ARM_RATES = (0.05, 0.03, 0.02)
 BANDIT_DAYS, LEADS_A_DAY = 50, 200
 FLOOR = 0.05
+HOLD = "losing arms, {} 95 % intervals that hold the truth"
+BIAS = "losing arms, {} estimate, relative error"
 WINDOW_DAYS, MEAN_DELAY_DAYS = 14, 3.0
 
 
@@ -153,37 +155,46 @@ def looking(trials: int) -> dict[str, float]:
     """How often each rule calls a winner, without a difference and with one."""
     size = proportions_sample_size(RATE, BETTER_RATE, power=0.8)
     step = -(-size.control // LOOKS)
-    without = walks(trials, step, RATE, RATE, seed=1)
-    with_one = walks(trials, step, RATE, BETTER_RATE, seed=2)
-    drift = float(norm.isf(0.025) + norm.ppf(0.8))
+    without, even_without = walks(trials, step, RATE, RATE, seed=1)
+    with_one, even_with_one = walks(trials, step, RATE, BETTER_RATE, seed=2)
+    fixed = float(norm.isf(0.025))
     bounds = boundaries(FRACTIONS.tolist())
-    peeking = np.full(LOOKS, norm.isf(0.025))
-    once = np.append(np.full(LOOKS - 1, np.inf), norm.isf(0.025))
-    mixture = sequence_bounds()
     rules = {
-        "one look at the end": once,
+        "one look at the end": np.append(np.full(LOOKS - 1, np.inf), fixed),
         "O'Brien-Fleming spending": bounds,
-        "confidence sequence": mixture,
-        "naive peeking at 1.96": peeking,
+        "confidence sequence": sequence_bounds(),
+        "naive peeking at 1.96": np.full(LOOKS, fixed),
         "peeking at P(best) > 95 %": np.full(LOOKS, norm.isf(0.05)),
     }
     measured: dict[str, float] = {"leads in an arm at the end": float(step * LOOKS)}
     for name, rule in rules.items():
         measured[f"{name}: false positives"] = float((np.abs(without) >= rule).any(axis=1).mean())
         measured[f"{name}: power"] = float((with_one >= rule).any(axis=1).mean())
+    both = "O'Brien-Fleming spending and sample ratio, as the verdict asks"
+    called = (np.abs(without) >= bounds) & even_without
+    measured[f"{both}: false positives"] = float(called.any(axis=1).mean())
+    measured[f"{both}: power"] = float(((with_one >= bounds) & even_with_one).any(axis=1).mean())
+    drift = fixed + float(norm.ppf(0.8))
     measured["O'Brien-Fleming spending: exact power"] = power(FRACTIONS.tolist(), drift)
     measured["O'Brien-Fleming spending: leads for the same power, times"] = inflation(FRACTIONS.tolist())
     return measured
 
 
-def walks(trials: int, step: int, control: float, variant: float, seed: int) -> Floats:
-    """Pooled z of shares at each look, (trials, looks)."""
+def walks(trials: int, step: int, control: float, variant: float, seed: int) -> tuple[Floats, Booleans]:
+    """Pooled z of shares at each look, and whether the sample ratio is no reason for alarm, both (trials, looks).
+
+    Each lead gets one of two arms by a fair coin; `step` leads an arm are expected from look to look.
+    """
     draw = np.random.default_rng(seed)
-    of_control = np.cumsum(draw.binomial(step, control, (trials, LOOKS)), axis=1)
-    of_variant = np.cumsum(draw.binomial(step, variant, (trials, LOOKS)), axis=1)
-    leads = step * np.arange(1, LOOKS + 1)
-    pooled = (of_control + of_variant) / (2 * leads)
-    return (of_variant - of_control) / leads / np.sqrt(np.maximum(pooled * (1 - pooled), 1e-12) * 2 / leads)
+    steps = draw.binomial(2 * step, 0.5, (trials, LOOKS))
+    successes = np.cumsum(draw.binomial(steps, control), axis=1)
+    others = np.cumsum(draw.binomial(2 * step - steps, variant), axis=1)
+    leads = np.cumsum(steps, axis=1)
+    together = 2 * step * np.arange(1, LOOKS + 1)
+    pooled = (successes + others) / together
+    error = np.sqrt(np.maximum(pooled * (1 - pooled), 1e-12) * (1 / leads + 1 / (together - leads)))
+    is_even = np.abs(2 * leads - together) < norm.isf(ALARM / 2) * np.sqrt(together)
+    return (others / (together - leads) - successes / leads) / error, is_even
 
 
 def sequence_bounds() -> Floats:
@@ -206,14 +217,8 @@ def bandits(runs: int) -> dict[str, float]:
     }
     for name, (floor, method, delay) in ways.items():
         results = [bandit_run(floor, method, delay, seed) for seed in range(runs)]
-        measured[f"{name}: regret"] = float(np.mean([result["regret"] for result in results]))
-        for key in ("plain", "weighted", "floor"):
-            if key in results[0]:
-                inside = [result[key] for result in results]
-                measured[f"{name}: losing arms, {key} 95 % intervals that hold"] = float(np.mean(inside))
-        if "plain bias" in results[0]:
-            for key in ("plain bias", "weighted bias"):
-                measured[f"{name}: losing arms, {key} / rate"] = float(np.mean([r[key] for r in results]))
+        for key in results[0]:
+            measured[f"{name}: {key}"] = float(np.mean([result[key] for result in results]))
     return measured
 
 
@@ -234,13 +239,23 @@ def bandit_run(floor: float, method: str, delay: str | None, seed: int) -> dict[
         for arm in range(arms):
             delays = np.minimum(draw.exponential(MEAN_DELAY_DAYS, won[day, arm]), WINDOW_DAYS - 1)
             arrived[day, arm] = np.bincount(delays.astype(np.int64), minlength=WINDOW_DAYS)
-    regret = float((given * (rates.max() - rates)).sum())
-    if not floor:
-        plain = [
-            wilson_interval(Proportion(int(won[:, a].sum()), int(given[:, a].sum()))) for a in range(arms)
-        ]
-        return {"regret": regret, "plain": held(plain)} | bias("plain", plain_rates(given, won))
-    return {"regret": regret} | estimates(draw, given, won, share)
+    found = {"regret": float((given * (rates.max() - rates)).sum())}
+    found["how sure of the best arm in the end"] = float(
+        probability_best(*known(BANDIT_DAYS, given, won, arrived, delay))[0]
+    )
+    found |= plain_estimates(given, won)
+    return found | estimates(draw, given, won, share) if floor else found
+
+
+def plain_estimates(given: Ints, won: Ints) -> dict[str, float]:
+    """Conversions over leads, as if no bandit had been there."""
+    arms = zip(won.sum(axis=0).tolist(), given.sum(axis=0).tolist(), strict=True)
+    plain = [Proportion(hits, leads) for hits, leads in arms]
+    rates = np.array([arm.rate for arm in plain])
+    return {
+        HOLD.format("plain"): held([wilson_interval(arm) for arm in plain]),
+        BIAS.format("plain"): relative_error(rates),
+    }
 
 
 def known(
@@ -265,7 +280,7 @@ def known(
 
 
 def estimates(draw: np.random.Generator, given: Ints, won: Ints, share: Floats) -> dict[str, float]:
-    """Whether the intervals of the losing arms hold the truth: plain, weighted, and by the floor's leads alone."""
+    """Whether the intervals of the losing arms hold the truth: weighted, and by the floor's leads alone."""
     arms = given.shape[1]
     day = np.repeat(np.repeat(np.arange(BANDIT_DAYS), arms), given.ravel())
     arm = np.repeat(np.tile(np.arange(arms), BANDIT_DAYS), given.ravel())
@@ -281,15 +296,10 @@ def estimates(draw: np.random.Generator, given: Ints, won: Ints, share: Floats) 
         wilson_interval(Proportion(int(reward[kept & (arm == a)].sum()), int((kept & (arm == a)).sum())))
         for a in range(arms)
     ]
-    plain = [wilson_interval(Proportion(int(won[:, a].sum()), int(given[:, a].sum()))) for a in range(arms)]
-    found = {"plain": held(plain), "weighted": held([w.interval for w in weighted]), "floor": held(floor)}
-    found |= bias("plain", plain_rates(given, won))
-    return found | bias("weighted", np.array([w.value for w in weighted]))
-
-
-def plain_rates(given: Ints, won: Ints) -> Floats:
-    """Conversions over leads, of each arm."""
-    return won.sum(axis=0) / np.maximum(given.sum(axis=0), 1)
+    ways = {"weighted": [estimate.interval for estimate in weighted], "floor": floor}
+    found = {HOLD.format(way): held(intervals) for way, intervals in ways.items()}
+    found[BIAS.format("weighted")] = relative_error(np.array([estimate.value for estimate in weighted]))
+    return found
 
 
 def held(intervals: list[Interval]) -> float:
@@ -297,10 +307,10 @@ def held(intervals: list[Interval]) -> float:
     return float(np.mean([ARM_RATES[arm] in intervals[arm] for arm in range(1, len(ARM_RATES))]))
 
 
-def bias(name: str, values: Floats) -> dict[str, float]:
-    """Mean relative error of the losing arms."""
+def relative_error(values: Floats) -> float:
+    """Of the losing arms, on average; what is below 0 is too low."""
     rates = np.array(ARM_RATES)
-    return {f"{name} bias": float(np.mean(values[1:] / rates[1:] - 1))}
+    return float(np.mean(values[1:] / rates[1:] - 1))
 
 
 def cookie_cats(folder: Path) -> dict[str, float]:
@@ -321,7 +331,7 @@ def cookie_cats(folder: Path) -> dict[str, float]:
 
 
 def open_bandit(folder: Path) -> dict[str, float]:
-    """Estimates from a log of uniform choices: of the uniform policy itself, and of choosing what was clicked before."""
+    """Estimates from a log of uniform choices: of the uniform policy itself, and of one that learned from clicks."""
     log = pd.read_csv(folder / "random_men.csv.gz").sort_values("timestamp")
     item = log["item_id"].to_numpy(np.int64)
     click = log["click"].to_numpy(np.float64)
