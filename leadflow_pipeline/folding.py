@@ -6,6 +6,8 @@ synonyms). A folded text is for matching only, never for showing.
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 LETTERS_WITHOUT_DECOMPOSITION: dict[str, str] = {
@@ -28,6 +30,13 @@ def folded(texts: pd.Series) -> pd.Series:
         plain = _without_accents(lower[beyond_ascii]).str.replace(r"['’ʼ`]", "", regex=True)
         result[beyond_ascii] = _words(plain, r"[^\p{L}\p{N}\p{M}]+")
     return result
+
+
+def folded_text(text: str) -> str:
+    """One text, as `folded` makes a column of them."""
+    if not text.isascii():
+        return str(folded(pd.Series([text], dtype="str")).iloc[0])
+    return re.sub(r"[^a-z0-9]+", " ", text.lower().replace("'", "").replace("&", " and ")).strip()
 
 
 def _words(texts: pd.Series, between: str) -> pd.Series:

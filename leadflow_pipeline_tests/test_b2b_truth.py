@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from leadflow_pipeline import samples
 from leadflow_pipeline.campaign import load
-from leadflow_pipeline.cli.demo import add_campaigns, import_b2b
+from leadflow_pipeline.cli.demo import add_campaigns, import_b2b, import_b2b_reps
 from leadflow_pipeline.cli.demo_steps import Changes, last_record_day
 from leadflow_pipeline.cli.runs import QUIET
 from leadflow_pipeline.definitions import STAGE_ASSETS, build_defs
@@ -22,19 +22,23 @@ from leadflow_pipeline.store.partitions import latest_before, read_partitions
 from leadflow_pipeline.store.schema import (
     enriched_leads,
     nurture_touches,
+    owner_decisions,
     qualified_leads,
     quarantined_records,
     routed_leads,
 )
 
+HELD = "held"
+
 
 @pytest.fixture
 def decisions(engine: Engine) -> pd.DataFrame:
-    """Lead (its address or phone), qualification and tier, as the pipeline decides."""
+    """Lead (its address or phone), qualification, tier and owner, as the pipeline decides."""
     _, campaign = add_campaigns(engine)
     changes = Changes()
     import_b2b(engine, campaign, changes)
     assert (changes.records, changes.events) == (100, 84)
+    import_b2b_reps(engine)
     last_day = last_record_day(engine, campaign)
     assert last_day is not None
     partitions = PartitionRange(campaign, days_between(last_day - pd.Timedelta(days=13), last_day))
@@ -53,10 +57,13 @@ def decisions(engine: Engine) -> pd.DataFrame:
         for table, columns in (
             (enriched_leads, ["email", "phone"]),
             (qualified_leads, ["status"]),
-            (routed_leads, ["tier"]),
+            (routed_leads, ["tier", "owner"]),
         )
     )
+    owners = latest_before(engine, owner_decisions, campaign, after, columns=["lead_id", "status"])
+    held = owners.loc[owners["status"] == "HELD", "lead_id"]
     decided = leads.merge(qualified, on="lead_id").merge(routed, on="lead_id")
+    decided["owner"] = decided["owner"].mask(decided["lead_id"].isin(held), HELD).fillna("")
     assert read_partitions(engine, quarantined_records, campaign, partitions.days).empty
     touches = read_partitions(engine, nurture_touches, campaign, partitions.days)
     assert load(engine, campaign).rules.nurture.sequences == {}, "the shipped emails are used"
@@ -65,7 +72,8 @@ def decisions(engine: Engine) -> pd.DataFrame:
 
 
 def test_every_lead_is_decided_as_a_careful_person_would(decisions: pd.DataFrame) -> None:
-    """Qualification and tier of all 100 leads."""
+    """Qualification, tier and owner of all 100 leads; a lead that nobody may have is held, and one that is not routed
+    has no owner."""
     truth = pd.read_csv(samples.B2B_TRUTH, keep_default_na=False)
     assert len(truth) == 100
     known = decisions.assign(tier=decisions["tier"].fillna(""))
@@ -79,5 +87,10 @@ def test_every_lead_is_decided_as_a_careful_person_would(decisions: pd.DataFrame
         (matched["qualification"] != matched["status"]) | (matched["tier_right"] != matched["tier"])
     ]
     assert wrong[["lead", "qualification", "status", "tier_right", "tier"]].to_dict("records") == []
+    is_held = (matched["owner_right"] == "") & matched["status"].isin(["QUALIFIED", "MANUAL_REVIEW"])
+    right = matched["owner_right"].mask(is_held, HELD)
+    wrong = matched[right != matched["owner"]]
+    assert wrong[["lead", "owner_right", "owner"]].to_dict("records") == []
+    assert is_held.sum() == 2
     no_address = without[~without["lead_id"].isin(by_phone["lead_id"])]
     assert no_address["status"].tolist() == ["REJECTED"]

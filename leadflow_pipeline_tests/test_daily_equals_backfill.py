@@ -10,23 +10,25 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, insert, select, text
 
 from leadflow_pipeline.campaign import load, register
 from leadflow_pipeline.cli.runs import QUIET
 from leadflow_pipeline.definitions import STAGE_ASSETS, build_defs
 from leadflow_pipeline.harvest.importing import Contents, import_file
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRange, days_between
+from leadflow_pipeline.route.owners.rep import Capacity, Rep, Territory
+from leadflow_pipeline.route.owners.roster import add_absence, import_reps, set_status
 from leadflow_pipeline.store.digest import digest
 from leadflow_pipeline.store.experiment_states import change_state
 from leadflow_pipeline.store.facts import add_override
-from leadflow_pipeline.store.schema import DERIVED_TABLES, harvested_leads, partition_lineage
+from leadflow_pipeline.store.schema import DERIVED_TABLES, handoffs, harvested_leads, partition_lineage
 from leadflow_pipeline_tests.invented_models import crown, invented_model
 from leadflow_pipeline_tests.samples import minimal_campaign_text
 
@@ -34,7 +36,11 @@ FIRST_DAY = date(2026, 3, 1)
 DAYS = days_between(FIRST_DAY, FIRST_DAY + timedelta(days=30))
 
 RULES = {
-    "spring": "",
+    "spring": """
+        ownership:
+          teams: [{team: Large, when: [{field: company_size, at_least: 500}]}]
+          value: {field: budget, otherwise: 5000}
+        """,
     "limited": """
         routing: {max_leads: 2, reroute_on_tier_rise: true}
         qualification: {threshold: 30, review_band: 10}
@@ -45,6 +51,7 @@ RULES = {
             holdout: 0.2
             variants: [{key: as-is}, {key: sooner, sequences: {COOL: aggressive_close, WARM: cold_outreach}}]
             primary: {behaviour: click, within_days: 5}
+        ownership: {strategy: round_robin, keep_account_owner: false, territory: prefer}
         """,
     "eager": """
         scoring: {fit_weight: 0.5}
@@ -139,6 +146,7 @@ def tell_the_facts(engine: Engine, folder) -> None:
             assert report.rows == report.new + report.repeated + report.quarantined
     decide_by_hand(engine)
     try_things_out(engine)
+    tell_of_reps(engine)
     crown(engine, "limited", DAYS[9], invented_model())
     crown(engine, "eager", DAYS[4], invented_model())
     crown(engine, "eager", DAYS[12], invented_model(base=-0.5))
@@ -251,6 +259,49 @@ def try_things_out(engine: Engine) -> None:
             )  # fmt: skip
 
 
+def tell_of_reps(engine: Engine) -> None:
+    """Reps of two teams, of whom one leaves, one comes late and one is away; owners named by people; and leads told to
+    others than planned, once and again."""
+    few = Capacity(per_day=0.7, open_leads=12)
+    reps = [
+        Rep(rep="ana", territories=(Territory(country="DE"),), capacity=Capacity(per_week=4)),
+        Rep(rep="bo", territories=(Territory(country="FR"), Territory(country="DE")), capacity=few),
+        Rep(rep="cy", team="Large", capacity=few, weight=2),
+        Rep(rep="dee", territories=(Territory(country="US"),), industries=("software",), capacity=few),
+    ]
+    import_reps(engine, reps, actor="tester", origin="test")
+    late = Rep(rep="eli", capacity=few)
+    import_reps(engine, [late], actor="tester", origin="test", from_day=DAYS[8], keep_missing=True)
+    set_status(engine, "bo", "left", actor="tester", from_day=DAYS[15])
+    add_absence(engine, "ana", DAYS[4], DAYS[9], actor="tester")
+    leads = "SELECT campaign, lead_id, min(day) AS day FROM leadflow.engagement_events GROUP BY 1, 2 ORDER BY 1, 2"
+    with engine.begin() as connection:
+        some = connection.execute(text(leads)).all()
+        for number, (campaign, lead_id, day) in enumerate(some[1::6]):
+            told = {"campaign": campaign, "lead_id": lead_id, "origin": "service", "reason": "told by hand"}
+            decisions = [("cy", 1, 1), ("dee", 2, 4)] if number % 3 == 0 else [("dee", 1, 2)]
+            for owner, assignment, later in decisions:
+                decided_on = min(day + timedelta(days=later), DAYS[-1])
+                connection.execute(
+                    insert(handoffs).values(
+                        rep=owner, assignment_number=assignment, decision_day=decided_on, **told
+                    )
+                )
+    for number, (campaign, lead_id, day) in enumerate(some[::4]):
+        ordered_at = datetime.combine(day, time(9), UTC) + timedelta(days=number % 3)
+        add_override(
+            engine,
+            campaign=campaign,
+            lead_id=lead_id,
+            field="owner",
+            value=("ana", "bo")[number % 2],
+            actor="reviewer-1",
+            reason="knows them",
+            occurred_at=ordered_at,
+            expires_at=ordered_at + timedelta(days=3) if number % 2 else None,
+        )
+
+
 def forget_derived_rows(engine: Engine) -> None:
     """Back to the facts."""
     names = ", ".join(table.fullname for table in (*DERIVED_TABLES, partition_lineage))
@@ -273,6 +324,12 @@ def assert_something_happened(engine: Engine) -> None:
         assert kinds["temperature"] == {"hot", "warm", "cold"}
         assert {"QUALIFIED", "REJECTED", "PENDING"} <= kinds["status"]
         assert {"ENROLLED", "TOUCH_DUE", "STOPPED", "GRADUATED"} <= kinds["state"]
+        owners = text("SELECT DISTINCT campaign, status, method FROM leadflow.owner_decisions")
+        decided = {tuple(row) for row in connection.execute(owners)}
+        assert {status for _, status, _ in decided} == {"ASSIGNED", "REASSIGNED", "HELD"}
+        assert {campaign for campaign, _, _ in decided} == {"spring", "limited"}
+        methods = {method for _, _, method in decided}
+        assert methods >= {"optimal", "round_robin", "override", "override_ended", "handoff", "capacity"}
         models = "SELECT count(DISTINCT coalesce(model_version, '')) FROM leadflow.scored_leads"
         assert connection.scalar(text(f"{models} WHERE campaign = 'eager'")) == 3
         corrected = select(harvested_leads.c.lead_id).where(harvested_leads.c.is_new.is_(False))

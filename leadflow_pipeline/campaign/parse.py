@@ -20,6 +20,7 @@ from leadflow_pipeline.campaign.enrichment_checks import check_enrichment
 from leadflow_pipeline.campaign.experiment_checks import check_experiments
 from leadflow_pipeline.campaign.model import Campaign
 from leadflow_pipeline.campaign.opinion_checks import check_opinion
+from leadflow_pipeline.campaign.ownership_checks import check_ownership
 from leadflow_pipeline.campaign.problems import CampaignError, Path, Problem, nearest
 
 SLUG_REMEDY = "use lower-case letters, digits, - and _, beginning with a letter or digit"
@@ -80,6 +81,7 @@ def parse_document(document: Document, name: str) -> Campaign:
         *check_conversion(document),
         *check_opinion(document),
         *check_experiments(document),
+        *check_ownership(document),
     ]
     try:
         campaign = _validated(document.content)

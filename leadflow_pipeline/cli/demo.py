@@ -55,6 +55,7 @@ def demo(
             import_bank(engine, bank, changes)
         with step("reading 100 invented B2B leads of five sources, and what they did"):
             import_b2b(engine, b2b, changes)
+            import_b2b_reps(engine)
         compute(instance, engine, bank, last_record_day(engine, bank), changes)
         compute(instance, engine, b2b, None, changes)
         with step("sending the emails that are due now"):
@@ -97,6 +98,18 @@ def import_b2b(engine: Engine, campaign: str, changes: Changes) -> None:
         path = Path(folder) / samples.B2B_EVENTS.name
         dated_events(samples.B2B_EVENTS, first_run).to_csv(path, index=False)
         changes.events += added(import_file(engine, campaign, path, contents=Contents.EVENTS))
+
+
+def import_b2b_reps(engine: Engine) -> None:
+    """Makes the reps known who could own the B2B leads, one of whom has left."""
+    from leadflow_pipeline.route.owners.rep_sources import reps_from_file
+    from leadflow_pipeline.route.owners.roster import import_reps
+
+    # Whoever tries the demo where reps are known already keeps them.
+    import_reps(
+        engine, reps_from_file(samples.B2B_REPS), actor="demo", origin=samples.B2B_REPS.name,
+        from_day=get_settings().first_day, keep_missing=True,
+    )  # fmt: skip
 
 
 def dated_leads(path: Path, first_run: date) -> pd.DataFrame:

@@ -14,9 +14,9 @@ from importlib.resources import files
 import pandas as pd
 
 from leadflow_pipeline.enrich.distinct import for_each_distinct
-from leadflow_pipeline.enrich.lists import lines_of
 from leadflow_pipeline.enrich.regions import zones_of_places
 from leadflow_pipeline.folding import folded
+from leadflow_pipeline.places import country_codes as country_codes
 
 
 def tidy_countries(countries: pd.Series) -> pd.Series:
@@ -51,15 +51,6 @@ NEARLY_ALL_IN_ONE_ZONE: dict[str, str] = {
     "PF": "Pacific/Tahiti", "UA": "Europe/Kyiv",
 }  # fmt: skip
 """Countries of several zones where 97 of 100 people or more keep this one (all of China by law)."""
-
-
-@cache
-def country_codes() -> dict[str, str]:
-    """Folded name, alpha-2 or alpha-3 -> alpha-2."""
-    rows = [line.split(";") for line in lines_of("countries.txt")]
-    pairs = [(name, code) for code, alpha_3, names in rows for name in (code, alpha_3, *names.split("|"))]
-    names = folded(pd.Series([name for name, _ in pairs], dtype="str"))
-    return dict(zip(names, (code for _, code in pairs), strict=True))
 
 
 @cache

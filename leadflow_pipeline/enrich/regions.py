@@ -9,25 +9,15 @@ Tennessee, Florida), the larger cities have theirs, and for the rest nothing is 
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cache
-from typing import NamedTuple
 
 import pandas as pd
 
 from leadflow_pipeline.enrich.distinct import for_each_distinct
 from leadflow_pipeline.enrich.lists import lines_of
 from leadflow_pipeline.folding import folded
-
-
-class Region(NamedTuple):
-    """A line of `regions.txt`."""
-
-    code: str
-    """ISO 3166-2: `US-CA`."""
-    names: tuple[str, ...]
-    """The first is shown."""
-    time_zone: str | None
+from leadflow_pipeline.places import countries_with_regions, region_names
+from leadflow_pipeline.places import known_regions as known_regions
 
 
 def tidy_regions(regions: pd.Series, countries: pd.Series) -> pd.Series:
@@ -46,10 +36,10 @@ def region_codes(regions: pd.Series, countries: pd.Series) -> pd.Series:
     A text with its country in it (`US-CA`) and a name that only one country has need no country.
     """
     place = for_each_distinct(regions.astype("str"), folded)
-    country = countries.astype("str").where(countries.isin(_countries_with_regions()))
+    country = countries.astype("str").where(countries.isin(countries_with_regions()))
     by_country = (country + "|" + place).astype("str")
     alone = place.where(countries.isna())
-    codes = _region_names()
+    codes = region_names()
     known = for_each_distinct(by_country, lambda texts: texts.map(codes).astype("str"))
     return known.fillna(for_each_distinct(alone, lambda texts: texts.map(codes).astype("str")))
 
@@ -65,43 +55,6 @@ def zones_of_places(countries: pd.Series, regions: pd.Series, cities: pd.Series)
         countries + "|" + city, lambda texts: texts.map(_city_zones()).astype("str")
     )
     return of_region.fillna(in_region).fillna(in_country)
-
-
-@cache
-def known_regions() -> tuple[Region, ...]:
-    """All regions of `regions.txt`."""
-    rows = (line.split(";") for line in lines_of("regions.txt"))
-    return tuple(
-        Region(code, tuple(names.split("|")), zone[0] if zone else None) for code, names, *zone in rows
-    )
-
-
-@cache
-def _countries_with_regions() -> frozenset[str]:
-    return frozenset(region.code[:2] for region in known_regions())
-
-
-@cache
-def _region_names() -> dict[str, str]:
-    """`US|california`, `US|ca`, `us ca` and `california` -> `US-CA`."""
-    spellings = [(name, region) for region in known_regions() for name in region.names]
-    names = folded(pd.Series([name for name, _ in spellings], dtype="str"))
-    by_name = list(zip(names, (region for _, region in spellings), strict=True))
-    countries_of = Counter(name for name, _ in {(name, region.code[:2]) for name, region in by_name})
-    codes = {
-        name: region.code for name, region in by_name if countries_of[name] == 1 and len(name) > SHORT_NAME
-    }
-    codes |= {region.code.lower().replace("-", " "): region.code for region in known_regions()}
-    codes |= {f"{region.code[:2]}|{name}": region.code for name, region in by_name}
-    for region in known_regions():
-        own_code = region.code[3:].lower()
-        codes[f"{region.code[:2]}|{own_code}"] = region.code
-        codes[f"{region.code[:2]}|{region.code[:2].lower()} {own_code}"] = region.code
-    return codes
-
-
-SHORT_NAME = 4
-"""Names of so many letters (`Ill`, `NRW`, `Acre`) tell nothing without the country."""
 
 
 @cache

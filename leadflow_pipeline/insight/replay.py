@@ -62,13 +62,20 @@ def replay(engine: Engine, partitions: PartitionRange, rules: Campaign, model: s
     due = due_leads(engine, partitions, enriched, rules.scoring, with_opinions=rules.opinion is not None)
     scored = as_stored(score_days(engine, partitions, due, rules, model), schema.scored_leads)
     qualified = as_stored(qualify_days(engine, partitions, scored, rules), schema.qualified_leads)
-    routed = as_stored(route_days(engine, partitions, qualified, rules).routed_leads, schema.routed_leads)
+    routed = route_days(engine, partitions, qualified, rules)
     return Replay(
         partitions,
         {
             schema.scored_leads.name: scored,
             schema.qualified_leads.name: qualified,
-            schema.routed_leads.name: routed,
+            **{
+                table.name: as_stored(frame, table)
+                for table, frame in (
+                    (schema.routed_leads, routed.leads),
+                    (schema.owner_decisions, routed.decisions),
+                    (schema.rep_days, routed.rep_days),
+                )
+            },
         },
     )
 

@@ -1,6 +1,6 @@
-"""Routing in Dagster: the qualified leads of a range of days enter their sequences, and meet experiments.
+"""Routing in Dagster: the qualified leads of a range of days enter their sequences and are given their owners.
 
-What belongs here: reading what the plan needs, calling it, and counts for people. What does not: any rule.
+What belongs here: reading what the plans need, calling them, and counts for people. What does not: any rule.
 
 Experiments are computed in the same step: how the arms of a day stand rests on who was routed before it, and who is
 routed where rests on the arms.
@@ -20,12 +20,13 @@ from leadflow_pipeline.experiment.summary import summarise_arms, summarise_expos
 from leadflow_pipeline.lead_fields import columns_holding
 from leadflow_pipeline.partitions import PartitionRange, add_partition_metadata
 from leadflow_pipeline.route.metrics import summarise
+from leadflow_pipeline.route.owner_days import plan_owner_days
 from leadflow_pipeline.route.plan import is_waiting, plan_routed
 from leadflow_pipeline.route.rules import RoutingRules
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.experiments import open_exposures
 from leadflow_pipeline.store.facts import read_outcomes, read_overrides
-from leadflow_pipeline.store.frames import conform
+from leadflow_pipeline.store.frames import conform, empty
 from leadflow_pipeline.store.locks import stage_lock
 from leadflow_pipeline.store.partitions import as_of, latest_before
 from leadflow_pipeline.store.resource import StoreResource
@@ -35,40 +36,57 @@ PREVIOUS_COLUMNS = ["day", "lead_id", "status", "tier", "sequence", "routing_num
 
 
 @dataclass(frozen=True)
-class RoutedDays:
-    """What a range of days comes to: rows of the tables of these names."""
+class Routed:
+    """What the stage computes for some days."""
 
-    routed_leads: pd.DataFrame
-    experiment_arms: pd.DataFrame
-    experiment_exposures: pd.DataFrame
+    leads: pd.DataFrame
+    """Rows of `routed_leads`, without campaign and version; so the others."""
+    decisions: pd.DataFrame
+    rep_days: pd.DataFrame
+    arms: pd.DataFrame
+    exposures: pd.DataFrame
+    owners_summary: pd.DataFrame | None
+    """Counts and money of each day; None where the campaign gives no owners."""
 
 
 @stage_multi_asset(
-    [schema.routed_leads, schema.experiment_arms, schema.experiment_exposures],
+    [
+        schema.routed_leads,
+        schema.experiment_arms,
+        schema.experiment_exposures,
+        schema.owner_decisions,
+        schema.rep_days,
+    ],
     stage="route",
     name="route",
     upstream=[schema.qualified_leads],
-    reads=[schema.enriched_leads],
+    reads=[schema.enriched_leads, schema.scored_leads],
 )
 def route(
     context: dg.AssetExecutionContext, qualified_leads: pd.DataFrame, store: StoreResource
 ) -> Iterator[dg.Output[pd.DataFrame]]:
-    """Routes the qualified leads of each day, and those whose turn has come, to a sequence."""
+    """Routes the qualified leads of each day, and those whose turn has come, to a sequence and to an owner."""
     partitions = PartitionRange.of(context)
     campaign, engine = partitions.campaign, store.engine
     version = load(engine, campaign, version_named_by(context))
     with stage_lock(engine, campaign, schema.routed_leads.name):
-        days = route_days(engine, partitions, qualified_leads, version.rules)
-        for table, frame, summary in (
-            (schema.routed_leads, days.routed_leads, summarise(days.routed_leads, version.rules.routing)),
-            (schema.experiment_arms, days.experiment_arms, summarise_arms(days.experiment_arms)),
-            (
-                schema.experiment_exposures,
-                days.experiment_exposures,
-                summarise_exposures(days.experiment_exposures),
-            ),
+        routed = route_days(engine, partitions, qualified_leads, version.rules)
+        summaries = {
+            schema.routed_leads: summarise(routed.leads, version.rules.routing),
+            schema.experiment_arms: summarise_arms(routed.arms),
+            schema.experiment_exposures: summarise_exposures(routed.exposures),
+        }
+        if routed.owners_summary is not None:
+            summaries[schema.owner_decisions] = routed.owners_summary
+        for table, frame in (
+            (schema.routed_leads, routed.leads),
+            (schema.experiment_arms, routed.arms),
+            (schema.experiment_exposures, routed.exposures),
+            (schema.owner_decisions, routed.decisions),
+            (schema.rep_days, routed.rep_days),
         ):
-            add_partition_metadata(context, partitions, summary, asset_key=table.name)
+            if table in summaries:
+                add_partition_metadata(context, partitions, summaries[table], asset_key=table.name)
             yield dg.Output(
                 conform(frame, table, campaign=campaign, campaign_version=version.version),
                 output_name=table.name,
@@ -77,9 +95,9 @@ def route(
 
 def route_days(
     engine: Engine, partitions: PartitionRange, qualified: pd.DataFrame, campaign: Campaign
-) -> RoutedDays:
-    """Routes the qualified leads of consecutive days, and those whose turn has come, by a campaign's rules; writes
-    nothing.
+) -> Routed:
+    """Routes the qualified leads of consecutive days, and those whose turn has come, by a campaign's rules, and gives
+    them owners; writes nothing.
     """
     rules = campaign.routing
     previous = previous_routings(engine, partitions, qualified["lead_id"], rules)
@@ -104,7 +122,13 @@ def route_days(
         partitions.days,
         exposures,
     )
-    return RoutedDays(routed, exposures.arms, exposures.exposures)
+    tried = (exposures.arms, exposures.exposures)
+    if campaign.ownership is None:
+        return Routed(
+            routed, empty(schema.owner_decisions), empty(schema.rep_days), *tried, owners_summary=None
+        )
+    plan = plan_owner_days(engine, partitions, routed, campaign.ownership)
+    return Routed(routed.assign(owner=plan.owner), plan.decisions, plan.rep_days, *tried, plan.summary)
 
 
 def previous_routings(

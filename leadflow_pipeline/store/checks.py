@@ -33,7 +33,7 @@ from sqlalchemy import (
 
 from leadflow_pipeline.partitions import PartitionRange, last_complete_day
 from leadflow_pipeline.settings import get_settings
-from leadflow_pipeline.store import schema
+from leadflow_pipeline.store import owner_checks, schema
 from leadflow_pipeline.store.due_days import LAST_TABLE, days_behind, due_days
 from leadflow_pipeline.store.failures import plain_failures, with_plain_failures
 from leadflow_pipeline.store.resource import TABLES, StoreResource
@@ -96,6 +96,8 @@ def check_table(
     yield check_earlier_days(connection, table, upstream, partitions)
     if table is schema.harvested_leads:
         yield check_nothing_lost(connection, partitions)
+    if table is schema.owner_decisions:
+        yield from owner_checks.check_owners(connection, partitions)
 
 
 def checked_materialization(
@@ -134,12 +136,20 @@ def check_specs(table: Table) -> list[dg.AssetCheckSpec]:
     names = [KEYS_UNIQUE, COLUMNS_NOT_NULL, VALUES_ALLOWED, VERSION_AS_RECORDED, EARLIER_DAYS_CURRENT]
     if table is schema.harvested_leads:
         names.append(NOTHING_LOST)
-    return [
+    specs = [
         dg.AssetCheckSpec(
             name, asset=table.name, description=DESCRIPTIONS[name], blocking=name != EARLIER_DAYS_CURRENT
         )
         for name in names
     ]
+    if table is schema.owner_decisions:
+        specs += [
+            dg.AssetCheckSpec(
+                name, asset=table.name, description=description, blocking=owner_checks.BLOCKING[name]
+            )
+            for name, description in owner_checks.DESCRIPTIONS.items()
+        ]
+    return specs
 
 
 def check_rows(

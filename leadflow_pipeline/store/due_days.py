@@ -82,6 +82,10 @@ FACTS_OF_TABLE: dict[Table, tuple[FactsOfTable, ...]] = {
             schema.experiment_states.c.from_day,
             schema.experiment_states.c.decided_at,
         ),
+        # As planned it says nothing new, and makes no day due.
+        FactsOfTable(
+            schema.handoffs.c.campaign, schema.handoffs.c.decision_day, schema.handoffs.c.differs_at
+        ),
     ),
 }
 """Outcomes carry no time of arrival, so a late one makes no day due: it acts from the next day that is

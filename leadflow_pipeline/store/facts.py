@@ -42,9 +42,11 @@ from leadflow_pipeline.store.keys import address_keys
 from leadflow_pipeline.store.schema import (
     activity_log,
     engagement_events,
+    handoffs,
     lead_aliases,
     outcomes,
     overrides,
+    rep_touches,
     source_records,
     suppressions,
     vendor_lookups,
@@ -319,6 +321,24 @@ def read_overrides(engine: Engine, campaign: str, before: datetime) -> pd.DataFr
     )
     found = _read(engine, query)
     return _under_canonical(found, found["day"], read_aliases(engine, campaign)).drop(columns="day")
+
+
+def read_handoffs(engine: Engine, campaign: str, until: date) -> pd.DataFrame:
+    """Whose lead was told to be whose by decisions up to a day, whenever that was, by (lead_id, assignment_number)."""
+    table = handoffs
+    found = _read(engine, select(table).where(table.c.campaign == campaign, table.c.decision_day <= until))
+    found = _under_canonical(found, found["decision_day"], read_aliases(engine, campaign))
+    return found.sort_values(["lead_id", "assignment_number", "decision_day"], ignore_index=True)
+
+
+def read_rep_touches(engine: Engine, campaign: str, *, since: datetime, before: datetime) -> pd.DataFrame:
+    """What reps did about their leads between two moments, by (occurred_at, touch_id)."""
+    table = rep_touches
+    query = select(table).where(
+        table.c.campaign == campaign, table.c.occurred_at >= since, table.c.occurred_at < before
+    )
+    found = _read(engine, query.order_by(table.c.occurred_at, table.c.touch_id.collate("C")))
+    return _under_canonical(found, found["day"], read_aliases(engine, campaign))
 
 
 def read_aliases(engine: Engine, campaign: str) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from leadflow_pipeline.campaign import load, parse_campaign, register, source_text
 from leadflow_pipeline.cli import app
-from leadflow_pipeline.cli.demo import add_campaigns, import_b2b
+from leadflow_pipeline.cli.demo import add_campaigns, import_b2b, import_b2b_reps
 from leadflow_pipeline.cli.demo_steps import Changes, last_record_day
 from leadflow_pipeline.cli.runs import QUIET
 from leadflow_pipeline.definitions import STAGE_ASSETS, build_defs
@@ -28,7 +28,13 @@ from leadflow_pipeline.store.facts import add_outcomes, add_override
 from leadflow_pipeline.store.partitions import latest_before, read_partitions
 from leadflow_pipeline_tests.invented_models import crown, invented_model, keep
 
-TABLES = (schema.scored_leads, schema.qualified_leads, schema.routed_leads)
+TABLES = (
+    schema.scored_leads,
+    schema.qualified_leads,
+    schema.routed_leads,
+    schema.owner_decisions,
+    schema.rep_days,
+)
 WRITTEN = (
     schema.campaign_versions,
     schema.partition_lineage,
@@ -44,12 +50,13 @@ class Computed:
         self.engine, self.instance = engine, instance
         _, self.campaign = add_campaigns(engine)
         import_b2b(engine, self.campaign, Changes())
+        import_b2b_reps(engine)
         last_day = last_record_day(engine, self.campaign)
         assert last_day is not None
         self.days = PartitionRange(self.campaign, days_between((last_day - pd.Timedelta(days=13)), last_day))
         self.materialize()
         self.decide()
-        self.materialize("scored_leads", "qualified_leads", "routed_leads")
+        self.materialize(*(table.name for table in TABLES))
         self.file = source_text(engine, self.campaign)
 
     def decide(self) -> None:
@@ -153,7 +160,7 @@ def test_a_replay_is_what_a_backfill_stores_and_writes_nothing(computed: Compute
     assert_same_rows(replay(engine, computed.days, same).rows, computed.stored(computed.days))
 
     register(engine, text, "new.yaml")
-    computed.materialize("scored_leads", "qualified_leads", "routed_leads")
+    computed.materialize(*(table.name for table in TABLES))
     assert_same_rows(replayed.rows, computed.stored(computed.days))
     new = stored_state(engine, computed.days)
     pd.testing.assert_frame_equal(foreseen, new, check_exact=True)
@@ -183,7 +190,7 @@ def test_a_model_is_tried_before_it_is_promoted(computed: Computed) -> None:
     assert f"knows what happened before {computed.days.last_day}" in of_later.stdout
     foreseen = replay(engine, computed.days, load(engine, campaign).rules, version)
     crown(engine, campaign, computed.days.first_day, model)
-    computed.materialize("scored_leads", "qualified_leads", "routed_leads")
+    computed.materialize(*(table.name for table in TABLES))
     assert_same_rows(foreseen.rows, computed.stored(computed.days))
     back = CliRunner().invoke(app, ["score", campaign, "--model", "none", "--json"])
     assert json.loads(back.stdout)["rescored"] == said["rescored"]

@@ -156,7 +156,7 @@ def test_a_range_day_by_day_and_days_again_give_the_same_bytes(engine, instance)
 def test_each_partition_has_metadata_of_its_own_that_name_nobody(instance):
     result = materialize(instance, FIRST, LAST)
     [first] = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey("routed_leads"), asset_partitions=[f"spring|{FIRST}"]),
+        dg.AssetRecordsFilter(dg.AssetKey(schema.routed_leads.name), asset_partitions=[f"spring|{FIRST}"]),
         limit=1,
     ).records
     found = {name: value.value for name, value in first.asset_materialization.metadata.items()}

@@ -104,6 +104,11 @@ class OwnershipRules(BaseModel):
         "require",
         description="whether a lead's place must lie in the rep's territory; the most specific wins",
     )
+    regions: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="regions of the world that the campaign makes itself, for territories: name -> countries, or names "
+        "of well-known regions",
+    )
     keep_account_owner: bool = Field(
         True, description="a lead of a company goes to the rep who has its leads already"
     )

@@ -16,6 +16,7 @@ from leadflow_pipeline.store.schema.derived import (
     scored_leads,
 )
 from leadflow_pipeline.store.schema.experiment import experiment_arms, experiment_exposures
+from leadflow_pipeline.store.schema.owners import owner_decisions, rep_days
 
 DERIVED_TABLES: tuple[Table, ...] = (
     harvested_leads,
@@ -27,6 +28,8 @@ DERIVED_TABLES: tuple[Table, ...] = (
     routed_leads,
     experiment_arms,
     experiment_exposures,
+    owner_decisions,
+    rep_days,
     nurtured_leads,
     nurture_touches,
 )

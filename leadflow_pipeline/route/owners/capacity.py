@@ -1,0 +1,123 @@
+"""How many leads a rep can take on a day.
+
+What belongs here: capacities of a day, week, month and of open leads, made whole leads of one day. What does not: who
+may have which lead, and counting what was given. Pure, and exact: rates are fractions, never sums of floats.
+
+Fractions carry over: of 14 a month, about every other day brings one, and any 30 days bring 14. What a day brings
+depends on the day alone, so that days may be computed in any order: after n days `floor(rate * n + shift)` leads are
+allowed in all, and a day brings the difference. The shift differs from rep to rep, so that not all of them have room
+on the same days, and between campaigns that share a rep. What is not used on a day is not saved up.
+
+A week is an ISO week. A month counts as 30 days, and its leads are spread evenly over them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, timedelta
+from fractions import Fraction
+from functools import lru_cache
+from math import floor, lcm
+
+import numpy as np
+import numpy.typing as npt
+
+from leadflow_pipeline.route.owners.rep import Rep
+from leadflow_pipeline.route.owners.reps_of_day import Roster
+
+Counts = npt.NDArray[np.int64]
+
+NO_LIMIT = 1_000_000
+"""Leads a day of a rep whose record sets no limit."""
+
+DAYS_OF_A_MONTH = 30
+
+
+def room(roster: Roster, campaign: str, day: date, given_this_week: Counts, open_leads: Counts) -> Counts:
+    """Leads that a campaign's plan may give each rep on a day; 0 for whoever is not available.
+
+    `given_this_week` counts the leads that the campaign gave each rep in the ISO week of the day, before the day;
+    `open_leads` those of the campaign that each rep has. A rep's allotment for the campaign is its share of all limits.
+    """
+    rooms = np.zeros(len(roster.reps), dtype=np.int64)
+    for column in np.flatnonzero(roster.is_available):
+        rep = roster.reps[column]
+        share, before = allotment(rep, campaign)
+        given, held = int(given_this_week[column]), int(open_leads[column])
+        rooms[column] = _room(rep, day, share, _shift(rep.rep) + before, 0, given, held)
+    return rooms
+
+
+def room_in_total(rep: Rep, day: date, given_today: int, given_this_week: int, open_leads: int) -> int:
+    """Leads that a rep can still take on a day, all campaigns together; the counts are over all campaigns.
+
+    `given_this_week` includes `given_today`. Whether the rep works that day at all is not asked here.
+    """
+    return _room(rep, day, Fraction(1), _shift(rep.rep), given_today, given_this_week, open_leads)
+
+
+def allotment(rep: Rep, campaign: str) -> tuple[Fraction, Fraction]:
+    """A campaign's share of a rep's capacity, and the sum of the shares of campaigns before it in the alphabet."""
+    if not rep.allotments:
+        return Fraction(1), Fraction(0)
+    before = sum(
+        (exact(share) for other, share in rep.allotments.items() if other < campaign), start=Fraction(0)
+    )
+    return exact(rep.allotments.get(campaign, 1.0)), before
+
+
+def allowed_on(rate: Fraction, turn: int, shift: Fraction) -> int:
+    """Whole leads that the `turn`-th day (or week) brings at a rate of leads a day (or week)."""
+    step, start, whole = _over_one(rate, shift)
+    return (step * (turn + 1) + start) // whole - (step * turn + start) // whole
+
+
+@lru_cache(maxsize=65_536)
+def _over_one(rate: Fraction, shift: Fraction) -> tuple[int, int, int]:
+    """Numerators of both over one denominator, and the denominator: whole numbers are quicker than fractions."""
+    whole = lcm(rate.denominator, shift.denominator)
+    return int(rate * whole), int(shift * whole), whole
+
+
+def limit_of_day(rep: Rep, day: date, share: Fraction, shift: Fraction) -> int:
+    """Leads that the rates of a day and a month allow on a day."""
+    capacity, turn = rep.capacity, day.toordinal()
+    limits = [NO_LIMIT]
+    if capacity.per_day is not None:
+        limits.append(allowed_on(exact(capacity.per_day) * share, turn, shift))
+    if capacity.per_month is not None:
+        limits.append(allowed_on(exact(capacity.per_month) / DAYS_OF_A_MONTH * share, turn, shift))
+    return min(limits)
+
+
+def limit_of_week(rep: Rep, day: date, share: Fraction, shift: Fraction) -> int:
+    """Leads that the rate of a week allows in the ISO week of a day."""
+    if rep.capacity.per_week is None:
+        return NO_LIMIT
+    monday = day - timedelta(days=day.weekday())
+    return allowed_on(exact(rep.capacity.per_week) * share, monday.toordinal() // 7, shift)
+
+
+@lru_cache(maxsize=8192)
+def exact(number: float) -> Fraction:
+    """The number as it was written: 0.1 is a tenth."""
+    return Fraction(str(number))
+
+
+def _room(
+    rep: Rep, day: date, share: Fraction, shift: Fraction, given_today: int, given_this_week: int, held: int
+) -> int:
+    limits = [
+        limit_of_day(rep, day, share, shift) - given_today,
+        limit_of_week(rep, day, share, shift) - given_this_week,
+    ]
+    if rep.capacity.open_leads is not None:
+        limits.append(floor(rep.capacity.open_leads * share) - held)
+    return max(0, min(limits))
+
+
+@lru_cache(maxsize=8192)
+def _shift(rep: str) -> Fraction:
+    """A fraction of 1 that only the rep's id decides."""
+    digest = hashlib.blake2b(rep.encode(), digest_size=4).digest()
+    return Fraction(int.from_bytes(digest, "big"), 1 << 32)
