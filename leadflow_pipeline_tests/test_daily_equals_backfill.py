@@ -40,6 +40,12 @@ RULES = {
         ownership:
           teams: [{team: Large, when: [{field: company_size, at_least: 500}]}]
           value: {field: budget, otherwise: 5000}
+        experiments:
+          - key: results
+            hypothesis: who sells more sells more of these too
+            kind: routing
+            variants: [{key: as-is}, {key: results, match: {performance: 1}}, {key: swift, match: {sla: 3, capacity: 1}}]
+            primary: {outcome: won, within_days: 9}
         """,
     "limited": """
         routing: {max_leads: 2, reroute_on_tier_rise: true}
@@ -248,6 +254,7 @@ def try_things_out(engine: Engine) -> None:
     """One experiment ends with a winner; one stops for some days."""
     for campaign, key, begins in (
         ("limited", "warmer", [(4, "running", None), (17, "decided", "sooner")]),
+        ("spring", "results", [(3, "running", None), (19, "decided", "swift")]),
         ("eager", "colder", [(2, "running", None), (15, "stopped", None), (18, "running", None)]),
     ):
         experiments = load(engine, campaign).rules.experiments

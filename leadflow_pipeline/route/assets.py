@@ -127,7 +127,7 @@ def route_days(
         return Routed(
             routed, empty(schema.owner_decisions), empty(schema.rep_days), *tried, owners_summary=None
         )
-    plan = plan_owner_days(engine, partitions, routed, campaign.ownership)
+    plan = plan_owner_days(engine, partitions, routed, campaign.ownership, exposures)
     return Routed(routed.assign(owner=plan.owner), plan.decisions, plan.rep_days, *tried, plan.summary)
 
 
