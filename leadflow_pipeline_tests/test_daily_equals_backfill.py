@@ -40,11 +40,17 @@ RULES = {
         ownership:
           teams: [{team: Large, when: [{field: company_size, at_least: 500}]}]
           value: {field: budget, otherwise: 5000}
+        experiments:
+          - key: results
+            hypothesis: who sells more sells more of these too
+            kind: routing
+            variants:
+              [{key: as-is}, {key: results, match: {performance: 1}}, {key: swift, match: {sla: 3, capacity: 1}}]
+            primary: {outcome: won, within_days: 9}
         """,
     "limited": """
         routing: {max_leads: 2, reroute_on_tier_rise: true}
         qualification: {threshold: 30, review_band: 10}
-        ownership: {strategy: round_robin, keep_account_owner: false, territory: prefer}
         experiments:
           - key: warmer
             hypothesis: cool leads may be asked sooner
@@ -52,6 +58,7 @@ RULES = {
             holdout: 0.2
             variants: [{key: as-is}, {key: sooner, sequences: {COOL: aggressive_close, WARM: cold_outreach}}]
             primary: {behaviour: click, within_days: 5}
+        ownership: {strategy: round_robin, keep_account_owner: false, territory: prefer}
         """,
     "eager": """
         scoring: {fit_weight: 0.5}
@@ -145,8 +152,8 @@ def tell_the_facts(engine: Engine, folder) -> None:
             report = import_file(engine, campaign, path, contents=contents)
             assert report.rows == report.new + report.repeated + report.quarantined
     decide_by_hand(engine)
-    tell_of_reps(engine)
     try_things_out(engine)
+    tell_of_reps(engine)
     crown(engine, "limited", DAYS[9], invented_model())
     crown(engine, "eager", DAYS[4], invented_model())
     crown(engine, "eager", DAYS[12], invented_model(base=-0.5))
@@ -244,6 +251,22 @@ def decide_by_hand(engine: Engine) -> None:
         )
 
 
+def try_things_out(engine: Engine) -> None:
+    """One experiment ends with a winner; one stops for some days."""
+    for campaign, key, begins in (
+        ("limited", "warmer", [(4, "running", None), (17, "decided", "sooner")]),
+        ("spring", "results", [(3, "running", None), (19, "decided", "swift")]),
+        ("eager", "colder", [(2, "running", None), (15, "stopped", None), (18, "running", None)]),
+    ):
+        experiments = load(engine, campaign).rules.experiments
+        tried = next(each for each in experiments if each.key == key)
+        for number, state, winner in begins:
+            change_state(
+                engine, campaign, tried, experiments, state, DAYS[number],
+                actor="reviewer-1", reason="it is a test", winner=winner,
+            )  # fmt: skip
+
+
 def tell_of_reps(engine: Engine) -> None:
     """Reps of two teams, of whom one leaves, one comes late and one is away; owners named by people; and leads told to
     others than planned, once and again."""
@@ -285,21 +308,6 @@ def tell_of_reps(engine: Engine) -> None:
             occurred_at=ordered_at,
             expires_at=ordered_at + timedelta(days=3) if number % 2 else None,
         )
-
-
-def try_things_out(engine: Engine) -> None:
-    """One experiment ends with a winner; one stops for some days."""
-    for campaign, key, begins in (
-        ("limited", "warmer", [(4, "running", None), (17, "decided", "sooner")]),
-        ("eager", "colder", [(2, "running", None), (15, "stopped", None), (18, "running", None)]),
-    ):
-        experiments = load(engine, campaign).rules.experiments
-        tried = next(each for each in experiments if each.key == key)
-        for number, state, winner in begins:
-            change_state(
-                engine, campaign, tried, experiments, state, DAYS[number],
-                actor="reviewer-1", reason="it is a test", winner=winner,
-            )  # fmt: skip
 
 
 def forget_derived_rows(engine: Engine) -> None:

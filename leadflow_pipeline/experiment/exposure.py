@@ -144,6 +144,19 @@ class Exposures:
                 state.meet(day, places[new], met)
                 self._met.append(self.as_rows(met, day, places[new]))
 
+    def about(self, ids: Sequence[str], before: pd.DataFrame) -> Exposures:
+        """The same experiments after these days, about other leads: what `settled_on` has of them on each of the days.
+
+        `before` is what they had met before the days.
+        """
+        met = pd.concat([before, self.exposures], ignore_index=True)
+        return Exposures(ids, self._experiments, self._changes, exposed=met, shares={})
+
+    @property
+    def tries_routing(self) -> bool:
+        """Whether an experiment about the weights of the match was ever started."""
+        return any(experiment.kind == "routing" for experiment in self._experiments)
+
     @property
     def exposures(self) -> pd.DataFrame:
         """Who met what, day by day."""
@@ -241,8 +254,8 @@ class _State:
         return met
 
     def met_by(self, day: date, places: Ints) -> Booleans:
-        """Whether each lead had met it by the end of a day."""
-        met: Booleans = self._met_on[places] <= np.datetime64(day, "D")
+        """Whether each lead had met it by the end of a day; false for a place of nobody (-1)."""
+        met: Booleans = (places >= 0) & (self._met_on[places] <= np.datetime64(day, "D"))
         return met
 
     def meet(self, day: date, places: Ints, given: Given) -> None:

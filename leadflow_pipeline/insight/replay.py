@@ -71,11 +71,11 @@ def replay(engine: Engine, partitions: PartitionRange, rules: Campaign, model: s
             **{
                 table.name: as_stored(frame, table)
                 for table, frame in (
-                    (schema.routed_leads, routed.routed_leads),
-                    (schema.owner_decisions, routed.owner_decisions),
+                    (schema.routed_leads, routed.leads),
+                    (schema.owner_decisions, routed.decisions),
                     (schema.rep_days, routed.rep_days),
-                    (schema.experiment_arms, routed.experiment_arms),
-                    (schema.experiment_exposures, routed.experiment_exposures),
+                    (schema.experiment_arms, routed.arms),
+                    (schema.experiment_exposures, routed.exposures),
                 )
             },
         },

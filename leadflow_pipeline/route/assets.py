@@ -1,5 +1,4 @@
-"""Routing in Dagster: the qualified leads of a range of days enter their sequences, are given owners, and meet
-experiments.
+"""Routing in Dagster: the qualified leads of a range of days enter their sequences and are given their owners.
 
 What belongs here: reading what the plans need, calling them, and counts for people. What does not: any rule.
 
@@ -37,14 +36,15 @@ PREVIOUS_COLUMNS = ["day", "lead_id", "status", "tier", "sequence", "routing_num
 
 
 @dataclass(frozen=True)
-class RoutedDays:
-    """What the stage computes for some days: rows of the tables of these names, without campaign and version."""
+class Routed:
+    """What the stage computes for some days."""
 
-    routed_leads: pd.DataFrame
-    owner_decisions: pd.DataFrame
+    leads: pd.DataFrame
+    """Rows of `routed_leads`, without campaign and version; so the others."""
+    decisions: pd.DataFrame
     rep_days: pd.DataFrame
-    experiment_arms: pd.DataFrame
-    experiment_exposures: pd.DataFrame
+    arms: pd.DataFrame
+    exposures: pd.DataFrame
     owners_summary: pd.DataFrame | None
     """Counts and money of each day; None where the campaign gives no owners."""
 
@@ -52,10 +52,10 @@ class RoutedDays:
 @stage_multi_asset(
     [
         schema.routed_leads,
-        schema.owner_decisions,
-        schema.rep_days,
         schema.experiment_arms,
         schema.experiment_exposures,
+        schema.owner_decisions,
+        schema.rep_days,
     ],
     stage="route",
     name="route",
@@ -70,20 +70,23 @@ def route(
     campaign, engine = partitions.campaign, store.engine
     version = load(engine, campaign, version_named_by(context))
     with stage_lock(engine, campaign, schema.routed_leads.name):
-        days = route_days(engine, partitions, qualified_leads, version.rules)
-        for table, frame, summary in (
-            (schema.routed_leads, days.routed_leads, summarise(days.routed_leads, version.rules.routing)),
-            (schema.owner_decisions, days.owner_decisions, days.owners_summary),
-            (schema.rep_days, days.rep_days, None),
-            (schema.experiment_arms, days.experiment_arms, summarise_arms(days.experiment_arms)),
-            (
-                schema.experiment_exposures,
-                days.experiment_exposures,
-                summarise_exposures(days.experiment_exposures),
-            ),
+        routed = route_days(engine, partitions, qualified_leads, version.rules)
+        summaries = {
+            schema.routed_leads: summarise(routed.leads, version.rules.routing),
+            schema.experiment_arms: summarise_arms(routed.arms),
+            schema.experiment_exposures: summarise_exposures(routed.exposures),
+        }
+        if routed.owners_summary is not None:
+            summaries[schema.owner_decisions] = routed.owners_summary
+        for table, frame in (
+            (schema.routed_leads, routed.leads),
+            (schema.experiment_arms, routed.arms),
+            (schema.experiment_exposures, routed.exposures),
+            (schema.owner_decisions, routed.decisions),
+            (schema.rep_days, routed.rep_days),
         ):
-            if summary is not None:
-                add_partition_metadata(context, partitions, summary, asset_key=table.name)
+            if table in summaries:
+                add_partition_metadata(context, partitions, summaries[table], asset_key=table.name)
             yield dg.Output(
                 conform(frame, table, campaign=campaign, campaign_version=version.version),
                 output_name=table.name,
@@ -92,7 +95,7 @@ def route(
 
 def route_days(
     engine: Engine, partitions: PartitionRange, qualified: pd.DataFrame, campaign: Campaign
-) -> RoutedDays:
+) -> Routed:
     """Routes the qualified leads of consecutive days, and those whose turn has come, by a campaign's rules, and gives
     them owners; writes nothing.
     """
@@ -119,18 +122,13 @@ def route_days(
         partitions.days,
         exposures,
     )
-    tried = {"experiment_arms": exposures.arms, "experiment_exposures": exposures.exposures}
+    tried = (exposures.arms, exposures.exposures)
     if campaign.ownership is None:
-        nothing = {table.name: empty(table) for table in (schema.owner_decisions, schema.rep_days)}
-        return RoutedDays(routed, **nothing, **tried, owners_summary=None)
-    owners = plan_owner_days(engine, partitions, routed, campaign.ownership)
-    return RoutedDays(
-        routed.assign(owner=owners.owner),
-        owners.decisions,
-        owners.rep_days,
-        **tried,
-        owners_summary=owners.summary,
-    )
+        return Routed(
+            routed, empty(schema.owner_decisions), empty(schema.rep_days), *tried, owners_summary=None
+        )
+    plan = plan_owner_days(engine, partitions, routed, campaign.ownership, exposures)
+    return Routed(routed.assign(owner=plan.owner), plan.decisions, plan.rep_days, *tried, plan.summary)
 
 
 def previous_routings(

@@ -6,12 +6,14 @@ What belongs here: which rows are needed and no more. What does not: any rule (`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import ARRAY, Engine, Select, Table, Text, any_, exists, func, literal, or_, select
 
+from leadflow_pipeline.experiment.exposure import Exposures
 from leadflow_pipeline.lead_fields import columns_holding
 from leadflow_pipeline.partitions import PartitionRange, end_of
 from leadflow_pipeline.route.owners.eligibility import fields_read
@@ -22,6 +24,7 @@ from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.standing import OVERRIDE, Earlier
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.copy import read
+from leadflow_pipeline.store.experiments import read_exposed
 from leadflow_pipeline.store.facts import read_handoffs, read_outcomes, read_overrides, read_rep_touches
 from leadflow_pipeline.store.partitions import latest_before, read_partitions
 
@@ -33,10 +36,21 @@ SCORE_COLUMNS = ["lead_id", "day", "score", "conversion_probability"]
 
 
 def plan_owner_days(
-    engine: Engine, partitions: PartitionRange, routed: pd.DataFrame, rules: OwnershipRules
+    engine: Engine,
+    partitions: PartitionRange,
+    routed: pd.DataFrame,
+    rules: OwnershipRules,
+    exposures: Exposures | None = None,
 ) -> OwnerPlan:
-    """Plans the owners of the routed leads of consecutive days; writes nothing."""
+    """Plans the owners of the routed leads of consecutive days; writes nothing.
+
+    `exposures` has who met which experiment, after these days.
+    """
     given = read_given(engine, partitions, routed, rules)
+    if exposures is not None and exposures.tries_routing:
+        leads = given.leads["lead_id"].drop_duplicates()
+        before = read_exposed(engine, partitions.campaign, partitions.first_day, lead_ids=leads, whole=())
+        given = replace(given, tried=exposures.about(leads.tolist(), before))
     return plan_owners(given, rules, partitions.campaign, partitions.days)
 
 

@@ -77,14 +77,14 @@ FACTS_OF_TABLE: dict[Table, tuple[FactsOfTable, ...]] = {
         ),
     ),
     schema.routed_leads: (
-        # As planned it says nothing new, and makes no day due.
-        FactsOfTable(
-            schema.handoffs.c.campaign, schema.handoffs.c.decision_day, schema.handoffs.c.differs_at
-        ),
         FactsOfTable(
             schema.experiment_states.c.campaign,
             schema.experiment_states.c.from_day,
             schema.experiment_states.c.decided_at,
+        ),
+        # As planned it says nothing new, and makes no day due.
+        FactsOfTable(
+            schema.handoffs.c.campaign, schema.handoffs.c.decision_day, schema.handoffs.c.differs_at
         ),
     ),
 }

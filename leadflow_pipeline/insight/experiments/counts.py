@@ -28,6 +28,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    text,
     union_all,
     values,
 )
@@ -65,7 +66,9 @@ class Counts:
 def count(engine: Engine, campaign: str, experiment: Experiment, last_day: date) -> Counts:
     """Sums what is known of an experiment by the end of a day."""
     has_values = any(metric.is_value for metric in experiment.all_metrics)
-    with engine.connect() as connection:
+    with engine.begin() as connection:
+        # Young tables have no statistics, and the planner's guess would be to look through all events for every lead.
+        connection.execute(text("SET LOCAL enable_nestloop = off"))
         return Counts(
             exposed=read(connection, _exposed(campaign, experiment.key, last_day)),
             came=read(connection, _came(campaign, experiment, last_day)),
@@ -93,25 +96,18 @@ def _came(campaign: str, experiment: Experiment, last_day: date) -> Select[tuple
     """What exposed leads did within each metric's days, each lead once a metric."""
     exposures, hits = experiment_exposures.c, _hits(campaign, experiment, last_day)
     routed = routed_leads.c
-    score = func.coalesce(func.min(routed.score), 0.0)
-    each = (
-        select(
-            hits.c.metric,
-            exposures.variant,
-            exposures.day,
-            func.sum(hits.c.value).label("value"),
-            case((hits.c.is_value, score), else_=0.0).label("score"),
-        )
-        .select_from(experiment_exposures)
-        .join(
-            hits,
-            and_(
-                hits.c.lead_id == exposures.lead_id,
-                hits.c.day > exposures.day,
-                hits.c.day <= exposures.day + hits.c.within_days,
-            ),
-        )
-        .outerjoin(
+    has_values = any(metric.is_value for metric in experiment.all_metrics)
+    score = func.coalesce(func.min(routed.score), 0.0) if has_values else literal(0.0, Double)
+    exposed_and_came = experiment_exposures.join(
+        hits,
+        and_(
+            hits.c.lead_id == exposures.lead_id,
+            hits.c.day > exposures.day,
+            hits.c.day <= exposures.day + hits.c.within_days,
+        ),
+    )
+    if has_values:
+        exposed_and_came = exposed_and_came.outerjoin(
             routed_leads,
             and_(
                 hits.c.is_value,
@@ -120,8 +116,17 @@ def _came(campaign: str, experiment: Experiment, last_day: date) -> Select[tuple
                 routed.lead_id == exposures.lead_id,
             ),
         )
+    each = (
+        select(
+            hits.c.metric,
+            exposures.variant,
+            exposures.day,
+            func.sum(hits.c.value).label("value"),
+            score.label("score"),
+        )
+        .select_from(exposed_and_came)
         .where(*_of(campaign, experiment.key, last_day))
-        .group_by(hits.c.metric, hits.c.is_value, exposures.variant, exposures.day, exposures.lead_id)
+        .group_by(hits.c.metric, exposures.variant, exposures.day, exposures.lead_id)
         .subquery()
     )
     return (

@@ -63,7 +63,7 @@ def plots_of(results: Results) -> dict[str, bytes]:
         return {}
     if results.experiment.bandit is not None:
         return {
-            "Share of the leads": plots.plot_shares(results),
+            effect_heading(results): plots.plot_shares(results),
             "Leads by variant": plots.plot_sizes(results),
         }
     effect = {effect_heading(results): plots.plot_effect(results)}

@@ -118,9 +118,7 @@ def plot_sizes(results: Results) -> bytes:
     names = results.experiment.keys
     places = np.arange(len(names))[::-1]
     axes.barh(places, ratio.observed, height=0.6, color=[colour_of(place) for place in range(len(names))])
-    axes.plot(
-        ratio.expected, places, "|", color=INK, markersize=24, markeredgewidth=2, label="as the weights say"
-    )
+    axes.plot(ratio.expected, places, "|", color=INK, markersize=24, markeredgewidth=2)
     for place, observed, expected in zip(places, ratio.observed, ratio.expected, strict=True):
         axes.annotate(
             f"{observed:,}",
@@ -138,8 +136,9 @@ def plot_sizes(results: Results) -> bytes:
     count_on(axes.xaxis)
     colour = "#c0392b" if ratio.alarms else MUTED
     word = "not by chance" if ratio.alarms else "as expected"
-    axes.set_title(f"{word}, p {ratio.p_value:.2g}", loc="right", fontsize=9, color=colour)
-    axes.legend(frameon=False, loc="lower right", fontsize=9)
+    axes.set_title(
+        f"line: as the weights say; {word}, p {ratio.p_value:.2g}", loc="right", fontsize=9, color=colour
+    )
     return png(figure)
 
 

@@ -18,7 +18,11 @@ Floats = NDArray[np.float64]
 
 
 def match_scores(
-    specialty: NDArray[np.floating], performance: Floats, capacity: Floats, sla: Floats, weights: MatchWeights
+    specialty: NDArray[np.floating],
+    performance: Floats,
+    capacity: Floats,
+    sla: Floats,
+    weights: MatchWeights | Floats,
 ) -> Floats:
     """The match of every pair. `[L,R]`, 0 to 1.
 
@@ -27,10 +31,13 @@ def match_scores(
         performance: `[R]` comparable performance, 0.5 for the median rep.
         capacity: `[R]` how readily the rep takes one more.
         sla: `[R]` share of first touches in time.
-        weights: of the four.
+        weights: of the four; or `[L,4]` in this order, where experiments give each lead its own.
 
     Every part is 0 to 1.
     """
+    if isinstance(weights, np.ndarray):
+        own = weights / weights.sum(axis=1, keepdims=True)
+        return np.asarray(specialty * own[:, :1] + own[:, 1:] @ np.stack([performance, capacity, sla]))
     share = _shares(weights)
     of_rep = share[1] * performance + share[2] * capacity + share[3] * sla
     return np.asarray(specialty * share[0] + of_rep)

@@ -20,6 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from leadflow_pipeline.experiment.exposure import Exposures
+from leadflow_pipeline.experiment.treatment import match_weights
 from leadflow_pipeline.lead_fields import with_custom_fields
 from leadflow_pipeline.route.owners.accounts import account_owners
 from leadflow_pipeline.route.owners.capacity import room
@@ -61,6 +63,8 @@ class Given:
     accounts: pd.DataFrame
     """`lead_id`, `day`, `company_domain`, `company_key` of owned leads of their companies."""
     rosters: Mapping[date, Roster]
+    tried: Exposures | None = None
+    """Which experiments about the match leads have met; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,15 @@ class _Plan:
         this_week = self.results.given_this_week(day)[columns] + given_today
         return load_of(roster, self.campaign, this_week, open_leads)
 
+    def _weights(self, day: date, needs: Ints) -> Floats | None:
+        """The weights of each lead's match, where experiments make them differ."""
+        tried = self.given.tried
+        if tried is None:
+            return None
+        places = tried.ids.get_indexer(self.standing.ids[needs])
+        usual = self.rules.match.model_dump()
+        return match_weights(tried.settled_on(day, places), len(needs), list(usual), usual)
+
     def _decide(
         self, day: date, needs: Ints, roster: Roster, columns: Ints, owned: Ints, places: Ints, load: Floats
     ) -> Decided:
@@ -185,7 +198,14 @@ class _Plan:
         leads, scores = self.leads.frame_at(needs, stamp), self.scores.frame_at(needs, stamp)
         chances = win_chances(scores["conversion_probability"], scores["score"])
         money = money_of(leads, self.rules.value)
-        weighed = weigh(leads, chances * money, roster, self.results.strengths(day, roster, load), self.rules)
+        weighed = weigh(
+            leads,
+            chances * money,
+            roster,
+            self.results.strengths(day, roster, load),
+            self.rules,
+            self._weights(day, needs),
+        )
         owners = self._owners_of_accounts(leads, owned, columns, stamp)
         choice = choose(
             weighed,

@@ -84,9 +84,17 @@ class Weighed:
 
 
 def weigh(
-    leads: pd.DataFrame, worth: Floats, roster: Roster, strengths: Strengths, rules: OwnershipRules
+    leads: pd.DataFrame,
+    worth: Floats,
+    roster: Roster,
+    strengths: Strengths,
+    rules: OwnershipRules,
+    weights: Floats | None = None,
 ) -> Weighed:
-    """Weighs leads (columns of `fields_read`) that are worth so much against the reps of a day."""
+    """Weighs leads (columns of `fields_read`) that are worth so much against the reps of a day.
+
+    `weights` are those of each lead's match (`[L,4]`), where experiments make them differ.
+    """
     may = eligibility(leads, roster, rules)
     allowed = may.allowed
     rank = np.maximum(may.team_rank, 0).astype(np.int16) * MOST_RANKED
@@ -94,7 +102,13 @@ def weigh(
         rank += (may.territory_rank.max(initial=0) - may.territory_rank).astype(np.int16) * 2
     if rules.language == "prefer":
         rank += ~may.speaks
-    match = match_scores(may.specialty, strengths.performance, strengths.capacity, strengths.sla, rules.match)
+    match = match_scores(
+        may.specialty,
+        strengths.performance,
+        strengths.capacity,
+        strengths.sla,
+        rules.match if weights is None else weights,
+    )
     return Weighed(
         allowed=allowed,
         rank=rank,

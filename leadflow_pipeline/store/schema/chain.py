@@ -26,10 +26,10 @@ DERIVED_TABLES: tuple[Table, ...] = (
     scored_leads,
     qualified_leads,
     routed_leads,
-    owner_decisions,
-    rep_days,
     experiment_arms,
     experiment_exposures,
+    owner_decisions,
+    rep_days,
     nurtured_leads,
     nurture_touches,
 )
