@@ -1,0 +1,49 @@
+"""How well a rep matches a lead, 0 to 1.
+
+What belongs here: the score and what it is made of. What does not: how well a rep does (`performance.py`), how full it
+is (`overload.py`), what it knows of the lead's trade (`eligibility.py`), and what the lead is worth.
+
+match = 0.4 specialty + 0.3 performance + 0.2 capacity + 0.1 SLA by default; the campaign may weigh them otherwise, and
+weights are made to sum to 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leadflow_pipeline.route.owners.rules import MatchWeights
+
+Floats = NDArray[np.float64]
+
+
+def match_scores(
+    specialty: NDArray[np.floating], performance: Floats, capacity: Floats, sla: Floats, weights: MatchWeights
+) -> Floats:
+    """The match of every pair. `[L,R]`, 0 to 1.
+
+    Args:
+        specialty: `[L,R]` how much of what the lead needs the rep knows.
+        performance: `[R]` comparable performance, 0.5 for the median rep.
+        capacity: `[R]` how readily the rep takes one more.
+        sla: `[R]` share of first touches in time.
+        weights: of the four.
+
+    Every part is 0 to 1.
+    """
+    share = _shares(weights)
+    of_rep = share[1] * performance + share[2] * capacity + share[3] * sla
+    return np.asarray(specialty * share[0] + of_rep)
+
+
+def parts_of_match(
+    specialty: float, performance: float, capacity: float, sla: float, weights: MatchWeights
+) -> dict[str, float]:
+    """What each part adds to the match of one pair; they sum to it."""
+    parts = {"specialty": specialty, "performance": performance, "capacity": capacity, "sla": sla}
+    return {name: float(share * parts[name]) for name, share in zip(parts, _shares(weights), strict=True)}
+
+
+def _shares(weights: MatchWeights) -> Floats:
+    given = np.array([weights.specialty, weights.performance, weights.capacity, weights.sla])
+    return np.asarray(given / given.sum())
