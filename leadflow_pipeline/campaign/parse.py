@@ -19,6 +19,7 @@ from leadflow_pipeline.campaign.document import Document, read_document
 from leadflow_pipeline.campaign.enrichment_checks import check_enrichment
 from leadflow_pipeline.campaign.model import Campaign
 from leadflow_pipeline.campaign.opinion_checks import check_opinion
+from leadflow_pipeline.campaign.ownership_checks import check_ownership
 from leadflow_pipeline.campaign.problems import CampaignError, Path, Problem, nearest
 from leadflow_pipeline.campaign.similarity_checks import check_similarity
 
@@ -80,6 +81,7 @@ def parse_document(document: Document, name: str) -> Campaign:
         *check_conversion(document),
         *check_opinion(document),
         *check_similarity(document),
+        *check_ownership(document),
     ]
     try:
         campaign = _validated(document.content)

@@ -22,6 +22,7 @@ from leadflow_pipeline.cli import (
     leads,
     model,
     operate,
+    reps,
     service,
     similar,
     what_if,
@@ -53,6 +54,7 @@ app.add_typer(campaign.app, name="campaign")
 app.add_typer(enrichment.app, name="enrich")
 app.add_typer(identity.app, name="identity")
 app.add_typer(model.app, name="model")
+app.add_typer(reps.app, name="reps")
 app.add_typer(database.app, name="db")
 
 

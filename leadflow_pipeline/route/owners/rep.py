@@ -59,7 +59,7 @@ class WorkingHours(BaseModel):
 class Capacity(BaseModel):
     """How many leads a rep can take, over all campaigns. Fractions carry over: 0.5 a day is one every other day."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     per_day: float | None = Field(None, ge=0)
     per_week: float | None = Field(None, ge=0)
@@ -70,7 +70,7 @@ class Capacity(BaseModel):
 class Rep(BaseModel):
     """One rep."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     rep: RepId
     name: str = ""
