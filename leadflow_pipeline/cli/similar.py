@@ -35,6 +35,7 @@ def similar(
         ),
     ] = None,
     number: Annotated[int, typer.Option("--number", "-n", min=1, max=100, help="How many.")] = 5,
+    ended: Annotated[bool, typer.Option("--ended", help="Only those that were won or lost.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Show the companies most like a lead's, and how they ended: won, lost or open, when, and for how much."""
@@ -45,7 +46,7 @@ def similar(
     engine = get_engine()
     slug, lead_id = find_lead(engine, lead, campaign)
     day = as_of.date() if as_of else datetime.now(UTC).date()
-    found = similar_accounts(engine, slug, as_of=day, lead_id=lead_id, k=number)
+    found = similar_accounts(engine, slug, as_of=day, lead_id=lead_id, k=number, ended=ended)
     if as_json:
         accounts = [asdict(account) for account in found]
         print_json({"campaign": slug, "lead_id": lead_id, "as_of": day, "similar_accounts": accounts})
@@ -60,6 +61,7 @@ def similar(
         {
             "company": escape(account.name),
             "likeness": f"{account.likeness:.2f}",
+            "the same": ", ".join(account.shares) or "–",
             "outcome": account.outcome,
             "ended on": str(account.ended_on or "–"),
             "value": "–" if account.value is None else f"{account.value:,.2f}",

@@ -35,11 +35,12 @@ def from_text(written: str) -> Vector:
 def copy_vectors_in(
     connection: Connection,
     table: Table,
-    keys: dict[str, npt.NDArray[np.int64] | int],
+    keys: dict[str, npt.NDArray[np.int64] | npt.NDArray[np.bool_] | int],
     column: str,
     rows: Matrix,
 ) -> None:
-    """Appends a row for each row of the matrix; `keys` are its other columns, whole numbers all.
+    """Appends a row for each row of the matrix; `keys` are its other columns, all whole numbers
+    or truths.
 
     By COPY in its binary form: a hundred thousand vectors of 128 numbers take half a second, and as text ten times
     that. The form of a vector is that of pgvector's `vector_send`: the number of dimensions, two bytes unused, and the
@@ -72,4 +73,4 @@ def copy_vectors_in(
 
 
 def _bytes_of(table: Table, name: str) -> int:
-    return {"BIGINT": 8, "INTEGER": 4, "SMALLINT": 2}[str(table.c[name].type)]
+    return {"BIGINT": 8, "INTEGER": 4, "SMALLINT": 2, "BOOLEAN": 1}[str(table.c[name].type)]

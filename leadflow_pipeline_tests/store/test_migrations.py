@@ -56,11 +56,11 @@ ROWS = {
     'weights', 'running', '2026-05-01', 'ada', 'begins');
     """,
     "0007": """ INSERT INTO leadflow.campaigns (campaign, status, current_version) VALUES ('spring-sale',
-    'active', 1); INSERT INTO leadflow.similar_account_builds (campaign, day, campaign_version, accounts, model,
-    model_key) VALUES ('spring-sale', '2026-05-01', 1, 1, '', 'k'); INSERT INTO leadflow.similar_accounts (build_id,
-    account_number, name, domain, leads, outcome) VALUES (1, 0, 'Firma', 'firma.example', 1, 'open');
-    INSERT INTO leadflow.similar_account_vectors (build_id, cell, account_number, embedding) VALUES (1, 0, 0,
-    array_fill(0.5, ARRAY[128])::vector);
+    'active', 1); INSERT INTO leadflow.similar_account_builds (campaign, day, campaign_version, accounts, ended,
+    model, model_key) VALUES ('spring-sale', '2026-05-01', 1, 1, 0, '', 'k'); INSERT INTO leadflow.similar_accounts
+    (build_id, account_number, name, domain, leads, outcome) VALUES (1, 0, 'Firma', 'firma.example', 1, 'open');
+    INSERT INTO leadflow.similar_account_vectors (build_id, is_open, cell, account_number, embedding) VALUES
+    (1, true, 0, 0, array_fill(0.5, ARRAY[128])::vector);
     """,
 }
 """Revision -> statements that put rows into that revision's tables."""

@@ -15,20 +15,22 @@ it: 5 ms, and 99.5 % of the true neighbours (`benchmarks.similar_accounts`).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import (
     ARRAY,
     Connection,
     Double,
     Engine,
-    Integer,
+    SmallInteger,
     and_,
     any_,
     cast,
@@ -44,9 +46,15 @@ from sqlalchemy import (
 from leadflow_pipeline.campaign import load
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.insight.lead_story import lead_rows
-from leadflow_pipeline.insight.similar_accounts.companies import COMPARED, find_companies, texts_of
+from leadflow_pipeline.insight.similar_accounts.companies import COMPARED, find_companies, shared_by, texts_of
 from leadflow_pipeline.insight.similar_accounts.rules import SimilarityRules
-from leadflow_pipeline.insight.similar_accounts.vectors import Matrix, Vectoriser, learn, model_key
+from leadflow_pipeline.insight.similar_accounts.vectors import (
+    MOST_COMPARED_WHOLE,
+    Matrix,
+    Vectoriser,
+    learn,
+    model_key,
+)
 from leadflow_pipeline.lead_fields import columns_holding
 from leadflow_pipeline.store.copy import copy_in
 from leadflow_pipeline.store.facts import read_outcomes
@@ -101,6 +109,8 @@ class SimilarAccount:
     ended_on: date | None
     value: float | None
     """Of what was won, in the campaign's currency."""
+    shares: tuple[str, ...]
+    """In what it is the same: industry, size, city, country; nothing where it is alike in words and names alone."""
 
 
 def build_similar_accounts(engine: Engine, campaign: str, day: date) -> BuildReport:
@@ -124,6 +134,7 @@ def build_similar_accounts(engine: Engine, campaign: str, day: date) -> BuildRep
                 day=day,
                 campaign_version=version.version,
                 accounts=len(found.accounts),
+                ended=int(found.accounts["outcome"].ne("open").sum()),
                 model=stored,
                 model_key=model_key(stored),
             )
@@ -132,7 +143,8 @@ def build_similar_accounts(engine: Engine, campaign: str, day: date) -> BuildRep
         assert build is not None  # noqa: S101 (an insert that returns no id raises)
         rows = found.accounts.assign(build_id=build, account_number=found.accounts.index)
         copy_in(connection, conform(rows, companies_table), companies_table)
-        _write_vectors(connection, build, model, vectors)
+        is_open = found.accounts["outcome"].eq("open").to_numpy(dtype=bool)
+        _write_vectors(connection, build, model, vectors, is_open)
     if len(vectors) >= ANALYSE_FROM_ROWS:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             for table in (companies_table, similar_account_vectors):
@@ -155,41 +167,97 @@ def similar_accounts(
     lead_id: str | None = None,
     company: Mapping[str, Any] | None = None,
     k: int = 5,
+    ended: bool = False,
 ) -> list[SimilarAccount]:
     """The k companies of the campaign most like a lead's, or like one that is described; the most alike first.
 
     Known is what was known before `as_of`, by the latest build of that day or before; without one the list is empty,
     as it is of a lead whose company is not known. `company` has fields of leads: company, industry, company_size,
     country, region, city, job_title and others of `companies.COMPARED`, or the campaign's own words. A company is never
-    its own likeness: neither its domain, nor its name, nor an account that it was found to belong to.
+    its own likeness: neither its domain, nor its name, nor an account that it was found to belong to. With `ended`
+    only those that were won or lost.
 
     Raises PermanentError where neither or both of lead and company are given.
     """
     if (lead_id is None) == (company is None):
         raise PermanentError("name a lead or describe a company, one of the two")
+    with _one_state(engine) as connection:
+        asked = _Question.of(engine, connection, campaign, as_of, k, ended=ended)
+        return [] if asked is None else asked.answer(connection, lead_id, company)
+
+
+def similar_to_leads(
+    engine: Engine, campaign: str, lead_ids: Iterable[str], *, as_of: date, k: int = 3, ended: bool = True
+) -> dict[str, list[SimilarAccount]]:
+    """`similar_accounts` of many leads by one state of the database, for briefs: lead_id -> the most alike first."""
+    with _one_state(engine) as connection:
+        asked = _Question.of(engine, connection, campaign, as_of, k, ended=ended)
+        if asked is None:
+            return {}
+        return {lead_id: asked.answer(connection, lead_id, None) for lead_id in dict.fromkeys(lead_ids)}
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What is the same for every company that is asked about."""
+
+    campaign: str
+    as_of: date
+    build: int
+    model: Vectoriser
+    rules: SimilarityRules
+    k: int
+    are_open: tuple[bool, ...]
+    """Of the companies that are asked for."""
+    looks_at_all: bool
+
+    @classmethod
+    def of(
+        cls, engine: Engine, connection: Connection, campaign: str, as_of: date, k: int, *, ended: bool
+    ) -> _Question | None:
+        """Nothing where no build is known."""
+        build = _latest_build(connection, campaign, as_of)
+        if build is None:
+            return None
+        return cls(
+            campaign,
+            as_of,
+            build.build_id,
+            _model(connection, build.build_id, build.model_key),
+            _rules_of(engine, campaign, build.campaign_version),
+            k,
+            (False,) if ended else (False, True),
+            # Where few have ended, cells near may hold none of them.
+            ended and build.ended <= MOST_COMPARED_WHOLE,
+        )
+
+    def answer(
+        self, connection: Connection, lead_id: str | None, company: Mapping[str, Any] | None
+    ) -> list[SimilarAccount]:
+        """The companies most like one."""
+        if company is not None:
+            said = dict(company)
+        else:
+            said = _said_of(connection, self.campaign, str(lead_id), self.as_of, self.rules)
+        if not said:
+            return []
+        vector = _stored_vector(connection, self.build, said)
+        if vector is None:
+            vector = self.model.vectors(_texts(said, self.rules), 1, self.rules.weights)[0]
+        if not vector.any():
+            return []
+        own = _own(connection, self.build, self.campaign, lead_id, said)
+        return _nearest(connection, self, vector, own, said)
+
+
+@contextmanager
+def _one_state(engine: Engine) -> Iterator[Connection]:
+    """A connection that sees one state of the database, whatever is built meanwhile."""
     with (
         engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection,
         connection.begin(),
     ):
-        build = _latest_build(connection, campaign, as_of)
-        if build is None:
-            return []
-        rules = _rules_of(engine, campaign, build.campaign_version)
-        said = (
-            dict(company)
-            if company is not None
-            else _said_of(connection, campaign, str(lead_id), as_of, rules)
-        )
-        if not said:
-            return []
-        model = _model(connection, build.build_id, build.model_key)
-        own = _own(connection, build.build_id, campaign, lead_id, said)
-        vector = _stored_vector(connection, build.build_id, said)
-        if vector is None:
-            vector = model.vectors(_texts(said, rules), 1, rules.weights)[0]
-        if not vector.any():
-            return []
-        return _nearest(connection, build.build_id, model.cells_near(vector), vector, own, k)
+        yield connection
 
 
 def _make_room(connection: Connection, campaign: str, day: date) -> None:
@@ -206,15 +274,22 @@ def _make_room(connection: Connection, campaign: str, day: date) -> None:
     )
 
 
-def _write_vectors(connection: Connection, build: int, model: Vectoriser, vectors: Matrix) -> None:
-    """In the order of their cells, so that a question reads few pages."""
+def _write_vectors(
+    connection: Connection, build: int, model: Vectoriser, vectors: Matrix, is_open: npt.NDArray[np.bool_]
+) -> None:
+    """In the order of the key, so that a question reads few pages."""
     numbers = np.flatnonzero(vectors.any(axis=1))
     cells = model.cell_of(vectors[numbers])
-    order = np.argsort(cells, kind="stable")
+    order = np.lexsort([cells, is_open[numbers]])
     copy_vectors_in(
         connection,
         similar_account_vectors,
-        {"build_id": build, "cell": cells[order], "account_number": numbers[order]},
+        {
+            "build_id": build,
+            "is_open": is_open[numbers[order]],
+            "cell": cells[order],
+            "account_number": numbers[order],
+        },
         "embedding",
         vectors[numbers[order]],
     )
@@ -223,7 +298,7 @@ def _write_vectors(connection: Connection, build: int, model: Vectoriser, vector
 def _latest_build(connection: Connection, campaign: str, as_of: date) -> Any:
     builds = similar_account_builds.c
     return connection.execute(
-        select(builds.build_id, builds.campaign_version, builds.model_key)
+        select(builds.build_id, builds.campaign_version, builds.model_key, builds.ended)
         .where(builds.campaign == campaign, builds.day <= as_of)
         .order_by(builds.day.desc())
         .limit(1)
@@ -332,34 +407,29 @@ def _known(values: set[Any]) -> list[str]:
 
 
 def _nearest(
-    connection: Connection, build: int, cells: Sequence[int], vector: Vector, own: Sequence[int], k: int
+    connection: Connection, asked: _Question, vector: Vector, own: Sequence[int], said: Mapping[str, Any]
 ) -> list[SimilarAccount]:
     vectors, table = similar_account_vectors.c, companies_table.c
     # Bound as a vector: a cast of text would be worked out again for every row.
-    asked = literal(as_text(vector), vectors.embedding.type)
+    distance = cast(vectors.embedding.op("<=>")(literal(as_text(vector), vectors.embedding.type)), Double)
+    where = [
+        vectors.build_id == asked.build,
+        vectors.is_open.in_(asked.are_open),
+        vectors.account_number.not_in(own),
+    ]
+    if not asked.looks_at_all:
+        where.append(vectors.cell == any_(literal(asked.model.cells_near(vector), ARRAY(SmallInteger))))
     near = (
-        select(vectors.account_number, cast(vectors.embedding.op("<=>")(asked), Double).label("distance"))
-        .where(
-            vectors.build_id == build,
-            vectors.cell == any_(literal(list(cells), ARRAY(Integer))),
-            vectors.account_number.not_in(own),
-        )
+        select(vectors.account_number, distance.label("distance"))
+        .where(*where)
         .order_by("distance", vectors.account_number)
-        .limit(k)
+        .limit(asked.k)
         .subquery()
     )
     rows = connection.execute(
-        select(
-            near.c.distance,
-            table.name,
-            table.name_key,
-            table.domain,
-            table.outcome,
-            table.ended_on,
-            table.value,
-        )
+        select(near.c.distance, companies_table)
         .join_from(near, companies_table, table.account_number == near.c.account_number)
-        .where(table.build_id == build)
+        .where(table.build_id == asked.build)
         .order_by(near.c.distance, near.c.account_number)
     )
     return [
@@ -370,6 +440,7 @@ def _nearest(
             outcome=row.outcome,
             ended_on=row.ended_on,
             value=row.value,
+            shares=shared_by(said, row._asdict()),
         )
         for row in rows
     ]

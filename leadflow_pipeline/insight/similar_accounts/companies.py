@@ -9,9 +9,10 @@ A company is known by the registrable domain of its leads, without one by its fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,9 @@ COMPARED: Final = (
 
 SIZES: Final = (10, 50, 200, 1_000, 5_000, 25_000)
 """Employees from which a company is another kind of company."""
+
+SHARED: Final = ("industry", "company_size", "country", "city")
+"""What is told in words where two companies share it."""
 
 WHOLE: Final = frozenset({"size", "country", "seniority", "department"})
 """Kinds of texts that are the same or are not; the others are compared by n-grams."""
@@ -42,7 +46,7 @@ class Companies:
     """Companies, numbered from 0 in the order of what they are known by."""
 
     accounts: pd.DataFrame
-    """name, name_key, domain, leads, outcome, ended_on, value."""
+    """name, name_key, domain, industry, company_size, country, city, leads, outcome, ended_on, value."""
     texts: pd.DataFrame
     """account (number), kind, text: each once."""
 
@@ -57,12 +61,13 @@ def find_companies(leads: pd.DataFrame, outcomes: pd.DataFrame, words: Sequence[
     known = known.sort_values(["received_at", "lead_id"], ignore_index=True)
     known_by = known["company_domain"].fillna(known["company_key"])
     number = pd.Series(pd.factorize(known_by, sort=True)[0], index=known.index, name="account")
-    latest = known[["company", "company_key", "company_domain"]].groupby(number).last()
+    latest = known[["company", "company_key", "company_domain", *SHARED]].groupby(number).last()
     accounts = pd.DataFrame(
         {
             "name": latest["company"].fillna(latest["company_domain"]).fillna(latest["company_key"]),
             "name_key": latest["company_key"],
             "domain": latest["company_domain"],
+            **{name: latest[name] for name in SHARED},
             "leads": known.groupby(number).size(),
         }
     )
@@ -96,6 +101,21 @@ def texts_of(leads: pd.DataFrame, account: pd.Series, words: Sequence[str] = ())
     texts = pd.concat(found, ignore_index=True)
     texts = texts[texts["text"].str.strip().ne("")]
     return texts.drop_duplicates(ignore_index=True)
+
+
+def shared_by(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, ...]:
+    """In what two companies are the same, in words: industry, size, city, else country."""
+    same = {
+        name
+        for name in ("industry", "city", "country")
+        if one.get(name) and str(one[name]).casefold() == str(other.get(name)).casefold()
+    }
+    sizes = [company.get("company_size") for company in (one, other)]
+    if None not in sizes and len({bisect_right(SIZES, float(size or 0)) for size in sizes}) == 1:
+        same.add("size")
+    if "city" in same:
+        same.discard("country")
+    return tuple(name for name in ("industry", "size", "city", "country") if name in same)
 
 
 def _endings(outcomes: pd.DataFrame, account_of: pd.Series, accounts: int) -> pd.DataFrame:

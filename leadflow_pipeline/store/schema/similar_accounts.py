@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import (
     DDL,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -42,11 +43,12 @@ similar_account_builds = Table(
     Column("day", Date, nullable=False, comment="it knows no fact of this day or later"),
     Column("campaign_version", Integer, nullable=False),
     Column("accounts", Integer, nullable=False),
+    Column("ended", Integer, nullable=False, comment="of these, won or lost"),
     Column("model", LargeBinary, nullable=False, comment="what makes a vector of a company: arrays, as npz"),
     Column("model_key", Text, nullable=False, comment="SHA-256 of the model"),
     Column("made_at", Timestamp, nullable=False, server_default=func.now()),
     UniqueConstraint("campaign", "day"),
-    CheckConstraint("accounts >= 0", name="accounts"),
+    CheckConstraint("ended BETWEEN 0 AND accounts", name="accounts"),
     comment="Builds of similar accounts: readers take the latest of a day or before. The last few are kept.",
 )
 
@@ -63,6 +65,10 @@ similar_accounts = Table(
     Column("name", Text, nullable=False),
     Column("name_key", Text, comment="folded, no legal suffix"),
     Column("domain", Text, comment="registrable"),
+    Column("industry", Text),
+    Column("company_size", Integer, comment="employees"),
+    Column("country", Text),
+    Column("city", Text),
     Column("leads", Integer, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("ended_on", Date, comment="when it was won or lost; NULL: it is open"),
@@ -79,6 +85,7 @@ similar_account_vectors = Table(
     "similar_account_vectors",
     metadata,
     Column("build_id", BigInteger, primary_key=True),
+    Column("is_open", Boolean, primary_key=True, comment="neither won nor lost"),
     Column(
         "cell",
         SmallInteger,

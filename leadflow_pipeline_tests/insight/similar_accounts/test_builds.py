@@ -17,7 +17,11 @@ from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.harvest.erasing import erase_person
 from leadflow_pipeline.insight.similar_accounts import builds
 from leadflow_pipeline.insight.similar_accounts.assets import similar_accounts as asset
-from leadflow_pipeline.insight.similar_accounts.builds import build_similar_accounts, similar_accounts
+from leadflow_pipeline.insight.similar_accounts.builds import (
+    build_similar_accounts,
+    similar_accounts,
+    similar_to_leads,
+)
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.facts import add_outcomes
@@ -98,9 +102,19 @@ def test_what_is_known_is_as_of_the_day(engine: Engine, leads: Leads) -> None:
     )
     assert (far.outcome, far.ended_on, far.value) == ("lost", DAYS[5], None)
     assert late.outcome == "open"
+    assert (late.shares, far.shares) == (("industry", "size", "city"), ())
     assert 1 >= late.likeness > 0.5 > far.likeness >= 0
     assert names(engine, DAYS[9], "nobody") == []
     assert names(engine, DAYS[9], "nowhere") == []
+
+
+def test_for_briefs_those_that_ended(engine: Engine, leads: Leads) -> None:
+    assert similar_to_leads(engine, "spring", ["asked"], as_of=DAYS[9]) == {}
+    build_similar_accounts(engine, "spring", DAYS[6])
+    told = similar_to_leads(engine, "spring", ["asked", "late", "nobody", "asked"], as_of=DAYS[9])
+    assert {lead_id: [account.name for account in found] for lead_id, found in told.items()} == {
+        "asked": ["Berg Clinics", "Corda Trucks"], "late": ["Berg Clinics", "Corda Trucks"], "nobody": [],
+    }  # fmt: skip
 
 
 def test_a_company_is_not_like_itself(engine: Engine, leads: Leads) -> None:

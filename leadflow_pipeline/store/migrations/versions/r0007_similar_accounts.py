@@ -5,6 +5,7 @@ from typing import Any
 from alembic import op
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -48,12 +49,13 @@ def upgrade() -> None:
         Column("day", Date(), nullable=False, comment="it knows no fact of this day or later"),
         Column("campaign_version", Integer(), nullable=False),
         Column("accounts", Integer(), nullable=False),
+        Column("ended", Integer(), nullable=False, comment="of these, won or lost"),
         Column(
             "model", LargeBinary(), nullable=False, comment="what makes a vector of a company: arrays, as npz"
         ),
         Column("model_key", Text(), nullable=False, comment="SHA-256 of the model"),
         Column("made_at", DateTime(timezone=True), server_default=text("now()"), nullable=False),
-        CheckConstraint("accounts >= 0", name=op.f("similar_account_builds_accounts_check")),
+        CheckConstraint("ended BETWEEN 0 AND accounts", name=op.f("similar_account_builds_accounts_check")),
         ForeignKeyConstraint(
             ["campaign"], ["leadflow.campaigns.campaign"], name=op.f("similar_account_builds_campaign_fkey")
         ),
@@ -69,6 +71,10 @@ def upgrade() -> None:
         Column("name", Text(), nullable=False),
         Column("name_key", Text(), nullable=True, comment="folded, no legal suffix"),
         Column("domain", Text(), nullable=True, comment="registrable"),
+        Column("industry", Text(), nullable=True),
+        Column("company_size", Integer(), nullable=True, comment="employees"),
+        Column("country", Text(), nullable=True),
+        Column("city", Text(), nullable=True),
         Column("leads", Integer(), nullable=False),
         Column("outcome", Text(), nullable=False),
         Column("ended_on", Date(), nullable=True, comment="when it was won or lost; NULL: it is open"),
@@ -101,6 +107,7 @@ def upgrade() -> None:
     op.create_table(
         "similar_account_vectors",
         Column("build_id", BigInteger(), nullable=False),
+        Column("is_open", Boolean(), nullable=False, comment="neither won nor lost"),
         Column(
             "cell",
             SmallInteger(),
@@ -115,7 +122,9 @@ def upgrade() -> None:
             name=op.f("similar_account_vectors_build_id_account_number_fkey"),
             ondelete="CASCADE",
         ),
-        PrimaryKeyConstraint("build_id", "cell", "account_number", name=op.f("similar_account_vectors_pkey")),
+        PrimaryKeyConstraint(
+            "build_id", "is_open", "cell", "account_number", name=op.f("similar_account_vectors_pkey")
+        ),
         schema=SCHEMA,
         comment="A vector for each company of a build of which anything is known that others have too.",
     )
