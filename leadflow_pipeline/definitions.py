@@ -17,6 +17,7 @@ from leadflow_pipeline.identity.splink_adapter import splink_opinion
 from leadflow_pipeline.insight.assets import campaign_report
 from leadflow_pipeline.insight.attribution.assets import source_attribution
 from leadflow_pipeline.insight.conversion.assets import conversion_model
+from leadflow_pipeline.insight.rep_performance.assets import rep_performance
 from leadflow_pipeline.insight.similar_accounts.assets import similar_accounts
 from leadflow_pipeline.nurture.assets import nurture
 from leadflow_pipeline.qualify.assets import qualified_leads
@@ -40,6 +41,7 @@ def build_defs() -> dg.Definitions:
             source_attribution,
             conversion_model,
             similar_accounts,
+            rep_performance,
         ],
         asset_checks=[*(stage_checks(assets) for assets in STAGE_ASSETS), latest_day_check()],
         jobs=automation.JOBS,

@@ -22,6 +22,7 @@ from leadflow_pipeline.cli import (
     leads,
     model,
     operate,
+    rep_performance,
     reps,
     service,
     similar,
@@ -54,6 +55,7 @@ app.add_typer(campaign.app, name="campaign")
 app.add_typer(enrichment.app, name="enrich")
 app.add_typer(identity.app, name="identity")
 app.add_typer(model.app, name="model")
+rep_performance.register(reps.app)
 app.add_typer(reps.app, name="reps")
 app.add_typer(database.app, name="db")
 
