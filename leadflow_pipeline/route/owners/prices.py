@@ -26,6 +26,8 @@ BLOCK = 1 << 18
 SAMPLE = 2048
 """Leads that the first prices are found with, where there are many."""
 MOST_ROUNDS = 50
+PATIENCE = 15
+"""Rounds in which nothing has become better: of leads that are all alike no price sends one here and one there."""
 FAST, SLOW = 0.5, 0.8
 """What the blur of a round is of the one before: where no price has far to go, and where one has."""
 SHARP = 1e-8
@@ -111,13 +113,14 @@ def _sharpened(
     values: Floats, capacity: Floats | Ints, floors: Floats | Ints, prices: Floats, blur: float, enough: float
 ) -> tuple[Floats, float]:
     """Prices at which no more than `enough` leads are missing or too many, or the best found, and the blur there."""
-    best, best_blur, fewest, sharpest = prices, blur, np.inf, blur * SHARP
+    best, best_blur, fewest, sharpest, in_vain = prices, blur, np.inf, blur * SHARP, 0
     for _ in range(MOST_ROUNDS):
         blurred, sharp, slope = _demand(values, prices, blur)
         misplaced = float(np.abs(sharp - _room(sharp, capacity, floors, prices)).sum())
         if misplaced < fewest:
-            best, best_blur, fewest = prices, blur, misplaced
-        if misplaced <= enough:
+            best, best_blur, fewest, in_vain = prices, blur, misplaced, 0
+        in_vain += 1
+        if misplaced <= enough or in_vain > PATIENCE:
             break
         excess = blurred - _room(blurred, capacity, floors, prices)
         # A rep at price 0 with demand between floor and capacity stays there.
