@@ -11,7 +11,7 @@ from leadflow_pipeline.route.owners.reps_of_day import Absence, RepRecord, Roste
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline_tests.route.owners.campaign_days import CAMPAIGN, Facts, Stored, day, lead, plan
 
-DAYS = 4
+DAYS = 3
 COUNTRIES = ("DE", "FR", None)
 ROOMS = (0.0, 0.5, 1.0, 3.0, None)
 
@@ -62,7 +62,7 @@ def campaigns(draw: some.DrawFn) -> tuple[Facts, OwnershipRules]:
     return Facts(leads=leads, records=tuple(records), absences=absences), rules
 
 
-@settings(max_examples=12)
+@settings(max_examples=5)
 @given(campaigns())
 def test_no_place_is_given_twice_and_nobody_gets_what_is_not_theirs(
     campaign: tuple[Facts, OwnershipRules],
