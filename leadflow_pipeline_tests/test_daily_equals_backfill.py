@@ -44,7 +44,10 @@ RULES = {
           - key: results
             hypothesis: who sells more sells more of these too
             kind: routing
-            variants: [{key: as-is}, {key: results, match: {performance: 1}}, {key: swift, match: {sla: 3, capacity: 1}}]
+            variants:
+              - {key: as-is}
+              - {key: results, match: {performance: 1}}
+              - {key: swift, match: {sla: 3, capacity: 1}}
             primary: {outcome: won, within_days: 9}
         """,
     "limited": """
