@@ -32,6 +32,8 @@ TABLES = (
     schema.scored_leads,
     schema.qualified_leads,
     schema.routed_leads,
+    schema.experiment_arms,
+    schema.experiment_exposures,
     schema.owner_decisions,
     schema.rep_days,
 )
