@@ -62,7 +62,7 @@ def replay(engine: Engine, partitions: PartitionRange, rules: Campaign, model: s
     due = due_leads(engine, partitions, enriched, rules.scoring, with_opinions=rules.opinion is not None)
     scored = as_stored(score_days(engine, partitions, due, rules, model), schema.scored_leads)
     qualified = as_stored(qualify_days(engine, partitions, scored, rules), schema.qualified_leads)
-    routed = route_days(engine, partitions, qualified, rules)
+    routed = route_days(engine, partitions, qualified, rules, scored)
     return Replay(
         partitions,
         {
@@ -76,8 +76,6 @@ def replay(engine: Engine, partitions: PartitionRange, rules: Campaign, model: s
                     (schema.experiment_exposures, routed.exposures),
                     (schema.owner_decisions, routed.decisions),
                     (schema.rep_days, routed.rep_days),
-                    (schema.experiment_arms, routed.arms),
-                    (schema.experiment_exposures, routed.exposures),
                 )
             },
         },

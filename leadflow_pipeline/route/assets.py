@@ -94,10 +94,16 @@ def route(
 
 
 def route_days(
-    engine: Engine, partitions: PartitionRange, qualified: pd.DataFrame, campaign: Campaign
+    engine: Engine,
+    partitions: PartitionRange,
+    qualified: pd.DataFrame,
+    campaign: Campaign,
+    scored: pd.DataFrame | None = None,
 ) -> Routed:
     """Routes the qualified leads of consecutive days, and those whose turn has come, by a campaign's rules, and gives
     them owners; writes nothing.
+
+    `scored` has the scored rows of the days, where they are not those that are stored.
     """
     rules = campaign.routing
     previous = previous_routings(engine, partitions, qualified["lead_id"], rules)
@@ -127,7 +133,7 @@ def route_days(
         return Routed(
             routed, empty(schema.owner_decisions), empty(schema.rep_days), *tried, owners_summary=None
         )
-    plan = plan_owner_days(engine, partitions, routed, campaign.ownership, exposures)
+    plan = plan_owner_days(engine, partitions, routed, campaign.ownership, exposures, scored)
     return Routed(routed.assign(owner=plan.owner), plan.decisions, plan.rep_days, *tried, plan.summary)
 
 

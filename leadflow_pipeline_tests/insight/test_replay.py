@@ -11,6 +11,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 from sqlalchemy import Engine, func, select
+from sqlalchemy.dialects.postgresql import JSONB
 from typer.testing import CliRunner, Result
 
 from leadflow_pipeline.campaign import load, parse_campaign, register, source_text
@@ -117,15 +118,16 @@ def assert_same_rows(found: dict[str, pd.DataFrame], expected: dict[str, pd.Data
     for name, frame in expected.items():
         readable = [
             each.drop(columns="campaign_version").assign(
-                **{
-                    column: each[column].map(json.loads)
-                    for column in ("score_breakdown", "reasons")
-                    if column in each
-                }
+                **{column: each[column].map(json.loads, na_action="ignore") for column in _json(name, each)}
             )
             for each in (found[name], frame)
         ]
         pd.testing.assert_frame_equal(*readable, check_exact=True)
+
+
+def _json(table: str, frame: pd.DataFrame) -> list[str]:
+    columns = schema.metadata.tables[f"{schema.SCHEMA}.{table}"].columns
+    return [column.name for column in columns if isinstance(column.type, JSONB) and column.name in frame]
 
 
 def try_file(text: str, folder: Path, *arguments: str) -> Result:
@@ -195,6 +197,7 @@ def test_a_model_is_tried_before_it_is_promoted(computed: Computed) -> None:
     computed.materialize(*(table.name for table in TABLES))
     assert_same_rows(foreseen.rows, computed.stored(computed.days))
     back = CliRunner().invoke(app, ["score", campaign, "--model", "none", "--json"])
+    assert back.exit_code == 0, (back.output, back.exception)
     assert json.loads(back.stdout)["rescored"] == said["rescored"]
     nothing = CliRunner().invoke(app, ["score", campaign])
     assert "there is nothing to try" in str(nothing.exception)

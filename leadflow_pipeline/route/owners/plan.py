@@ -173,7 +173,9 @@ class _Plan:
         rotation = decided.choice.rotation if decided else self.carried.rotation
         load = self._load(day, roster, columns, standing.holds, given)
         rep_days = rep_rows(stamp, roster, counts, load, prices, rotation)
-        self.carried = Carried.of(rep_days)
+        if len(rep_days):
+            # Else everybody has left, and a day alone would go on from the latest rows there are.
+            self.carried = Carried.of(rep_days)
         return rep_days, day_summary(moved, len(newly_held), len(held), decided)
 
     def _load(self, day: date, roster: Roster, columns: Ints, owners: Ints, given_today: Ints) -> Floats:
