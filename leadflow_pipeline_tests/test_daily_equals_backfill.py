@@ -109,6 +109,7 @@ def compute(engine: Engine) -> Iterator[Compute]:
         yield run
 
 
+@pytest.mark.timeout(900)  # The longest of all tests, and a busy machine is no failure.
 @pytest.mark.parametrize("campaign", RULES)
 def test_every_way_of_computing_gives_the_same_bytes(
     campaign: str, engine: Engine, compute: Compute, tmp_path
