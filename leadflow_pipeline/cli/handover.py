@@ -53,13 +53,21 @@ def handover(
         return
     from leadflow_pipeline.delivery.first_touch import count_overdue, sweep_first_touches
     from leadflow_pipeline.delivery.handover import hand_over_due
+    from leadflow_pipeline.insight.similar_accounts.for_briefs import similar_accounts_of
 
     engine, now = get_engine(), datetime.now(UTC)
     summary = hand_over_due(
-        engine, now, limit=limit, dry_run=dry_run, since=since.date() if since is not None else None
+        engine,
+        now,
+        limit=limit,
+        dry_run=dry_run,
+        since=since.date() if since is not None else None,
+        similar=similar_accounts_of,
     )
     swept: dict[str, int] = (
-        {"overdue": count_overdue(engine, now)} if dry_run else sweep_first_touches(engine, now).to_dict()
+        {"overdue": count_overdue(engine, now)}
+        if dry_run
+        else sweep_first_touches(engine, now, similar=similar_accounts_of).to_dict()
     )
     if as_json:
         print_json({**summary.to_dict(), **swept})

@@ -58,12 +58,16 @@ PAST: Final = {
 
 @dataclass(frozen=True)
 class SimilarAccount:
-    """A company like the lead's that has an end: `outcome` is won or lost, `alike` says in what it is similar."""
+    """A company like the lead's that has an end: `outcome` is won or lost, `alike` says in what it is similar.
+
+    `value` is what was won, in the campaign's currency, where it is known.
+    """
 
     company: str
     outcome: str
     when: date
     alike: str
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -204,11 +208,16 @@ def engagement(facts: BriefFacts) -> str:
 def similar_accounts(facts: BriefFacts) -> str:
     """How companies like this one ended."""
     told = [
-        f"{company} {account.outcome} in {account.when:%B %Y} ({account.alike})"
+        f"{company} {account.outcome} in {account.when:%B %Y}{_worth(account, facts.currency)} ({account.alike})"
         for account in facts.similar[:MOST_SIMILAR]
         if (company := clean(account.company))
     ]
-    return "; ".join(told) or "none has been won or lost yet"
+    return "; ".join(told) or "none is known that was won or lost"
+
+
+def _worth(account: SimilarAccount, currency: str) -> str:
+    value = _number(account.value) if account.outcome == "won" else None
+    return f" for {value} {currency}" if value else ""
 
 
 def reach(facts: BriefFacts) -> str:

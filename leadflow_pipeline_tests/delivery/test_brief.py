@@ -69,7 +69,7 @@ def test_what_is_not_known_is_said_too() -> None:
         "Why now: not scored yet; no fresh signal beside that",
         "Fit: not judged yet",
         "Engagement: nothing in the last 30 days: no click, visit or reply",
-        "Similar accounts: none has been won or lost yet",
+        "Similar accounts: none is known that was won or lost",
         "Reach: no email, no phone",
         "Next step: find a way to reach the person, for no phone is known (goal: qualify need)",
     )
