@@ -91,17 +91,22 @@ def handover(
 
 @handover_app.command()
 def held(campaign: Slug = None, as_json: Json = False) -> None:
-    """List the leads that wait for an owner, the longest first, and why."""
+    """List the leads that wait for an owner, the longest first: why, and what helps."""
+    from leadflow_pipeline.delivery.holding import reason_and_remedy
     from leadflow_pipeline.store.schema import held_handoffs
 
     columns = held_handoffs.c
     query = select(
         columns.campaign, columns.lead_id, columns.decision_day, columns.held_since, columns.reason
-    ).order_by(columns.held_since, columns.campaign, columns.lead_id)
+    ).order_by(columns.decision_day, columns.held_since, columns.campaign, columns.lead_id)
     if campaign is not None:
         query = query.where(columns.campaign == campaign)
     with get_engine().connect() as connection:
-        rows: list[dict[str, Any]] = [dict(row) for row in connection.execute(query).mappings()]
+        found = connection.execute(query).mappings().all()
+    told = [reason_and_remedy(row["reason"]) for row in found]
+    rows: list[dict[str, Any]] = [
+        {**row, "reason": why, "remedy": remedy} for row, (why, remedy) in zip(found, told, strict=True)
+    ]
     if as_json:
         print_json(rows)
     elif rows:

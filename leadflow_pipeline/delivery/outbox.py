@@ -24,8 +24,9 @@ from sqlalchemy import (
     Connection,
     Engine,
     RowMapping,
+    Text,
     bindparam,
-    case,
+    cast,
     column,
     exists,
     func,
@@ -34,7 +35,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from leadflow_pipeline.errors import PermanentError
@@ -297,24 +298,26 @@ def try_again_by_hand(
     `recipient`: where they go instead, an address or a channel of Slack. All of them or none. Raises PermanentError
     where one did not fail, or is written to a lead: a mailbox that refused is not written to again.
     """
-    later = func.greatest(messages.c.not_after, now + TRIED_AGAIN)
-    values: dict[str, Any] = {"state_reason": "again, by hand", "lease_owner": None, "next_attempt_at": now}
+    values: dict[str, Any] = {
+        "state_reason": "again, by hand",
+        "lease_owner": None,
+        "next_attempt_at": now,
+        "not_after": func.greatest(messages.c.not_after, now + TRIED_AGAIN),
+    }
+    conditions = [~is_to_lead()]
     if recipient is not None:
-        values |= {"recipient": recipient, "headers": _to(messages.c.headers, "To", recipient)}
-        values["payload"] = case(
-            (messages.c.channel == "slack", _to(messages.c.payload, "slack,channel", recipient)),
-            else_=messages.c.payload,
-        )
-        values["headers"] = case((messages.c.channel == "email", values["headers"]), else_=messages.c.headers)
+        conditions.append(messages.c.channel == ("email" if "@" in recipient else "slack"))
+        values["recipient"] = recipient
+        values["headers"] = _with(messages.c.headers, ("To",), recipient)
+        values["payload"] = _with(messages.c.payload, ("slack", "channel"), recipient)
     wanted = sorted(set(message_ids))
     with engine.begin() as connection:
-        moved = move(
-            connection, "planned", ("failed",), messages.c.message_id.in_(wanted), ~is_to_lead(),
-            not_after=later, **values,
-        )  # fmt: skip
+        is_wanted = messages.c.message_id.in_(wanted)
+        moved = move(connection, "planned", ("failed",), is_wanted, *conditions, **values)
         if left := [number for number in wanted if number not in moved]:
             raise PermanentError(
-                f"message {left[0]} is not one to an owner or manager that failed: only such a message is tried again"
+                f"message {left[0]} is no failed one to an owner or manager"
+                f"{' that can go there' if recipient is not None else ''}: only such a message is tried again"
             )
         notes = [
             {"actor": actor, "action": "message.again", "detail": {"message_id": each}} for each in wanted
@@ -322,8 +325,27 @@ def try_again_by_hand(
         connection.execute(insert(activity_log), notes)
 
 
-def _to(document: ColumnElement[Any], path: str, recipient: str) -> ColumnElement[Any]:
-    return func.jsonb_set(document, f"{{{path}}}", func.to_jsonb(literal(recipient)), False)
+def failed_notices(engine: Engine, channel: str, since: datetime) -> list[int]:
+    """Messages to one of us that failed on a channel from a moment on, in their order."""
+    query = (
+        select(messages.c.message_id)
+        .where(
+            messages.c.channel == channel,
+            messages.c.state == "failed",
+            messages.c.updated_at >= since,
+            ~is_to_lead(),
+        )
+        .order_by(messages.c.message_id)
+    )
+    with engine.connect() as connection:
+        return list(connection.scalars(query))
+
+
+def _with(document: ColumnElement[Any], path: Sequence[str], value: str) -> ColumnElement[Any]:
+    """The document with another value in a place that it has; without that place as it is."""
+    return func.jsonb_set(
+        document, cast(list(path), ARRAY(Text)), func.to_jsonb(literal(value, Text)), literal(value=False)
+    )
 
 
 def find_sent(engine: Engine, message_id: int, now: datetime) -> bool:

@@ -5,8 +5,8 @@
 Planned owners are handed over on a fresh database, each with a brief, a notice and a reminder; what was handed over is
 gone through again, which changes nothing; then every promise of a first touch is broken, and each lead passed on to its
 next best owner, with the messages of that. Reps have a limit a day and one of open leads, so that room is counted. A
-single decision is one lead given to one of five reps in a transaction of its own, as a service decides. With `--similar`
-the campaign has a build of similar accounts, and each brief names the companies most like the lead's.
+single decision is one lead given to one of five reps in a transaction of its own, as a service decides. With
+`--similar` the campaign has a build of similar accounts, and each brief names the companies most like the lead's.
 """
 
 from __future__ import annotations
