@@ -169,13 +169,13 @@ def why_now(facts: BriefFacts) -> str:
     score, tier = _number(_value(facts.score, "score")), _known(facts.route, "tier")
     temperature = _known(facts.score, "temperature")
     parts = [f"tier {tier}" if tier else "", f"score {score} of 100" if score else "not scored yet"]
-    parts += [temperature or ""]
+    parts += [f"engagement {temperature}" if temperature else ""]
     signals = [words for name, words in SIGNALS.items() if _value(facts.lead, name) is True]
     if facts.events:
         behaviour, at = facts.events[-1]
         signals.append(f"last seen {ago(at, facts.now)} ({PAST.get(behaviour, (behaviour,))[0]})")
     standing = ", ".join(part for part in parts if part)
-    return standing + ("; " + "; ".join(signals) if signals else "; no fresh signal beside that")
+    return standing + ("; " + "; ".join(signals) if signals else "; no fresh signal")
 
 
 def fit(facts: BriefFacts) -> str:
@@ -186,7 +186,7 @@ def fit(facts: BriefFacts) -> str:
     reasons = [words for reason in _list(facts.score, "reasons") if (words := clean(reason))]
     head = f"{share:.0%} of the ideal customer profile"
     return (
-        f"{head}; counts most: {', '.join(reasons[:MOST_REASONS])}"
+        f"{head}; most points of its score: {', '.join(reasons[:MOST_REASONS])}"
         if reasons
         else f"{head}; no further reason is recorded"
     )
