@@ -32,6 +32,8 @@ TABLES = (
     schema.scored_leads,
     schema.qualified_leads,
     schema.routed_leads,
+    schema.experiment_arms,
+    schema.experiment_exposures,
     schema.owner_decisions,
     schema.rep_days,
 )
@@ -117,7 +119,7 @@ def assert_same_rows(found: dict[str, pd.DataFrame], expected: dict[str, pd.Data
             each.drop(columns="campaign_version").assign(
                 **{
                     column: each[column].map(json.loads)
-                    for column in ("score_breakdown", "reasons")
+                    for column in ("score_breakdown", "reasons", "candidates", "rotation", "detail")
                     if column in each
                 }
             )

@@ -139,6 +139,8 @@ def _reasons(
 
 def _chosen_first(order: Ints, rep: Ints) -> Ints:
     """`order` with each lead's chosen rep moved to the front, or put there in place of the last."""
+    if not order.shape[1]:
+        return order
     moved = order.copy()
     is_listed = (order == rep[:, None]).any(axis=1)
     unlisted = (rep != NOBODY) & ~is_listed
