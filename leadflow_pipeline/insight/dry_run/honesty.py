@@ -52,12 +52,13 @@ def sentences(known: Known) -> tuple[str, ...]:
     said = [
         (
             known.told > 0 and not known.honours_handoffs,
-            f"{_leads(known.told)} of these days had been told to an owner, and in reality stay there: this run "
-            "supposes that nobody had been told (--honour-handoffs leaves them where they are)",
+            f"{_leads(known.told)} of these days {_were(known.told)} told to an owner, and what was told stands: this "
+            "run supposes that nobody was told (--honour-handoffs leaves such leads where they are)",
         ),
         (
             known.told > 0 and known.honours_handoffs,
-            f"{_leads(known.told)} of these days had been told to an owner and stay there; only the others can move",
+            f"{_leads(known.told)} of these days {_were(known.told)} told to an owner and stay there: only the others "
+            "can move",
         ),
         (
             known.estimated > 0,
@@ -66,12 +67,12 @@ def sentences(known: Known) -> tuple[str, ...]:
         ),
         (
             known.unripe > 0,
-            f"{_leads(known.unripe)} are neither won nor lost nor {known.matures_after_days} days old: they are in "
-            "who moves, not in what it would have earned",
+            f"how {_leads(known.unripe)} will end is not known yet (neither won nor lost nor "
+            f"{known.matures_after_days} days old): they are in who moves, not in what it would have earned",
         ),
         (
             known.estimated > 0 and known.wins < FEW_WINS,
-            f"only {known.wins} {'win is' if known.wins == 1 else 'wins are'} known, so rates are mostly those of the team or of all, and the intervals "
+            f"few wins are known ({known.wins}), so rates are mostly those of the team or of all, and the intervals "
             "matter more than the numbers before them",
         ),
         (
@@ -99,14 +100,12 @@ def sentences(known: Known) -> tuple[str, ...]:
         ),
         (
             known.differing > 0,
-            f"{_leads(known.differing)} really have another owner than present rules and reps give them here (told "
-            "otherwise, changed since, or decided under an earlier file), so what they earn as it is now is estimated "
-            "too",
+            f"present rules and reps give {_leads(known.differing)} another owner here than they really have (told "
+            "otherwise, changed since, or decided under an earlier file), so what they earn as it is is estimated too",
         ),
         (
             known.ordered > 0,
-            f"{_leads(known.ordered)} have the owner that a person named, in both; whoever named one was thinking of "
-            "the reps of then",
+            f"a person named the owner of {_leads(known.ordered)}, and that stands in both, whoever the reps are",
         ),
         (
             known.estimated > 0,
@@ -128,6 +127,10 @@ def sentences(known: Known) -> tuple[str, ...]:
 
 def _leads(number: int) -> str:
     return f"{number:,} lead" if number == 1 else f"{number:,} leads"
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def _named(reps: Sequence[str], most: int = 3) -> str:
