@@ -73,7 +73,7 @@ def replay(
     due = due_leads(engine, partitions, enriched, rules.scoring, with_opinions=rules.opinion is not None)
     scored = as_stored(score_days(engine, partitions, due, rules, model), schema.scored_leads)
     qualified = as_stored(qualify_days(engine, partitions, scored, rules), schema.qualified_leads)
-    routed = route_days(engine, partitions, qualified, rules, trial)
+    routed = route_days(engine, partitions, qualified, rules, trial, scored)
     return Replay(
         partitions,
         {

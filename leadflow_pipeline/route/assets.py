@@ -100,9 +100,13 @@ def route_days(
     qualified: pd.DataFrame,
     campaign: Campaign,
     trial: Trial | None = None,
+    scored: pd.DataFrame | None = None,
 ) -> Routed:
     """Routes the qualified leads of consecutive days, and those whose turn has come, by a campaign's rules, and gives
-    them owners; writes nothing. `trial` is what is supposed of the past, where it is not what happened.
+    them owners; writes nothing.
+
+    `trial` is what is supposed of the past, where it is not what happened; `scored` the scored rows of the days, where
+    they are not those that are stored.
     """
     rules = campaign.routing
     previous = previous_routings(engine, partitions, qualified["lead_id"], rules)
@@ -132,7 +136,7 @@ def route_days(
         return Routed(
             routed, empty(schema.owner_decisions), empty(schema.rep_days), *tried, owners_summary=None
         )
-    plan = plan_owner_days(engine, partitions, routed, campaign.ownership, exposures, trial)
+    plan = plan_owner_days(engine, partitions, routed, campaign.ownership, exposures, trial, scored)
     return Routed(routed.assign(owner=plan.owner), plan.decisions, plan.rep_days, *tried, plan.summary)
 
 

@@ -43,12 +43,14 @@ def plan_owner_days(
     rules: OwnershipRules,
     exposures: Exposures | None = None,
     trial: Trial | None = None,
+    scored: pd.DataFrame | None = None,
 ) -> OwnerPlan:
     """Plans the owners of the routed leads of consecutive days; writes nothing.
 
-    `exposures` has who met which experiment, after these days; `trial` what is supposed of the past.
+    `exposures` has who met which experiment, after these days; `trial` what is supposed of the past; `scored` the
+    scored rows of the days, where they are not those that are stored.
     """
-    given = read_given(engine, partitions, routed, rules, trial)
+    given = read_given(engine, partitions, routed, rules, trial, scored)
     if exposures is not None and exposures.tries_routing:
         leads = given.leads["lead_id"].drop_duplicates()
         before = read_exposed(engine, partitions.campaign, partitions.first_day, lead_ids=leads, whole=())
@@ -62,6 +64,7 @@ def read_given(
     routed: pd.DataFrame,
     rules: OwnershipRules,
     trial: Trial | None = None,
+    scored: pd.DataFrame | None = None,
 ) -> Given:
     """Everything that the plan of these days rests on."""
     campaign, as_of = partitions.campaign, partitions.as_of
@@ -87,7 +90,7 @@ def read_given(
         outcomes=read_outcomes(engine, campaign, before=as_of),
         touches=read_rep_touches(engine, campaign, since=since, before=as_of),
         leads=leads,
-        scores=_history(engine, schema.scored_leads, partitions, needed, SCORE_COLUMNS),
+        scores=_history(engine, schema.scored_leads, partitions, needed, SCORE_COLUMNS, scored),
         accounts=_of_the_same_accounts(engine, partitions, leads)
         if rules.keep_account_owner
         else leads.iloc[:0],
@@ -136,14 +139,20 @@ def leads_that_may_need_an_owner(
 
 
 def _history(
-    engine: Engine, table: Table, partitions: PartitionRange, lead_ids: pd.Series[str], columns: Sequence[str]
+    engine: Engine,
+    table: Table,
+    partitions: PartitionRange,
+    lead_ids: pd.Series[str],
+    columns: Sequence[str],
+    within: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The rows of leads as they stood before the range, and every one in it."""
+    """The rows of leads as they stood before the range, and every one in it; those `within`, if they are given."""
     before = latest_before(
         engine, table, partitions.campaign, partitions.first_day, lead_ids=lead_ids, columns=columns
     )
-    within = read_partitions(engine, table, partitions.campaign, partitions.days, columns)
-    within = within[within["lead_id"].isin(lead_ids)]
+    if within is None:
+        within = read_partitions(engine, table, partitions.campaign, partitions.days, columns)
+    within = within.loc[within["lead_id"].isin(lead_ids), list(columns)]
     return pd.concat([before, within], ignore_index=True)
 
 
