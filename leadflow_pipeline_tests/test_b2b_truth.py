@@ -6,6 +6,8 @@ The weights of the campaign file were chosen with these labels in view; the test
 
 from __future__ import annotations
 
+from datetime import date
+
 import dagster as dg
 import pandas as pd
 import pytest
@@ -17,6 +19,7 @@ from leadflow_pipeline.cli.demo import add_campaigns, import_b2b, import_b2b_rep
 from leadflow_pipeline.cli.demo_steps import Changes, last_record_day
 from leadflow_pipeline.cli.runs import QUIET
 from leadflow_pipeline.definitions import STAGE_ASSETS, build_defs
+from leadflow_pipeline.insight.owner_story import tell_owners
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRange, days_between
 from leadflow_pipeline.store.partitions import latest_before, read_partitions
 from leadflow_pipeline.store.schema import (
@@ -67,8 +70,22 @@ def decisions(engine: Engine) -> pd.DataFrame:
     assert read_partitions(engine, quarantined_records, campaign, partitions.days).empty
     touches = read_partitions(engine, nurture_touches, campaign, partitions.days)
     assert load(engine, campaign).rules.nurture.sequences == {}, "the shipped emails are used"
+    assert_owners_are_explained(engine, campaign, leads, last_day)
     assert not touches.empty
     return decided
+
+
+def assert_owners_are_explained(engine: Engine, campaign: str, leads: pd.DataFrame, last_day: date) -> None:
+    """Who was chosen by what, and why others were not."""
+    by_address = leads.set_index("email")["lead_id"]
+    named = tell_owners(engine, campaign, by_address["grant.abernathy@keystoneparts.leads.example"], last_day)
+    assert named is not None
+    assert (named.latest.method, named.candidates[0].rep) == ("named_account", "grace.okafor@leads.example")
+    assert "inactive" in named.struck["peter.lang@leads.example"]
+    held = tell_owners(engine, campaign, by_address["mirella.santos@andradefoods.leads.example"], last_day)
+    assert held is not None
+    assert (held.latest.status, held.latest.owner, held.latest.method) == ("HELD", None, "territory")
+    assert held.struck["nadia.rahimi@leads.example"] == ("team",)
 
 
 def test_every_lead_is_decided_as_a_careful_person_would(decisions: pd.DataFrame) -> None:

@@ -45,7 +45,9 @@ RULES = {
             hypothesis: who sells more sells more of these too
             kind: routing
             variants:
-              [{key: as-is}, {key: results, match: {performance: 1}}, {key: swift, match: {sla: 3, capacity: 1}}]
+              - {key: as-is}
+              - {key: results, match: {performance: 1}}
+              - {key: swift, match: {sla: 3, capacity: 1}}
             primary: {outcome: won, within_days: 9}
         """,
     "limited": """

@@ -20,12 +20,21 @@ from leadflow_pipeline.definitions import STAGE_ASSETS, defs
 from leadflow_pipeline.harvest.importing import import_file
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRange, days_between
 from leadflow_pipeline.store.digest import digest
+from leadflow_pipeline.store.experiment_states import change_state
 from leadflow_pipeline.store.locks import stage_lock
 from leadflow_pipeline.store.schema import DERIVED_TABLES, harvested_leads
 from leadflow_pipeline_tests.samples import minimal_campaign_text
 
 LEADFLOW = [sys.executable, "-W", "ignore", "-c", "from leadflow_pipeline.cli import main; main()"]
 HEADER = "Email,First name,Last name,Company,Title,Industry,Employees,Country,Phone,Plan,Received"
+TRIED = """experiments:
+  - key: slower
+    hypothesis: why not
+    kind: sequences
+    bandit: {}
+    variants: [{key: as-is}, {key: slower, sequences: {HOT: regular_nurture}}]
+    primary: {behaviour: reply, within_days: 2}
+"""
 DAYS = PartitionRange("spring", days_between(date(2026, 3, 1), date(2026, 3, 4)))
 LEADS = 400
 
@@ -49,7 +58,8 @@ def test_the_same_days_at_once(engine: Engine, environment: dict[str, str], tmp_
     old = rows_seen(engine)
     assert {name: set(versions) for name, versions in old.items()} == {name: {1} for name in new}
     empty = {table.name for table in DERIVED_TABLES} - set(new)
-    assert empty == {"quarantined_records", "lead_aliases"}, "only nothing broken, and nobody twice"
+    nobody_has_reps = {"owner_decisions", "rep_days"}
+    assert empty == {"quarantined_records", "lead_aliases", *nobody_has_reps}, "nothing broken, nobody twice"
 
     with stage_lock(engine, "spring", harvested_leads.name):
         both = [compute(environment, version=2) for _ in range(2)]
@@ -69,8 +79,10 @@ def test_the_same_days_at_once(engine: Engine, environment: dict[str, str], tmp_
 def tell_the_facts(engine: Engine, folder: Path) -> None:
     """Leads of four days, and a second version of the rules that decides otherwise."""
     for extra in ("routing: {max_leads: 50}\n", ""):
-        extra += "qualification: {threshold: 10, review_band: 0}\n"
-        register(engine, minimal_campaign_text("spring", extra=extra), "spring.yaml")
+        extra += "qualification: {threshold: 10, review_band: 0}\n" + TRIED
+        version = register(engine, minimal_campaign_text("spring", extra=extra), "spring.yaml")
+    tried = version.rules.experiments
+    change_state(engine, "spring", tried[0], tried, "running", DAYS.first_day, actor="ana", reason="a test")
     rows = [
         f"lead{number}@leads.example,Ida,Example,Example Ltd,Head of Sales,software,200,DE,,gold,"
         f"{DAYS.days[number % len(DAYS.days)]}"

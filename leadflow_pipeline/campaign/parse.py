@@ -88,8 +88,6 @@ def parse_document(document: Document, name: str) -> Campaign:
         *check_ownership(document),
         *check_experiments(document),
         *check_qualification(document),
-        *check_experiments(document),
-        *check_ownership(document),
     ]
     try:
         campaign = _validated(document.content)

@@ -65,8 +65,6 @@ rep_performance.register(reps.app)
 app.add_typer(reps.app, name="reps")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(review.app, name="review")
-app.add_typer(experiment.app, name="experiment")
-app.add_typer(reps.app, name="reps")
 app.add_typer(database.app, name="db")
 
 

@@ -58,7 +58,8 @@ def demo(
             import_b2b_reps(engine)
         compute(instance, engine, bank, last_record_day(engine, bank), changes)
         compute(instance, engine, b2b, None, changes)
-        with step("sending the emails that are due now"):
+        with step("telling owners of their leads, and sending the emails that are due now"):
+            hand_over(engine)
             send_due(engine, changes)
         for campaign in (bank, b2b):
             show_campaign(engine, campaign)
@@ -130,6 +131,13 @@ def dated_events(path: Path, first_run: date) -> pd.DataFrame:
 def added(report: ImportReport) -> int:
     """Facts that an import added."""
     return report.new + report.quarantined
+
+
+def hand_over(engine: Engine) -> None:
+    """Tells owners of the leads that were decided last; days long gone are told to nobody."""
+    from leadflow_pipeline.delivery.handover import hand_over_due
+
+    hand_over_due(engine)
 
 
 def send_due(engine: Engine, changes: Changes) -> None:

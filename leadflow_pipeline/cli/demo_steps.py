@@ -15,7 +15,7 @@ from sqlalchemy import Engine, func, select
 
 from leadflow_pipeline.cli.output import console, counted, error_console, print_section, table_of
 from leadflow_pipeline.errors import LeadflowError
-from leadflow_pipeline.store.schema import nurtured_leads, source_records
+from leadflow_pipeline.store.schema import nurtured_leads, owner_decisions, source_records
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -109,7 +109,29 @@ def show_campaign(engine: Engine, campaign: str) -> None:
     console.print(f"\n[bold]{report.title}[/]")
     for heading, section in report.tables.items():
         print_section(heading, section)
+    if owners := owners_of(engine, campaign):
+        console.print(table_of("Owners", owners))
     console.print(table_of("Next emails", next_emails(engine, campaign)))
+
+
+def owners_of(engine: Engine, campaign: str) -> Sequence[dict[str, Any]]:
+    """How many leads each rep was given, and how many are held; the most leads first."""
+    decisions = owner_decisions
+    latest = (
+        select(decisions)
+        .where(decisions.c.campaign == campaign)
+        .distinct(decisions.c.lead_id)
+        .order_by(decisions.c.lead_id, decisions.c.day.desc())
+        .subquery()
+    )
+    leads = func.count().label("leads")
+    query = (
+        select(func.coalesce(latest.c.owner, "held: nobody can have it").label("owner"), leads)
+        .group_by(latest.c.owner)
+        .order_by(leads.desc(), latest.c.owner)
+    )
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def next_emails(engine: Engine, campaign: str) -> Sequence[dict[str, Any]]:

@@ -5,6 +5,7 @@ What belongs here: arguments and output. What does not: what a list of reps may 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from leadflow_pipeline.cli.campaign import actor
-from leadflow_pipeline.cli.output import console, counted, print_json, table_of
+from leadflow_pipeline.cli.output import console, counted, print_json
 from leadflow_pipeline.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -118,7 +121,7 @@ def list_all(
     elif not rows:
         typer.echo(f"No rep is known on {_day(day)}: add some with `leadflow reps import FILE`.")
     else:
-        console.print(table_of(f"Reps on {_day(day)}", [_row(rep, absent) for rep, absent in rows]))
+        console.print(_table(f"Reps on {_day(day)}", rows))
 
 
 @app.command()
@@ -289,21 +292,33 @@ def _say_imported(imported: RepsImported, dry_run: bool) -> None:
         )
 
 
-def _row(rep: Rep, absent: bool) -> dict[str, Any]:
-    return {
-        "rep": rep.rep,
-        "team": rep.team,
-        "status": "away" if absent and rep.status == "active" else rep.status,
-        "territories": _territories(rep),
-        "capacity": _capacity(rep),
-    }
+def _table(title: str, rows: Sequence[tuple[Rep, bool]]) -> Table:
+    """A line a rep. Ids are whole, whatever the width: who acts on them copies them."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column("rep", no_wrap=True)
+    for name in ("team", "status", "territories", "capacity"):
+        table.add_column(name)
+    for rep, absent in rows:
+        status = "away" if absent and rep.status == "active" else rep.status
+        told = (rep.rep, rep.team, status, _territories(rep, at_most=8), _capacity(rep))
+        table.add_row(*map(Text, told))
+    return table
 
 
-def _territories(rep: Rep) -> str:
+def _territories(rep: Rep, at_most: int | None = None) -> str:
+    """`DE, AT, US (NY NJ PA)`, or the first so many and how many more there are."""
     from leadflow_pipeline.route.owners.linter import written
 
-    places = [written(territory) for territory in rep.territories] or ["everywhere"]
-    return ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
+    places: dict[str, list[str]] = {}
+    for territory in rep.territories[:at_most]:
+        narrow = territory.postcode or territory.city or territory.state
+        if narrow and territory.country and territory.region is None:
+            places.setdefault(territory.country, []).append(narrow)
+        else:
+            places.setdefault(written(territory), [])
+    told = ", ".join(f"{name} ({' '.join(parts)})" if parts else name for name, parts in places.items())
+    more = len(rep.territories) - at_most if at_most is not None else 0
+    return (told or "everywhere") + (f" and {more} more" if more > 0 else "")
 
 
 def _capacity(rep: Rep) -> str:
@@ -322,8 +337,6 @@ def _capacity(rep: Rep) -> str:
 
 
 def _print_record(rep: Rep) -> None:
-    from leadflow_pipeline.route.owners.linter import written
-
     hours = rep.working_hours
     told = {
         "rep": rep.rep,
@@ -331,7 +344,7 @@ def _print_record(rep: Rep) -> None:
         "team": rep.team,
         "manager": rep.manager,
         "status": rep.status,
-        "territories": ", ".join(map(written, rep.territories)) or "everywhere",
+        "territories": _territories(rep),
         "industries": ", ".join(rep.industries),
         "specialties": ", ".join(rep.specialties),
         "languages": ", ".join(rep.languages),

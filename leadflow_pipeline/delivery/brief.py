@@ -19,7 +19,7 @@ import pandas as pd
 from jinja2 import TemplateError
 
 from leadflow_pipeline.delivery.brief_tokens import FIELDS
-from leadflow_pipeline.delivery.rendering import PLAIN, RenderError
+from leadflow_pipeline.delivery.rendering import RenderError, plain_template
 from leadflow_pipeline.delivery.tokens import clean, shorten
 
 MOST_POINTS: Final = 12
@@ -89,7 +89,7 @@ def points_of(facts: BriefFacts, template: str | None = None) -> tuple[str, ...]
     """The brief, a text for each point. Raises RenderError, which names no value, for a template that fails."""
     words: dict[str, Any] = {**tokens_of(facts), "custom": _Known(facts.custom)}
     try:
-        text = PLAIN.from_string(template or TEMPLATE).render(words)
+        text = plain_template(template or TEMPLATE).render(words)
     except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise RenderError(
             f"the template of the brief fails for a lead ({type(error).__name__}): mend handover.brief"

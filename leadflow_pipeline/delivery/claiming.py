@@ -57,7 +57,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Handoff:
-    """A lead has an owner. `is_new`: by this claim, not by an earlier one of the same number."""
+    """A lead has an owner. `is_new`: by this claim, not by an earlier one of the same number.
+
+    `present` is the owner as it was found, of a new one.
+    """
 
     campaign: str
     lead_id: str
@@ -71,6 +74,11 @@ class Handoff:
     decided_at: datetime
     first_touch_due_at: datetime | None
     is_new: bool = True
+    present: PresentRep | None = None
+
+
+STORED: Final = tuple(name for name in Handoff.__dataclass_fields__ if name not in ("is_new", "present"))
+"""Fields of a hand-over that are columns of the table."""
 
 
 @dataclass(frozen=True)
@@ -177,8 +185,7 @@ def handoffs_of(connection: Connection, campaign: str, lead_id: str) -> list[Han
 
 def as_handoff(row: Any) -> Handoff:
     """A row of `handoffs`, which was written before."""
-    names = (name for name in Handoff.__dataclass_fields__ if name != "is_new")
-    return Handoff(**{name: row[name] for name in names}, is_new=False)
+    return Handoff(**{name: row[name] for name in STORED}, is_new=False)
 
 
 def told_refusals(refusals: Sequence[str]) -> str:
@@ -261,6 +268,7 @@ def _handoff(
         _reason(claim, present.rep.rep, refusals),
         now,
         None if hours is None else after_working_hours(present, now, hours),
+        present=present,
     )
 
 
@@ -283,9 +291,8 @@ def _reason(claim: Claim, rep: str, refusals: Sequence[str]) -> str:
 
 
 def _write(connection: Connection, handoff: Handoff, now: datetime) -> None:
-    names = (name for name in Handoff.__dataclass_fields__ if name != "is_new")
     differs = None if handoff.rep == handoff.planned_rep else now
-    row = {name: getattr(handoff, name) for name in names}
+    row = {name: getattr(handoff, name) for name in STORED}
     connection.execute(insert(handoffs).values(**row, differs_at=differs))
     connection.execute(
         delete(held_handoffs).where(

@@ -96,12 +96,13 @@ def sweep_first_touches(
         if not overdue or version.rules.ownership is None:
             continue
         facts = facts_of_leads(engine, version.rules, [each.lead_id for each in overdue], at, similar)
-        for each in overdue:
-            known = facts.get(each.lead_id) or nothing_known(version, at)
-            with engine.begin() as connection:
-                _step(connection, version, each, decisions.get(each.lead_id), known, at, summary)
-                at_point("before_commit")
-            at_point("committed")
+        with engine.connect() as connection:
+            for each in overdue:
+                known = facts.get(each.lead_id) or nothing_known(version, at)
+                with connection.begin():
+                    _step(connection, version, each, decisions.get(each.lead_id), known, at, summary)
+                    at_point("before_commit")
+                at_point("committed")
     return summary
 
 

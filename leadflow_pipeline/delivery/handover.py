@@ -34,7 +34,6 @@ from leadflow_pipeline.delivery.claiming import (
     PresentRep,
     after_working_hours,
     claim_owner,
-    present_rep,
 )
 from leadflow_pipeline.delivery.notices import About
 from leadflow_pipeline.delivery.pending import NO_CANDIDATE, Waiting, waiting_leads
@@ -122,20 +121,21 @@ def _hand_over(
     facts = facts_of_leads(engine, version.rules, [each.lead_id for each in batch], now, similar)
     numbers = {each.lead_id: each.assignment_number for each in batch if each.claim is not None}
     wordings = wordings_of(engine, version, facts, numbers, now)
-    for each in batch:
-        with engine.begin() as connection:
-            outcome = _claimed(connection, each, now)
-            at_point("claimed")
-            if isinstance(outcome, NobodyFree):
-                _hold(connection, version.campaign, each, outcome.reason, now)
-                _count_held(summary, outcome.reason)
-            elif outcome.is_new:
-                rows = _messages(connection, version, outcome, facts, wordings, now, summary)
-                at_point("before_messages")
-                put_into_outbox(connection, rows)
-                at_point("before_commit")
-                _count(summary, outcome, rows)
-        at_point("committed")
+    with engine.connect() as connection:
+        for each in batch:
+            with connection.begin():
+                outcome = _claimed(connection, each, now)
+                at_point("claimed")
+                if isinstance(outcome, NobodyFree):
+                    _hold(connection, version.campaign, each, outcome.reason, now)
+                    _count_held(summary, outcome.reason)
+                elif outcome.is_new:
+                    rows = _messages(connection, version, outcome, facts, wordings, now, summary)
+                    at_point("before_messages")
+                    put_into_outbox(connection, rows)
+                    at_point("before_commit")
+                    _count(summary, outcome, rows)
+            at_point("committed")
 
 
 def _claimed(
@@ -179,7 +179,7 @@ def messages_of_handoff(
 
     The reminder is written down with its moment right away, and asked just before it leaves whether it is still due.
     """
-    present = present_rep(connection, handoff.rep, now)
+    present = handoff.present
     if present is None:
         return []
     about = About(version, handoff.lead_id, handoff.assignment_number)
@@ -228,8 +228,8 @@ def put_into_outbox(connection: Connection, rows: Sequence[Mapping[str, Any]]) -
     """Adds messages that are not there yet; how many."""
     if not rows:
         return 0
-    added = insert(messages).on_conflict_do_nothing().returning(messages.c.message_id)
-    return sum(len(connection.scalars(added, [dict(row)]).all()) for row in rows)
+    added = insert(messages).values([dict(row) for row in rows]).on_conflict_do_nothing()
+    return len(connection.scalars(added.returning(messages.c.message_id)).all())
 
 
 # --- what is held ----------------------------------------------------------------------------------------------------

@@ -54,8 +54,8 @@ class Words:
 def render(step: EmailStep, tokens: Mapping[str, Any]) -> Words:
     """The words of one step for one lead. Raises RenderError, which names a token but no value."""
     try:
-        subject = " ".join(_plain(step.subject).render(tokens).split())
-        body = _plain(unwrap(step.text)).render(tokens).strip()
+        subject = " ".join(plain_template(step.subject).render(tokens).split())
+        body = plain_template(unwrap(step.text)).render(tokens).strip()
         html = Markup(_escaping(step.html).render(tokens)) if step.html else paragraphs(body)  # noqa: S704 (escaped)
     except UndefinedError as error:
         raise RenderError(f"{error.message}: give the token a default in the template") from None
@@ -115,7 +115,8 @@ def _wrapped(line: str) -> str:
 
 
 @lru_cache(maxsize=512)
-def _plain(source: str) -> Template:
+def plain_template(source: str) -> Template:
+    """A template of plain text, made ready once."""
     return PLAIN.from_string(source)
 
 
@@ -131,4 +132,4 @@ def _layout() -> Template:
 
 @lru_cache(maxsize=1)
 def _footer() -> Template:
-    return _plain((files("leadflow_pipeline.delivery") / "footer.txt").read_text(encoding="utf-8"))
+    return plain_template((files("leadflow_pipeline.delivery") / "footer.txt").read_text(encoding="utf-8"))

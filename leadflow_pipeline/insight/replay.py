@@ -83,6 +83,8 @@ def replay(
                 table.name: as_stored(frame, table)
                 for table, frame in (
                     (schema.routed_leads, routed.leads),
+                    (schema.experiment_arms, routed.arms),
+                    (schema.experiment_exposures, routed.exposures),
                     (schema.owner_decisions, routed.decisions),
                     (schema.rep_days, routed.rep_days),
                     (schema.experiment_arms, routed.arms),

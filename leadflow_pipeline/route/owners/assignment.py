@@ -41,8 +41,8 @@ from leadflow_pipeline.route.owners.prices import (
 
 __all__ = ["Assignment", "assign", "assign_by_rank", "best_at_prices", "one_after_the_other", "value_of"]
 
-MOST_WORK = 6_000_000_000
-"""Numbers looked at for chains before the rest is mended greedily: some seconds."""
+MOST_WORK = 1_000_000_000
+"""Numbers looked at for chains before the rest is mended greedily: ten seconds or so."""
 
 
 @dataclass(frozen=True)

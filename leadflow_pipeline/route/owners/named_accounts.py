@@ -54,6 +54,8 @@ def accounts_of(reps: Sequence[Rep]) -> tuple[dict[str, int], dict[str, int]]:
 
 def account_keys(names: Sequence[str]) -> list[str | None]:
     """The names as companies' names are compared; None for what is no name."""
+    if not names:
+        return []
     keys = tidied(pd.Series(list(names), dtype="str"))["company_key"]
     return [key if isinstance(key, str) else None for key in keys]
 

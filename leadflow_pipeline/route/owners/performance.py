@@ -6,6 +6,11 @@ from, trends and leaderboards (`insight.rep_performance`), and what performance 
 performance = (conversion x lead value x SLA) / (average time / target time), made comparable as p / (p + median p): the
 median rep has 0.5. Every part is what is to be expected of the rep next, not what happened to be: a rate of few leads
 says little, so it is drawn towards the rep's team, and the team towards all (`shrinkage.py`).
+
+Hour, weekday and season take no part. On 5,478 deals of the Maven CRM data, each month foretold from the 90 days before
+it, log loss was 0.6669 by shrunk agent, 0.6771 by raw agent, 0.6667 by all alike; with the weekday of the first contact
+0.6667, with its month within the quarter 0.6745. (With the month of the closing 0.6275, but nobody knows that when a
+lead is given away.)
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,11 +23,23 @@ Bools = NDArray[np.bool_]
 
 BLOCK = 1 << 18
 """Numbers looked at together, so that they stay in the processor's cache."""
-SAMPLE = 4096
-"""Leads that the first prices are found with."""
-ROUNDS_ON_SAMPLE = 80
-ROUNDS_ON_ALL = 16
-GROW, SHRINK = 1.3, 0.5
+SAMPLE = 2048
+"""Leads that the first prices are found with, where there are many."""
+MOST_ROUNDS = 50
+PATIENCE = 15
+"""Rounds in which nothing has become better: of leads that are all alike no price sends one here and one there."""
+FAST, SLOW = 0.5, 0.8
+"""What the blur of a round is of the one before: where no price has far to go, and where one has."""
+SHARP = 1e-8
+"""Of the first blur: sharp enough."""
+FAR = 7.0
+"""Times the blur: a rep that gains a lead so much less than its best has no part in its demand (less than 0.001)."""
+WARMER = 4.0
+"""Times the blur that a part of the leads ended with, for all of them to begin with."""
+LONGEST_STEP = 5.0
+"""Times the blur: how far a price moves in a round. Demand is not what it was farther away."""
+FEW = 3
+"""Times leads over reps: when no more leads than that want a rep without room, chains are faster than more rounds."""
 
 
 def best_at_prices(values: Floats, prices: Floats) -> int:
@@ -75,49 +88,88 @@ def bound_at(values: Floats, capacity: Ints, floors: Ints, prices: Floats) -> fl
 def fitted_prices(values: Floats, capacity: Ints, floors: Ints) -> Floats:
     """Prices at which about as many leads want each rep as it has room for.
 
-    Each rep's price moves by a step of its own, which grows while demand stays on one side of the room and halves when
-    it changes sides (resilient propagation: Riedmiller & Braun 1993, doi:10.1109/ICNN.1993.298623). On a part of the
-    leads first, then on all.
+    Demand is blurred, so that it changes smoothly with prices: a lead wants reps in proportion to exp(gain / blur), as
+    with entropic transport (Cuturi 2013, arXiv:1306.0895). Newton's method then moves all prices together, since a
+    dearer rep sends its leads to others; the blur is made smaller from round to round until demand is sharp. On a part
+    of the leads first, then on all.
     """
     leads, reps = values.shape
-    prices = np.zeros(reps)
     finite = values[np.isfinite(values)] if leads * reps <= BLOCK else _some(values)
+    prices = np.zeros(reps)
     if not len(finite) or finite.max() <= 0:
         return prices
-    steps = np.full(reps, max(float(finite.std()), float(finite.max()) * 1e-6))
+    blur = max(float(finite.std()), float(finite.max()) * 1e-6)
     if leads > 2 * SAMPLE:
         share = leads / SAMPLE
         part = values[(np.arange(SAMPLE) * share).astype(np.int64)]
-        prices, steps = _adjust(part, capacity / share, floors / share, prices, steps, ROUNDS_ON_SAMPLE)
-        steps = np.maximum(steps, steps.mean())
-        return _adjust(values, capacity, floors, prices, steps, ROUNDS_ON_ALL)[0]
-    return _adjust(values, capacity, floors, prices, steps, ROUNDS_ON_SAMPLE)[0]
+        # A rep has a few leads of the part and room for a fraction more or less: sharper prices would fit that alone.
+        enough = max(SAMPLE / 10, reps / 2)
+        prices, blur = _sharpened(part, capacity / share, floors / share, prices, blur, enough)
+        blur *= WARMER
+    return _sharpened(values, capacity, floors, prices, blur, FEW * leads / reps)[0]
 
 
-def _adjust(
-    values: Floats,
-    capacity: Floats | Ints,
-    floors: Floats | Ints,
-    prices: Floats,
-    steps: Floats,
-    rounds: int,
-) -> tuple[Floats, Floats]:
-    before = np.zeros(len(prices))
-    best, least = prices, np.inf
-    for _ in range(rounds):
-        rep, gain = wanted(values, prices)
-        demand = np.bincount(rep, minlength=len(prices) + 1)[:-1]
-        places = np.where(prices > 0, capacity * prices, 0) + np.where(prices < 0, floors * prices, 0)
-        bound = gain.sum() + places.sum()
-        if bound < least:
-            best, least = prices, bound
-        room = np.where(prices > 0, capacity, np.where(prices < 0, floors, np.clip(demand, floors, capacity)))
-        side = np.sign(demand - room)
-        steps = np.where(side * before > 0, steps * GROW, np.where(side * before < 0, steps * SHRINK, steps))
-        before = side
-        moved = prices + side * steps
+def _sharpened(
+    values: Floats, capacity: Floats | Ints, floors: Floats | Ints, prices: Floats, blur: float, enough: float
+) -> tuple[Floats, float]:
+    """Prices at which no more than `enough` leads are missing or too many, or the best found, and the blur there."""
+    best, best_blur, fewest, sharpest, in_vain = prices, blur, np.inf, blur * SHARP, 0
+    for _ in range(MOST_ROUNDS):
+        blurred, sharp, slope = _demand(values, prices, blur)
+        misplaced = float(np.abs(sharp - _room(sharp, capacity, floors, prices)).sum())
+        if misplaced < fewest:
+            best, best_blur, fewest, in_vain = prices, blur, misplaced, 0
+        in_vain += 1
+        if misplaced <= enough or in_vain > PATIENCE:
+            break
+        excess = blurred - _room(blurred, capacity, floors, prices)
+        # A rep at price 0 with demand between floor and capacity stays there.
+        free = np.flatnonzero((prices != 0) | (excess != 0))
+        slope = slope[np.ix_(free, free)]
+        slope[np.diag_indices(len(free))] += 1e-4 * max(1.0, float(np.mean(capacity))) / blur
+        step = np.zeros(len(prices))
+        wish = np.linalg.solve(slope, excess[free])
+        step[free] = np.clip(wish, -LONGEST_STEP * blur, LONGEST_STEP * blur)
+        moved = prices + step
         prices = np.where(moved * prices < 0, 0, moved)
-    return best, steps
+        blur *= FAST if np.abs(wish).max(initial=0) <= LONGEST_STEP * blur else SLOW
+        if blur < sharpest:
+            break
+    return best, best_blur
+
+
+def _room(demand: Floats, capacity: Floats | Ints, floors: Floats | Ints, prices: Floats) -> Floats:
+    """What demand should be: all places of a rep that costs something, the floor of one that is paid for."""
+    at_zero = np.clip(demand, floors, capacity)
+    return np.asarray(np.where(prices > 0, capacity, np.where(prices < 0, floors, at_zero)), dtype=float)
+
+
+def _demand(values: Floats, prices: Floats, blur: float) -> tuple[Floats, Floats, Floats]:
+    """How many leads want each rep: blurred, and in fact; and how much the blurred demand falls with prices. `[R,R]`"""
+    reps = len(prices)
+    blurred, sharp, together = np.zeros(reps), np.zeros(reps), np.zeros((reps, reps))
+    sparse: list[tuple[Ints, Ints, Floats]] = []
+    for rows in _blocks(len(values), reps):
+        net = values[rows] - prices
+        best = net.argmax(axis=1)
+        gain = net[np.arange(len(net)), best]
+        sharp += np.bincount(best[gain >= 0], minlength=reps)
+        gain = np.maximum(gain, 0)
+        lead, rep = np.nonzero(net > (gain - FAR * blur)[:, None])
+        part = np.exp((net[lead, rep] - gain[lead]) / blur)
+        part /= (np.bincount(lead, part, minlength=len(net)) + np.exp(-gain / blur))[lead]
+        blurred += np.bincount(rep, part, minlength=reps)
+        if len(part) * 8 > net.size:
+            dense = np.zeros(net.shape)
+            dense[lead, rep] = part
+            together += dense.T @ dense
+        else:
+            sparse.append((lead + rows.start, rep, part))
+    if sparse:
+        lead, rep, part = (np.concatenate(columns) for columns in zip(*sparse, strict=True))
+        parts = csr_array((part, (lead, rep)), shape=(len(values), reps))
+        together += (parts.T @ parts).toarray()
+    return blurred, sharp, (np.diag(blurred) - together) / blur
 
 
 def _some(values: Floats) -> Floats:

@@ -7,7 +7,7 @@ writes them (`rep_table.py`), and what is questionable but possible (`linter.py`
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -88,9 +88,9 @@ def checked_reps(
             rep = Rep.model_validate(each.content)
         except ValidationError as error:
             found += [_worded(each, finding) for finding in error.errors(include_url=False)]
-            continue
-        reps.append(rep)
-        found += [f"{_where(each)}: {problem}" for problem in _impossible(rep, own_regions)]
+        else:
+            reps.append(rep)
+        found += [f"{_where(each)}: {problem}" for problem in _impossible(each.content, own_regions)]
     found += list(_named_twice(told))
     if not told and not found:
         found.append("there is no rep in it; write one row a rep")
@@ -147,14 +147,23 @@ def _fields_at(path: Sequence[str | int]) -> list[str]:
     return list(model.model_fields)
 
 
-def _impossible(rep: Rep, own_regions: Collection[str]) -> Iterator[str]:
-    """What no single field shows: places that are none, and languages."""
+def _impossible(content: Mapping[str, Any], own_regions: Collection[str]) -> Iterator[str]:
+    """What the model of a record does not see: places that are none, and languages. Wrong shapes are told by it."""
     own = {folded_text(name) for name in own_regions}
-    for territory in rep.territories:
+    for place in _list_in(content, "territories"):
+        try:
+            territory = Territory.model_validate(place)
+        except ValidationError:
+            continue
         yield from _unknown_place(territory, own)
-    for language in rep.languages:
-        if not LANGUAGE.fullmatch(language):
+    for language in _list_in(content, "languages"):
+        if isinstance(language, str) and not LANGUAGE.fullmatch(language):
             yield f"languages: {language} is no code of a language; write ISO 639-1, such as de or pt"
+
+
+def _list_in(content: Mapping[str, Any], name: str) -> list[Any]:
+    value = content.get(name)
+    return value if isinstance(value, list) else []
 
 
 def _unknown_place(territory: Territory, own_regions: Collection[str]) -> Iterator[str]:

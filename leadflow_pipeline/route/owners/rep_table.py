@@ -45,6 +45,9 @@ COLUMNS = (*TEXTS, "status", *NUMBERS, *PLACES, *LISTS, "working_hours", "holida
 NAMES = {path: column for column, path in NUMBERS.items()}
 NAMES |= {"territories": "countries, states, cities, postcodes or regions", "attributes": ATTRIBUTE}
 
+LONGEST_CODE = 3
+"""Letters of a code of a country or state."""
+
 TIME = r"(\d{1,2})(?:[:.](\d{2}))?"
 HOURS = re.compile(rf"(?:(?P<days>[a-z ,;–-]*[a-z])\s*,?\s+)?{TIME}\s*(?:-|–|to)\s*{TIME}", re.IGNORECASE)
 
@@ -141,11 +144,12 @@ def _things(text: str, *, by_comma: bool = True, by_space: bool = False) -> list
 
 
 def _known_things(text: str, is_known: Callable[[str], bool]) -> list[str]:
-    """Things that may be separated by spaces too, where each word is one by itself and the whole is none."""
+    """Things that may be separated by spaces too, where the whole is none and each word is one or looks so."""
     things: list[str] = []
     for thing in _things(text):
         words = thing.split()
-        things += words if not is_known(thing) and all(map(is_known, words)) else [thing]
+        are_things = all(is_known(word) or len(word) <= LONGEST_CODE for word in words)
+        things += words if are_things and not is_known(thing) else [thing]
     return things
 
 

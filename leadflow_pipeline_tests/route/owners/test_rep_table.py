@@ -131,11 +131,11 @@ def test_working_hours(text: str, expected: tuple[str, str, str]) -> None:
     [
         (
             {"countries": "DE XX"},
-            "row 2 (mara): countries: DE XX is no country; write its name or ISO 3166-1 code",
+            "row 2 (mara): countries: XX is no country; write its name or ISO 3166-1 code",
         ),
         (
             {"countries": "US", "states": "CA BW"},
-            "states: CA BW is no state of US; write its name or its code",
+            "states: BW is no state of US; write its name or its code",
         ),
         ({"states": "WA"}, "states: WA does not say of which country; name the country"),
         (
@@ -175,10 +175,13 @@ def test_every_mistake_is_one_sentence_with_its_row_and_remedy(cells: dict[str, 
 
 def test_all_mistakes_are_told_at_once() -> None:
     told = refused(
-        {"rep": "mara", "weight": "x"}, {"rep": "Mara", "weight": "-1"}, {"rep": "", "weight": "1"}
+        {"rep": "mara", "weight": "x", "countries": "SE XX"},
+        {"rep": "Mara", "weight": "-1"},
+        {"rep": "", "weight": "1"},
     )
     assert told.splitlines() == [
         "reps.csv: row 2 (mara): weight: must be a number; write it like 12 or 0.5",
+        "reps.csv: row 2 (mara): countries: XX is no country; write its name or ISO 3166-1 code, such as DE",
         "reps.csv: row 3 (Mara): weight: cannot be -1; it must be at least 0",
         "reps.csv: row 4: rep: is missing; every rep needs one",
         "reps.csv: row 3 (Mara): rep: is in row 2 too; keep one of the two",

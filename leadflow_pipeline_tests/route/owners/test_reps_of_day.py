@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadflow_pipeline.route.owners.rep import Rep
@@ -26,6 +26,7 @@ some_records = st.lists(
 DAYS = [FIRST + timedelta(days=number) for number in range(12)]
 
 
+@settings(max_examples=40)
 @given(some_records, st.tuples(st.integers(0, 9), st.sampled_from(["anke", "mara", "new"]), st.floats(0, 9)))
 def test_a_later_record_changes_no_earlier_day(
     records: list[tuple[int, str, float]], later: tuple[int, str, float]
