@@ -219,7 +219,9 @@ def dry_runs_move_whom_they_should_and_write_nothing(computed: Computed, folder:
         assert told.exit_code == 0, told.output
         return json.loads(told.stdout)
 
-    nobody = tried("--reps", str(same))
+    late = ["--from", str(computed.days.days[-4])]
+    nobody = tried("--reps", str(same), *late)
+    assert nobody["leads"] > 0
     assert (nobody["moved"], nobody["gained"], nobody["lost"], nobody["transitions"]) == (0, 0, 0, [])
     assert nobody["earned"]["wins"]["difference"] == {"expected": 0.0, "low": 0.0, "high": 0.0}
     assert nobody["planned"]["before"] == nobody["planned"]["after"]
@@ -253,15 +255,17 @@ def dry_runs_move_whom_they_should_and_write_nothing(computed: Computed, folder:
         computed.file.replace("territory: require", "territory: ignore\n  strategy: round_robin"),
         encoding="utf-8",
     )
-    shown = CliRunner().invoke(app, ["route", campaign, "--what-if", str(rules)])
+    shown = CliRunner().invoke(app, ["route", campaign, "--what-if", str(rules), *late])
     assert shown.exit_code == 0, shown.output
     assert "would have another owner" in shown.stdout
     assert "leads.example" not in shown.stdout.split("What this cannot know")[0]
     assert computed.counts() == before, "a dry run writes nothing"
     nothing = CliRunner().invoke(app, ["route", campaign])
     assert "there is nothing to try" in str(nothing.exception)
-    late = CliRunner().invoke(app, ["route", campaign, "--reps", str(same), "--reps-from", "2020-01-01"])
-    assert "is not among the days" in str(late.exception)
+    before_all = CliRunner().invoke(
+        app, ["route", campaign, "--reps", str(same), "--reps-from", "2020-01-01"]
+    )
+    assert "is not among the days" in str(before_all.exception)
 
 
 def test_what_cannot_be_replayed_is_refused_in_a_sentence(engine: Engine, tmp_path: Path) -> None:

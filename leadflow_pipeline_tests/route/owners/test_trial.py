@@ -85,7 +85,7 @@ def final_owners(stored: Stored) -> pd.Series:
     return latest.set_index("lead_id")["owner"].sort_index()
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(campaigns(), st.integers(0, 3))
 def test_a_new_rep_in_the_place_of_one_takes_exactly_its_leads(campaign, place: int) -> None:
     leads, reps, rules = campaign
