@@ -71,6 +71,11 @@ def sentences(known: Known) -> tuple[str, ...]:
             f"{known.matures_after_days} days old): they are in who moves, not in what it would have earned",
         ),
         (
+            known.estimated > 0,
+            "the interval of what rates alone would bring is too narrow: in 250 simulated campaigns it held the truth "
+            "in 88 of 100, and that of what would have come in 94",
+        ),
+        (
             known.estimated > 0 and known.wins < FEW_WINS,
             f"few wins are known ({known.wins}), so rates are mostly those of the team or of all, and the intervals "
             "matter more than the numbers before them",
