@@ -144,13 +144,14 @@ def _print(comparison: Comparison) -> None:
         )
         return
     typer.echo(f"{counted(comparison.changed, 'lead')} of {comparison.leads:,} would change.")
-    shown = _shown_reps(comparison)
-    transitions = dict(comparison.transitions)
-    if "owner" in transitions:
-        transitions["owner"] = transitions["owner"].replace({"before": shown, "after": shown})
+    shown = _shown_owners(comparison)
     moves = [
-        {"what": decision, "before": move["before"], "after": move["after"], "leads": int(move["leads"])}
-        for decision, table in transitions.items()
+        {
+            "what": decision,
+            **{when: shown.get(move[when], move[when]) for when in ("before", "after")},
+            "leads": int(move["leads"]),
+        }
+        for decision, table in comparison.transitions.items()
         for move in table.to_dict("records")
     ]
     console.print(
@@ -163,18 +164,18 @@ def _print(comparison: Comparison) -> None:
         table_of("Change of the score, points", [{"leads rescored": comparison.rescored, **change}])
     )
     if len(comparison.most_changed):
-        rows = [_named(row, shown) for row in _as_json(comparison)["most_changed"]]
-        console.print(table_of("Most changed", rows))
+        console.print(
+            table_of("Most changed", [_named(row, shown) for row in _as_json(comparison)["most_changed"]])
+        )
 
 
-def _shown_reps(comparison: Comparison) -> dict[str, str]:
-    """How each owner is shown on the terminal: reps are persons too."""
+def _shown_owners(comparison: Comparison) -> dict[str, str]:
+    """How owners are called on the terminal."""
     from leadflow_pipeline.insight.rep_performance.naming import shown_names
 
-    moves, most = comparison.transitions.get("owner"), comparison.most_changed
-    columns = [] if moves is None else [moves["before"], moves["after"]]
-    columns += [most[name] for name in ("owner_before", "owner_after") if name in most]
-    return shown_names(rep for column in columns for rep in column.dropna().tolist())
+    owners, most = comparison.transitions["owner"], comparison.most_changed
+    columns = (owners["before"], owners["after"], most["owner_before"], most["owner_after"])
+    return shown_names(owner for column in columns for owner in column.dropna())
 
 
 def _named(row: dict[str, Any], shown: dict[str, str]) -> dict[str, Any]:
@@ -185,10 +186,11 @@ def _named(row: dict[str, Any], shown: dict[str, str]) -> dict[str, Any]:
         return "none" if value is None else f"{value:.2f}"
 
     pairs = {name: (row[f"{name}_before"] or NONE, row[f"{name}_after"] or NONE) for name in DECIDED}
-    before, after = pairs["owner"]
-    pairs["owner"] = (shown.get(before, before), shown.get(after, after))
     return {
         "lead_id": row["lead_id"],
         "score": f"{points(row['score_before'])} → {points(row['score_after'])}",
-        "decisions": ", ".join(f"{old} → {new}" for old, new in pairs.values() if old != new) or "as before",
+        "decisions": ", ".join(
+            f"{shown.get(old, old)} → {shown.get(new, new)}" for old, new in pairs.values() if old != new
+        )
+        or "as before",
     }
