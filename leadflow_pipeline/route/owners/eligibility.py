@@ -216,7 +216,7 @@ def _team_ranks(leads: pd.DataFrame, reps: Sequence[Rep], rules: OwnershipRules)
         distinct = pd.DataFrame(index=range(1))
     turns = [_turns(rules.teams, np.flatnonzero(row)) for row in distinct.to_numpy(dtype=bool)]
     with_rule = {folded_text(rule.team) for rule in rules.teams}
-    teams = [folded_text(rep.team) for rep in reps]
+    teams = _teams(_Same(reps))
     ranks = [[turn.get(team if team in with_rule else None, NOWHERE) for team in teams] for turn in turns]
     return codes, np.array(ranks, dtype=np.int8).reshape(len(turns), len(reps))
 
@@ -276,6 +276,16 @@ def _accounts(same: _Same) -> tuple[dict[str, int], dict[str, int]]:
 
 
 @lru_cache(maxsize=16)
+def _teams(same: _Same) -> tuple[str, ...]:
+    return tuple(folded_text(rep.team) for rep in same.reps)
+
+
+@lru_cache(maxsize=16)
+def _spoken(same: _Same) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(language_of(written) for written in rep.languages) for rep in same.reps)
+
+
+@lru_cache(maxsize=16)
 def _specialties(same: _Same) -> Specialties:
     return Specialties(same.reps)
 
@@ -306,7 +316,7 @@ def _languages(leads: pd.DataFrame, reps: Sequence[Rep]) -> tuple[Codes, Mask, M
     number = {language: position for position, language in enumerate(languages)}
     unknown = len(languages)
     of_lead = np.array([*(number.get(language, unknown) for language in of_value), unknown])[codes]
-    theirs = [{language_of(written) for written in rep.languages} for rep in reps]
+    theirs = _spoken(_Same(reps))
     may = np.array(
         [[language in spoken for spoken in theirs] for language in languages] + [[True] * len(reps)],
         dtype=bool,
