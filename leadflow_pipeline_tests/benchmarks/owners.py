@@ -3,7 +3,8 @@
     python -m leadflow_pipeline_tests.benchmarks.owners [--leads 100000] [--reps 50]
     python -m leadflow_pipeline_tests.benchmarks.owners --one [--reps 500]
 
-With `--one`: the processor's time for one lead at a time, each of another place and company, in milliseconds. Without the database: reading and storing are measured by `benchmarks.stages`.
+With `--one`: the processor's time for one lead at a time, each of another place and company, in milliseconds.
+Without the database: reading and storing are measured by `benchmarks.stages`.
 """
 
 from __future__ import annotations

@@ -50,16 +50,20 @@ class Results:
         touches: pd.DataFrame,
         standing: Standing,
         rules: OwnershipRules,
+        worked: pd.DataFrame | None = None,
     ) -> None:
+        """`worked` is who really was given which lead, where that is not what is planned: reps are judged by it."""
         self._standing, self._rules = standing, rules
+        self._is_real = worked is None
         # Leads are numbers here, in the order of their ids: numbers are found sooner than words.
-        leads = [standing.ids.to_series(), given["lead_id"], handoffs["lead_id"]]
+        known = given if worked is None else worked
+        leads = [standing.ids.to_series(), known["lead_id"], handoffs["lead_id"]]
         self._ids = pd.Index(np.sort(pd.concat(leads).astype(object).unique()))
         self._outcomes, self._touches = self._numbered(outcomes), self._numbered(touches)
         told = handoffs[["lead_id", "assignment_number", "decided_at", "first_touch_due_at"]]
         self._told = self._numbered(told.astype({"assignment_number": "int64"}))
         self._counts: dict[date, Ints] = {}
-        self._given = [self._numbered(given.rename(columns={"owner": "rep"})[GIVEN])]
+        self._given = [self._numbered(known.rename(columns={"owner": "rep"})[GIVEN])]
         self._results = pd.DataFrame()
         self._learned: tuple[pd.Timestamp, Roster] | None = None
         owners = standing.codes_of(given["owner"])
@@ -77,7 +81,7 @@ class Results:
         standing = self._standing
         owners = standing.holds[leads]
         self._counts[day] = self._counted(owners)
-        if len(leads):
+        if len(leads) and self._is_real:
             frame = pd.DataFrame(
                 {
                     "day": pd.Timestamp(day).as_unit("us"),
@@ -115,13 +119,15 @@ class Results:
         """
         given = pd.concat(self._given, ignore_index=True).astype({"assignment_number": "int64"})
         self._given = [given]
+        given = given[given["day"] + ONE_DAY < as_of.tz_localize(None)]
         kept = self._results.iloc[:0]
         if self._learned and self._learned[1].has_calendars_of(roster):
             is_news = self._which_have_news(given, outcomes, touches, self._learned[0], as_of)
             kept = self._results[~is_news[self._results["lead_id"]]]
             given, outcomes, touches = (rows[is_news[rows["lead_id"]]] for rows in (given, outcomes, touches))
+        told = self._told[self._told["decided_at"] < as_of]
         fresh = handoff_results(
-            self._with_told(given, as_of), outcomes, touches, as_of, minutes_between=_minutes_of(roster)
+            with_moments(given, told), outcomes, touches, as_of, minutes_between=_minutes_of(roster)
         )
         both = pd.concat([kept, fresh], ignore_index=True) if len(kept) else fresh
         # All rows of a lead are in one of the two, in order of their numbers.
@@ -154,14 +160,6 @@ class Results:
         is_news[news.to_numpy()] = True
         return is_news
 
-    def _with_told(self, given: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-        """Who was given which lead, and when it was told."""
-        told = self._told[self._told["decided_at"] < as_of]
-        told = told.drop_duplicates(["lead_id", "assignment_number"])
-        both = given.merge(told, on=["lead_id", "assignment_number"], how="left")
-        decided = both["day"].dt.tz_localize("UTC") + ONE_DAY
-        return both.assign(decided_at=both["decided_at"].fillna(decided))
-
     def _numbered(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Rows of leads that are known here, with their numbers in the place of their ids."""
         numbered = rows.assign(lead_id=self._ids.get_indexer(pd.Index(rows["lead_id"])))
@@ -169,6 +167,17 @@ class Results:
 
     def _counted(self, owners: Ints) -> Ints:
         return np.bincount(owners[owners != NOBODY], minlength=len(self._standing.names)).astype("int64")
+
+
+def with_moments(given: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
+    """Decisions (columns of `GIVEN`) with `decided_at`, when the rep had the lead, and `first_touch_due_at`; from when
+    each was told (`lead_id, assignment_number, decided_at, first_touch_due_at`).
+    """
+    numbered = given.astype({"assignment_number": "int64"})
+    known = told.astype({"assignment_number": "int64"}).drop_duplicates(["lead_id", "assignment_number"])
+    both = numbered.merge(known, on=["lead_id", "assignment_number"], how="left")
+    decided = both["day"].dt.tz_localize("UTC") + ONE_DAY
+    return both.assign(decided_at=both["decided_at"].fillna(decided))
 
 
 def _minutes_of(roster: Roster) -> Minutes:
