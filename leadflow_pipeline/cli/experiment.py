@@ -27,7 +27,7 @@ from leadflow_pipeline.store.schema import routed_leads
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from leadflow_pipeline.insight.experiments.analysis import Results
+    from leadflow_pipeline.insight.experiments.results import Results
 
 app = typer.Typer(
     no_args_is_help=True,

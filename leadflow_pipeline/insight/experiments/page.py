@@ -15,7 +15,7 @@ from leadflow_pipeline.experiment.arrays import Interval
 from leadflow_pipeline.experiment.rules import Metric
 from leadflow_pipeline.experiment.verdict import Standing
 from leadflow_pipeline.insight.experiments import plots
-from leadflow_pipeline.insight.experiments.analysis import Arm, MetricResult, Results
+from leadflow_pipeline.insight.experiments.results import Arm, MetricResult, Results
 from leadflow_pipeline.insight.pages import UNKNOWN, Section
 
 

@@ -1,14 +1,23 @@
-"""How many leads an experiment needs, before there is a result. Pure."""
+"""How many leads an experiment needs, before there is a result and while it runs. Pure."""
 
 from __future__ import annotations
 
-from math import ceil
+from datetime import date
+from math import ceil, isnan, sqrt
 from typing import Any
 
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.experiment.power import proportions_sample_size
+from leadflow_pipeline.experiment.means import cuped
+from leadflow_pipeline.experiment.power import (
+    means_power,
+    means_sample_size,
+    proportions_power,
+    proportions_sample_size,
+)
 from leadflow_pipeline.experiment.rules import Experiment
 from leadflow_pipeline.experiment.sequential import inflation
+from leadflow_pipeline.insight.experiments.results import MetricResult, Power
+from leadflow_pipeline.insight.experiments.sums import Sums
 
 
 def looks_factor(experiment: Experiment) -> float:
@@ -47,3 +56,30 @@ def plan_size(
         "planned_leads": in_all,
         "days": days,
     }
+
+
+def power_of(experiment: Experiment, sums: Sums, seen: date, primary: MetricResult) -> Power:
+    """For the lift that must not be missed, by the control as it is known."""
+    control = primary.arms[0]
+    smallest = min(arm.leads for arm in primary.arms)
+    baseline = control.value
+    if isnan(baseline) or baseline <= 0:
+        return Power(baseline, None, smallest, 0.0)
+    factor = looks_factor(experiment)
+    if primary.metric.is_value:
+        moments = cuped(sums.moments(0, seen)).arms
+        deviation = sqrt(max(arm.variance for arm in moments))
+        if not deviation:
+            return Power(baseline, None, smallest, 0.0)
+        difference = baseline * experiment.least_lift
+        needed = means_sample_size(
+            difference, deviation, experiment.power, experiment.alpha, inflation=factor
+        )
+        power = means_power(difference, deviation, control.leads, max(smallest, 1), experiment.alpha)
+        return Power(baseline, needed.variant, smallest, power)
+    hoped = min(baseline * (1 + experiment.least_lift), 1.0)
+    if hoped == baseline:
+        return Power(baseline, None, smallest, 0.0)
+    size = proportions_sample_size(baseline, hoped, experiment.power, experiment.alpha, inflation=factor)
+    power = proportions_power(baseline, hoped, control.leads, smallest, experiment.alpha) if smallest else 0.0
+    return Power(baseline, size.variant, smallest, power)

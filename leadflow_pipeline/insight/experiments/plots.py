@@ -23,7 +23,7 @@ from leadflow_pipeline.insight.canvas import (
     png,
     share_on,
 )
-from leadflow_pipeline.insight.experiments.analysis import Results
+from leadflow_pipeline.insight.experiments.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,8 +11,9 @@ import pytest
 
 from leadflow_pipeline.experiment.rules import Experiment
 from leadflow_pipeline.experiment.verdict import Standing
-from leadflow_pipeline.insight.experiments.analysis import Results, analyse
+from leadflow_pipeline.insight.experiments.analysis import analyse
 from leadflow_pipeline.insight.experiments.counts import Counts
+from leadflow_pipeline.insight.experiments.results import Results
 from leadflow_pipeline_tests.experiment.declared import change, day, experiment
 from leadflow_pipeline_tests.insight.experiments.invented import counts_of, nothing
 
