@@ -36,8 +36,10 @@ from leadflow_pipeline.experiment.verdict import (
 from leadflow_pipeline.insight.experiments.alarms import guardrails_of, ratio_of
 from leadflow_pipeline.insight.experiments.counts import Counts
 from leadflow_pipeline.insight.experiments.effects import adjusted, metric_result
+from leadflow_pipeline.insight.experiments.holdouts import against_holdout
 from leadflow_pipeline.insight.experiments.looks import Plan, looks_at
 from leadflow_pipeline.insight.experiments.planning import power_of
+from leadflow_pipeline.insight.experiments.policies import for_everybody
 from leadflow_pipeline.insight.experiments.results import Look, MetricResult, Results
 from leadflow_pipeline.insight.experiments.sums import Sums
 
@@ -47,7 +49,7 @@ LEAST_CONVERTED = 10
 
 def analyse(experiment: Experiment, changes: Sequence[StateChange], as_of: date, counts: Counts) -> Results:
     """Results as of the end of a day, which is the last that `counts` know of. `changes` are the campaign's."""
-    sums, primary = Sums(experiment, counts), experiment.primary
+    sums, primary = Sums(experiment.keys, counts), experiment.primary
     begun, ended = first_day_of(changes, experiment.key), last_day_of(changes, experiment.key)
     first_day = begun or as_of + timedelta(days=1)
     plan = Plan.of(experiment, first_day, ended)
@@ -76,6 +78,8 @@ def analyse(experiment: Experiment, changes: Sequence[StateChange], as_of: date,
         power=power_of(experiment, sums, seen, metrics[0]),
         verdict=_verdict(experiment, metrics[0], looks, plan, ratio, guardrails),
         shares=counts.shares,
+        holdout=against_holdout(experiment, counts, seen),
+        for_everybody=for_everybody(experiment, counts, seen),
     )
 
 

@@ -30,16 +30,23 @@ def metric_result(
     confidence = 1 - experiment.alpha
     leads, came = sums.leads(seen), sums.came(place, seen)
     if metric.is_value:
-        return _value_result(experiment, metric, came, cuped(sums.moments(place, seen)), confidence)
+        return value_result(experiment.keys, metric, came, cuped(sums.moments(place, seen)), confidence)
     if experiment.bandit:
         return _bandit_result(experiment, metric, came, sums.adaptive(place, seen, confidence), confidence)
+    return share_result(experiment.keys, metric, leads, came, confidence)
+
+
+def share_result(
+    names: Sequence[str], metric: Metric, leads: Sequence[int], came: Sequence[int], confidence: float
+) -> MetricResult:
+    """Shares of leads that did something; the first name is the control's."""
     shares = [Proportion(ones, every) for ones, every in zip(came, leads, strict=True)]
     arms = [
         Arm(name, each.total, each.successes, each.rate, wilson_interval(each, confidence))
-        for name, each in zip(experiment.keys, shares, strict=True)
+        for name, each in zip(names, shares, strict=True)
     ]
     effects = []
-    for name, share in list(zip(experiment.keys, shares, strict=True))[1:]:
+    for name, share in list(zip(names, shares, strict=True))[1:]:
         test = compare_proportions(shares[0], share, confidence)
         effects.append(
             Effect(
@@ -50,17 +57,18 @@ def metric_result(
     return MetricResult(metric, tuple(arms), tuple(effects), (), 0.0)
 
 
-def _value_result(
-    experiment: Experiment, metric: Metric, came: Sequence[int], found: Cuped, confidence: float
+def value_result(
+    names: Sequence[str], metric: Metric, came: Sequence[int], found: Cuped, confidence: float
 ) -> MetricResult:
+    """Mean values of a lead, without what the score explains; the first name is the control's."""
     critical = float(norm.isf((1 - confidence) / 2))
     arms = []
-    for name, ones, each in zip(experiment.keys, came, found.arms, strict=True):
+    for name, ones, each in zip(names, came, found.arms, strict=True):
         half = critical * sqrt(each.variance / each.count) if each.count > 1 else inf
         mean = each.mean if each.count else nan
         arms.append(Arm(name, each.count, ones, mean, Interval(each.mean - half, each.mean + half)))
     effects = []
-    for name, each in list(zip(experiment.keys, found.arms, strict=True))[1:]:
+    for name, each in list(zip(names, found.arms, strict=True))[1:]:
         test = compare_means(found.arms[0], each, confidence)
         effects.append(
             Effect(
@@ -108,10 +116,10 @@ def adjusted(metrics: Sequence[MetricResult]) -> list[MetricResult]:
     flat = [effect.p_value for each in others for effect in each.effects]
     company = iter(benjamini_hochberg(flat).tolist() if flat else ())
     return [
-        _with_adjusted(primary, holm([effect.p_value for effect in primary.effects]).tolist()),
-        *(_with_adjusted(each, [next(company) for _ in each.effects]) for each in others),
+        with_adjusted(primary, holm([effect.p_value for effect in primary.effects]).tolist()),
+        *(with_adjusted(each, [next(company) for _ in each.effects]) for each in others),
     ]
 
 
-def _with_adjusted(result: MetricResult, adjusted: Sequence[float]) -> MetricResult:
+def with_adjusted(result: MetricResult, adjusted: Sequence[float]) -> MetricResult:
     return MetricResult(result.metric, result.arms, result.effects, tuple(adjusted), result.noise_removed)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from math import ceil, isnan, sqrt
-from typing import Any
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.experiment.means import cuped
@@ -26,36 +26,54 @@ def looks_factor(experiment: Experiment) -> float:
     return inflation([(look + 1) / looks for look in range(looks)], experiment.alpha, experiment.power)
 
 
+@dataclass(frozen=True)
+class PlannedSize:
+    """Leads that an experiment takes."""
+
+    baseline: float
+    """The control's rate, or mean value of a lead."""
+    deviation: float | None
+    """Of one lead's value; None where the metric is a share of leads."""
+    lift: float
+    leads_each: int
+    planned_leads: int
+    """Of all variants together, by their weights."""
+    days: int | None
+    """At so many leads a day as were named."""
+
+
 def plan_size(
-    experiment: Experiment, baseline: float, lift: float, leads_a_day: float | None
-) -> dict[str, Any]:
-    """Leads of each variant and in all, of an experiment whose primary metric is a share of leads.
+    experiment: Experiment,
+    baseline: float,
+    lift: float,
+    leads_a_day: float | None,
+    deviation: float | None = None,
+) -> PlannedSize:
+    """Leads of each variant and in all; `deviation` is that of one lead's value, of a metric that is one.
 
     Holm's allowance for several variants is planned with its strictest step. Raises PermanentError for a rate that
-    leaves no room for the lift.
+    leaves no room for the lift, and for a mean or deviation that is not above 0.
     """
-    hoped = baseline * (1 + lift)
-    if not 0 < baseline < 1 or hoped >= 1:
-        raise PermanentError(
-            f"a lift of {lift:.0%} over {baseline:.2%} makes {hoped:.0%}: name a lower rate or lift"
+    alpha, weights = experiment.alpha / (len(experiment.keys) - 1), experiment.weights
+    smallest, factor = min(weights[1:]), looks_factor(experiment)
+    if experiment.primary.is_value:
+        if not baseline > 0 or deviation is None or not deviation > 0:
+            raise PermanentError("a value needs a mean and a deviation above 0: name both")
+        size = means_sample_size(
+            baseline * lift, deviation, experiment.power, alpha, smallest / weights[0], factor
         )
-    alpha = experiment.alpha / (len(experiment.keys) - 1)
-    weights = experiment.weights
-    smallest = min(weights[1:])
-    size = proportions_sample_size(
-        baseline, hoped, experiment.power, alpha, smallest / weights[0], looks_factor(experiment)
-    )
+    else:
+        hoped = baseline * (1 + lift)
+        if not 0 < baseline < 1 or hoped >= 1:
+            raise PermanentError(
+                f"a lift of {lift:.0%} over {baseline:.2%} makes {hoped:.0%}: name a lower rate or lift"
+            )
+        size = proportions_sample_size(
+            baseline, hoped, experiment.power, alpha, smallest / weights[0], factor
+        )
     in_all = ceil(max(size.control / weights[0], size.variant / smallest))
-    days = None
-    if leads_a_day is not None:
-        days = ceil(in_all / (leads_a_day * experiment.coverage))
-    return {
-        "baseline": baseline,
-        "lift": lift,
-        "leads_each": max(size.control, size.variant),
-        "planned_leads": in_all,
-        "days": days,
-    }
+    days = None if leads_a_day is None else ceil(in_all / (leads_a_day * experiment.coverage))
+    return PlannedSize(baseline, deviation, lift, max(size.control, size.variant), in_all, days)
 
 
 def power_of(experiment: Experiment, sums: Sums, seen: date, primary: MetricResult) -> Power:
@@ -76,7 +94,7 @@ def power_of(experiment: Experiment, sums: Sums, seen: date, primary: MetricResu
             difference, deviation, experiment.power, experiment.alpha, inflation=factor
         )
         power = means_power(difference, deviation, control.leads, max(smallest, 1), experiment.alpha)
-        return Power(baseline, needed.variant, smallest, power)
+        return Power(baseline, needed.variant, smallest, power, deviation)
     hoped = min(baseline * (1 + experiment.least_lift), 1.0)
     if hoped == baseline:
         return Power(baseline, None, smallest, 0.0)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from leadflow_pipeline.experiment.arrays import Interval
 from leadflow_pipeline.experiment.life_cycle import StateChange
+from leadflow_pipeline.experiment.off_policy import PolicyValue
 from leadflow_pipeline.experiment.rules import Experiment, Metric
 from leadflow_pipeline.experiment.sample_ratio import RatioCheck
 from leadflow_pipeline.experiment.verdict import Guardrail, Verdict
@@ -91,6 +92,19 @@ class Power:
     """Leads of the smallest arm whose days are over."""
     power: float
     """How likely so many find that lift."""
+    deviation: float | None = None
+    """Of one lead's value, without what its score explains; None of a metric that is a share of leads."""
+
+
+@dataclass(frozen=True)
+class ForEverybody:
+    """What one variant would have brought, had every lead that took part got it: the primary metric of a lead."""
+
+    name: str
+    leads: int
+    """That took part, and whose days are over."""
+    estimates: tuple[PolicyValue, ...]
+    """By inverse propensity, self-normalised, doubly robust."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +127,10 @@ class Results:
     verdict: Verdict
     shares: pd.DataFrame
     """A bandit's: `variant`, `day`, `weight`."""
+    holdout: MetricResult | None
+    """All variants together against the leads kept out, on the primary metric; None where nobody is kept out."""
+    for_everybody: tuple[ForEverybody, ...]
+    """Of routing experiments and bandits."""
 
     @property
     def harmed(self) -> list[str]:

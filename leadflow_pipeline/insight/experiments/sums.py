@@ -5,6 +5,7 @@ What belongs here: adding up days. What does not: making the sums in the databas
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
@@ -12,7 +13,6 @@ import pandas as pd
 
 from leadflow_pipeline.experiment.adaptive_estimates import ArmEstimate, estimate_arms
 from leadflow_pipeline.experiment.arrays import Floats
-from leadflow_pipeline.experiment.rules import Experiment
 from leadflow_pipeline.experiment.tallies import ArmMoments
 from leadflow_pipeline.insight.experiments.counts import Counts
 
@@ -20,8 +20,8 @@ from leadflow_pipeline.insight.experiments.counts import Counts
 class Sums:
     """The sums of one experiment, by variant, of exposures up to a day."""
 
-    def __init__(self, experiment: Experiment, counts: Counts) -> None:
-        self._keys = experiment.keys
+    def __init__(self, keys: Sequence[str], counts: Counts) -> None:
+        self._keys = keys
         self._exposed, self._came, self._scores = counts.exposed, counts.came, counts.scores
         self._shares = counts.shares
 
