@@ -60,9 +60,10 @@ SELECT :campaign, md5(CAST(:day AS text) || n), 'won', CAST(:day AS date) + 3 + 
 FROM generate_series(1, :leads, 50) AS n
 """
 ROUTED = """
-INSERT INTO leadflow.routed_leads (campaign, day, lead_id, source, icp_fit, score, intent_score, status,
-    boosted_by_intent, routing_number, reasoning, campaign_version)
-SELECT :campaign, CAST(:day AS date), lead_id, 'website', 0.5, 40 + place % 40, 0, 'ROUTED', false, 1, '', 1
+INSERT INTO leadflow.routed_leads (campaign, day, lead_id, source, icp_fit, score, intent_score, status, tier, sequence,
+    sequence_start_at, boosted_by_intent, routing_number, reasoning, campaign_version)
+SELECT :campaign, CAST(:day AS date), lead_id, 'website', 0.5, 40 + place % 40, 0, 'ROUTED', 'WARM',
+    'regular_nurture', CAST(:day AS date) + 1 + TIME '09:00', false, 1, '', 1
 FROM (SELECT md5(CAST(:day AS text) || n) AS lead_id, n % 97 AS place
     FROM generate_series(1, :leads) AS n) AS made
 ORDER BY lead_id
