@@ -27,7 +27,7 @@ def blocks(heading: str) -> list[str]:
 
 
 YAML, COMMANDS = blocks("Learning from what became of leads")
-REPS, REPS_COMMANDS, OWNERSHIP = blocks("Reps and territories")
+REPS, REPS_COMMANDS, OWNERSHIP, DRY_RUNS = blocks("Reps and territories")
 [QUALIFICATION] = blocks("Who is worth a conversation")
 EXPERIMENTS, EXPERIMENTING = blocks("Trying things on leads")
 HANDOVER, HANDING_OVER = blocks("Handing over to owners")
@@ -68,7 +68,11 @@ def test_the_reps_and_the_rules_for_owners_are_understood(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "line",
-    [line for typed in (COMMANDS, EXPERIMENTING, REPS_COMMANDS, HANDING_OVER) for line in typed.splitlines()],
+    [
+        line
+        for typed in (COMMANDS, EXPERIMENTING, REPS_COMMANDS, DRY_RUNS, HANDING_OVER)
+        for line in typed.splitlines()
+    ],
 )
 def test_the_commands_are_understood(line: str) -> None:
     _, *arguments = shlex.split(line, comments=True)
