@@ -53,13 +53,21 @@ def handover(
         return
     from leadflow_pipeline.delivery.first_touch import count_overdue, sweep_first_touches
     from leadflow_pipeline.delivery.handover import hand_over_due
+    from leadflow_pipeline.insight.similar_accounts.for_briefs import similar_accounts_of
 
     engine, now = get_engine(), datetime.now(UTC)
     summary = hand_over_due(
-        engine, now, limit=limit, dry_run=dry_run, since=since.date() if since is not None else None
+        engine,
+        now,
+        limit=limit,
+        dry_run=dry_run,
+        since=since.date() if since is not None else None,
+        similar=similar_accounts_of,
     )
     swept: dict[str, int] = (
-        {"overdue": count_overdue(engine, now)} if dry_run else sweep_first_touches(engine, now).to_dict()
+        {"overdue": count_overdue(engine, now)}
+        if dry_run
+        else sweep_first_touches(engine, now, similar=similar_accounts_of).to_dict()
     )
     if as_json:
         print_json({**summary.to_dict(), **swept})
@@ -83,17 +91,22 @@ def handover(
 
 @handover_app.command()
 def held(campaign: Slug = None, as_json: Json = False) -> None:
-    """List the leads that wait for an owner, the longest first, and why."""
+    """List the leads that wait for an owner, the longest first: why, and what helps."""
+    from leadflow_pipeline.delivery.holding import reason_and_remedy
     from leadflow_pipeline.store.schema import held_handoffs
 
     columns = held_handoffs.c
     query = select(
         columns.campaign, columns.lead_id, columns.decision_day, columns.held_since, columns.reason
-    ).order_by(columns.held_since, columns.campaign, columns.lead_id)
+    ).order_by(columns.decision_day, columns.held_since, columns.campaign, columns.lead_id)
     if campaign is not None:
         query = query.where(columns.campaign == campaign)
     with get_engine().connect() as connection:
-        rows: list[dict[str, Any]] = [dict(row) for row in connection.execute(query).mappings()]
+        found = connection.execute(query).mappings().all()
+    told = [reason_and_remedy(row["reason"]) for row in found]
+    rows: list[dict[str, Any]] = [
+        {**row, "reason": why, "remedy": remedy} for row, (why, remedy) in zip(found, told, strict=True)
+    ]
     if as_json:
         print_json(rows)
     elif rows:
