@@ -7,6 +7,7 @@ may be concluded (`insight.experiments`).
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,7 +28,7 @@ from leadflow_pipeline.store.schema import routed_leads
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from leadflow_pipeline.insight.experiments.analysis import Results
+    from leadflow_pipeline.insight.experiments.results import Results
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -192,7 +193,13 @@ def power(
     key: Key,
     baseline: Annotated[
         float | None,
-        typer.Option(help="Rate of the control, 0 to 1; else as it is known by now.", min=0, max=1),
+        typer.Option(
+            help="Rate of the control, 0 to 1, or its mean value of a lead; else as known by now.", min=0
+        ),
+    ] = None,
+    deviation: Annotated[
+        float | None,
+        typer.Option(help="Standard deviation of one lead's value; else as known by now.", min=0),
     ] = None,
     lift: Annotated[
         float | None, typer.Option(help="Relative lift to find; else least_lift of the file.", min=0.0001)
@@ -204,34 +211,35 @@ def power(
     as_json: Json = False,
 ) -> None:
     """Say how many leads an experiment needs, before it starts or while it runs."""
+    from leadflow_pipeline.insight.experiments.page import written
     from leadflow_pipeline.insight.experiments.planning import plan_size
 
     experiments, _ = _declared(campaign)
     experiment = _named(experiments, key, campaign)
-    if baseline is None:
-        known = _results(campaign, (experiment,), None)[0].power.baseline
-        baseline = known if known == known and known > 0 else None
-    if baseline is None or experiment.primary.is_value:
-        what = "money has no rate" if experiment.primary.is_value else "the control has no result yet"
-        raise PermanentError(
-            f"{what}: leadflow experiment results {campaign} {key} says what is needed once it is known"
-            if experiment.primary.is_value
-            else f"{what}, so name its rate: --baseline 0.05"
-        )
-    size = plan_size(experiment, baseline, lift or experiment.least_lift, leads_a_day)
+    is_value = experiment.primary.is_value
+    if baseline is None or (is_value and deviation is None):
+        known = _results(campaign, (experiment,), None)[0].power
+        if known.needed is not None:
+            baseline = known.baseline if baseline is None else baseline
+            deviation = known.deviation if deviation is None else deviation
+    if baseline is None or (is_value and deviation is None):
+        name = "--baseline 120 --deviation 300" if is_value else "--baseline 0.05"
+        what = "its mean value of a lead and the deviation" if is_value else "its rate"
+        raise PermanentError(f"the control has no result yet, so name {what}: {name}")
+    size = plan_size(experiment, baseline, lift or experiment.least_lift, leads_a_day, deviation)
     if as_json:
-        print_json({"campaign": campaign, "experiment": key, **size})
+        print_json({"campaign": campaign, "experiment": key, **asdict(size)})
         return
+    over = written(baseline, experiment.primary)
     typer.echo(
-        f"To find a lift of {size['lift']:.1%} over {baseline:.2%} with a power of {experiment.power:.0%} at alpha "
-        f"{experiment.alpha:g} it takes {size['leads_each']:,} leads of each variant, {size['planned_leads']:,} in all "
+        f"To find a lift of {size.lift:.1%} over {over} with a power of {experiment.power:.0%} at alpha "
+        f"{experiment.alpha:g} it takes {size.leads_each:,} leads of each variant, {size.planned_leads:,} in all "
         f"(planned_leads in the campaign file)."
     )
-    if leads_a_day is not None:
-        days = size["days"]
+    if size.days is not None:
         typer.echo(
-            f"At {leads_a_day:g} leads a day that is {days:,} days, and {experiment.primary.within_days} more until "
-            "the last of them have had their time."
+            f"At {leads_a_day:g} leads a day that is {size.days:,} days, and {experiment.primary.within_days} more "
+            "until the last of them have had their time."
         )
 
 

@@ -18,8 +18,8 @@ from rich.markup import escape
 from leadflow_pipeline.cli.output import console, counted, print_json, table_of
 
 if TYPE_CHECKING:
-    from leadflow_pipeline.insight.lead_story import Scored, SinceLast, Story
     from leadflow_pipeline.insight.owner_story import OwnerStory
+    from leadflow_pipeline.insight.story import Scored, SinceLast, Story
 
 DAY: dict[str, Any] = {"formats": ["%Y-%m-%d"], "metavar": "DAY"}
 BARS = "▁▂▃▄▅▆▇█"

@@ -116,7 +116,7 @@ def _leads_from(
     matches = leads.c.lead_id == lead_id
     if not is_whole:  # by bytes, as the key is ordered
         matches = and_(leads.c.lead_id >= lead_id, leads.c.lead_id <= lead_id + "\U0010ffff")
-    # Day by day through the index, as in `insight.lead_story`.
+    # Day by day through the index, as in `insight.lead_rows`.
     of_day = (
         select(leads.c.campaign, leads.c.lead_id)
         .where(leads.c.campaign == days.c.campaign, leads.c.day == days.c.day, matches)

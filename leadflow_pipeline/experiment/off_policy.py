@@ -30,14 +30,28 @@ _RESAMPLES_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
+class Groups:
+    """Of groups of choices, an entry a group."""
+
+    count: Floats
+    """Choices."""
+    rewarded: Floats
+    """Of them, those with a reward."""
+    reward_squared: Floats
+    """The sum of squared rewards."""
+
+
+@dataclass(frozen=True)
 class Logged:
-    """Choices that were made, aligned."""
+    """Choices that were made, aligned; or groups of choices that are alike but for their rewards."""
 
     reward: Floats
+    """Of a group the sum."""
     propensity: Floats
     """How likely the choice was, above 0."""
     target: Floats
     """How likely the other policy makes the same choice for the same lead."""
+    groups: Groups | None = None
 
     def __post_init__(self) -> None:
         """Refuses what are no probabilities."""
@@ -54,6 +68,21 @@ class Logged:
     def weight(self) -> Floats:
         """How much more likely the other policy was to choose so."""
         return np.asarray(self.target / self.propensity)
+
+    @property
+    def count(self) -> Floats:
+        """Choices of each entry."""
+        return np.ones(len(self.reward)) if self.groups is None else self.groups.count
+
+    @property
+    def reward_squared(self) -> Floats:
+        """The sum of squared rewards of each entry."""
+        return np.asarray(self.reward**2) if self.groups is None else self.groups.reward_squared
+
+    @property
+    def rewarded(self) -> Floats:
+        """Choices of each entry with a reward."""
+        return np.asarray(self.reward != 0, dtype=np.float64) if self.groups is None else self.groups.rewarded
 
 
 @dataclass(frozen=True)
@@ -74,18 +103,16 @@ def inverse_propensity(
     logged: Logged, confidence: float = 0.95, resamples: int = 0, seed: int = 0
 ) -> PolicyValue:
     """Unbiased where the propensities are right. `resamples` above 0: the interval is bootstrapped, else normal."""
-    rows = np.ones(len(logged.reward))
-    return _value(
-        "inverse propensity", logged, logged.weight * logged.reward, rows, confidence, resamples, seed
-    )
+    ones, none = np.ones(len(logged.reward)), np.zeros(len(logged.reward))
+    return _value("inverse propensity", logged, none, logged.weight, ones, confidence, resamples, seed)
 
 
 def self_normalised(
     logged: Logged, confidence: float = 0.95, resamples: int = 0, seed: int = 0
 ) -> PolicyValue:
     """A weighted mean: never outside of the rewards seen. NaN where the other policy made none of the choices."""
-    weight = logged.weight
-    return _value("self-normalised", logged, weight * logged.reward, weight, confidence, resamples, seed)
+    weight, none = logged.weight, np.zeros(len(logged.reward))
+    return _value("self-normalised", logged, none, weight, weight, confidence, resamples, seed)
 
 
 def doubly_robust(
@@ -100,9 +127,9 @@ def doubly_robust(
 
     The model must not have seen the rows that it predicts (`cross_fitted_rates`).
     """
-    rows = np.ones(len(logged.reward))
-    parts = predicted_target + logged.weight * (logged.reward - predicted)
-    return _value("doubly robust", logged, parts, rows, confidence, resamples, seed)
+    ones = np.ones(len(logged.reward))
+    expected = predicted_target - logged.weight * predicted
+    return _value("doubly robust", logged, expected, logged.weight, ones, confidence, resamples, seed)
 
 
 def cross_fitted_rates(
@@ -126,40 +153,50 @@ def cross_fitted_rates(
 def _value(
     method: str,
     logged: Logged,
-    above: Floats,
+    constant: Floats,
+    slope: Floats,
     below: Floats,
     confidence: float,
     resamples: int,
     seed: int,
 ) -> PolicyValue:
-    """The ratio of two sums over choices, with its error to first order or by resampling the choices."""
-    count, total = len(above), float(below.sum())
+    """The ratio of two sums over choices, `constant + slope * reward` over `below`, with its error to first order or by
+    resampling the choices.
+    """
+    times, reward = logged.count, logged.reward
+    above, under = times * constant + slope * reward, times * below
+    count, total = float(times.sum()), float(under.sum())
     value = float(above.sum()) / total if total else float("nan")
-    errors = (above - value * below) / (total / count) if total else np.full(count, np.nan)
-    standard_error = sqrt(float((errors**2).sum()) / count / max(count - 1, 1)) if total else float("nan")
+    standard_error = float("nan")
+    if total:
+        rest = constant - value * below
+        squared = times * rest**2 + 2 * rest * slope * reward + slope**2 * logged.reward_squared
+        squares = float(squared.sum()) / (total / count) ** 2
+        standard_error = sqrt(max(squares, 0.0) / count / max(count - 1, 1))
     half = float(norm.isf((1 - confidence) / 2)) * standard_error
     interval = Interval(value - half, value + half)
+    if resamples and logged.groups is not None:
+        raise ValueError("groups of choices cannot be drawn again: give each choice, or no resamples")
     if resamples and total:
-        interval = _bootstrapped(above, below, confidence, resamples, seed)
-    weight = logged.weight
-    squares = float((weight**2).sum())
-    effective = float(weight.sum()) ** 2 / squares if squares else 0.0
+        interval = _bootstrapped(above, under, confidence, resamples, seed)
+    squares = float((times * logged.weight**2).sum())
+    effective = float((times * logged.weight).sum()) ** 2 / squares if squares else 0.0
     return PolicyValue(method, value, standard_error, interval, effective, warnings_of(logged))
 
 
 def warnings_of(logged: Logged) -> tuple[str, ...]:
     """What speaks against trusting any estimate from these choices, in words."""
-    weight, count = logged.weight, len(logged.reward)
-    total = float(weight.sum())
+    weight, times = logged.weight, logged.count
+    count, total = float(times.sum()), float((weight * times).sum())
     if not total:
         return (
             "the other policy would have made none of the choices that were made: nothing is known of it",
         )
-    effective = total**2 / float((weight**2).sum())
-    largest = float(weight.max()) / total
-    deviation = float(weight.std(ddof=1)) if count > 1 else 0.0
+    effective = total**2 / float((times * weight**2).sum())
+    largest = float(weight[times > 0].max()) / total
     distance = total / count - 1
-    rewarded = int(((logged.reward != 0) & (weight > 0)).sum())
+    deviation = sqrt(float((times * (weight - total / count) ** 2).sum()) / max(count - 1, 1))
+    rewarded = int(logged.rewarded[weight > 0].sum())
     found = []
     if effective < LEAST_EFFECTIVE:
         found.append(f"tells no more than {effective:,.0f} choices of the policy itself would")

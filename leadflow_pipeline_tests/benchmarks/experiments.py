@@ -50,6 +50,7 @@ from leadflow_pipeline.experiment.sequential import (
 )
 from leadflow_pipeline.experiment.tallies import tally
 from leadflow_pipeline.experiment.two_proportions import Proportion, compare_proportions, wilson_interval
+from leadflow_pipeline_tests.benchmarks.stored_experiments import stored
 
 LOOKS = 20
 FRACTIONS = np.arange(1, LOOKS + 1) / LOOKS
@@ -72,11 +73,15 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=200_000)
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--store", type=int, default=0, metavar="EXPOSURES")
+    parser.add_argument("--money", action="store_true", help="of --store: a metric is a value")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     measured: dict[str, dict[str, float]] = {}
     if arguments.exposures:
         measured["speed"] = speed(arguments.exposures, arguments.rounds)
+    if arguments.store:
+        measured["through the store"] = stored(arguments.store, arguments.rounds, money=arguments.money)
     if arguments.trials:
         measured["looking 20 times"] = looking(arguments.trials)
     if arguments.runs:

@@ -26,8 +26,9 @@ import pandas as pd
 from sqlalchemy import Engine, select, text
 
 from leadflow_pipeline.campaign import register
-from leadflow_pipeline.insight.similar_accounts.builds import build_similar_accounts, similar_accounts
+from leadflow_pipeline.insight.similar_accounts.builds import build_similar_accounts
 from leadflow_pipeline.insight.similar_accounts.companies import find_companies
+from leadflow_pipeline.insight.similar_accounts.likeness import similar_accounts
 from leadflow_pipeline.insight.similar_accounts.rules import SimilarityWeights
 from leadflow_pipeline.insight.similar_accounts.vectors import learn
 from leadflow_pipeline.store.engine import get_engine

@@ -1,4 +1,4 @@
-"""What the README says of models, of qualification, of reps and of handing over can be typed as it stands."""
+"""What the README says of models, qualification, experiments, reps and handing over can be typed as it stands."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def blocks(heading: str) -> list[str]:
 YAML, COMMANDS = blocks("Learning from what became of leads")
 REPS, REPS_COMMANDS, OWNERSHIP, DRY_RUNS = blocks("Reps and territories")
 [QUALIFICATION] = blocks("Who is worth a conversation")
+EXPERIMENTS, EXPERIMENTING = blocks("Trying things on leads")
 HANDOVER, HANDING_OVER = blocks("Handing over to owners")
 
 
@@ -42,6 +43,14 @@ def test_the_campaign_file_may_say_what_is_written_there() -> None:
 def test_qualification_may_be_written_as_there() -> None:
     rules = parse_campaign(minimal_campaign_text("spring", extra=QUALIFICATION), "spring.yaml").qualification
     assert [len(tree.ends()) for tree in rules.trees] == [5]
+
+
+def test_experiments_may_be_declared_as_there() -> None:
+    [tried] = parse_campaign(minimal_campaign_text("spring", extra=EXPERIMENTS), "spring.yaml").experiments
+    assert {*yaml.safe_load(EXPERIMENTS)["experiments"][0]} <= tried.model_fields_set
+    named = [shlex.split(line)[2:] for line in EXPERIMENTING.splitlines()]
+    assert {words[2] for words in named} == {tried.key}
+    assert {words[3] for words in named if words[0] == "decide"} <= {*tried.keys}
 
 
 def test_the_handover_section_may_say_what_is_written_there() -> None:
@@ -59,7 +68,11 @@ def test_the_reps_and_the_rules_for_owners_are_understood(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "line",
-    [*COMMANDS.splitlines(), *REPS_COMMANDS.splitlines(), *HANDING_OVER.splitlines(), *DRY_RUNS.splitlines()],
+    [
+        line
+        for typed in (COMMANDS, EXPERIMENTING, REPS_COMMANDS, DRY_RUNS, HANDING_OVER)
+        for line in typed.splitlines()
+    ],
 )
 def test_the_commands_are_understood(line: str) -> None:
     _, *arguments = shlex.split(line, comments=True)

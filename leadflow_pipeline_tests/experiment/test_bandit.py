@@ -117,10 +117,10 @@ def bandit_of_two(seed: int) -> tuple[np.ndarray, ...]:
 
 
 def test_estimates_of_losing_arms_are_honest() -> None:
-    """Over 100 bandits: the plain mean of the arm with fewer leads is too low, the weighted estimate is not, and its
+    """Over 60 bandits: the plain mean of the arm with fewer leads is too low, the weighted estimate is not, and its
     interval holds the truth as often as it says."""
     plain, weighted, inside = [], [], []
-    for seed in range(100):
+    for seed in range(60):
         day, arm, reward, share = bandit_of_two(seed)
         loser = int(np.argmin(np.bincount(arm)))
         for number, estimate in enumerate(estimate_arms(day, arm, reward, share)):

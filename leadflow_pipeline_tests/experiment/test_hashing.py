@@ -60,7 +60,7 @@ def test_published_places_side_by_side() -> None:
         assert places(texts[number:], seed)[0] == place
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.lists(st.text(max_size=12), max_size=8), st.text(max_size=6))
 def test_any_text_as_specified(texts: list[str], seed: str) -> None:
     texts = [text for text in texts if text.isprintable()]

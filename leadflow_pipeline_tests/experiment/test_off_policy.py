@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadflow_pipeline.experiment.off_policy import (
+    Groups,
     Logged,
     cross_fitted_rates,
     doubly_robust,
@@ -38,6 +39,35 @@ def test_the_policys_own_value_is_what_was_observed() -> None:
         assert estimate.standard_error == pytest.approx(
             logged.reward.std(ddof=1) / np.sqrt(len(action)), rel=1e-3
         )
+
+
+def test_groups_of_choices_give_what_the_choices_give() -> None:
+    action, logged = log(4)
+    reward = logged.reward * np.random.default_rng(1).integers(1, 9, len(action))
+    rates = np.array([0.2, 0.4, 1.5])
+    each = Logged(reward, logged.propensity, logged.target)
+
+    def by_action(values: np.ndarray) -> np.ndarray:
+        return np.bincount(action, values, 3)
+
+    groups = Groups(by_action(np.ones(len(action))), by_action(reward != 0), by_action(reward**2))
+    together = Logged(by_action(reward), USED, OTHER, groups)
+    value = float(rates @ OTHER)
+    pairs = [
+        (inverse_propensity(each), inverse_propensity(together)),
+        (self_normalised(each), self_normalised(together)),
+        (
+            doubly_robust(each, rates[action], np.full(len(action), value)),
+            doubly_robust(together, rates, np.full(3, value)),
+        ),
+    ]
+    for one, other in pairs:
+        assert other.value == pytest.approx(one.value)
+        assert other.standard_error == pytest.approx(one.standard_error)
+        assert other.effective_sample_size == pytest.approx(one.effective_sample_size)
+        assert other.warnings == one.warnings
+    with pytest.raises(ValueError, match="cannot be drawn again"):
+        self_normalised(together, resamples=10)
 
 
 def test_all_three_are_right_on_average_and_their_intervals_hold() -> None:

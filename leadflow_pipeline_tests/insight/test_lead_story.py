@@ -24,7 +24,8 @@ from leadflow_pipeline.cli.runs import QUIET
 from leadflow_pipeline.definitions import STAGE_ASSETS, build_defs
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.harvest.importing import Contents, import_file
-from leadflow_pipeline.insight.lead_story import Story, tell_story
+from leadflow_pipeline.insight.lead_story import tell_story
+from leadflow_pipeline.insight.story import Story
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRange, days_between
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.facts import add_override

@@ -27,7 +27,7 @@ from leadflow_pipeline.store.resource import StoreResource
 from leadflow_pipeline.store.stage_asset import OWNERS
 
 if TYPE_CHECKING:
-    from leadflow_pipeline.insight.experiments.analysis import Results
+    from leadflow_pipeline.insight.experiments.results import Results
 
 ASSET = "experiment_results"
 ACTOR = "experiment results"

@@ -45,6 +45,13 @@ from leadflow_pipeline.store.schema import (
     outcomes,
     routed_leads,
 )
+from leadflow_pipeline.store.statistics import refresh_statistics
+
+READ = (experiment_exposures, engagement_events, outcomes, lead_aliases)
+"""What is counted; of a value metric `routed_leads` too."""
+
+MEMORY = "128MB"
+"""For each sorting or hashing of the database while it counts: a million hits fit, and need not go to disk."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,8 @@ class Counts:
     """Of one experiment, up to a day."""
 
     exposed: pd.DataFrame
-    """`variant`, `day` of exposure, `leads`; the holdout is a variant here."""
+    """`variant`, `day` of exposure, `leads`, `propensity` as logged, the same for all leads of a variant and day; the
+    holdout is a variant here."""
     came: pd.DataFrame
     """`metric` (its place among the experiment's), `variant`, `day`, `leads` that did it, and of a value metric the
     sums `value`, `value_squared` and `value_score`."""
@@ -66,9 +74,11 @@ class Counts:
 def count(engine: Engine, campaign: str, experiment: Experiment, last_day: date) -> Counts:
     """Sums what is known of an experiment by the end of a day."""
     has_values = any(metric.is_value for metric in experiment.all_metrics)
+    refresh_statistics(engine, [*READ, *([routed_leads] if has_values else [])])
     with engine.begin() as connection:
-        # Young tables have no statistics, and the planner's guess would be to look through all events for every lead.
+        # Statistics of one campaign among many may be far off: never look through all events for every lead.
         connection.execute(text("SET LOCAL enable_nestloop = off"))
+        connection.execute(text(f"SET LOCAL work_mem = '{MEMORY}'"))
         return Counts(
             exposed=read(connection, _exposed(campaign, experiment.key, last_day)),
             came=read(connection, _came(campaign, experiment, last_day)),
@@ -85,7 +95,12 @@ def _of(campaign: str, key: str, last_day: date) -> tuple[ColumnElement[bool], .
 def _exposed(campaign: str, key: str, last_day: date) -> Select[tuple[object, ...]]:
     exposures = experiment_exposures.c
     return (
-        select(exposures.variant, exposures.day, func.count().label("leads"))
+        select(
+            exposures.variant,
+            exposures.day,
+            func.count().label("leads"),
+            cast(func.avg(exposures.propensity), Double).label("propensity"),
+        )
         .where(*_of(campaign, key, last_day))
         .group_by(exposures.variant, exposures.day)
         .order_by(exposures.variant, exposures.day)

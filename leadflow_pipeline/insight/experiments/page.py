@@ -15,8 +15,11 @@ from leadflow_pipeline.experiment.arrays import Interval
 from leadflow_pipeline.experiment.rules import Metric
 from leadflow_pipeline.experiment.verdict import Standing
 from leadflow_pipeline.insight.experiments import plots
-from leadflow_pipeline.insight.experiments.analysis import Arm, MetricResult, Results
+from leadflow_pipeline.insight.experiments.results import Arm, MetricResult, Results
 from leadflow_pipeline.insight.pages import UNKNOWN, Section
+
+FOR_EVERYBODY = "Had everybody got it"
+"""Heading of what each variant would have brought."""
 
 
 def title_of(results: Results) -> str:
@@ -46,6 +49,8 @@ def sections_of(results: Results) -> dict[str, Section]:
         f"{primary.metric.name[:1].upper()}{primary.metric.name[1:]}": arms_table(primary),
         effect_heading(results): effects_table([primary]),
         "Leads by variant": results.exposed,
+        **({"Against the holdout": effects_table([results.holdout])} if results.holdout else {}),
+        **({FOR_EVERYBODY: policies_table(results)} if results.for_everybody else {}),
         **({"What else is of interest": effects_table(further)} if further else {}),
         "Guardrails": _guardrail_section(results),
         "Power": power_words(results),
@@ -137,6 +142,25 @@ def effects_table(results: list[MetricResult]) -> pd.DataFrame:
     )
 
 
+def policies_table(results: Results) -> pd.DataFrame:
+    """What each variant would have brought for all leads that took part, and what speaks against believing it."""
+    metric = results.experiment.primary
+    return pd.DataFrame(
+        [
+            {
+                "variant": each.name,
+                "estimate": estimate.method,
+                "of a lead": written(estimate.value, metric),
+                "between": UNKNOWN if isnan(estimate.value) else _between(estimate.interval, metric),
+                f"of all {each.leads:,}": _of_all(estimate.value, each.leads),
+                "beware": "; ".join(estimate.warnings) or "-",
+            }
+            for each in results.for_everybody
+            for estimate in each.estimates
+        ]
+    )
+
+
 def power_words(results: Results) -> str:
     """How many leads it takes, and how far that is."""
     power, experiment = results.power, results.experiment
@@ -217,6 +241,24 @@ def as_data(results: Results) -> dict[str, Any]:
                 for reason in results.verdict.reasons
             ],
         },
+        "holdout": _metric_data(results.holdout) if results.holdout else None,
+        "for_everybody": [
+            {
+                "variant": each.name,
+                "leads": each.leads,
+                "estimates": [
+                    {
+                        "method": estimate.method,
+                        "value": _known(estimate.value),
+                        "interval": _pair(estimate.interval),
+                        "effective_leads": estimate.effective_sample_size,
+                        "warnings": list(estimate.warnings),
+                    }
+                    for estimate in each.estimates
+                ],
+            }
+            for each in results.for_everybody
+        ],
         "shares": [
             {"day": day.date(), "variant": variant, "weight": weight}
             for day, variant, weight in zip(
@@ -297,6 +339,10 @@ def _between_lifts(low: float, high: float) -> str:
     if not isfinite(high):
         return UNKNOWN if low <= -1 else f"{low:+.0%} or more"
     return f"{low:+.0%} to {high:+.0%}"
+
+
+def _of_all(value: float, leads: int) -> str:
+    return UNKNOWN if isnan(value) else f"{value * leads:,.0f}"
 
 
 def _lift(lift: float) -> str:

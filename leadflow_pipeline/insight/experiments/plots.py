@@ -23,7 +23,7 @@ from leadflow_pipeline.insight.canvas import (
     png,
     share_on,
 )
-from leadflow_pipeline.insight.experiments.analysis import Results
+from leadflow_pipeline.insight.experiments.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ def plot_effect(results: Results) -> bytes:
         return nothing(figure, axes, _no_look(results))
     names = results.experiment.keys[1:]
     lows, highs = [0.0], [0.0]
-    for place, name in enumerate(names):
+    for place in range(len(names)):
         shift = (place - (len(names) - 1) / 2) * SPREAD
         numbers = [look.number + shift for look in results.looks]
         means = [look.differences[place] for look in results.looks]
@@ -59,7 +59,15 @@ def plot_effect(results: Results) -> bytes:
                 axes.plot(
                     [x, x], [interval.low, interval.high], color=colour_of(place + 1), linewidth=3, alpha=0.45
                 )
-        axes.plot(numbers, means, "o-", color=colour_of(place + 1), label=name, linewidth=1.2, markersize=5)
+        axes.plot(
+            numbers,
+            means,
+            "o-",
+            color=colour_of(place + 1),
+            label=_label(results, place),
+            linewidth=1.2,
+            markersize=5,
+        )
         lows += [value for value in means if isfinite(value)]
         highs += [value for value in means if isfinite(value)]
     axes.axhline(0, color=INK, linewidth=1)
@@ -73,7 +81,7 @@ def plot_effect(results: Results) -> bytes:
     )
     room = (max(highs) - min(lows)) * 0.1 or 0.01
     axes.set_ylim(min(lows) - room, max(highs) + room)
-    axes.set_ylabel("difference", color=MUTED)
+    axes.set_ylabel("difference" if metric.is_value else "difference, percentage points", color=MUTED)
     if not metric.is_value:
         share_on(axes.yaxis)
     _looks_on(axes, results)
@@ -97,10 +105,11 @@ def plot_boundary(results: Results) -> bytes:
     for side in (1, -1):
         axes.plot(numbers, side * drawn, color=INK, linewidth=1.4, marker="_", markersize=9)
         axes.fill_between(numbers, side * drawn, side * top, color=GREY, alpha=0.35, linewidth=0)
-    for place, name in enumerate(results.experiment.keys[1:]):
-        axes.plot(
-            numbers, [look.z_scores[place] for look in looks], "o-", color=colour_of(place + 1), label=name
-        )
+    for place in range(len(results.experiment.keys) - 1):
+        scores = [
+            look.z_scores[place] if isfinite(look.differences[place]) else float("nan") for look in looks
+        ]
+        axes.plot(numbers, scores, "o-", color=colour_of(place + 1), label=_label(results, place))
     axes.axhline(0, color=GREY, linewidth=1)
     axes.set_ylim(-top, top)
     axes.set_ylabel("z", color=MUTED)
@@ -136,9 +145,9 @@ def plot_sizes(results: Results) -> bytes:
     count_on(axes.xaxis)
     colour = "#c0392b" if ratio.alarms else MUTED
     word = "not by chance" if ratio.alarms else "as expected"
-    axes.set_title(
-        f"line: as the weights say; {word}, p {ratio.p_value:.2g}", loc="right", fontsize=9, color=colour
-    )
+    says = "as each day's shares say" if results.experiment.bandit else "as the weights say"
+    p_value = "< 0.0001" if ratio.p_value < 0.0001 else f"{ratio.p_value:.2g}"
+    axes.set_title(f"line: {says}; {word}, p {p_value}", loc="right", fontsize=9, color=colour)
     return png(figure)
 
 
@@ -172,6 +181,13 @@ def plot_shares(results: Results) -> bytes:
     share_on(axes.yaxis)
     axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=4, fontsize=9)
     return png(figure)
+
+
+def _label(results: Results, place: int) -> str:
+    """The name of a variant other than the control, and whether there is nothing to draw of it."""
+    name = results.experiment.keys[place + 1]
+    is_known = any(isfinite(look.differences[place]) for look in results.looks)
+    return name if is_known else f"{name} (nobody yet)"
 
 
 def _looks_on(axes: Axes, results: Results) -> None:

@@ -9,8 +9,9 @@ from sqlalchemy import Engine
 
 from leadflow_pipeline.campaign import load
 from leadflow_pipeline.experiment.rules import Experiment
-from leadflow_pipeline.insight.experiments.analysis import Results, analyse
+from leadflow_pipeline.insight.experiments.analysis import analyse
 from leadflow_pipeline.insight.experiments.counts import count
+from leadflow_pipeline.insight.experiments.results import Results
 from leadflow_pipeline.store.experiment_states import read_changes
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from leadflow_pipeline.lead_fields import with_custom_fields
+from leadflow_pipeline.lead_fields import columns_holding, with_custom_fields
 
 COMPARED: Final = (
     "company", "company_key", "company_domain", "industry", "company_size", "country", "region", "city", "job_title",
@@ -49,6 +49,11 @@ class Companies:
     """name, name_key, domain, industry, company_size, country, city, leads, outcome, ended_on, value."""
     texts: pd.DataFrame
     """account (number), kind, text: each once."""
+
+
+def columns_compared(words: Sequence[str]) -> list[str]:
+    """Columns of enriched leads that are read of each lead; `words` are the campaign's own fields."""
+    return list(dict.fromkeys([*columns_holding(words), "received_at", *COMPARED]))
 
 
 def find_companies(leads: pd.DataFrame, outcomes: pd.DataFrame, words: Sequence[str] = ()) -> Companies:

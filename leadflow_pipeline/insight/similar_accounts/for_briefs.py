@@ -1,6 +1,6 @@
 """Similar accounts for the briefs of the doors: companies like a lead's that were won or lost, by vectors.
 
-What belongs here: putting what is found into the form that briefs take. What does not: finding it (`builds`), and
+What belongs here: putting what is found into the form that briefs take. What does not: finding it (`likeness`), and
 saying it (`delivery.brief`). The doors know nothing of this room: whoever opens one hands this in.
 """
 
@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from leadflow_pipeline.campaign import Campaign
 from leadflow_pipeline.delivery.brief import SimilarAccount
 from leadflow_pipeline.delivery.brief_facts import same_industry_and_size
-from leadflow_pipeline.insight.similar_accounts import builds
+from leadflow_pipeline.insight.similar_accounts import likeness
 
 LEAST_LIKENESS: Final = 0.3
 """Below it two companies have little more in common than both being companies."""
@@ -30,13 +30,13 @@ def similar_accounts_of(
     Where the campaign has no build yet, those of the same industry and size.
     """
     tomorrow = (now + timedelta(days=1)).date()
-    found = builds.similar_to_leads(engine, campaign.campaign, leads["lead_id"].tolist(), as_of=tomorrow)
+    found = likeness.similar_to_leads(engine, campaign.campaign, leads["lead_id"].tolist(), as_of=tomorrow)
     if not found:
         return same_industry_and_size(engine, campaign, leads, now)
     return {lead_id: told for lead_id, accounts in found.items() if (told := _told(accounts))}
 
 
-def _told(accounts: Sequence[builds.SimilarAccount]) -> list[SimilarAccount]:
+def _told(accounts: Sequence[likeness.SimilarAccount]) -> list[SimilarAccount]:
     return [
         SimilarAccount(account.name, account.outcome, account.ended_on, _alike(account), account.value)
         for account in accounts
@@ -44,7 +44,7 @@ def _told(accounts: Sequence[builds.SimilarAccount]) -> list[SimilarAccount]:
     ]
 
 
-def _alike(account: builds.SimilarAccount) -> str:
+def _alike(account: likeness.SimilarAccount) -> str:
     """In what it is the same; where in nothing by itself, how much alike in all that is compared."""
     *others, last = account.shares or ("",)
     if not last:

@@ -43,7 +43,7 @@ def counts_of(
         for place, (key, leads) in enumerate(
             zip(experiment.keys, draw.multinomial(a_day, of_day), strict=True)
         ):
-            exposed.append((key, day, int(leads)))
+            exposed.append((key, day, int(leads), of_day[place] * experiment.coverage))
             if worth is not None:
                 score = draw.uniform(0, 100, leads)
                 value = np.maximum(score * 10 + draw.normal(worth[place], 100, leads), 0)
@@ -57,7 +57,7 @@ def counts_of(
                 rate = (guardrail_rates or {}).get(name, [0.01] * 9)[place] if metric_place else rates[place]
                 came.append((metric_place, key, day, int(draw.binomial(leads, rate)), 0.0, 0.0, 0.0))
     return Counts(
-        exposed=pd.DataFrame(exposed, columns=["variant", "day", "leads"]),
+        exposed=pd.DataFrame(exposed, columns=["variant", "day", "leads", "propensity"]),
         came=pd.DataFrame(
             came, columns=["metric", "variant", "day", "leads", "value", "value_squared", "value_score"]
         ),
@@ -70,7 +70,7 @@ def nothing() -> Counts:
     """What an experiment comes to that nobody has met."""
     day = pd.to_datetime([])
     return Counts(
-        exposed=pd.DataFrame({"variant": [], "day": day, "leads": []}),
+        exposed=pd.DataFrame({"variant": [], "day": day, "leads": [], "propensity": []}),
         came=pd.DataFrame(
             {
                 "metric": [],

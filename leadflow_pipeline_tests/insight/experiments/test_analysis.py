@@ -11,8 +11,9 @@ import pytest
 
 from leadflow_pipeline.experiment.rules import Experiment
 from leadflow_pipeline.experiment.verdict import Standing
-from leadflow_pipeline.insight.experiments.analysis import Results, analyse
+from leadflow_pipeline.insight.experiments.analysis import analyse
 from leadflow_pipeline.insight.experiments.counts import Counts
+from leadflow_pipeline.insight.experiments.results import Results
 from leadflow_pipeline_tests.experiment.declared import change, day, experiment
 from leadflow_pipeline_tests.insight.experiments.invented import counts_of, nothing
 
@@ -158,6 +159,50 @@ def test_an_experiment_that_nobody_met_has_results_too(bandit: dict | None, valu
         assert found.verdict.winner is None
         assert found.exposed["leads"].tolist() == [0, 0]
         assert found.power.needed is None
+
+
+def test_all_variants_together_are_compared_with_those_kept_out() -> None:
+    tried = experiment(holdout=0.2)
+    full = counts_of(tried, [0.1, 0.16])
+    kept_out = counts_of(tried, [0.08, 0.08], seed=3)
+    apart = [
+        pd.concat([with_it, without[without["variant"] == "as-is"].assign(variant="holdout")])
+        for with_it, without in ((full.exposed, kept_out.exposed), (full.came, kept_out.came))
+    ]
+    found = results(tried, Counts(*apart, full.scores, full.shares)).holdout
+    assert found is not None
+    [effect] = found.effects
+    assert [arm.name for arm in found.arms] == ["holdout", "any variant"]
+    assert found.arms[1].leads == 56 * 100
+    assert 0.13 - 0.08 in effect.interval
+    assert effect.p_value < 0.001
+    assert results(tried, full).holdout is None, "of nobody nothing is known"
+
+
+@pytest.mark.parametrize("primary", [{"behaviour": "reply"}, {"value": "won"}], ids=["share", "value"])
+def test_a_routing_experiment_says_what_a_variant_would_have_brought(primary: dict) -> None:
+    tried = experiment(
+        kind="routing",
+        coverage=0.5,
+        variants=[
+            {"key": "as-is", "weight": 0.8},
+            {"key": "fit", "weight": 0.2, "match": {"performance": 1}},
+        ],
+        primary={**primary, "within_days": 2},
+        guardrails=[],
+    )
+    counts = counts_of(tried, [0.1, 0.3], worth=[200, 240] if "value" in primary else None)
+    found = results(tried, counts)
+    for arm, each in zip(found.metrics[0].arms, found.for_everybody, strict=True):
+        is_ripe = counts.came["day"] <= pd.Timestamp(found.looks[-1].day)
+        raw = counts.came[(counts.came["variant"] == arm.name) & is_ripe]
+        plain = raw["value"].sum() / arm.leads if tried.primary.is_value else arm.value
+        weighted, normalised, robust = each.estimates
+        assert normalised.value == pytest.approx(plain)
+        assert weighted.value == pytest.approx(plain, rel=0.1)
+        assert plain in robust.interval
+        assert robust.standard_error < weighted.standard_error
+    assert results(experiment(), counts_of(experiment(), [0.1, 0.1])).for_everybody == ()
 
 
 def test_an_arm_without_leads_is_no_failure() -> None:

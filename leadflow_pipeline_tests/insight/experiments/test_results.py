@@ -46,6 +46,12 @@ experiments:
     exclusion_group: {group: later}
     variants: [{key: as-is}, {key: gentle, sequences: {WARM: long_term_nurture}}]
     primary: {behaviour: reply, within_days: 7}
+  - key: worth
+    hypothesis: nobody knows either
+    kind: sequences
+    exclusion_group: {group: much-later}
+    variants: [{key: as-is}, {key: gentle, sequences: {WARM: long_term_nurture}}]
+    primary: {value: won, within_days: 7}
 """
 
 
@@ -95,7 +101,7 @@ def spring(engine: Engine) -> Engine:
 
 
 def test_leads_count_once_within_their_days_and_people_alone(spring: Engine) -> None:
-    found, empty = results_of(spring, "spring", TODAY - timedelta(days=1))
+    found, empty, _ = results_of(spring, "spring", TODAY - timedelta(days=1))
     control, gentle = found.metrics[0].arms
     assert (control.leads, control.came) == (560, 112)
     assert (gentle.leads, gentle.came) == (560, 224)
@@ -182,10 +188,13 @@ def test_commands_tell_and_change(spring: Engine, tmp_path) -> None:
     assert "of each variant" in run("power", "spring", "gentler")
     with pytest.raises(PermanentError, match="name its rate: --baseline"):
         run("power", "spring", "empty")
+    assert run("power", "spring", "worth", "--baseline", "120", "--deviation", "300").count("120.00") == 1
+    with pytest.raises(PermanentError, match="--deviation 300"):
+        run("power", "spring", "worth", "--baseline", "120")
     assert "days" in run("power", "spring", "empty", "--baseline", "0.1", "--leads-a-day", "50")
     with pytest.raises(PermanentError, match=r"become due again .*say --yes"):
         run("stop", "spring", "gentler", "--from", str(DAYS[-1]))
     assert "is stopped" in run("stop", "spring", "gentler")
     assert json.loads(run("decide", "spring", "gentler", "none", "--json"))["winner"] is None
     states = [row["state"] for row in json.loads(run("list", "spring", "--json"))["experiments"]]
-    assert states == ["decided", "draft"]
+    assert states == ["decided", "draft", "draft"]

@@ -15,13 +15,10 @@ from leadflow_pipeline.campaign import CampaignError, parse_campaign, register
 from leadflow_pipeline.cli import app
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.harvest.erasing import erase_person
-from leadflow_pipeline.insight.similar_accounts import builds
+from leadflow_pipeline.insight.similar_accounts import kept_models, likeness
 from leadflow_pipeline.insight.similar_accounts.assets import similar_accounts as asset
-from leadflow_pipeline.insight.similar_accounts.builds import (
-    build_similar_accounts,
-    similar_accounts,
-    similar_to_leads,
-)
+from leadflow_pipeline.insight.similar_accounts.builds import build_similar_accounts
+from leadflow_pipeline.insight.similar_accounts.likeness import similar_accounts, similar_to_leads
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.facts import add_outcomes
@@ -136,14 +133,14 @@ def test_a_reader_sees_one_build_while_another_is_made(
     engine: Engine, leads: Leads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build_similar_accounts(engine, "spring", DAYS[2])
-    own = builds._own
+    own = likeness._own
 
     def built_meanwhile(*arguments: object) -> list[int]:
         for day in DAYS[2:8]:
             build_similar_accounts(engine, "spring", day)
         return own(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(builds, "_own", built_meanwhile)
+    monkeypatch.setattr(likeness, "_own", built_meanwhile)
     assert names(engine, DAYS[2]) == ["Berg Clinics", "Corda Trucks"]
     monkeypatch.undo()
     assert len(names(engine, DAYS[8])) == 3
@@ -166,7 +163,7 @@ def test_an_erased_lead_is_in_no_build(engine: Engine, leads: Leads) -> None:
 
 def test_a_model_that_was_changed_is_not_used(engine: Engine, leads: Leads) -> None:
     build_similar_accounts(engine, "spring", DAYS[6])
-    builds._models.clear()
+    kept_models._models.clear()
     with engine.begin() as connection:
         connection.execute(update(schema.similar_account_builds).values(model=b"another"))
     with pytest.raises(PermanentError, match="not the one that was stored"):
@@ -183,7 +180,7 @@ def test_the_asset_and_the_command(engine: Engine, leads: Leads) -> None:
         shown = result.asset_materializations_for_node("similar_accounts")[0].metadata
     assert (shown["dagster/row_count"].value, shown["won"].value) == (4, 1)
     told = json.loads(run("asked", "--json", "-n", "1"))["similar_accounts"]
-    assert told[0].keys() == set(builds.SimilarAccount.__dataclass_fields__)
+    assert told[0].keys() == set(likeness.SimilarAccount.__dataclass_fields__)
     assert "Berg Clinics" in run("asked")
     assert "Nothing like it is known before 2026-01-01" in run("asked", "--as-of", "2026-01-01")
 

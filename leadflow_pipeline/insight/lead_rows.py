@@ -1,0 +1,35 @@
+"""The rows of one lead in a derived table. Read only.
+
+Derived tables are keyed by campaign, day, lead. A lead's rows are therefore looked up day by day through the index,
+one probe for each computed day, so that a million leads cost no more than a thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Select, Table, select, true
+
+from leadflow_pipeline.store import schema
+
+
+def lead_rows(table: Table, columns: Sequence[Any], campaign: str, lead_id: str, until: date) -> Select[Any]:
+    """A lead's rows up to a day, by day. `columns` are names or expressions over `table`."""
+    days = schema.partition_lineage
+    wanted = [table.c[column] if isinstance(column, str) else column for column in columns]
+    # OFFSET 0 keeps the planner from joining the tables whole, as it would for a campaign it has no statistics of.
+    of_day = (
+        select(*wanted)
+        .where(table.c.campaign == campaign, table.c.day == days.c.day, table.c.lead_id == lead_id)
+        .correlate(days)
+        .offset(0)
+        .lateral("of_day")
+    )
+    return (
+        select(of_day)
+        .select_from(days.join(of_day, true()))
+        .where(days.c.table_name == table.name, days.c.campaign == campaign, days.c.day <= until)
+        .order_by(days.c.day)
+    )
