@@ -27,6 +27,7 @@ from leadflow_pipeline.cli import (
     rep_performance,
     reps,
     review,
+    route,
     service,
     similar,
     what_if,
@@ -55,6 +56,7 @@ attribution.register(app)
 explain.register(app)
 similar.register(app)
 what_if.register(app)
+route.register(app)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(enrichment.app, name="enrich")
 app.add_typer(identity.app, name="identity")

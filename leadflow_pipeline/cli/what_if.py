@@ -144,8 +144,13 @@ def _print(comparison: Comparison) -> None:
         )
         return
     typer.echo(f"{counted(comparison.changed, 'lead')} of {comparison.leads:,} would change.")
+    shown = _shown_owners(comparison)
     moves = [
-        {"what": decision, "before": move["before"], "after": move["after"], "leads": int(move["leads"])}
+        {
+            "what": decision,
+            **{when: shown.get(move[when], move[when]) for when in ("before", "after")},
+            "leads": int(move["leads"]),
+        }
         for decision, table in comparison.transitions.items()
         for move in table.to_dict("records")
     ]
@@ -159,10 +164,21 @@ def _print(comparison: Comparison) -> None:
         table_of("Change of the score, points", [{"leads rescored": comparison.rescored, **change}])
     )
     if len(comparison.most_changed):
-        console.print(table_of("Most changed", [_named(row) for row in _as_json(comparison)["most_changed"]]))
+        console.print(
+            table_of("Most changed", [_named(row, shown) for row in _as_json(comparison)["most_changed"]])
+        )
 
 
-def _named(row: dict[str, Any]) -> dict[str, Any]:
+def _shown_owners(comparison: Comparison) -> dict[str, str]:
+    """How owners are called on the terminal."""
+    from leadflow_pipeline.insight.rep_performance.naming import shown_names
+
+    owners, most = comparison.transitions["owner"], comparison.most_changed
+    columns = (owners["before"], owners["after"], most["owner_before"], most["owner_after"])
+    return shown_names(owner for column in columns for owner in column.dropna())
+
+
+def _named(row: dict[str, Any], shown: dict[str, str]) -> dict[str, Any]:
     """A lead on one line: its score before and after, and those decisions that change."""
     from leadflow_pipeline.insight.what_if import DECIDED, NONE
 
@@ -173,5 +189,8 @@ def _named(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "lead_id": row["lead_id"],
         "score": f"{points(row['score_before'])} → {points(row['score_after'])}",
-        "decisions": ", ".join(f"{old} → {new}" for old, new in pairs.values() if old != new) or "as before",
+        "decisions": ", ".join(
+            f"{shown.get(old, old)} → {shown.get(new, new)}" for old, new in pairs.values() if old != new
+        )
+        or "as before",
     }

@@ -11,6 +11,7 @@ enriched, so rules of the stages before the score do not take part.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -23,6 +24,7 @@ from leadflow_pipeline.insight.what_if import state_of
 from leadflow_pipeline.partitions import PartitionRange, days_between
 from leadflow_pipeline.qualify.assets import qualify_days
 from leadflow_pipeline.route.assets import route_days
+from leadflow_pipeline.route.owners.trial import Trial
 from leadflow_pipeline.score.days import due_leads, score_days
 from leadflow_pipeline.score.model_registry import NO_MODEL, full_version, registered
 from leadflow_pipeline.store import schema
@@ -46,12 +48,21 @@ class Replay:
 
     partitions: PartitionRange
     rows: dict[str, pd.DataFrame]
+    owners: pd.DataFrame | None
+    """What the owners of each day came to (`route.owners.summary`); None where the rules give no owners."""
 
 
-def replay(engine: Engine, partitions: PartitionRange, rules: Campaign, model: str | None = None) -> Replay:
+def replay(
+    engine: Engine,
+    partitions: PartitionRange,
+    rules: Campaign,
+    model: str | None = None,
+    trial: Trial | None = None,
+) -> Replay:
     """Computes the days under `rules`, each table's rows by primary key; `campaign_version` is 0.
 
-    The days are scored with the models that were champion on them, unless `model` names one, or `none`.
+    The days are scored with the models that were champion on them, unless `model` names one, or `none`. Their owners
+    are planned with the reps and by the hand-overs there were, unless `trial` supposes others.
     """
 
     def as_stored(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
@@ -62,7 +73,7 @@ def replay(engine: Engine, partitions: PartitionRange, rules: Campaign, model: s
     due = due_leads(engine, partitions, enriched, rules.scoring, with_opinions=rules.opinion is not None)
     scored = as_stored(score_days(engine, partitions, due, rules, model), schema.scored_leads)
     qualified = as_stored(qualify_days(engine, partitions, scored, rules), schema.qualified_leads)
-    routed = route_days(engine, partitions, qualified, rules)
+    routed = route_days(engine, partitions, qualified, rules, trial, scored)
     return Replay(
         partitions,
         {
@@ -81,31 +92,36 @@ def replay(engine: Engine, partitions: PartitionRange, rules: Campaign, model: s
                 )
             },
         },
+        routed.owners_summary,
     )
 
 
 def stored_state(engine: Engine, partitions: PartitionRange) -> pd.DataFrame:
     """Where each lead stands at the end of the range, as stored."""
-    return _state({table: _latest(engine, partitions, table, 1) for table in STATE})
+    before = partitions.last_day + timedelta(days=1)
+    return _state(
+        {
+            table: latest_before(engine, table, partitions.campaign, before, columns=columns)
+            for table, columns in STATE.items()
+        }
+    )
 
 
 def replayed_state(engine: Engine, replayed: Replay) -> pd.DataFrame:
     """Where each lead stands at the end of the range after the replay: a lead without news in it stands as before."""
-    partitions = replayed.partitions
-    days_in_range = len(partitions.days)
     return _state(
-        {
-            table: pd.concat(
-                [
-                    _latest(engine, partitions, table, 1 - days_in_range),
-                    replayed.rows[table.name][columns],
-                ],
-                ignore_index=True,
-            )
-            .sort_values("day", kind="stable")
-            .drop_duplicates("lead_id", keep="last")
-            for table, columns in STATE.items()
-        }
+        {table: latest_replayed(engine, replayed, table, columns) for table, columns in STATE.items()}
+    )
+
+
+def latest_replayed(engine: Engine, replayed: Replay, table: Table, columns: Sequence[str]) -> pd.DataFrame:
+    """Each lead's latest row after the replay, of the replay or of a stored day before it; with `lead_id`, `day`."""
+    partitions = replayed.partitions
+    before = latest_before(engine, table, partitions.campaign, partitions.first_day, columns=columns)
+    return (
+        pd.concat([before, replayed.rows[table.name][list(columns)]], ignore_index=True)
+        .sort_values("day", kind="stable")
+        .drop_duplicates("lead_id", keep="last")
     )
 
 
@@ -164,12 +180,6 @@ def changes_before_the_score(old: Campaign, new: Campaign) -> tuple[Difference, 
         for difference in differences(old, new)
         if difference.path.startswith(UPSTREAM_SECTIONS) and not difference.path.endswith(".channel")
     )
-
-
-def _latest(engine: Engine, partitions: PartitionRange, table: Table, days_after: int) -> pd.DataFrame:
-    """Each lead's latest row before the day that lies so many days after the last."""
-    before = partitions.last_day + timedelta(days=days_after)
-    return latest_before(engine, table, partitions.campaign, before, columns=STATE[table])
 
 
 def _state(rows: dict[Table, pd.DataFrame]) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from leadflow_pipeline.lead_fields import columns_holding
 from leadflow_pipeline.partitions import PartitionRange, add_partition_metadata
 from leadflow_pipeline.route.metrics import summarise
 from leadflow_pipeline.route.owner_days import plan_owner_days
+from leadflow_pipeline.route.owners.trial import Trial
 from leadflow_pipeline.route.plan import is_waiting, plan_routed
 from leadflow_pipeline.route.rules import RoutingRules
 from leadflow_pipeline.store import schema
@@ -94,10 +95,18 @@ def route(
 
 
 def route_days(
-    engine: Engine, partitions: PartitionRange, qualified: pd.DataFrame, campaign: Campaign
+    engine: Engine,
+    partitions: PartitionRange,
+    qualified: pd.DataFrame,
+    campaign: Campaign,
+    trial: Trial | None = None,
+    scored: pd.DataFrame | None = None,
 ) -> Routed:
     """Routes the qualified leads of consecutive days, and those whose turn has come, by a campaign's rules, and gives
     them owners; writes nothing.
+
+    `trial` is what is supposed of the past, where it is not what happened; `scored` the scored rows of the days, where
+    they are not those that are stored.
     """
     rules = campaign.routing
     previous = previous_routings(engine, partitions, qualified["lead_id"], rules)
@@ -127,7 +136,7 @@ def route_days(
         return Routed(
             routed, empty(schema.owner_decisions), empty(schema.rep_days), *tried, owners_summary=None
         )
-    plan = plan_owner_days(engine, partitions, routed, campaign.ownership, exposures)
+    plan = plan_owner_days(engine, partitions, routed, campaign.ownership, exposures, trial, scored)
     return Routed(routed.assign(owner=plan.owner), plan.decisions, plan.rep_days, *tried, plan.summary)
 
 

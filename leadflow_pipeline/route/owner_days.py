@@ -17,11 +17,12 @@ from leadflow_pipeline.experiment.exposure import Exposures
 from leadflow_pipeline.lead_fields import columns_holding
 from leadflow_pipeline.partitions import PartitionRange, end_of
 from leadflow_pipeline.route.owners.eligibility import fields_read
-from leadflow_pipeline.route.owners.plan import Given, OwnerPlan, plan_owners
+from leadflow_pipeline.route.owners.plan import Given, OwnerPlan, Worked, plan_owners
 from leadflow_pipeline.route.owners.reps_of_day import Rosters
 from leadflow_pipeline.route.owners.roster import read_rosters
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.standing import OVERRIDE, Earlier
+from leadflow_pipeline.route.owners.trial import Trial
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.copy import read
 from leadflow_pipeline.store.experiments import read_exposed
@@ -41,12 +42,15 @@ def plan_owner_days(
     routed: pd.DataFrame,
     rules: OwnershipRules,
     exposures: Exposures | None = None,
+    trial: Trial | None = None,
+    scored: pd.DataFrame | None = None,
 ) -> OwnerPlan:
     """Plans the owners of the routed leads of consecutive days; writes nothing.
 
-    `exposures` has who met which experiment, after these days.
+    `exposures` has who met which experiment, after these days; `trial` what is supposed of the past; `scored` the
+    scored rows of the days, where they are not those that are stored.
     """
-    given = read_given(engine, partitions, routed, rules)
+    given = read_given(engine, partitions, routed, rules, trial, scored)
     if exposures is not None and exposures.tries_routing:
         leads = given.leads["lead_id"].drop_duplicates()
         before = read_exposed(engine, partitions.campaign, partitions.first_day, lead_ids=leads, whole=())
@@ -55,14 +59,24 @@ def plan_owner_days(
 
 
 def read_given(
-    engine: Engine, partitions: PartitionRange, routed: pd.DataFrame, rules: OwnershipRules
+    engine: Engine,
+    partitions: PartitionRange,
+    routed: pd.DataFrame,
+    rules: OwnershipRules,
+    trial: Trial | None = None,
+    scored: pd.DataFrame | None = None,
 ) -> Given:
     """Everything that the plan of these days rests on."""
     campaign, as_of = partitions.campaign, partitions.as_of
-    rosters = read_rosters(engine, campaign, partitions.days)
+    rosters = read_rosters(engine, campaign, partitions.days, trial)
     earlier = read_earlier(engine, campaign, partitions.first_day, rules)
     overrides = read_overrides(engine, campaign, as_of)
     handoffs = read_handoffs(engine, campaign, partitions.last_day)
+    worked = None
+    if trial is not None:
+        worked = Worked(_given_until(engine, partitions, rules), handoffs)
+        if not trial.honours_handoffs:
+            handoffs = handoffs[handoffs["decision_day"] < pd.Timestamp(partitions.first_day)]
     needed = leads_that_may_need_an_owner(routed, earlier, overrides, handoffs, rosters)
     lead_columns = ["day", *columns_holding([*ACCOUNT_COLUMNS[2:], *fields_read(rules)])]
     known = [name for name in lead_columns if name in schema.enriched_leads.c]
@@ -76,11 +90,12 @@ def read_given(
         outcomes=read_outcomes(engine, campaign, before=as_of),
         touches=read_rep_touches(engine, campaign, since=since, before=as_of),
         leads=leads,
-        scores=_history(engine, schema.scored_leads, partitions, needed, SCORE_COLUMNS),
+        scores=_history(engine, schema.scored_leads, partitions, needed, SCORE_COLUMNS, scored),
         accounts=_of_the_same_accounts(engine, partitions, leads)
         if rules.keep_account_owner
         else leads.iloc[:0],
         rosters=rosters,
+        worked=worked,
     )
 
 
@@ -92,7 +107,7 @@ def read_earlier(engine: Engine, campaign: str, first_day: date, rules: Ownershi
         decisions=decisions,
         by_rule=_latest_by_rule(engine, campaign, first_day, ordered),
         undecided=_undecided(engine, campaign, first_day),
-        given=_given_since(
+        given=given_between(
             engine, campaign, first_day - timedelta(days=max(rules.performance_days, 7)), first_day
         ),
         rep_days=_latest_rep_days(engine, campaign, first_day),
@@ -124,14 +139,20 @@ def leads_that_may_need_an_owner(
 
 
 def _history(
-    engine: Engine, table: Table, partitions: PartitionRange, lead_ids: pd.Series[str], columns: Sequence[str]
+    engine: Engine,
+    table: Table,
+    partitions: PartitionRange,
+    lead_ids: pd.Series[str],
+    columns: Sequence[str],
+    within: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The rows of leads as they stood before the range, and every one in it."""
+    """The rows of leads as they stood before the range, and every one in it; those `within`, if they are given."""
     before = latest_before(
         engine, table, partitions.campaign, partitions.first_day, lead_ids=lead_ids, columns=columns
     )
-    within = read_partitions(engine, table, partitions.campaign, partitions.days, columns)
-    within = within[within["lead_id"].isin(lead_ids)]
+    if within is None:
+        within = read_partitions(engine, table, partitions.campaign, partitions.days, columns)
+    within = within.loc[within["lead_id"].isin(lead_ids), list(columns)]
     return pd.concat([before, within], ignore_index=True)
 
 
@@ -189,7 +210,14 @@ def _undecided(engine: Engine, campaign: str, first_day: date) -> pd.Series[str]
     return _read(engine, query)["lead_id"]
 
 
-def _given_since(engine: Engine, campaign: str, since: date, before: date) -> pd.DataFrame:
+def _given_until(engine: Engine, partitions: PartitionRange, rules: OwnershipRules) -> pd.DataFrame:
+    """Who was given a lead by the end of the days, as far back as results count."""
+    since = partitions.first_day - timedelta(days=rules.performance_days)
+    return given_between(engine, partitions.campaign, since, partitions.last_day + timedelta(days=1))
+
+
+def given_between(engine: Engine, campaign: str, since: date, before: date) -> pd.DataFrame:
+    """Every stored decision of some days that gave a lead an owner: `day`, `lead_id`, `assignment_number`, `owner`."""
     table = schema.owner_decisions
     query = (
         select(table.c.day, table.c.lead_id, table.c.assignment_number, table.c.owner)

@@ -27,7 +27,7 @@ def blocks(heading: str) -> list[str]:
 
 
 YAML, COMMANDS = blocks("Learning from what became of leads")
-REPS, REPS_COMMANDS, OWNERSHIP = blocks("Reps and territories")
+REPS, REPS_COMMANDS, OWNERSHIP, DRY_RUNS = blocks("Reps and territories")
 [QUALIFICATION] = blocks("Who is worth a conversation")
 HANDOVER, HANDING_OVER = blocks("Handing over to owners")
 
@@ -58,7 +58,8 @@ def test_the_reps_and_the_rules_for_owners_are_understood(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "line", [*COMMANDS.splitlines(), *REPS_COMMANDS.splitlines(), *HANDING_OVER.splitlines()]
+    "line",
+    [*COMMANDS.splitlines(), *REPS_COMMANDS.splitlines(), *HANDING_OVER.splitlines(), *DRY_RUNS.splitlines()],
 )
 def test_the_commands_are_understood(line: str) -> None:
     _, *arguments = shlex.split(line, comments=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, insert, select
 from typer.testing import CliRunner, Result
 
 from leadflow_pipeline.campaign import load, parse_campaign, register, source_text
@@ -23,6 +24,7 @@ from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.insight.replay import replay, replayable_days, replayed_state, stored_state
 from leadflow_pipeline.insight.what_if import compare_states
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRange, days_between
+from leadflow_pipeline.samples import B2B_REPS
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.facts import add_outcomes, add_override
 from leadflow_pipeline.store.partitions import latest_before, read_partitions
@@ -119,7 +121,7 @@ def assert_same_rows(found: dict[str, pd.DataFrame], expected: dict[str, pd.Data
             each.drop(columns="campaign_version").assign(
                 **{
                     column: each[column].map(json.loads)
-                    for column in ("score_breakdown", "reasons")
+                    for column in ("score_breakdown", "reasons", "candidates", "rotation", "detail")
                     if column in each
                 }
             )
@@ -177,7 +179,7 @@ def test_a_replay_is_what_a_backfill_stores_and_writes_nothing(computed: Compute
     assert tiers
 
 
-def test_a_model_is_tried_before_it_is_promoted(computed: Computed) -> None:
+def test_a_model_and_reps_are_tried_before_they_count(computed: Computed, tmp_path: Path) -> None:
     engine, campaign = computed.engine, computed.campaign
     model = invented_model()
     version = keep(engine, campaign, computed.days.first_day, model)
@@ -198,6 +200,72 @@ def test_a_model_is_tried_before_it_is_promoted(computed: Computed) -> None:
     assert json.loads(back.stdout)["rescored"] == said["rescored"]
     nothing = CliRunner().invoke(app, ["score", campaign])
     assert "there is nothing to try" in str(nothing.exception)
+
+    dry_runs_move_whom_they_should_and_write_nothing(computed, tmp_path)
+
+
+def dry_runs_move_whom_they_should_and_write_nothing(computed: Computed, folder: Path) -> None:
+    """`leadflow route`, on the same computed days: they take a while to compute."""
+    engine, campaign = computed.engine, computed.campaign
+    same, other = folder / "same.csv", folder / "other.csv"
+    text = B2B_REPS.read_text(encoding="utf-8")
+    same.write_text(text, encoding="utf-8")
+    # In the same place of the order of ids, by which ties are broken.
+    other.write_text(text.replace("tom.hargreaves@", "tom.other@"), encoding="utf-8")
+    before = computed.counts()
+
+    def tried(*arguments: str) -> dict[str, Any]:
+        told = CliRunner().invoke(app, ["route", campaign, *arguments, "--json"])
+        assert told.exit_code == 0, told.output
+        return json.loads(told.stdout)
+
+    late = ["--from", str(computed.days.days[-4])]
+    nobody = tried("--reps", str(same), *late)
+    assert nobody["leads"] > 0
+    assert (nobody["moved"], nobody["gained"], nobody["lost"], nobody["transitions"]) == (0, 0, 0, [])
+    assert nobody["earned"]["wins"]["difference"] == {"expected": 0.0, "low": 0.0, "high": 0.0}
+    assert nobody["planned"]["before"] == nobody["planned"]["after"]
+    decided = latest_before(
+        engine, schema.owner_decisions, campaign, computed.days.last_day + timedelta(days=1)
+    )
+    his = decided.loc[decided["owner"] == "tom.hargreaves@leads.example", "lead_id"]
+    told = decided[decided["lead_id"].isin(his)].iloc[0]
+    with engine.begin() as connection:
+        connection.execute(
+            insert(schema.handoffs).values(
+                campaign=campaign, lead_id=told["lead_id"], assignment_number=told["assignment_number"],
+                rep=told["owner"], planned_rep=told["owner"], decision_day=told["day"].date(), origin="pipeline",
+                reason="as planned",
+            )
+        )  # fmt: skip
+    swapped = tried("--reps", str(other), "--most", "200")
+    assert {lead["lead_id"] for lead in swapped["most_valuable"]} == set(his)
+    assert {(move["before"], move["after"]) for move in swapped["transitions"]} == {
+        ("tom.hargreaves@leads.example", "tom.other@leads.example")
+    }
+    assert swapped["planned"]["after"]["value"] <= swapped["planned"]["after"]["bound"] + 0.1
+    assert "1 lead of these days was told" in swapped["notes"][0]
+    assert any("nothing is known of tom.other" in note for note in swapped["notes"])
+    # Whoever has left loses a lead that was told all the same; who only has no room any more keeps it.
+    full = folder / "full.csv"
+    full.write_text(text.replace("GB IE,,20", "GB IE,,0"), encoding="utf-8")
+    assert tried("--reps", str(full), "--honour-handoffs")["lost"] == len(his) - 1
+    rules = folder / "rules.yaml"
+    rules.write_text(
+        computed.file.replace("territory: require", "territory: ignore\n  strategy: round_robin"),
+        encoding="utf-8",
+    )
+    shown = CliRunner().invoke(app, ["route", campaign, "--what-if", str(rules), *late])
+    assert shown.exit_code == 0, shown.output
+    assert "would have another owner" in shown.stdout
+    assert "leads.example" not in shown.stdout.split("What this cannot know")[0]
+    assert computed.counts() == before, "a dry run writes nothing"
+    nothing = CliRunner().invoke(app, ["route", campaign])
+    assert "there is nothing to try" in str(nothing.exception)
+    before_all = CliRunner().invoke(
+        app, ["route", campaign, "--reps", str(same), "--reps-from", "2020-01-01"]
+    )
+    assert "is not among the days" in str(before_all.exception)
 
 
 def test_what_cannot_be_replayed_is_refused_in_a_sentence(engine: Engine, tmp_path: Path) -> None:

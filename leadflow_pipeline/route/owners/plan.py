@@ -44,6 +44,16 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Worked:
+    """Which leads reps really had."""
+
+    given: pd.DataFrame
+    """`day`, `lead_id`, `assignment_number`, `owner` of every decision that gave an owner."""
+    handoffs: pd.DataFrame
+    """When each was told."""
+
+
+@dataclass(frozen=True)
 class Given:
     """All that the plan of a range of days rests on. No frame needs to be cut at a day: each day looks back only."""
 
@@ -63,6 +73,8 @@ class Given:
     accounts: pd.DataFrame
     """`lead_id`, `day`, `company_domain`, `company_key` of owned leads of their companies."""
     rosters: Mapping[date, Roster]
+    worked: Worked | None = None
+    """Who really had which lead, where owners are planned as they would have been: reps are judged by that."""
     tried: Exposures | None = None
     """Which experiments about the match leads have met; None where there is none."""
 
@@ -105,8 +117,15 @@ class _Plan:
         self.leads = Timeline(with_custom_fields(given.leads, fields_read(rules)), ids)
         self.scores = Timeline(given.scores, ids)
         self.accounts = Timeline(given.accounts, ids)
+        worked = given.worked
         self.results = Results(
-            given.earlier.given, given.handoffs, given.outcomes, given.touches, self.standing, rules
+            given.earlier.given,
+            given.handoffs if worked is None else worked.handoffs,
+            given.outcomes,
+            given.touches,
+            self.standing,
+            rules,
+            None if worked is None else worked.given,
         )
         self.rows = DecisionRows(self.standing)
         self.carried = Carried.of(given.earlier.rep_days)

@@ -43,12 +43,16 @@ class Results:
         touches: pd.DataFrame,
         standing: Standing,
         rules: OwnershipRules,
+        worked: pd.DataFrame | None = None,
     ) -> None:
+        """`worked` is who really was given which lead, where that is not what is planned: reps are judged by it."""
         self._standing, self._rules = standing, rules
+        self._is_real = worked is None
         self._outcomes, self._touches = outcomes, touches
         self._told = handoffs[["lead_id", "assignment_number", "decided_at", "first_touch_due_at"]]
         self._counts: dict[date, Ints] = {}
-        self._given = [given.rename(columns={"owner": "rep"})[GIVEN]]
+        known = given if worked is None else worked
+        self._given = [known.rename(columns={"owner": "rep"})[GIVEN]]
         owners = standing.codes_of(given["owner"])
         for day in given["day"].unique():
             self._counts[day.date()] = self._counted(owners[(given["day"] == day).to_numpy()])
@@ -64,7 +68,7 @@ class Results:
         standing = self._standing
         owners = standing.holds[leads]
         self._counts[day] = self._counted(owners)
-        if len(leads):
+        if len(leads) and self._is_real:
             frame = pd.DataFrame(
                 {
                     "day": pd.Timestamp(day).as_unit("us"),
@@ -100,17 +104,26 @@ class Results:
 
     def _given_before(self, as_of: pd.Timestamp) -> pd.DataFrame:
         """Who was given which lead, and when it was told, of the days that count."""
-        since = as_of.tz_localize(None) - pd.Timedelta(days=self._rules.performance_days + 1)
-        given = pd.concat([part[part["day"] >= since] for part in self._given], ignore_index=True)
-        given["assignment_number"] = given["assignment_number"].astype("int64")
-        told = self._told[self._told["decided_at"] < as_of]
-        told = told.astype({"assignment_number": "int64"}).drop_duplicates(["lead_id", "assignment_number"])
-        both = given.astype({"lead_id": "str"}).merge(told, on=["lead_id", "assignment_number"], how="left")
-        decided = both["day"].dt.tz_localize("UTC") + pd.Timedelta(days=1)
-        return both.assign(decided_at=both["decided_at"].fillna(decided))
+        today = as_of.tz_localize(None) - pd.Timedelta(days=1)
+        since = today - pd.Timedelta(days=self._rules.performance_days)
+        given = pd.concat(
+            [part[(part["day"] >= since) & (part["day"] < today)] for part in self._given], ignore_index=True
+        )
+        return with_moments(given, self._told[self._told["decided_at"] < as_of])
 
     def _counted(self, owners: Ints) -> Ints:
         return np.bincount(owners[owners != NOBODY], minlength=len(self._standing.names)).astype("int64")
+
+
+def with_moments(given: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
+    """Decisions (columns of `GIVEN`) with `decided_at`, when the rep had the lead, and `first_touch_due_at`; from when
+    each was told (`lead_id, assignment_number, decided_at, first_touch_due_at`).
+    """
+    numbered = given.astype({"assignment_number": "int64", "lead_id": "str"})
+    known = told.astype({"assignment_number": "int64"}).drop_duplicates(["lead_id", "assignment_number"])
+    both = numbered.merge(known, on=["lead_id", "assignment_number"], how="left")
+    decided = both["day"].dt.tz_localize("UTC") + pd.Timedelta(days=1)
+    return both.assign(decided_at=both["decided_at"].fillna(decided))
 
 
 def _minutes_of(roster: Roster) -> Minutes:

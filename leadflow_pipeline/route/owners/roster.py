@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.route.owners.rep import Rep
 from leadflow_pipeline.route.owners.reps_of_day import Absence, RepRecord, Roster, Rosters, record_on
+from leadflow_pipeline.route.owners.trial import Trial
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.locks import lock_number
 from leadflow_pipeline.store.schema import activity_log, rep_absences, reps
@@ -82,21 +83,24 @@ def read_roster(engine: Engine, campaign: str, day: date) -> Roster:
     return read_rosters(engine, campaign, [day])[day]
 
 
-def read_rosters(engine: Engine, campaign: str, days: Sequence[date]) -> Rosters:
-    """All reps as of each of some days, read once."""
+def read_rosters(engine: Engine, campaign: str, days: Sequence[date], trial: Trial | None = None) -> Rosters:
+    """All reps as of each of some days, read once; as they would have been, where something is tried."""
     with engine.connect() as connection:
-        return rosters_in(connection, campaign, days)
+        return rosters_in(connection, campaign, days, trial)
 
 
-def rosters_in(connection: Connection, campaign: str, days: Sequence[date]) -> Rosters:
+def rosters_in(
+    connection: Connection, campaign: str, days: Sequence[date], trial: Trial | None = None
+) -> Rosters:
     """As `read_rosters`, within a transaction."""
     last = max(days, default=date.min)
     records = select(reps.c.record_id, reps.c.from_day, reps.c.document)
     absences = select(rep_absences.c.rep, rep_absences.c.first_day, rep_absences.c.last_day)
+    known = [_record(row) for row in connection.execute(records.where(reps.c.from_day <= last))]
     return Rosters(
         campaign,
         days,
-        [_record(row) for row in connection.execute(records.where(reps.c.from_day <= last))],
+        trial.records(known) if trial is not None else known,
         [Absence(*row) for row in connection.execute(absences.where(rep_absences.c.withdrawn_at.is_(None)))],
     )
 

@@ -26,6 +26,8 @@ SCATTERS = np.geomspace(0.01, 3, 40)
 """Of rates: standard deviation over the rarer of rate and 1 - rate. What is looked at."""
 USUAL_SCATTER = 0.5
 """Scale of the half-normal prior of it: one rep may well do half as well again as another, ten times as well hardly."""
+NEVER = 1e-6
+"""Rates are drawn between this and 1 - this."""
 UNKNOWN = 30.0
 """How many values a common mean counts for where fewer than three have values, and scatter cannot be told."""
 STRONGEST = 1e5
@@ -58,6 +60,23 @@ def shrunk_rates(hits: Floats, trials: Floats, group: Ints) -> Rates:
     return Rates(rate, np.minimum(low, rate), np.maximum(high, rate))
 
 
+def drawn_rates(hits: Floats, trials: Floats, group: Ints, draws: int, draw: np.random.Generator) -> Floats:
+    """What the rates of `shrunk_rates` may be: `[draws, n]`, each row one possibility.
+
+    The rate of all is drawn first, then those of groups around it, then each one's around its group's. So what is not
+    known of all moves all of them together, and takes no part in the difference of two.
+    """
+    rates = np.zeros((draws, len(trials)))
+    if not len(trials):
+        return rates
+    hit, tried = _sums(hits, group), _sums(trials, group)
+    overall = draw.beta(hits.sum() + 0.5, trials.sum() - hits.sum() + 0.5, draws)
+    for row, common in enumerate(np.clip(overall, NEVER, 1 - NEVER)):
+        of_group = _one_of(_posterior(hit, tried, np.full(len(tried), common)), draw)
+        rates[row] = _one_of(_posterior(hits, trials, of_group[group]), draw)
+    return rates
+
+
 def shrunk_means(count: Floats, total: Floats, squares: Floats, group: Ints) -> Floats:
     """Means of `count[n]` values of which sums and sums of squares are known, drawn likewise. NaN without any value."""
     if not len(count) or not count.any():
@@ -88,6 +107,13 @@ def _posterior(hits: Floats, trials: Floats, common: Floats) -> tuple[Floats, Fl
     mean = (right + hits) / size
     rate = (weight * mean).sum(axis=0)
     return rate, (weight * (mean * (1 - mean) / (size + 1) + (mean - rate) ** 2)).sum(axis=0)
+
+
+def _one_of(posterior: tuple[Floats, Floats], draw: np.random.Generator) -> Floats:
+    """A rate from each beta distribution of this mean and variance."""
+    mean, variance = posterior
+    weight = mean * (1 - mean) / variance - 1
+    return np.clip(draw.beta(mean * weight, (1 - mean) * weight), NEVER, 1 - NEVER)
 
 
 def _scatter_within(count: Floats, total: Floats, squares: Floats) -> float:
