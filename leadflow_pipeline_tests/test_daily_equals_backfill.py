@@ -82,6 +82,9 @@ RULES = {
         """,
 }
 
+AMONG_OTHERS = "limited"
+"""The campaign that is computed among the others: one comes before it, one after."""
+
 Compute = Callable[[str, date, date], None]
 
 
@@ -106,11 +109,17 @@ def compute(engine: Engine) -> Iterator[Compute]:
         yield run
 
 
+@pytest.mark.timeout(900)  # The longest of all tests, and a busy machine is no failure.
 @pytest.mark.parametrize("campaign", RULES)
 def test_every_way_of_computing_gives_the_same_bytes(
     campaign: str, engine: Engine, compute: Compute, tmp_path
 ) -> None:
-    """Day by day, before anything else; one range; weeks, after the other campaigns; then any days again."""
+    """Day by day, before anything else; one range; weeks; then any days again.
+
+    In one case the other campaigns are computed in between, in one order and in the other, and each is as it is alone.
+    All cases would tell the same of that.
+    """
+    among = list(RULES) if campaign == AMONG_OTHERS else [campaign]
     tell_the_facts(engine, tmp_path)
 
     for day in DAYS:
@@ -118,17 +127,17 @@ def test_every_way_of_computing_gives_the_same_bytes(
     day_by_day = digest(engine, campaign)
 
     forget_derived_rows(engine)
-    for other in RULES:
-        compute(other, DAYS[0], DAYS[-1])
+    for each in among:
+        compute(each, DAYS[0], DAYS[-1])
     assert digest(engine, campaign) == day_by_day, "one range differs from day by day"
-    assert_something_happened(engine)
+    if campaign == AMONG_OTHERS:
+        assert_something_happened(engine)
     everything = digest(engine)
 
     forget_derived_rows(engine)
-    for other in reversed(RULES):
-        for first in DAYS[::7] if other == campaign else DAYS[:1]:
-            last = min(first + timedelta(days=6), DAYS[-1]) if other == campaign else DAYS[-1]
-            compute(other, first, last)
+    for each in reversed(among):
+        for first in DAYS[::7] if each == campaign else DAYS[:1]:
+            compute(each, first, min(first + timedelta(days=6), DAYS[-1]) if each == campaign else DAYS[-1])
     assert digest(engine) == everything, "week by week, campaigns in another order, differs from ranges"
 
     shuffled = random.Random(4)

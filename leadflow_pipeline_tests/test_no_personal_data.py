@@ -24,7 +24,7 @@ from sqlalchemy import Engine, MetaData, select, text
 
 from leadflow_pipeline import automation
 from leadflow_pipeline.automation import arrivals
-from leadflow_pipeline.campaign import register
+from leadflow_pipeline.campaign import load, register
 from leadflow_pipeline.cli.instance import dagster_instance
 from leadflow_pipeline.cli.runs import RunReport, register_partitions, run_days
 from leadflow_pipeline.definitions import defs
@@ -34,7 +34,10 @@ from leadflow_pipeline.identity.present_assets import PRESENT_ASSETS
 from leadflow_pipeline.insight.assets import campaign_report
 from leadflow_pipeline.insight.attribution.assets import source_attribution
 from leadflow_pipeline.partitions import PartitionRange, days_between, last_complete_day
+from leadflow_pipeline.route.owners.rep import Rep
+from leadflow_pipeline.route.owners.roster import import_reps
 from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store.experiment_states import change_state
 from leadflow_pipeline.store.facts import add_override
 from leadflow_pipeline.store.resource import StoreResource
 from leadflow_pipeline.store.schema import DERIVED_TABLES, activity_log, message_attempts, metadata
@@ -86,6 +89,14 @@ sources:
     day: {column: received}
 enrichment: {allow_test_domains: true}
 qualification: {threshold: 0, review_band: 0}
+ownership: {}
+experiments:
+  - key: slower
+    hypothesis: why not
+    kind: sequences
+    bandit: {}
+    variants: [{key: as-is}, {key: slower, sequences: {HOT: regular_nurture}}]
+    primary: {behaviour: reply, within_days: 2}
 nurture:
   send_window: {start: "00:00", end: "23:59", weekdays: [mon, tue, wed, thu, fri, sat, sun]}
 """
@@ -180,7 +191,9 @@ def another_person(kind: str) -> dict[str, str]:
 
 
 def tell_the_facts(engine: Engine, folder: Path) -> None:
-    """Leads good, quarantined and unreadable, what they did, what became of them, and what people decided."""
+    """Leads good, quarantined and unreadable, what they did, what became of them, who may own them, and what people
+    decided.
+    """
     leads = folder / f"leads-of-{MARK}file.csv"
     rows = [lead_row("kept"), lead_row("kept.too"), another_person("refused"), another_person("busy")]
     rows += [lead_row("quarantined", mail=f"{MARK}nomail", phone="")]
@@ -206,6 +219,19 @@ def tell_the_facts(engine: Engine, folder: Path) -> None:
     pd.DataFrame(outcomes, columns=["email", "outcome", "occurred_at"]).to_csv(path, index=False)
     assert import_file(engine, DAYS.campaign, path, contents=Contents.OUTCOMES).quarantined == 1
 
+    rep = Rep(
+        rep="rep-1",
+        name=f"{MARK}rep",
+        email=f"{MARK}rep.mail@leads.example",
+        named_accounts=(f"{MARK}named",),
+        attributes={"contract": f"{MARK}contract"},
+    )
+    import_reps(engine, [rep], actor="ana", origin="reps.csv")
+    tried = load(engine, DAYS.campaign).rules.experiments
+    change_state(
+        engine, DAYS.campaign, tried[0], tried, "running", FIRST_DAY, actor="ana", reason=f"{MARK}trial",
+    )  # fmt: skip
+
     with engine.connect() as connection:
         lead_id = connection.scalar(text("SELECT min(lead_id) FROM leadflow.engagement_events"))
     assert lead_id is not None
@@ -227,6 +253,7 @@ def assert_told_in_the_tables(engine: Engine) -> None:
     kept = "\n".join(texts_of_tables(engine, metadata.tables.values()).values()).lower()
     words = ("mail", "site", *TOLD_IN_TEXT, "nomail", "ragged", "file", "event", "behaviour", "note", "when")
     words += ("events", "outcomes", "outcome", "owner", "actor", "reason")
+    words += ("rep", "rep.mail", "named", "contract", "trial")
     assert [word for word in words if f"{MARK}{word}" not in kept] == []
     assert PHONE_DIGITS in kept
     with engine.connect() as connection:

@@ -6,6 +6,7 @@ import dagster as dg
 
 from leadflow_pipeline.delivery.first_touch import count_overdue, sweep_first_touches
 from leadflow_pipeline.delivery.handover import count_waiting, hand_over_due
+from leadflow_pipeline.insight.similar_accounts.for_briefs import similar_accounts_of
 from leadflow_pipeline.store.failures import plain_failures
 from leadflow_pipeline.store.resource import StoreResource
 
@@ -14,8 +15,8 @@ from leadflow_pipeline.store.resource import StoreResource
 def hand_over_due_leads(context: dg.OpExecutionContext, store: StoreResource) -> None:
     """Hands over what waits, then passes on leads whose owner was not in touch in time."""
     with plain_failures():
-        summary = hand_over_due(store.engine)
-        swept = sweep_first_touches(store.engine)
+        summary = hand_over_due(store.engine, similar=similar_accounts_of)
+        swept = sweep_first_touches(store.engine, similar=similar_accounts_of)
     context.add_output_metadata({**summary.to_dict(), **swept.to_dict()})
 
 

@@ -6,26 +6,32 @@ What belongs here: arguments and output. What does not: what is due, and how it 
 from __future__ import annotations
 
 import getpass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 from sqlalchemy import select
 
-from leadflow_pipeline.cli.output import console, print_json, table_of
+from leadflow_pipeline.cli.output import console, counted, print_json, table_of
 from leadflow_pipeline.delivery import outbox
 from leadflow_pipeline.delivery.dispatch import DispatchSummary, dispatch_due
+from leadflow_pipeline.delivery.notices import SEQUENCE as NOTICES
 from leadflow_pipeline.errors import PermanentError, TransientError
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.engine import get_engine
-from leadflow_pipeline.store.schema import MESSAGE_STATES, message_attempts, messages
+from leadflow_pipeline.store.schema import MESSAGE_CHANNELS, MESSAGE_STATES, message_attempts, messages
+from leadflow_pipeline.store.sequences import is_to_lead
 
 messages_app = typer.Typer(no_args_is_help=True, help="Look at the outbox, and settle what is unknown.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 MessageId = Annotated[int, typer.Argument(metavar="ID", help="Number of a message.")]
 State = StrEnum("State", {state: state for state in MESSAGE_STATES})  # type: ignore[misc]
+
+
+Channel = StrEnum("Channel", {channel: channel for channel in MESSAGE_CHANNELS})  # type: ignore[misc]
+FAILED_LATELY = timedelta(days=14)
 
 
 class Finding(StrEnum):
@@ -115,6 +121,9 @@ def _print(summary: DispatchSummary, *, dry_run: bool) -> None:
 def list_messages(
     state: Annotated[State | None, typer.Option(help="Only messages in this state.")] = None,
     campaign: Annotated[str | None, typer.Option(help="Only messages of this campaign.")] = None,
+    notices: Annotated[
+        bool, typer.Option("--notices", help="Only what owners, managers and operators are told.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, help="The latest so many.")] = 50,
     as_json: Json = False,
 ) -> None:
@@ -124,12 +133,16 @@ def list_messages(
         query = query.where(messages.c.state == state.value)
     if campaign is not None:
         query = query.where(messages.c.campaign == campaign)
+    if notices:
+        query = query.where(~is_to_lead())
     with get_engine().connect() as connection:
         rows: list[dict[str, Any]] = [dict(row) for row in connection.execute(query).mappings()]
     if as_json:
         print_json(rows)
     elif rows:
         console.print(table_of("messages", rows))
+        if any(row["state"] == "failed" and row["sequence"] == NOTICES for row in rows):
+            typer.echo("an owner does not know: mend the cause, then leadflow messages again ID")
     else:
         typer.echo("no such messages")
 
@@ -171,3 +184,31 @@ def settle(
     to = "planned" if finding is Finding.AGAIN else finding.value
     outbox.settle_by_hand(get_engine(), message_id, to, actor=getpass.getuser(), now=datetime.now(UTC))
     typer.echo(f"message {message_id} is {to}")
+
+
+@messages_app.command()
+def again(
+    message_ids: Annotated[
+        list[int] | None, typer.Argument(metavar="ID...", help="Numbers of messages.")
+    ] = None,
+    channel: Annotated[
+        Channel | None, typer.Option(help="All that failed on this channel in the last 14 days instead.")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(help="Where they go instead: an address, or a channel of Slack.")
+    ] = None,
+) -> None:
+    """Try messages to owners and managers again that failed for good, once their cause is mended.
+
+    Whose lead has another owner by now is not told of it. Messages to leads are not tried again.
+    """
+    now = datetime.now(UTC)
+    if bool(message_ids) == (channel is not None):
+        raise PermanentError("name messages by their numbers, or a channel with --channel, one of the two")
+    engine = get_engine()
+    numbers = message_ids or outbox.failed_notices(engine, str(channel), now - FAILED_LATELY)
+    if not numbers:
+        typer.echo(f"no message by {channel} has failed")
+        return
+    outbox.try_again_by_hand(engine, numbers, actor=getpass.getuser(), now=now, recipient=to)
+    typer.echo(f"{counted(len(numbers), 'message')} will be tried again. Next: leadflow dispatch")

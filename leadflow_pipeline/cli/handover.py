@@ -53,13 +53,21 @@ def handover(
         return
     from leadflow_pipeline.delivery.first_touch import count_overdue, sweep_first_touches
     from leadflow_pipeline.delivery.handover import hand_over_due
+    from leadflow_pipeline.insight.similar_accounts.for_briefs import similar_accounts_of
 
     engine, now = get_engine(), datetime.now(UTC)
     summary = hand_over_due(
-        engine, now, limit=limit, dry_run=dry_run, since=since.date() if since is not None else None
+        engine,
+        now,
+        limit=limit,
+        dry_run=dry_run,
+        since=since.date() if since is not None else None,
+        similar=similar_accounts_of,
     )
     swept: dict[str, int] = (
-        {"overdue": count_overdue(engine, now)} if dry_run else sweep_first_touches(engine, now).to_dict()
+        {"overdue": count_overdue(engine, now)}
+        if dry_run
+        else sweep_first_touches(engine, now, similar=similar_accounts_of).to_dict()
     )
     if as_json:
         print_json({**summary.to_dict(), **swept})
@@ -83,11 +91,16 @@ def handover(
 
 @handover_app.command()
 def held(campaign: Slug = None, as_json: Json = False) -> None:
-    """List the leads that wait for an owner, the longest first, and why."""
+    """List the leads that wait for an owner, the longest first: why, and what helps."""
+    from leadflow_pipeline.delivery.holding import reason_and_remedy
     from leadflow_pipeline.delivery.pending import held_leads
 
     with get_engine().connect() as connection:
-        rows = held_leads(connection, campaign)
+        waiting = held_leads(connection, campaign)
+    told = [reason_and_remedy(row["reason"]) for row in waiting]
+    rows: list[dict[str, Any]] = [
+        {**row, "reason": why, "remedy": remedy} for row, (why, remedy) in zip(waiting, told, strict=True)
+    ]
     if as_json:
         print_json(rows)
         return
@@ -96,7 +109,7 @@ def held(campaign: Slug = None, as_json: Json = False) -> None:
         return
     for row in rows:
         typer.echo(f"{row['lead_id']}  {row['campaign']}, waits since {row['held_since']:%Y-%m-%d %H:%M} UTC")
-        typer.echo(f"  {row['reason']}")
+        typer.echo(f"  {row['reason']}: {row['remedy']}")
     typer.echo("leadflow override CAMPAIGN LEAD owner REP gives one away by hand")
 
 

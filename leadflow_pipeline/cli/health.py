@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from leadflow_pipeline.campaign import load
 from leadflow_pipeline.cli.instance import dagster_environment
 from leadflow_pipeline.cli.output import counted
+from leadflow_pipeline.delivery.holding import reason_and_remedy
 from leadflow_pipeline.delivery.pending import LOOKED_BACK, never_told
 from leadflow_pipeline.errors import LeadflowError
 from leadflow_pipeline.harvest.sources.webhook import WebhookSource
@@ -153,30 +154,42 @@ def look_at_owners(engine: Engine) -> Iterator[Finding]:
         .group_by(messages.c.channel, messages.c.state_reason)
         .order_by(messages.c.channel, messages.c.state_reason)
     )
+    held_query = (
+        select(
+            held_handoffs.c.campaign,
+            held_handoffs.c.reason,
+            func.count(),
+            func.min(held_handoffs.c.held_since),
+            func.min(held_handoffs.c.decision_day),
+        )
+        .group_by(held_handoffs.c.campaign, held_handoffs.c.reason)
+        .order_by(held_handoffs.c.campaign, func.count().desc(), held_handoffs.c.reason)
+    )
     with engine.connect() as connection:
         active = active_campaigns(connection)
-        waiting, oldest = connection.execute(
-            select(func.count(), func.min(held_handoffs.c.held_since)).where(
-                held_handoffs.c.campaign.in_(active)
-            )
-        ).one()
+        held = connection.execute(held_query.where(held_handoffs.c.campaign.in_(active))).all()
         failed = connection.execute(failed_query).tuples().all()
         versions = [load(engine, campaign) for campaign in active]
         untold = {version.campaign: never_told(connection, version.rules, now) for version in versions}
-    if waiting:
-        hours = (now - oldest).total_seconds() / 3600
-        sentence = f"{counted(waiting, 'lead')} without an owner, the first for {hours:,.1f} hours"
-        remedy = "leadflow handover held says why; leadflow override CAMPAIGN LEAD owner REP gives one away"
-        is_long = now - oldest > LONG_WAIT
-        yield Finding("owners", State.BROKEN if is_long else State.LOOK, sentence, remedy)
+    for campaign, reason, count, since, day in held:
+        why, remedy = reason_and_remedy(reason)
+        hours = (now - since).total_seconds() / 3600
+        sentence = (
+            f"{counted(count, 'lead')} without an owner, for {hours:,.1f} hours, decided on {day}: {why}"
+        )
+        by_hand = (
+            f"leadflow override {campaign} LEAD owner REP gives one away; leadflow handover held lists them"
+        )
+        state = State.BROKEN if now - since > LONG_WAIT else State.LOOK
+        yield Finding(f"owners of {campaign}", state, sentence, f"{remedy}; {by_hand}")
     for campaign, count in untold.items():
         if count:
             sentence = f"{counted(count, 'lead')} with a planned owner who was not told in time"
             remedy = "leadflow handover --since DAY tells owners of decisions from that day on"
-            yield Finding(f"owners of {campaign}", State.LOOK, sentence, remedy)
+            yield Finding(f"untold owners of {campaign}", State.LOOK, sentence, remedy)
     for channel, reason, count in failed:
         sentence = f"{counted(count, 'message')} to owners did not arrive: {reason}"
-        remedy = "mend it; leadflow messages list --state failed shows them"
+        remedy = f"mend it, then leadflow messages again --channel {channel}; list --state failed shows them"
         yield Finding(f"messages by {channel}", State.BROKEN, sentence, remedy)
     for version in versions:
         rules = version.rules.handover

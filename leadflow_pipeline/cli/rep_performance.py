@@ -165,6 +165,7 @@ def _say_head(report: RepReport) -> bool:
         f"{report.campaign}, up to {report.as_of}: leads given in the {report.window_days} days before, "
         f"{report.currency}; {touched}",
         highlight=False,
+        soft_wrap=True,
     )
     return True
 

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
 from sqlalchemy import Engine, func, select
 
 from leadflow_pipeline.automation import daily_pipeline
@@ -143,7 +144,7 @@ def run_days(
             first_day=partitions.first_day,
             last_day=partitions.last_day,
             rows=rows_written(engine, result.run_id),
-            failures=tuple(failure_of(event) for event in result.get_step_failure_events()),
+            failures=failures_of(result),
             failed_checks=tuple(
                 f"{check.asset_key.to_user_string()}: {check.check_name}"
                 for check in result.get_asset_check_evaluations()
@@ -179,16 +180,32 @@ def rows_written(engine: Engine, run_id: str) -> dict[str, int]:
     return {table.name: written[table.name] for table in DERIVED_TABLES if table.name in written}
 
 
+def failures_of(result: dg.JobExecutionResult) -> tuple[str, ...]:
+    """A sentence for each step that failed; where none did and the run failed all the same, why it did.
+
+    A run may end before its first step, for example because Dagster's storage did not answer.
+    """
+    of_steps = tuple(failure_of(event) for event in result.get_step_failure_events())
+    if of_steps or result.success:
+        return of_steps
+    ended = [event for event in result.all_events if event.is_job_failure]
+    errors = [event.job_failure_data.error for event in ended]
+    return (f"the run: {_innermost(errors[-1]) if errors else 'it did not come to its end'}",)
+
+
 def failure_of(event: dg.DagsterEvent) -> str:
     """One sentence: the step, and the innermost message, which is ours (`store.failures`)."""
-    error = event.step_failure_data.error
+    data = event.step_failure_data.user_failure_data
+    if data is not None and data.description:
+        return f"{event.step_key}: {data.description.strip().splitlines()[0]}"
+    return f"{event.step_key}: {_innermost(event.step_failure_data.error)}"
+
+
+def _innermost(error: SerializableErrorInfo | None) -> str:
+    """The first line of the message of the error that an error began with."""
     while error is not None and error.cause is not None:
         error = error.cause
-    data = event.step_failure_data.user_failure_data
-    message = (
-        data.description if data is not None and data.description else error.message if error else "no reason"
-    )
-    return f"{event.step_key}: {message.strip().splitlines()[0]}"
+    return error.message.strip().splitlines()[0] if error and error.message.strip() else "no reason"
 
 
 @contextmanager

@@ -58,12 +58,16 @@ PAST: Final = {
 
 @dataclass(frozen=True)
 class SimilarAccount:
-    """A company like the lead's that has an end: `outcome` is won or lost, `alike` says in what it is similar."""
+    """A company like the lead's that has an end: `outcome` is won or lost, `alike` says in what it is similar.
+
+    `value` is what was won, in the campaign's currency, where it is known.
+    """
 
     company: str
     outcome: str
     when: date
     alike: str
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -165,13 +169,13 @@ def why_now(facts: BriefFacts) -> str:
     score, tier = _number(_value(facts.score, "score")), _known(facts.route, "tier")
     temperature = _known(facts.score, "temperature")
     parts = [f"tier {tier}" if tier else "", f"score {score} of 100" if score else "not scored yet"]
-    parts += [temperature or ""]
+    parts += [f"engagement {temperature}" if temperature else ""]
     signals = [words for name, words in SIGNALS.items() if _value(facts.lead, name) is True]
     if facts.events:
         behaviour, at = facts.events[-1]
         signals.append(f"last seen {ago(at, facts.now)} ({PAST.get(behaviour, (behaviour,))[0]})")
     standing = ", ".join(part for part in parts if part)
-    return standing + ("; " + "; ".join(signals) if signals else "; no fresh signal beside that")
+    return standing + ("; " + "; ".join(signals) if signals else "; no fresh signal")
 
 
 def fit(facts: BriefFacts) -> str:
@@ -182,7 +186,7 @@ def fit(facts: BriefFacts) -> str:
     reasons = [words for reason in _list(facts.score, "reasons") if (words := clean(reason))]
     head = f"{share:.0%} of the ideal customer profile"
     return (
-        f"{head}; counts most: {', '.join(reasons[:MOST_REASONS])}"
+        f"{head}; most points of its score: {', '.join(reasons[:MOST_REASONS])}"
         if reasons
         else f"{head}; no further reason is recorded"
     )
@@ -204,11 +208,16 @@ def engagement(facts: BriefFacts) -> str:
 def similar_accounts(facts: BriefFacts) -> str:
     """How companies like this one ended."""
     told = [
-        f"{company} {account.outcome} in {account.when:%B %Y} ({account.alike})"
+        f"{company} {account.outcome} in {account.when:%B %Y}{_worth(account, facts.currency)} ({account.alike})"
         for account in facts.similar[:MOST_SIMILAR]
         if (company := clean(account.company))
     ]
-    return "; ".join(told) or "none has been won or lost yet"
+    return "; ".join(told) or "none is known that was won or lost"
+
+
+def _worth(account: SimilarAccount, currency: str) -> str:
+    value = _number(account.value) if account.outcome == "won" else None
+    return f" for {value} {currency}" if value else ""
 
 
 def reach(facts: BriefFacts) -> str:

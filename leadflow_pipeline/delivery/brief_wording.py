@@ -69,7 +69,7 @@ def shown(facts: BriefFacts) -> dict[str, str]:
         "Why now": why_now(facts),
         "Fit": fit(facts),
         "Engagement": engagement(facts),
-        "Similar accounts": "; ".join(similar) or "none has been won or lost yet",
+        "Similar accounts": "; ".join(similar) or "none is known that was won or lost",
         NEXT: next_step(facts),
     }
 

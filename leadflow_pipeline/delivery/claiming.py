@@ -2,34 +2,44 @@
 
 What belongs here: the one statement of ownership, made so that however many decide at once (runs, commands, the
 service), a lead has one owner and no rep more leads than room. What does not: whom to try (a plan, a person, the sweep
-of first touches), and telling anybody.
+of first touches), what is known of reps and their room (`present_reps`), and telling anybody.
 
-A decider holds at most two locks, always in this order: the lead's, then one rep's. A rep who turns out not to have
-room is let go before the next is tried (a savepoint that is rolled back gives its locks back), so deciders wait for
-each other but never in a circle. Under a rep's lock the rep's record, absences and leads are read anew, and they stay
-as read until the transaction ends.
+Deciders wait for each other, but never in a circle. Who decides about many leads takes all the leads' locks in the
+order of their numbers, then all the candidates' in theirs. Who decides about one takes the lead's, then one rep's at a
+time: a rep who turns out not to have room is let go before the next is tried (a savepoint that is rolled back gives its
+locks back), so single decisions keep nobody from another rep. Under a rep's lock the rep's record, absences and leads
+are read anew, and they stay as read until the transaction ends.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any, Final, TypeAlias
 
-import numpy as np
-from sqlalchemy import Connection, and_, delete, exists, func, insert, select
+from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from leadflow_pipeline.route.owners.capacity import room_in_total
-from leadflow_pipeline.route.owners.rep import Rep
-from leadflow_pipeline.route.owners.reps_of_day import Absence
-from leadflow_pipeline.route.owners.working_time import Calendar, add_working_time
+from leadflow_pipeline.delivery.present_reps import (
+    ENDED,
+    PresentRep,
+    Room,
+    after_working_hours,
+    present_reps,
+    room_of,
+)
 from leadflow_pipeline.store.locks import lock_number
-from leadflow_pipeline.store.schema import handoffs, held_handoffs, outcomes, rep_absences, reps
+from leadflow_pipeline.store.schema import handoffs, held_handoffs, outcomes
 
-ENDED: Final = ("won", "lost")
-"""Outcomes after which a lead takes no room any more."""
+Lead: TypeAlias = tuple[str, str]
+"""Campaign and lead_id."""
+
+LOCK_ALL: Final = text(
+    "SELECT count(pg_advisory_xact_lock(number)) FROM unnest(:numbers) AS number"
+).bindparams(bindparam("numbers", type_=ARRAY(BigInteger)))
+"""One after the other, in the order of the list."""
 
 UNKNOWN, LEFT, PAUSED, AWAY, FULL = "not known", "gone", "paused", "away", "full"
 """Why somebody cannot have a lead now, as it is told."""
@@ -59,7 +69,8 @@ class Claim:
 class Handoff:
     """A lead has an owner. `is_new`: by this claim, not by an earlier one of the same number.
 
-    `present` is the owner as it was found, of a new one.
+    Of a new one, `present` is the owner as it was found, and `reassignments` how often the lead has changed hands
+    because nobody was in touch in time, with this time.
     """
 
     campaign: str
@@ -75,9 +86,11 @@ class Handoff:
     first_touch_due_at: datetime | None
     is_new: bool = True
     present: PresentRep | None = None
+    reassignments: int = 0
 
 
-STORED: Final = tuple(name for name in Handoff.__dataclass_fields__ if name not in ("is_new", "present"))
+NOT_STORED: Final = ("is_new", "present", "reassignments")
+STORED: Final = tuple(name for name in Handoff.__dataclass_fields__ if name not in NOT_STORED)
 """Fields of a hand-over that are columns of the table."""
 
 
@@ -88,99 +101,160 @@ class NobodyFree:
     reason: str
 
 
-@dataclass(frozen=True)
-class PresentRep:
-    """A rep as it is now, with the absences that are not over."""
-
-    rep: Rep
-    absences: tuple[Absence, ...]
-
-    def is_away(self, now: datetime) -> bool:
-        """Whether it is away today, by its own calendar."""
-        today = now.astimezone(ZoneInfo(self.rep.time_zone)).date()
-        return any(absence.covers(today) for absence in self.absences)
-
-    @property
-    def calendar(self) -> Calendar:
-        """When it works."""
-        return Calendar.of(self.rep, self.absences)
-
-
-def claim_owner(
-    connection: Connection, claim: Claim, now: datetime, *, is_rehearsal: bool = False
-) -> Handoff | NobodyFree:
+def claim_owner(connection: Connection, claim: Claim, now: datetime) -> Handoff | NobodyFree:
     """Gives the lead to the first candidate who may and can have it, in the caller's transaction.
 
     Where a claim of this number, or a later one, was carried out before, that is returned and nothing changes. The
-    caller commits at once: nobody else can decide about this lead and this rep until then. A rehearsal takes no locks;
-    its transaction is to be rolled back.
+    caller commits at once: nobody else can decide about this lead and this rep until then.
     """
-    if not is_rehearsal:
-        lock_lead(connection, claim.campaign, claim.lead_id)
-    earlier = handoffs_of(connection, claim.campaign, claim.lead_id)
-    if earlier and claim.assignment_number is not None:
-        latest = earlier[-1]
-        if latest.assignment_number >= claim.assignment_number:
-            return latest
+    lead = (claim.campaign, claim.lead_id)
+    lock_leads(connection, [lead])
+    known = _Known.read(connection, [claim], now)
+    earlier = known.told_before(claim)
+    if earlier is not None:
+        return earlier
     refusals: list[str] = []
     for candidate in dict.fromkeys(claim.candidates):
         with connection.begin_nested() as attempt:
-            if not is_rehearsal:
-                _lock(connection, "rep", candidate)
-            present = present_rep(connection, candidate, now)
-            refusal = _refusal(connection, claim, present, now)
-            if refusal is None and present is not None:
-                handoff = _handoff(claim, present, earlier, refusals, now)
-                _write(connection, handoff, now)
+            _lock(connection, [("rep", candidate)])
+            known.read_reps(connection, [candidate], {claim.decision_day}, now)
+            refusal = known.refusal(claim, candidate, now)
+            if refusal is None:
+                handoff = known.give(claim, candidate, refusals, now)
+                _write(connection, [handoff], now)
                 return handoff
             attempt.rollback()
-        refusals.append(refusal or UNKNOWN)
+        refusals.append(refusal)
     return NobodyFree(told_refusals(refusals))
 
 
-def present_rep(connection: Connection, rep: str, now: datetime) -> PresentRep | None:
-    """A rep as its latest record says; None where there is none."""
-    today = now.astimezone(UTC).date()
-    row = connection.execute(
-        select(reps.c.document)
-        .where(reps.c.rep == rep, reps.c.from_day <= today)
-        .order_by(reps.c.from_day.desc(), reps.c.record_id.desc())
-        .limit(1)
-    ).one_or_none()
-    if row is None:
-        return None
-    record = Rep.model_validate(row.document)
-    standing = standing_absences(connection, [rep], today - timedelta(days=1))
-    return PresentRep(record, standing.get(rep, ()))
+def claim_owners(
+    connection: Connection, claims: Sequence[Claim], now: datetime, *, is_rehearsal: bool = False
+) -> list[Handoff | NobodyFree]:
+    """`claim_owner` for some leads in their order, in a handful of statements whatever their number.
+
+    Until the caller commits nobody else can decide about any of the candidates, so claims should be some dozens. A
+    rehearsal takes no locks; its transaction is to be rolled back.
+    """
+    candidates = sorted({candidate for claim in claims for candidate in claim.candidates})
+    if not is_rehearsal:
+        lock_leads(connection, [(claim.campaign, claim.lead_id) for claim in claims])
+        _lock(connection, [("rep", candidate) for candidate in candidates])
+    known = _Known.read(connection, claims, now)
+    known.read_reps(connection, candidates, {claim.decision_day for claim in claims}, now)
+    outcome = [known.claimed(claim, now) for claim in claims]
+    _write(connection, [each for each in outcome if isinstance(each, Handoff) and each.is_new], now)
+    return outcome
 
 
-def standing_absences(
-    connection: Connection, rep_ids: Iterable[str], not_over_before: date = date.min
-) -> dict[str, tuple[Absence, ...]]:
-    """Each rep's absences that were not withdrawn, in order; with a day, only those that were not over before it."""
-    query = (
-        select(rep_absences.c.rep, rep_absences.c.first_day, rep_absences.c.last_day)
-        .where(
-            rep_absences.c.rep.in_(sorted(rep_ids)),
-            rep_absences.c.withdrawn_at.is_(None),
-            rep_absences.c.last_day >= not_over_before,
-        )
-        .order_by(rep_absences.c.rep, rep_absences.c.first_day, rep_absences.c.last_day)
-    )
-    found: dict[str, tuple[Absence, ...]] = {}
-    for rep, first, last in connection.execute(query).tuples():
-        found[rep] = (*found.get(rep, ()), Absence(rep, first, last))
-    return found
+@dataclass
+class _Known:
+    """What is known under the locks, counted on with each decision: who had the leads, and how the reps are."""
+
+    histories: dict[Lead, list[Handoff]]
+    ended: set[Lead]
+    present: dict[str, PresentRep] = field(default_factory=dict)
+    room: Room = field(default_factory=Room)
+
+    @classmethod
+    def read(cls, connection: Connection, claims: Sequence[Claim], now: datetime) -> _Known:
+        """Of the leads that are claimed."""
+        leads = sorted({(claim.campaign, claim.lead_id) for claim in claims})
+        histories = handoffs_of_leads(connection, leads)
+        return cls(histories, _ended(connection, histories, now))
+
+    def read_reps(
+        self, connection: Connection, candidates: Sequence[str], days: set[date], now: datetime
+    ) -> None:
+        """As they are now, and what they were given in the weeks of these days."""
+        self.present = present_reps(connection, candidates, now)
+        self.room = room_of(connection, [each.rep for each in self.present.values()], days, now)
+
+    def claimed(self, claim: Claim, now: datetime) -> Handoff | NobodyFree:
+        """The first candidate who can have it gets the lead."""
+        earlier = self.told_before(claim)
+        if earlier is not None:
+            return earlier
+        refusals: list[str] = []
+        for candidate in dict.fromkeys(claim.candidates):
+            refusal = self.refusal(claim, candidate, now)
+            if refusal is None:
+                return self.give(claim, candidate, refusals, now)
+            refusals.append(refusal)
+        return NobodyFree(told_refusals(refusals))
+
+    def told_before(self, claim: Claim) -> Handoff | None:
+        """The hand-over of this number, or of a later one, where there is one."""
+        history = self.histories.get((claim.campaign, claim.lead_id), [])
+        number = claim.assignment_number
+        is_done = number is not None and history and history[-1].assignment_number >= number
+        return history[-1] if is_done else None
+
+    def refusal(self, claim: Claim, candidate: str, now: datetime) -> str | None:
+        """Why a candidate cannot have the lead now; None where it can."""
+        present = self.present.get(candidate)
+        if present is None:
+            return UNKNOWN
+        if present.rep.status != "active":
+            return LEFT if present.rep.status == "left" else PAUSED
+        if claim.by_hand:
+            return None
+        if present.is_away(now):
+            return AWAY
+        return None if self.room.has(present.rep, claim.decision_day) else FULL
+
+    def give(self, claim: Claim, candidate: str, refusals: Sequence[str], now: datetime) -> Handoff:
+        """The lead is the candidate's, which takes room of it and gives room to whoever had the lead."""
+        lead = (claim.campaign, claim.lead_id)
+        history = self.histories.setdefault(lead, [])
+        handoff = _handoff(claim, self.present[candidate], history, refusals, now)
+        self.room.given[candidate, claim.decision_day] += 1
+        if lead not in self.ended:
+            self.room.open[candidate] += 1
+            if history:
+                self.room.open[history[-1].rep] -= 1
+        history.append(replace(handoff, is_new=False, present=None))
+        return handoff
 
 
 def handoffs_of(connection: Connection, campaign: str, lead_id: str) -> list[Handoff]:
     """Everybody who has had the lead, the present owner last."""
-    rows = connection.execute(
-        select(handoffs)
-        .where(handoffs.c.campaign == campaign, handoffs.c.lead_id == lead_id)
-        .order_by(handoffs.c.assignment_number)
-    ).mappings()
-    return [as_handoff(row) for row in rows]
+    return handoffs_of_leads(connection, [(campaign, lead_id)]).get((campaign, lead_id), [])
+
+
+def handoffs_of_leads(connection: Connection, leads: Sequence[Lead]) -> dict[Lead, list[Handoff]]:
+    """Everybody who has had each of these leads, the present owner last; without leads that nobody had."""
+    found: defaultdict[Lead, list[Handoff]] = defaultdict(list)
+    for campaign, lead_ids in _by_campaign(leads).items():
+        query = (
+            select(handoffs)
+            .where(handoffs.c.campaign == campaign, handoffs.c.lead_id.in_(lead_ids))
+            .order_by(handoffs.c.lead_id, handoffs.c.assignment_number)
+        )
+        for row in connection.execute(query).mappings():
+            found[campaign, row["lead_id"]].append(as_handoff(row))
+    return dict(found)
+
+
+def _ended(connection: Connection, leads: Iterable[Lead], now: datetime) -> set[Lead]:
+    """Which of these leads are won or lost."""
+    ended = set()
+    for campaign, lead_ids in _by_campaign(leads).items():
+        query = select(outcomes.c.lead_id).where(
+            outcomes.c.campaign == campaign,
+            outcomes.c.lead_id.in_(lead_ids),
+            outcomes.c.outcome.in_(ENDED),
+            outcomes.c.occurred_at <= now,
+        )
+        ended |= {(campaign, lead_id) for lead_id in connection.scalars(query)}
+    return ended
+
+
+def _by_campaign(leads: Iterable[Lead]) -> dict[str, list[str]]:
+    grouped: defaultdict[str, list[str]] = defaultdict(list)
+    for campaign, lead_id in leads:
+        grouped[campaign].append(lead_id)
+    return grouped
 
 
 def as_handoff(row: Any) -> Handoff:
@@ -201,56 +275,6 @@ def told_refusals(refusals: Sequence[str]) -> str:
     return f"{len(refusals)} {noun}: {', '.join(counts)}"
 
 
-def _refusal(connection: Connection, claim: Claim, present: PresentRep | None, now: datetime) -> str | None:
-    """Why a candidate cannot have the lead now; None where it can."""
-    if present is None:
-        return UNKNOWN
-    if present.rep.status != "active":
-        return LEFT if present.rep.status == "left" else PAUSED
-    if claim.by_hand:
-        return None
-    if present.is_away(now):
-        return AWAY
-    return None if _has_room(connection, claim, present.rep, now) else FULL
-
-
-def _has_room(connection: Connection, claim: Claim, rep: Rep, now: datetime) -> bool:
-    """Whether one more lead fits into the rep's day, week and open leads, over all campaigns."""
-    capacity = rep.capacity
-    if (capacity.per_day, capacity.per_week, capacity.per_month, capacity.open_leads) == (None,) * 4:
-        return True
-    day = claim.decision_day
-    monday = day - timedelta(days=day.weekday())
-    # Whose day a lead counts for is never later than the day on which it was told.
-    of_week = and_(
-        handoffs.c.rep == rep.rep,
-        handoffs.c.decided_at >= datetime.combine(monday, datetime.min.time(), UTC),
-        handoffs.c.decision_day.between(monday, monday + timedelta(days=6)),
-    )
-    on_day = func.count().filter(handoffs.c.decision_day == day)
-    today, this_week = connection.execute(select(on_day, func.count()).where(of_week)).one()
-    held = _open_leads(connection, rep.rep, now) if capacity.open_leads is not None else 0
-    return room_in_total(rep, day, today, this_week, held) >= 1
-
-
-def _open_leads(connection: Connection, rep: str, now: datetime) -> int:
-    """How many leads the rep has that are neither won nor lost, over all campaigns."""
-    later = handoffs.alias("later")
-    is_passed_on = exists().where(
-        later.c.campaign == handoffs.c.campaign,
-        later.c.lead_id == handoffs.c.lead_id,
-        later.c.assignment_number > handoffs.c.assignment_number,
-    )
-    has_ended = exists().where(
-        outcomes.c.campaign == handoffs.c.campaign,
-        outcomes.c.lead_id == handoffs.c.lead_id,
-        outcomes.c.outcome.in_(ENDED),
-        outcomes.c.occurred_at <= now,
-    )
-    query = select(func.count()).where(handoffs.c.rep == rep, ~is_passed_on, ~has_ended)
-    return connection.scalar(query) or 0
-
-
 def _handoff(
     claim: Claim, present: PresentRep, earlier: Sequence[Handoff], refusals: Sequence[str], now: datetime
 ) -> Handoff:
@@ -269,14 +293,13 @@ def _handoff(
         now,
         None if hours is None else after_working_hours(present, now, hours),
         present=present,
+        reassignments=reassignments(earlier) + (claim.origin == "sla"),
     )
 
 
-def after_working_hours(present: PresentRep, since: datetime, hours: float) -> datetime | None:
-    """When so many working hours of a rep are over; None where they never are."""
-    start = np.array([since.astimezone(UTC).replace(tzinfo=None)], dtype="datetime64[us]")
-    moment = add_working_time(start, hours, present.calendar)[0]
-    return None if np.isnat(moment) else moment.astype(datetime).replace(tzinfo=UTC)
+def reassignments(history: Iterable[Handoff]) -> int:
+    """How often a lead has changed hands because nobody was in touch in time."""
+    return sum(handoff.origin == "sla" for handoff in history)
 
 
 def _reason(claim: Claim, rep: str, refusals: Sequence[str]) -> str:
@@ -290,21 +313,26 @@ def _reason(claim: Claim, rep: str, refusals: Sequence[str]) -> str:
     return "as planned" if claim.planned == rep else "decided at once"
 
 
-def _write(connection: Connection, handoff: Handoff, now: datetime) -> None:
-    differs = None if handoff.rep == handoff.planned_rep else now
-    row = {name: getattr(handoff, name) for name in STORED}
-    connection.execute(insert(handoffs).values(**row, differs_at=differs))
-    connection.execute(
-        delete(held_handoffs).where(
-            held_handoffs.c.campaign == handoff.campaign, held_handoffs.c.lead_id == handoff.lead_id
-        )
-    )
+def _write(connection: Connection, given: Sequence[Handoff], now: datetime) -> None:
+    if not given:
+        return
+    rows = [
+        {
+            **{name: getattr(handoff, name) for name in STORED},
+            "differs_at": None if handoff.rep == handoff.planned_rep else now,
+        }
+        for handoff in given
+    ]
+    connection.execute(insert(handoffs), rows)
+    for campaign, lead_ids in _by_campaign((each.campaign, each.lead_id) for each in given).items():
+        held = held_handoffs.c
+        connection.execute(delete(held_handoffs).where(held.campaign == campaign, held.lead_id.in_(lead_ids)))
 
 
-def lock_lead(connection: Connection, campaign: str, lead_id: str) -> None:
-    """Lets one at a time decide about a lead, until its transaction ends. To be taken before any rep's lock."""
-    _lock(connection, "lead owner", campaign, lead_id)
+def lock_leads(connection: Connection, leads: Sequence[Lead]) -> None:
+    """Lets one at a time decide about leads, until its transaction ends. To be taken before any rep's lock."""
+    _lock(connection, [("lead owner", *lead) for lead in leads])
 
 
-def _lock(connection: Connection, *name: str) -> None:
-    connection.execute(select(func.pg_advisory_xact_lock(lock_number(*name))))
+def _lock(connection: Connection, names: Sequence[tuple[str, ...]]) -> None:
+    connection.execute(LOCK_ALL, {"numbers": sorted({lock_number(*name) for name in names})})

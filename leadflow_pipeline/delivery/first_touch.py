@@ -28,24 +28,18 @@ from leadflow_pipeline.delivery.brief_facts import SimilarAccounts, facts_of_lea
 from leadflow_pipeline.delivery.claiming import (
     Claim,
     Handoff,
-    NobodyFree,
-    PresentRep,
     as_handoff,
-    claim_owner,
-    handoffs_of,
-    lock_lead,
-    present_rep,
-    standing_absences,
-)
-from leadflow_pipeline.delivery.first_touch_times import HANDOFF_COLUMNS, first_touch_times
-from leadflow_pipeline.delivery.handover import (
-    messages_of_handoff,
-    nothing_known,
-    put_into_outbox,
+    claim_owners,
+    handoffs_of_leads,
+    lock_leads,
     reassignments,
 )
+from leadflow_pipeline.delivery.first_touch_times import HANDOFF_COLUMNS, first_touch_times
+from leadflow_pipeline.delivery.handover import TOGETHER, in_parts, messages_of_handoff, nothing_known
 from leadflow_pipeline.delivery.notices import About
+from leadflow_pipeline.delivery.outbox import put_in
 from leadflow_pipeline.delivery.pending import candidates_of, latest_decisions
+from leadflow_pipeline.delivery.present_reps import PresentRep, present_reps, standing_absences
 from leadflow_pipeline.delivery.rendering import RenderError
 from leadflow_pipeline.delivery.standing import PROOFS, is_in_touch
 from leadflow_pipeline.delivery.transports import FaultPoint, nothing
@@ -96,11 +90,11 @@ def sweep_first_touches(
         if not overdue or version.rules.ownership is None:
             continue
         facts = facts_of_leads(engine, version.rules, [each.lead_id for each in overdue], at, similar)
+        known = {each.lead_id: facts.get(each.lead_id) or nothing_known(version, at) for each in overdue}
         with engine.connect() as connection:
-            for each in overdue:
-                known = facts.get(each.lead_id) or nothing_known(version, at)
+            for some in in_parts(overdue, TOGETHER):
                 with connection.begin():
-                    _step(connection, version, each, decisions.get(each.lead_id), known, at, summary)
+                    _Step(connection, version, decisions, known, at).take(some, summary)
                     at_point("before_commit")
                 at_point("committed")
     return summary
@@ -180,79 +174,106 @@ def _overdue(connection: Connection, campaign: str, now: datetime) -> list[Hando
     return [as_handoff(row) for row in connection.execute(query).mappings()]
 
 
-def _step(
-    connection: Connection,
-    version: CampaignVersion,
-    handoff: Handoff,
-    decision: Mapping[str, Any] | None,
-    facts: BriefFacts,
-    now: datetime,
-    summary: SweepSummary,
-) -> None:
-    """What is to be done about one lead, unless somebody did it or was in touch since it was looked for."""
-    lock_lead(connection, handoff.campaign, handoff.lead_id)
-    history = handoffs_of(connection, handoff.campaign, handoff.lead_id)
-    asked = select(is_in_touch(handoff.campaign, handoff.lead_id, handoff.decided_at, now))
-    if history[-1].assignment_number != handoff.assignment_number or connection.scalar(asked):
-        return
-    summary.overdue += 1
-    ownership = version.rules.ownership
-    if ownership is None:
-        return
-    rules = ownership.sla
-    next_owner: Handoff | NobodyFree | None = None
-    if rules.reassign and reassignments(connection, handoff) < rules.most_reassignments:
+@dataclass(frozen=True)
+class _Step:
+    """What is done about some leads in one transaction."""
+
+    connection: Connection
+    version: CampaignVersion
+    decisions: Mapping[str, Mapping[str, Any]]
+    facts: Mapping[str, BriefFacts]
+    now: datetime
+
+    def take(self, overdue: Sequence[Handoff], summary: SweepSummary) -> None:
+        """The next owner, or the manager, for each lead that nobody did it for since it was looked for."""
+        still, histories = self._still_overdue(overdue)
+        ownership = self.version.rules.ownership
+        if not still or ownership is None:
+            return
+        rules = ownership.sla
+        claims = {
+            each.lead_id: self._claim(each, histories[each.lead_id], rules.first_touch_hours)
+            for each in still
+            if rules.reassign and reassignments(histories[each.lead_id]) < rules.most_reassignments
+        }
+        outcomes = claim_owners(self.connection, list(claims.values()), self.now) if claims else []
+        passed_on = {each.lead_id: each for each in outcomes if isinstance(each, Handoff)}
+        owners = present_reps(self.connection, {each.rep for each in still}, self.now)
+        managers = present_reps(
+            self.connection, {each.rep.manager for each in owners.values() if each.rep.manager}, self.now
+        )
+        rows: list[dict[str, Any]] = []
+        for each in still:
+            if each.lead_id in passed_on:
+                rows += self._to_both(each, passed_on[each.lead_id], owners.get(each.rep))
+            else:
+                rows += self._to_manager(each, owners.get(each.rep), managers)
+        added = put_in(self.connection, rows)
+        summary.overdue += len(still)
+        summary.reassigned += len(passed_on)
+        summary.managers_told += len({lead_id for lead_id, step in added if step == notices.OVERDUE})
+
+    def _still_overdue(self, overdue: Sequence[Handoff]) -> tuple[list[Handoff], dict[str, list[Handoff]]]:
+        """Those whose owner is the same under the lead's lock and was not in touch; and everybody who had each."""
+        campaign = self.version.campaign
+        leads = [(campaign, each.lead_id) for each in overdue]
+        lock_leads(self.connection, leads)
+        histories = {
+            lead_id: told for (_, lead_id), told in handoffs_of_leads(self.connection, leads).items()
+        }
+        table = handoffs.c
+        touched = select(table.lead_id, table.assignment_number).where(
+            table.campaign == campaign,
+            table.lead_id.in_([each.lead_id for each in overdue]),
+            is_in_touch(table.campaign, table.lead_id, table.decided_at, self.now),
+        )
+        in_touch = set(self.connection.execute(touched).tuples())
+        still = [
+            each
+            for each in overdue
+            if histories[each.lead_id][-1].assignment_number == each.assignment_number
+            and (each.lead_id, each.assignment_number) not in in_touch
+        ]
+        return still, histories
+
+    def _claim(self, handoff: Handoff, history: Sequence[Handoff], hours: float) -> Claim:
+        """Of the next best who never had it."""
         had_it = {each.rep for each in history}
+        decision = self.decisions.get(handoff.lead_id)
         others = [] if decision is None else [rep for rep in candidates_of(decision) if rep not in had_it]
-        claim = Claim(
+        return Claim(
             handoff.campaign,
             handoff.lead_id,
-            now.astimezone(UTC).date(),
+            self.now.astimezone(UTC).date(),
             tuple(others),
             "sla",
             handoff.assignment_number + 1,
-            first_touch_hours=rules.first_touch_hours,
+            first_touch_hours=hours,
         )
-        next_owner = claim_owner(connection, claim, now)
-    if isinstance(next_owner, Handoff):
-        _tell_both(connection, version, handoff, next_owner, facts, now)
-        summary.reassigned += 1
-    else:
-        summary.managers_told += _tell_manager(connection, version, handoff, facts, now)
 
+    def _to_both(self, former: Handoff, present: Handoff, before: PresentRep | None) -> list[dict[str, Any]]:
+        """The new owner hears of the lead, the former one that it is gone."""
+        facts = self.facts[former.lead_id]
+        try:
+            points = points_of(facts, self.version.rules.handover.brief)
+        except RenderError:
+            points = points_of(facts)
+        rows = messages_of_handoff(self.version, present, facts, points, self.now)
+        if before is not None and before.rep.status == "active":
+            about = About(self.version, former.lead_id, former.assignment_number)
+            rows += notices.rows_to_rep(about, notices.taken(name_of(facts)), before.rep, self.now)
+        return rows
 
-def _tell_both(
-    connection: Connection,
-    version: CampaignVersion,
-    former: Handoff,
-    present: Handoff,
-    facts: BriefFacts,
-    now: datetime,
-) -> None:
-    try:
-        points = points_of(facts, version.rules.handover.brief)
-    except RenderError:
-        points = points_of(facts)
-    rows = messages_of_handoff(connection, version, present, facts, points, now)
-    before = present_rep(connection, former.rep, now)
-    if before is not None and before.rep.status == "active":
-        about = About(version, former.lead_id, former.assignment_number)
-        rows += notices.rows_to_rep(about, notices.taken(name_of(facts)), before.rep, now)
-    put_into_outbox(connection, rows)
-
-
-def _tell_manager(
-    connection: Connection, version: CampaignVersion, handoff: Handoff, facts: BriefFacts, now: datetime
-) -> int:
-    """Tells the owner's manager; where there is none on record, whoever looks after the campaign."""
-    owner = present_rep(connection, handoff.rep, now)
-    manager: PresentRep | None = None
-    if owner is not None and owner.rep.manager:
-        manager = present_rep(connection, owner.rep.manager, now)
-    about = About(version, handoff.lead_id, handoff.assignment_number)
-    called = (owner.rep.name if owner is not None else "") or handoff.rep
-    due_at = handoff.first_touch_due_at or now
-    notice = notices.overdue(about, name_of(facts), called, due_at, manager.rep if manager else None)
-    if manager is None:
-        return put_into_outbox(connection, [notices.row_about_lead_to_operators(about, notice, now)])
-    return min(put_into_outbox(connection, notices.rows_to_rep(about, notice, manager.rep, now)), 1)
+    def _to_manager(
+        self, handoff: Handoff, owner: PresentRep | None, managers: Mapping[str, PresentRep]
+    ) -> list[dict[str, Any]]:
+        """The owner's manager; where there is none on record, whoever looks after the campaign."""
+        manager = managers.get(owner.rep.manager or "") if owner is not None else None
+        about = About(self.version, handoff.lead_id, handoff.assignment_number)
+        called = (owner.rep.name if owner is not None else "") or handoff.rep
+        due_at = handoff.first_touch_due_at or self.now
+        name = name_of(self.facts[handoff.lead_id])
+        notice = notices.overdue(about, name, called, due_at, manager.rep if manager else None)
+        if manager is None:
+            return [notices.row_about_lead_to_operators(about, notice, self.now)]
+        return notices.rows_to_rep(about, notice, manager.rep, self.now)

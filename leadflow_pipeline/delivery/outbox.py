@@ -7,6 +7,7 @@ not: deciding whether a message may leave (`standing`), and leaving (`transports
        ^          |          |
        +----------+----------+   a lease that ended before the wire, a refusal that may pass
     planned | claimed -> suppressed | expired
+    unknown -> sent | failed | planned, failed -> planned: by a person's word alone
 
 `on_wire` is committed before the last byte that makes a mail server accept. Whoever finds a row `on_wire` after its
 lease cannot know what the server did (RFC 1047), so the row becomes `unknown` and is never sent again by itself.
@@ -14,11 +15,28 @@ lease cannot know what the server did (RFC 1047), so the row becomes `unknown` a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    RowMapping,
+    Text,
+    bindparam,
+    cast,
+    column,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.store.schema import (
@@ -28,12 +46,16 @@ from leadflow_pipeline.store.schema import (
     message_attempts,
     messages,
 )
+from leadflow_pipeline.store.sequences import is_to_lead
 
 LEASE: Final = timedelta(minutes=15)
 """Longer than any one message may take: RFC 5321 has a client wait ten minutes for the answer to the final dot."""
 
 FIRST_BACKOFF: Final = timedelta(minutes=1)
 LONGEST_BACKOFF: Final = timedelta(hours=4)
+
+TRIED_AGAIN: Final = timedelta(days=1)
+"""How long at least a message is tried that a person lets out once more."""
 
 TRANSITIONS: Final = frozenset(
     {
@@ -51,10 +73,36 @@ TRANSITIONS: Final = frozenset(
         ("unknown", "sent"),
         ("unknown", "failed"),
         ("unknown", "planned"),
+        ("failed", "planned"),
     }
 )
 
 LEASED: Final = ("claimed", "on_wire")
+
+
+def put_in(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    """Adds messages that are not there yet, all with the same columns; lead and step of each that is new."""
+    if not rows:
+        return []
+    # One parameter whatever their number: a statement with a parameter a value costs more than all the rest.
+    names = list(rows[0])
+    given = (
+        func.jsonb_to_recordset(bindparam("rows", type_=JSONB))
+        .table_valued(*(column(name, messages.c[name].type) for name in names), name="given")
+        .render_derived(with_types=True)
+    )
+    added = (
+        insert_or_leave(messages)
+        .from_select(names, select(given))
+        .on_conflict_do_nothing()
+        .returning(messages.c.lead_id, messages.c.step)
+    )
+    plain = [{name: _plain(row[name]) for name in names} for row in rows]
+    return list(connection.execute(added, {"rows": plain}).tuples())
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def move(
@@ -240,6 +288,64 @@ def settle_by_hand(engine: Engine, message_id: int, to: str, *, actor: str, now:
             )
         note = {"actor": actor, "action": f"message.{to}", "detail": {"message_id": message_id}}
         connection.execute(insert(activity_log).values(note))
+
+
+def try_again_by_hand(
+    engine: Engine, message_ids: Sequence[int], *, actor: str, now: datetime, recipient: str | None = None
+) -> None:
+    """What a person says about messages to one of us that failed for good: the cause is mended, they may leave now.
+
+    `recipient`: where they go instead, an address or a channel of Slack. All of them or none. Raises PermanentError
+    where one did not fail, or is written to a lead: a mailbox that refused is not written to again.
+    """
+    values: dict[str, Any] = {
+        "state_reason": "again, by hand",
+        "lease_owner": None,
+        "next_attempt_at": now,
+        "not_after": func.greatest(messages.c.not_after, now + TRIED_AGAIN),
+    }
+    conditions = [~is_to_lead()]
+    if recipient is not None:
+        conditions.append(messages.c.channel == ("email" if "@" in recipient else "slack"))
+        values["recipient"] = recipient
+        values["headers"] = _with(messages.c.headers, ("To",), recipient)
+        values["payload"] = _with(messages.c.payload, ("slack", "channel"), recipient)
+    wanted = sorted(set(message_ids))
+    with engine.begin() as connection:
+        is_wanted = messages.c.message_id.in_(wanted)
+        moved = move(connection, "planned", ("failed",), is_wanted, *conditions, **values)
+        if left := [number for number in wanted if number not in moved]:
+            raise PermanentError(
+                f"message {left[0]} is no failed one to an owner or manager"
+                f"{' that can go there' if recipient is not None else ''}: only such a message is tried again"
+            )
+        notes = [
+            {"actor": actor, "action": "message.again", "detail": {"message_id": each}} for each in wanted
+        ]
+        connection.execute(insert(activity_log), notes)
+
+
+def failed_notices(engine: Engine, channel: str, since: datetime) -> list[int]:
+    """Messages to one of us that failed on a channel from a moment on, in their order."""
+    query = (
+        select(messages.c.message_id)
+        .where(
+            messages.c.channel == channel,
+            messages.c.state == "failed",
+            messages.c.updated_at >= since,
+            ~is_to_lead(),
+        )
+        .order_by(messages.c.message_id)
+    )
+    with engine.connect() as connection:
+        return list(connection.scalars(query))
+
+
+def _with(document: ColumnElement[Any], path: Sequence[str], value: str) -> ColumnElement[Any]:
+    """The document with another value in a place that it has; without that place as it is."""
+    return func.jsonb_set(
+        document, cast(list(path), ARRAY(Text)), func.to_jsonb(literal(value, Text)), literal(value=False)
+    )
 
 
 def find_sent(engine: Engine, message_id: int, now: datetime) -> bool:

@@ -4,7 +4,8 @@ What belongs here: reading that, in the order in which it is to be done. What do
 
 Only what is fresh is due: a decision until some hours after the end of its day, a person's word as long after it was
 given. A backfill decides old days and is told to nobody. A decision that was fresh once and found nobody free is held,
-and stays due however long it takes: it is the one kind of old decision that somebody is waiting for.
+and stays due however long it takes: it is the one kind of old decision that somebody is waiting for. A lead that the
+plan itself holds waits however old that is, for as long as no later plan gives it to anybody.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from leadflow_pipeline.campaign import Campaign
-from leadflow_pipeline.delivery.claiming import ENDED, Claim
+from leadflow_pipeline.delivery.claiming import Claim
+from leadflow_pipeline.delivery.present_reps import ENDED
 from leadflow_pipeline.overrides import LIFTED
 from leadflow_pipeline.store.schema import handoffs, held_handoffs, outcomes, overrides, owner_decisions
 
@@ -35,6 +37,8 @@ class Waiting:
     decision_day: date
     claim: Claim | None
     is_held: bool = False
+    reason: str = NO_CANDIDATE
+    """Why there is no claim, where there is none."""
 
 
 def waiting_leads(
@@ -61,7 +65,14 @@ def waiting_leads(
         word = by_hand.get(lead_id)
         claim = _planned_claim(campaign.campaign, decision, word and word[0], now, hours)
         waiting.append(
-            Waiting(lead_id, decision["assignment_number"], decision["day"], claim, lead_id in held)
+            Waiting(
+                lead_id,
+                decision["assignment_number"],
+                decision["day"],
+                claim,
+                lead_id in held,
+                _why(decision),
+            )
         )
     due_already = {each.lead_id for each in waiting}
     said = {
@@ -147,7 +158,7 @@ def held_leads(connection: Connection, campaign: str | None) -> list[dict[str, A
                 "lead_id": lead_id,
                 "decision_day": day,
                 "held_since": datetime.combine(day + timedelta(days=1), time(), UTC),
-                "reason": "; ".join(reasons),
+                "reason": f"{NO_CANDIDATE}: {'; '.join(reasons)}",
             }
         )
     return sorted(waiting, key=lambda each: (each["held_since"], each["campaign"], each["lead_id"]))
@@ -159,6 +170,12 @@ def candidates_of(decision: Mapping[str, Any]) -> tuple[str, ...]:
     listed = told.get("best", ()) if isinstance(told, dict) else told
     owner = [decision["owner"]] if decision["owner"] else []
     return tuple(dict.fromkeys([*owner, *(each["rep"] for each in listed)]))
+
+
+def _why(decision: Mapping[str, Any]) -> str:
+    """Why the plan found nobody, in its own words, which name nobody."""
+    reasons = decision["reasons"]
+    return f"{NO_CANDIDATE}: {reasons[0]}" if reasons else NO_CANDIDATE
 
 
 def _planned_claim(
@@ -194,18 +211,24 @@ def _held(connection: Connection, campaign: str) -> dict[str, date]:
 def _decisions(
     connection: Connection, campaign: str, first: date, held: Mapping[str, date]
 ) -> dict[str, dict[str, Any]]:
-    """The latest decision of each lead, of a day from `first` on or of a lead that is held; in their order."""
-    table = owner_decisions.c
+    """The latest decision of each lead, of a day from `first` on or of a lead that waits; in their order."""
+    table, later = owner_decisions.c, owner_decisions.alias("later")
     earliest = min([first, *held.values()])
+    is_overtaken = exists().where(
+        later.c.campaign == table.campaign, later.c.lead_id == table.lead_id, later.c.day > table.day
+    )
     query = (
         select(
             table.lead_id, table.day, table.status, table.assignment_number, table.owner, table.expected_value,
-            table.candidates,
+            table.candidates, table.reasons,
         )
         .where(
             table.campaign == campaign,
-            table.day >= earliest,
-            or_(table.day >= first, table.lead_id.in_(sorted(held))),
+            or_(
+                table.day >= first,
+                and_(table.day >= earliest, table.lead_id.in_(sorted(held))),
+                and_(table.status == "HELD", ~is_overtaken),
+            ),
         )
         .order_by(table.lead_id, table.day.desc())
         .distinct(table.lead_id)

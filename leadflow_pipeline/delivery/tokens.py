@@ -31,14 +31,14 @@ def clean(value: Any) -> str | None:
     if value is None or pd.isna(value):
         return None
     text = unicodedata.normalize("NFC", str(value)[: MOST_CHARACTERS * 20])
-    visible = "".join(
-        character
-        if character in JOINERS or unicodedata.category(character) not in INVISIBLE_CATEGORIES
-        else " "
-        for character in text
-    )
+    visible = text if text.isprintable() else "".join(map(_visible, text))
     line = shorten(" ".join(visible.split()), MOST_CHARACTERS)
     return line if line and not WEB_ADDRESS.search(line) else None
+
+
+def _visible(character: str) -> str:
+    is_hidden = unicodedata.category(character) in INVISIBLE_CATEGORIES and character not in JOINERS
+    return " " if is_hidden else character
 
 
 def shorten(text: str, most_characters: int) -> str:

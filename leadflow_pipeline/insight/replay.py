@@ -87,8 +87,6 @@ def replay(
                     (schema.experiment_exposures, routed.exposures),
                     (schema.owner_decisions, routed.decisions),
                     (schema.rep_days, routed.rep_days),
-                    (schema.experiment_arms, routed.arms),
-                    (schema.experiment_exposures, routed.exposures),
                 )
             },
         },

@@ -1,7 +1,9 @@
 """How long a day of owners takes, and how good it is: many leads at once, from frames to rows.
 
     python -m leadflow_pipeline_tests.benchmarks.owners [--leads 100000] [--reps 50]
+    python -m leadflow_pipeline_tests.benchmarks.owners --one [--reps 500]
 
+With `--one`: the processor's time for one lead at a time, each of another place and company, in milliseconds.
 Without the database: reading and storing are measured by `benchmarks.stages`.
 """
 
@@ -16,13 +18,17 @@ import numpy as np
 import pandas as pd
 
 from leadflow_pipeline.route.owner_days import DECISION_COLUMNS
+from leadflow_pipeline.route.owners.carried_reps import Carried
+from leadflow_pipeline.route.owners.one_lead import decide_one
 from leadflow_pipeline.route.owners.plan import Given, plan_owners
 from leadflow_pipeline.route.owners.rep import Capacity, Rep, Territory
 from leadflow_pipeline.route.owners.reps_of_day import RepRecord, Rosters
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.standing import Earlier
+from leadflow_pipeline.route.owners.weighing import Strengths
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.frames import conform, empty
+from leadflow_pipeline_tests.benchmarks.eligibility import RULES, invented_leads, invented_roster
 from leadflow_pipeline_tests.route.owners.campaign_days import CAMPAIGN, FIRST
 
 INDUSTRIES = np.array(["mining", "retail", "software", "banking", "health", "transport"], dtype=object)
@@ -80,6 +86,23 @@ def given(leads: int, reps: int, random_numbers: np.random.Generator) -> Given:
     )  # fmt: skip
 
 
+def one_at_a_time(reps: int, count: int) -> dict[str, float]:
+    """Milliseconds of the processor for a decision about one lead, the roster known from the decision before."""
+    draw = np.random.default_rng(1)
+    leads, roster = invented_leads(draw, count), invented_roster(draw, reps)
+    may = Strengths(draw.random(reps), np.ones(reps), np.full(reps, 0.5))
+    carried = Carried(dict(zip(roster.ids.tolist(), draw.random(reps).tolist(), strict=True)))
+    room, open_leads = np.full(reps, 3), np.zeros(reps, np.int64)
+    taken = []
+    for number in range(count):
+        lead = leads.iloc[number : number + 1].reset_index(drop=True)
+        begin = time.process_time()
+        decide_one(lead, 0.1, 1000.0, roster, RULES, may, carried, room, open_leads)
+        taken.append(1000 * (time.process_time() - begin))
+    median, most = np.percentile(taken[1:], [50, 99])
+    return {"median_ms": round(float(median), 2), "p99_ms": round(float(most), 2)}
+
+
 def main() -> None:
     """Prints a table and JSON."""
     parser = argparse.ArgumentParser(
@@ -87,7 +110,11 @@ def main() -> None:
     )
     parser.add_argument("--leads", type=int, default=100_000)
     parser.add_argument("--reps", type=int, default=50)
+    parser.add_argument("--one", action="store_true")
     arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps({"reps": arguments.reps, **one_at_a_time(arguments.reps, 300)}))
+        return
     facts = given(arguments.leads, arguments.reps, np.random.default_rng(1))
     wall, cpu = time.perf_counter(), time.process_time()
     plan = plan_owners(facts, OwnershipRules(), CAMPAIGN, [FIRST])

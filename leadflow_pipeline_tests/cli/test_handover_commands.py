@@ -15,7 +15,7 @@ from leadflow_pipeline.automation.handing_over import hand_over, hand_over_sched
 from leadflow_pipeline.cli import app
 from leadflow_pipeline.cli.health import State, look_at_owners
 from leadflow_pipeline.store.resource import StoreResource
-from leadflow_pipeline.store.schema import held_handoffs, messages, rep_touches
+from leadflow_pipeline.store.schema import activity_log, held_handoffs, messages, rep_touches
 from leadflow_pipeline_tests.delivery.owners_world import OwnersWorld
 
 NOW = datetime.now(UTC)
@@ -75,14 +75,60 @@ def test_the_doctor_shows_what_waits_and_what_did_not_arrive(owners: OwnersWorld
     owners.register(handover="{slack_channel: sales}")
     owners.hand_over(NOW)
     with owners.engine.begin() as connection:
-        connection.execute(update(held_handoffs).values(held_since=NOW - timedelta(hours=30)))
+        since = datetime.now(UTC) - timedelta(hours=30)
+        connection.execute(update(held_handoffs).values(held_since=since))
         failed = update(messages).where(messages.c.channel == "slack", messages.c.step == 1)
         connection.execute(failed.values(state="failed", state_reason="refused 200 not_in_channel"))
     found = {finding.subject: (finding.state, finding.sentence) for finding in look_at_owners(owners.engine)}
-    assert found["owners"] == (State.BROKEN, "1 lead without an owner, the first for 30.0 hours")
-    assert found["owners of spring"][1] == "1 lead with a planned owner who was not told in time"
+    held = "1 lead without an owner, for 30."
+    assert found["owners of spring"][0] is State.BROKEN
+    assert found["owners of spring"][1].startswith(held)
+    assert found["owners of spring"][1].endswith("the plan found nobody")
+    assert found["untold owners of spring"][1] == "1 lead with a planned owner who was not told in time"
     assert "not_in_channel" in found["messages by slack"][1]
     assert "LEADFLOW_SLACK_TOKEN is not set" in found["hand-over of spring"][1]
+
+
+def test_a_lead_that_the_plan_has_held_for_long_is_shown_with_its_remedy(owners: OwnersWorld) -> None:
+    territory = "it lies in nobody's territory: add the place to a rep's territories, or a rep without any"
+    owners.plan({"old": []}, day=YESTERDAY - timedelta(days=30), reasons=[territory])
+    owners.plan({"lead-1": ["anke"]}, day=YESTERDAY)
+    leadflow("handover")
+    (held,) = json.loads(leadflow("handover", "held", "--json"))
+    assert (held["lead_id"], held["reason"]) == (
+        "old",
+        "the plan found nobody: it lies in nobody's territory",
+    )
+    assert held["remedy"].startswith("add the place")
+    (finding,) = look_at_owners(owners.engine)
+    assert finding.remedy.startswith("add the place")
+    (alert,) = owners.messages(lead_id="")
+    assert (
+        "1: the plan found nobody: it lies in nobody's territory. What helps: add the place"
+        in alert["body_text"]
+    )
+
+
+def test_a_notice_that_failed_is_tried_again_by_a_person_alone(owners: OwnersWorld) -> None:
+    owners.hand_over(NOW)
+    told = owners.messages(step=1, lead_id="lead-1")[0]["message_id"]
+    refused = CliRunner().invoke(app, ["messages", "again", str(told)])
+    assert "is no failed one" in str(refused.exception)
+    assert "no message by email has failed" in leadflow("messages", "again", "--channel", "email")
+    with owners.engine.begin() as connection:
+        failed = update(messages).where(messages.c.message_id == told)
+        connection.execute(failed.values(state="failed", state_reason="refused 550", not_after=NOW))
+    assert "leadflow messages again" in leadflow("messages", "list", "--state", "failed", "--notices")
+    assert "1 message" in leadflow("messages", "again", str(told), "--to", "anke@new.example.org")
+    (row,) = owners.messages(message_id=told)
+    assert (row["state"], row["recipient"], row["headers"]["To"]) == (
+        "planned", "anke@new.example.org", "anke@new.example.org",
+    )  # fmt: skip
+    leadflow("dispatch")
+    assert owners.messages(message_id=told)[0]["state"] == "sent"
+    with owners.engine.connect() as connection:
+        noted = select(activity_log.c.detail).where(activity_log.c.action == "message.again")
+        assert connection.scalars(noted).all() == [{"message_id": told}]
 
 
 def test_it_starts_by_itself_where_a_lead_waits(owners: OwnersWorld) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Engine, insert, select, text
+from sqlalchemy import Engine, delete, insert, select, text
 
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.delivery.handover import HandoverSummary, hand_over_due
@@ -84,6 +85,7 @@ class OwnersWorld:
         number: int = 1,
         status: str = "ASSIGNED",
         fields: dict[str, Any] | None = None,
+        reasons: Sequence[str] = (),
     ) -> None:
         """Leads with the reps that the plan of a day names, the owner first; none: nobody was found."""
         rows = pd.DataFrame({"lead_id": list(leads)})
@@ -115,7 +117,7 @@ class OwnersWorld:
             assignment_number=number,
             owner=[named[0] if named else None for named in leads.values()],
             method="optimal",
-            reasons="[]",
+            reasons=json.dumps(list(reasons)),
             candidates=[_candidates(named) for named in leads.values()],
         )
         for table, frame in (
@@ -168,6 +170,12 @@ class OwnersWorld:
         """Messages in the order in which they were written, those that have these values."""
         rows = self._rows(select(messages).order_by(messages.c.message_id))
         return [row for row in rows if all(row[name] == value for name, value in where.items())]
+
+    def forget(self) -> None:
+        """As if nothing had been handed over yet."""
+        with self.engine.begin() as connection:
+            for table in (messages, held_handoffs, handoffs):
+                connection.execute(delete(table))
 
     def end_leases(self) -> None:
         with self.engine.begin() as connection:

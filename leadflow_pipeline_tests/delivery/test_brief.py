@@ -53,8 +53,8 @@ def test_everything_that_is_known_is_said() -> None:
     assert points_of(KNOWN) == (
         "Who: Ida Example, Head of Sales at Example Ltd (Berlin, DE)",
         "Company: software, 200 people, budget 12,000 EUR",
-        "Why now: tier HOT, score 82.5 of 100, warm; has just changed jobs; last seen 2 hours ago (reply)",
-        "Fit: 84% of the ideal customer profile; counts most: Industry is software (+20), Title (+8)",
+        "Why now: tier HOT, score 82.5 of 100, engagement warm; has just changed jobs; last seen 2 hours ago (reply)",
+        "Fit: 84% of the ideal customer profile; most points of its score: Industry is software (+20), Title (+8)",
         "Engagement: 1 click, 1 reply in the last 30 days, the latest 2 hours ago",
         "Similar accounts: Acme Ltd won in March 2026 (same industry and size)",
         "Reach: ida@leads.example, +4930123456, speaks de",
@@ -66,10 +66,10 @@ def test_what_is_not_known_is_said_too() -> None:
     assert points_of(UNKNOWN) == (
         "Who: a person whose name is not known, title not known, company not known",
         "Company: neither industry nor size nor budget is known",
-        "Why now: not scored yet; no fresh signal beside that",
+        "Why now: not scored yet; no fresh signal",
         "Fit: not judged yet",
         "Engagement: nothing in the last 30 days: no click, visit or reply",
-        "Similar accounts: none has been won or lost yet",
+        "Similar accounts: none is known that was won or lost",
         "Reach: no email, no phone",
         "Next step: find a way to reach the person, for no phone is known (goal: qualify need)",
     )

@@ -103,6 +103,21 @@ def test_nobody_free_holds_the_lead_tells_the_operators_once_and_goes_on_trying(
     assert (len(owners.owners()), owners.held()) == (3, {})
 
 
+def test_operators_hear_again_only_when_all_they_heard_of_are_settled_and_others_wait(
+    owners: OwnersWorld,
+) -> None:
+    owners.register(handover="{operators: ops@sender.example.org}")
+    owners.rep("anke")
+    alerts = []
+    for number, planned in enumerate(
+        ({"lead-1": [], "lead-2": []}, {"lead-1": ["anke"], "lead-3": []}, {"lead-2": ["anke"]})
+    ):
+        owners.plan(planned, day=YESTERDAY + number * DAY)
+        owners.hand_over(NOW + number * DAY)
+        alerts.append(len(owners.messages(recipient="ops@sender.example.org")))
+    assert (alerts, set(owners.held())) == ([1, 1, 2], {"lead-3"})
+
+
 def test_a_reps_leads_of_all_campaigns_count(owners: OwnersWorld) -> None:
     owners.rep("anke", capacity={"open_leads": 3})
     for slug in ("autumn", "spring"):

@@ -220,12 +220,15 @@ def check_aliases_and_other_campaigns(engine: Engine) -> None:
 
 
 def print_the_time(engine: Engine) -> None:
-    """Under 50 ms; here a campaign is small, `benchmarks.explanation` has a large one."""
+    """Under 50 ms; here a campaign is small, `benchmarks.explanation` has a large one.
+
+    The processor's time and not the clock's: a busy machine is no failure.
+    """
     took = []
     for _ in range(20):
-        begun = time.perf_counter()
+        begun = time.process_time()
         tell_story(engine, "spring", IDA)
-        took.append(time.perf_counter() - begun)
+        took.append(time.process_time() - begun)
     print(f"explained one lead in {min(took) * 1000:.1f} ms")
     assert min(took) < 0.05
 

@@ -197,6 +197,7 @@ def test_a_model_and_reps_are_tried_before_they_count(computed: Computed, tmp_pa
     computed.materialize(*(table.name for table in TABLES))
     assert_same_rows(foreseen.rows, computed.stored(computed.days))
     back = CliRunner().invoke(app, ["score", campaign, "--model", "none", "--json"])
+    assert back.exit_code == 0, (back.output, back.exception)
     assert json.loads(back.stdout)["rescored"] == said["rescored"]
     nothing = CliRunner().invoke(app, ["score", campaign])
     assert "there is nothing to try" in str(nothing.exception)

@@ -32,6 +32,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from leadflow_pipeline.route.owners.chains import Chains, allowed_counts
 from leadflow_pipeline.route.owners.prices import (
+    Bools,
     Floats,
     Ints,
     best_at_prices,
@@ -39,7 +40,15 @@ from leadflow_pipeline.route.owners.prices import (
     fitted_prices,
 )
 
-__all__ = ["Assignment", "assign", "assign_by_rank", "best_at_prices", "one_after_the_other", "value_of"]
+__all__ = [
+    "Assignment",
+    "assign",
+    "assign_by_rank",
+    "best_at_prices",
+    "one_after_the_other",
+    "one_after_the_other_by_rank",
+    "value_of",
+]
 
 MOST_WORK = 1_000_000_000
 """Numbers looked at for chains before the rest is mended greedily: ten seconds or so."""
@@ -121,7 +130,7 @@ def assign_by_rank(
     """The same where some reps come first for a lead, and others only when those have no place left.
 
     First the pairs of rank 0 are assigned as if there were no others; then the leads that are left, to the places that
-    are left, over ranks 0 and 1; and so on. So no value, however high, takes a lead to a higher rank while one of its
+    are left, over those of rank 1; and so on. So no value, however high, takes a lead to a higher rank while one of its
     reps of a lower rank has a place, and no lead that comes from elsewhere takes a place from a team's own. The bound
     is of assignments in this order.
 
@@ -139,7 +148,7 @@ def assign_by_rank(
     places = _whole("capacity", capacity, reps)
     eased = places if at_ease is None else np.minimum(_whole("places at ease", at_ease, reps), places)
     least = _whole("floors", 0 if floors is None else floors, reps)
-    levels = np.unique(ranks[~np.isnan(everything)])
+    levels = _levels(everything, ranks)
     if len(levels) <= 1 and (eased == places).all():
         return assign(everything, places, least)
     rep = np.full(leads, -1, np.int64)
@@ -147,15 +156,15 @@ def assign_by_rank(
     exact, value, bound = True, 0.0, 0.0
     for open_places in [eased, places] if (eased < places).any() else [places]:
         for level in levels:
-            waiting = np.flatnonzero(rep < 0)
             left = open_places - total
-            if not len(waiting) or not (left > 0).any():
+            rows, theirs = _of_level(everything, ranks, level, rep < 0, left > 0)
+            if not len(rows):
                 continue
-            rows = np.where(ranks[waiting] <= level, everything[waiting], np.nan)
-            step = assign(rows, left, np.maximum(least - total, 0))
-            rep[waiting] = step.rep
+            step = assign(theirs, left, np.maximum(least - total, 0))
+            rep[rows] = step.rep
             total += np.bincount(step.rep[step.rep >= 0], minlength=reps)
-            prices, kept = np.where(left > 0, step.prices, prices), kept + step.floors
+            takes_part = ~np.isnan(theirs).all(axis=0)
+            prices, kept = np.where(takes_part, step.prices, prices), kept + step.floors
             value, bound, exact = value + step.value, bound + step.bound, exact and step.method == "exact"
     prices = np.where(total < places, np.minimum(prices, 0), prices)
     return Assignment(rep, value, bound, prices, kept, "exact" if exact else "dual prices")
@@ -199,10 +208,55 @@ def one_after_the_other(
     return rep
 
 
+def one_after_the_other_by_rank(
+    liking: ArrayLike,
+    ranks: NDArray[np.integer],
+    capacity: ArrayLike,
+    order: NDArray[np.integer] | None = None,
+) -> Ints:
+    """The same in the order of ranks that `assign_by_rank` keeps: leads take their turns for reps of rank 0, then those
+    that are left for reps of rank 1, and so on. `[L]`
+    """
+    wish = np.asarray(liking, dtype=float)
+    left = np.array(capacity, dtype=np.int64)
+    turns = np.arange(len(wish)) if order is None else np.asarray(order)
+    place = np.empty(len(wish), np.int64)
+    place[turns] = np.arange(len(wish))
+    rep = np.full(len(wish), -1, np.int64)
+    for level in _levels(wish, ranks):
+        rows, theirs = _of_level(wish, ranks, level, rep < 0, left > 0)
+        rep[rows] = one_after_the_other(theirs, left, np.argsort(place[rows]))
+        left -= np.bincount(rep[rows][rep[rows] >= 0], minlength=len(left))
+    return rep
+
+
 def value_of(values: ArrayLike, rep: Ints) -> float:
     """The sum of the values of the pairs."""
     given = np.flatnonzero(rep >= 0)
     return float(np.asarray(values, dtype=float)[given, rep[given]].sum())
+
+
+def _levels(values: Floats, ranks: NDArray[np.integer]) -> Ints:
+    """The ranks of allowed pairs, in order."""
+    seen = np.zeros(int(ranks.max(initial=0)) + 1, dtype=bool)
+    seen[ranks[~np.isnan(values)]] = True
+    return np.flatnonzero(seen)
+
+
+def _of_level(
+    values: Floats, ranks: NDArray[np.integer], level: int, waits: Bools, is_open: Bools
+) -> tuple[Ints, Floats]:
+    """The leads that wait and may have an open rep of a rank, and the values of these pairs alone.
+
+    A lead that waits has had its chance with the reps of lower ranks: they are full.
+    """
+    waiting = np.flatnonzero(waits)
+    here = (ranks[waiting] == level) & is_open
+    here &= ~np.isnan(values[waiting])
+    some = here.any(axis=1)
+    theirs = values[waiting[some]]
+    theirs[~here[some]] = np.nan
+    return waiting[some], theirs
 
 
 def _checked(values: ArrayLike, capacity: ArrayLike, floors: ArrayLike | None) -> tuple[Floats, Ints, Ints]:

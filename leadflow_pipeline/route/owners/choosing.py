@@ -21,12 +21,13 @@ from leadflow_pipeline.route.owners.accounts import accounts_of, first_of_each
 from leadflow_pipeline.route.owners.assignment import (
     Assignment,
     assign_by_rank,
-    one_after_the_other,
+    one_after_the_other_by_rank,
     value_of,
 )
 from leadflow_pipeline.route.owners.carried_reps import Carried
 from leadflow_pipeline.route.owners.fairness import floors
 from leadflow_pipeline.route.owners.overload import throttled
+from leadflow_pipeline.route.owners.prices import bound_at
 from leadflow_pipeline.route.owners.reps_of_day import Roster
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.standing import NOBODY
@@ -53,14 +54,24 @@ class Places:
     """Of these, how many are given only when everybody else's places are: the rep is nearly full."""
     floors: Ints
     """How many the strategy is to give at least."""
+    open_leads: Ints
+    """How many leads each rep has already."""
 
     @classmethod
-    def of(cls, room: Ints, load: Floats, weighed: Weighed, roster: Roster, rules: OwnershipRules) -> Places:
+    def of(
+        cls,
+        room: Ints,
+        load: Floats,
+        open_leads: Ints,
+        weighed: Weighed,
+        roster: Roster,
+        rules: OwnershipRules,
+    ) -> Places:
         """With floors of the day's leads, and with less for whom the load weighs on."""
         open_first = throttled(room, load, rules.backpressure_from)
         weights = [rep.weight for rep in roster.reps]
         least = floors(weighed.allowed, weights, open_first, rules.floor, rules.exploration)
-        return cls(room, room - open_first, least)
+        return cls(room, room - open_first, least, open_leads)
 
 
 @dataclass
@@ -114,7 +125,7 @@ def choose(
         had_room=places.room > 0,
         rotation=dict(carried.rotation),
     )
-    strategy = _Strategy(choice, weighed, leads["score"].to_numpy(dtype="float64"), roster, rules)
+    strategy = _Strategy(choice, weighed, leads["score"].to_numpy(dtype="float64"), places, roster, rules)
     _give_to(choice, weighed, worth, weighed.named, NAMED_ACCOUNT)
     if rules.keep_account_owner:
         accounts = accounts_of(leads)
@@ -154,6 +165,7 @@ class _Strategy:
     choice: Choice
     weighed: Weighed
     score: Floats
+    day: Places
     roster: Roster
     rules: OwnershipRules
 
@@ -180,13 +192,14 @@ class _Strategy:
     ) -> None:
         """Adds what the leads are worth as given, at best, greedily and by chance, ranks kept in each."""
         choice = self.choice
-        greedy = one_after_the_other(value - rank * _beyond(value), places)
+        greedy = one_after_the_other_by_rank(value, rank, places)
         dice = np.random.default_rng(CHANCE_SEED).random(value.shape)
-        chance = one_after_the_other(np.where(np.isnan(value), np.nan, dice - rank), places)
+        chance = one_after_the_other_by_rank(np.where(np.isnan(value), np.nan, dice), rank, places)
         choice.greedy += value_of(value, greedy)
         choice.chance += value_of(value, chance)
         choice.by_strategy += value_of(value, rep)
-        choice.bound += best.bound
+        # What is given one after the other does not give its places as the best does: no order binds its bound.
+        choice.bound += best.bound if self.rules.strategy == "optimal" else _bound(value, places, best.prices)
         choice.solved = best.method if choice.solved == "exact" else choice.solved
 
     def _in_order(self, rows: Ints, places: Ints) -> Ints:
@@ -194,25 +207,27 @@ class _Strategy:
         weighed, rules = self.weighed, self.rules
         order = np.lexsort((rows, -np.nan_to_num(self.score[rows])))
         if rules.strategy == "match":
-            liking = np.where(weighed.allowed[rows], weighed.match[rows] - weighed.rank[rows] * 2.0, np.nan)
-            return one_after_the_other(liking, places, order)
+            liking = np.where(weighed.allowed[rows], weighed.match[rows], np.nan)
+            return one_after_the_other_by_rank(liking, weighed.rank[rows], places, order)
         rep = np.full(len(rows), NOBODY, dtype="int64")
         left = places.copy()
-        # Reps of a higher rank take their turn only for leads whose own have no place left.
+        # Reps of a higher rank take their turns only for leads whose own have no place left.
         for level in np.unique(weighed.rank[rows][weighed.allowed[rows]]):
             turns = order[rep[order] == NOBODY]
-            may = weighed.could(rows[turns]) & (weighed.rank[rows[turns]] <= level)
+            may = weighed.could(rows[turns]) & (weighed.rank[rows[turns]] == level)
+            open_leads = self.day.open_leads + (self.day.room - self.choice.left) + (places - left)
             rep[turns], self.choice.rotation = in_turn(
-                may, self.roster, left, self.choice.rotation, rules.strategy
+                may, self.roster, left, open_leads, self.choice.rotation, rules.strategy
             )
             given = rep[turns]
             left -= np.bincount(given[given != NOBODY], minlength=len(left))
         return rep
 
 
-def _beyond(value: Floats) -> float:
-    """More than any value: what comes first by rank comes first whatever it is worth."""
-    return float(np.nanmax(value, initial=0.0)) + 1.0
+def _bound(value: Floats, places: Ints, prices: Floats) -> float:
+    """What no choice within the places is worth more than."""
+    nothing = np.zeros_like(places)
+    return bound_at(np.where(np.isnan(value), -np.inf, value), places, nothing, np.maximum(prices, 0))
 
 
 def _reps_of_accounts(accounts: Ints, rep: Ints) -> Ints:

@@ -11,9 +11,10 @@ In this order of things:
   language that a lead requires;
 * the first team rule that a lead meets claims it. Its team's reps come first (`team_rank` 0); where the rule spills,
   the team of the next rule the lead meets is next, and at last the teams without a rule;
-* of those of one team rank the most specific territory wins. Whoever is out already does not count for it, so a lead
-  of a rep who is away falls to whoever has the place at large;
-* a named account is the most specific of all, and belongs to its rep whatever the team.
+* where the campaign requires it, reps whose territory does not hold the lead's place are out. `territory_rank` says how
+  specific the territory of each other is: the most specific comes first (`weighing.py`), and the less specific when
+  that rep is away or full;
+* a named account is the most specific of all, and belongs to its rep whatever the team and the place.
 """
 
 from __future__ import annotations
@@ -174,6 +175,9 @@ def eligibility(leads: pd.DataFrame, roster: Roster, rules: OwnershipRules) -> E
         "absent": np.broadcast_to(roster.is_absent, shape),
         "excluded": np.broadcast_to(_is_excluded(reps, rules), shape),
         "team": team_rank == NOWHERE,
+        "territory": territory_rank == NOWHERE
+        if rules.territory == "require"
+        else np.broadcast_to(np.False_, shape),
         "specialty": lacks_specialty[rows["special"]],
         "language": ~may_speak[rows["tongue"]]
         if rules.language == "require"
@@ -182,10 +186,9 @@ def eligibility(leads: pd.DataFrame, roster: Roster, rules: OwnershipRules) -> E
     is_out = np.zeros(shape, dtype=bool)
     for mask in struck.values():
         is_out |= mask
-    struck["territory"] = _outside_territory(is_out, team_rank, territory_rank, rules)
     return Eligibility(
         codes,
-        ~(is_out | struck["territory"]),
+        ~is_out,
         {name: struck[name] for name in CONSTRAINTS},
         territory_rank,
         team_rank,
@@ -213,7 +216,7 @@ def _team_ranks(leads: pd.DataFrame, reps: Sequence[Rep], rules: OwnershipRules)
         distinct = pd.DataFrame(index=range(1))
     turns = [_turns(rules.teams, np.flatnonzero(row)) for row in distinct.to_numpy(dtype=bool)]
     with_rule = {folded_text(rule.team) for rule in rules.teams}
-    teams = [folded_text(rep.team) for rep in reps]
+    teams = _teams(_Same(reps))
     ranks = [[turn.get(team if team in with_rule else None, NOWHERE) for team in teams] for turn in turns]
     return codes, np.array(ranks, dtype=np.int8).reshape(len(turns), len(reps))
 
@@ -273,24 +276,18 @@ def _accounts(same: _Same) -> tuple[dict[str, int], dict[str, int]]:
 
 
 @lru_cache(maxsize=16)
+def _teams(same: _Same) -> tuple[str, ...]:
+    return tuple(folded_text(rep.team) for rep in same.reps)
+
+
+@lru_cache(maxsize=16)
+def _spoken(same: _Same) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(language_of(written) for written in rep.languages) for rep in same.reps)
+
+
+@lru_cache(maxsize=16)
 def _specialties(same: _Same) -> Specialties:
     return Specialties(same.reps)
-
-
-def _outside_territory(is_out: Mask, team_rank: Ranks, territory_rank: Ranks, rules: OwnershipRules) -> Mask:
-    """Pairs outside the rep's territory, or where another rep of the same turn has a more specific one."""
-    if rules.territory != "require":
-        return np.broadcast_to(np.False_, is_out.shape)
-    outside: Mask = territory_rank == NOWHERE
-    competes = ~(is_out | outside)
-    # A named account leaves nothing to teams of a later turn either.
-    named = competes & (territory_rank == NAMED_ACCOUNT)
-    outside |= named.any(axis=1)[:, None] & ~named
-    for turn in range(int(team_rank.max(initial=0)) + 1):
-        of_turn = team_rank == turn
-        best = np.where(competes & of_turn, territory_rank, NOWHERE).max(axis=1, initial=NOWHERE)
-        outside |= of_turn & (territory_rank < best[:, None])
-    return outside
 
 
 def _lacks_specialty(
@@ -319,7 +316,7 @@ def _languages(leads: pd.DataFrame, reps: Sequence[Rep]) -> tuple[Codes, Mask, M
     number = {language: position for position, language in enumerate(languages)}
     unknown = len(languages)
     of_lead = np.array([*(number.get(language, unknown) for language in of_value), unknown])[codes]
-    theirs = [{language_of(written) for written in rep.languages} for rep in reps]
+    theirs = _spoken(_Same(reps))
     may = np.array(
         [[language in spoken for spoken in theirs] for language in languages] + [[True] * len(reps)],
         dtype=bool,

@@ -18,7 +18,7 @@ from leadflow_pipeline.conditions import field_values
 from leadflow_pipeline.folding import folded_text
 from leadflow_pipeline.places import country_codes
 from leadflow_pipeline.route.owners.capacity import exact
-from leadflow_pipeline.route.owners.eligibility import Eligibility, eligibility
+from leadflow_pipeline.route.owners.eligibility import eligibility
 from leadflow_pipeline.route.owners.named_accounts import account_domain, account_keys
 from leadflow_pipeline.route.owners.rep import Rep, Territory
 from leadflow_pipeline.route.owners.reps_of_day import Roster
@@ -285,7 +285,7 @@ def _reasons(roster: Roster, rules: OwnershipRules, leads: pd.DataFrame) -> npt.
     reasons = np.full(len(leads), "", dtype=object)
     for start in range(0, len(leads), LEADS_AT_ONCE):
         some = slice(start, start + LEADS_AT_ONCE)
-        strikes = _lasting_strikes(eligibility(leads.iloc[some], roster, rules), rules)
+        strikes = eligibility(leads.iloc[some], roster, rules).struck
         remaining = np.ones(strikes["team"].shape, dtype=bool)
         told = reasons[some]
         for name in REASONS:
@@ -293,17 +293,6 @@ def _reasons(roster: Roster, rules: OwnershipRules, leads: pd.DataFrame) -> npt.
             told[~remaining.any(axis=1) & (told == "")] = name
         told[~(remaining & roster.is_active).any(axis=1) & (told == "")] = ONLY_INACTIVE
     return reasons
-
-
-def _lasting_strikes(found: Eligibility, rules: OwnershipRules) -> dict[str, npt.NDArray[np.bool_]]:
-    """What strikes a pair whoever works today: of territories, whether the place lies in one at all."""
-    strikes = dict(found.struck)
-    strikes["territory"] = (
-        found.territory_rank == NOWHERE
-        if rules.territory == "require"
-        else np.zeros(found.territory_rank.shape, dtype=bool)
-    )
-    return strikes
 
 
 def _by_place(leads: pd.DataFrame, *, with_language: bool = False) -> list[tuple[str, int]]:

@@ -20,7 +20,7 @@ from leadflow_pipeline.route.owners.choosing import ACCOUNT, FULL, NAMED_ACCOUNT
 from leadflow_pipeline.route.owners.reps_of_day import Roster
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.telling import REMEDIES
-from leadflow_pipeline.route.owners.turns import in_turn
+from leadflow_pipeline.route.owners.turns import STRATEGIES, in_turn
 from leadflow_pipeline.route.owners.weighing import Strengths, Weighed, in_order, weigh
 
 Ints = npt.NDArray[np.int64]
@@ -68,16 +68,19 @@ def decide_one(
     strengths: Strengths,
     carried: Carried,
     room: Ints,
+    open_leads: Ints,
     account_owner: str | None = None,
+    weights: Floats | None = None,
 ) -> OneDecision:
     """Ranks the reps of a roster for one lead.
 
     `lead` is a frame of one row with the columns of `fields_read`. `room[R]` is how many leads each rep can still be
-    given; `carried` the prices and turns of the latest day (`Carried.of` its rows of `rep_days`); `account_owner` who
-    has the leads of its company.
+    given, and `open_leads[R]` how many it has; `carried` the prices and turns of the latest day (`Carried.of` its rows
+    of `rep_days`); `account_owner` who has the leads of its company; `weights` those of its match (`[1,4]`, as
+    `experiment.treatment.match_weights` gives them for whole days), where experiments make them differ.
     """
-    weighed, struck = weigh_one(lead, chance * money, roster, strengths, rules)
-    order, why = ranked(weighed, roster, rules, carried, room, account_owner)
+    weighed, struck = weigh_one(lead, chance * money, roster, strengths, rules, weights)
+    order, why = ranked(weighed, roster, rules, carried, room, open_leads, account_owner)
     prices = carried.prices_of(roster)
     candidates = tuple(
         Candidate(
@@ -99,10 +102,15 @@ def decide_one(
 
 
 def weigh_one(
-    lead: pd.DataFrame, worth: float, roster: Roster, strengths: Strengths, rules: OwnershipRules
+    lead: pd.DataFrame,
+    worth: float,
+    roster: Roster,
+    strengths: Strengths,
+    rules: OwnershipRules,
+    weights: Floats | None = None,
 ) -> tuple[Weighed, dict[str, tuple[str, ...]]]:
     """One lead weighed, and the constraints that strike each of the others out."""
-    weighed = weigh(lead, np.array([worth]), roster, strengths, rules)
+    weighed = weigh(lead, np.array([worth]), roster, strengths, rules, weights)
     struck = {
         str(rep): weighed.may.why_not(0, column)
         for column, rep in enumerate(roster.ids)
@@ -117,6 +125,7 @@ def ranked(
     rules: OwnershipRules,
     carried: Carried,
     room: Ints,
+    open_leads: Ints,
     account_owner: str | None = None,
 ) -> tuple[Ints, Sequence[str]]:
     """The columns of the reps who may have the one lead, the best first, and why each stands there."""
@@ -130,12 +139,11 @@ def ranked(
         first.append((int(weighed.named[0]), NAMED_ACCOUNT))
     if rules.keep_account_owner and account_owner in roster.column_of:
         first.append((roster.column_of[account_owner], ACCOUNT))
-    if rules.strategy in ("round_robin", "longest_waiting") and has_room[order].any():
+    if rules.strategy in STRATEGIES and has_room[order].any():
         level = weighed.rank[0, order[has_room[order]]].min()
-        may = weighed.could(np.zeros(1, dtype="int64")) & (weighed.rank[:1] <= level)
-        first.append(
-            (int(in_turn(may, roster, room, carried.rotation, rules.strategy)[0][0]), rules.strategy)
-        )
+        may = weighed.could(np.zeros(1, dtype="int64")) & (weighed.rank[:1] == level)
+        next_rep, _ = in_turn(may, roster, room, open_leads, carried.rotation, rules.strategy)
+        first.append((int(next_rep[0]), rules.strategy))
     ahead = {
         column: why for column, why in reversed(first) if weighed.allowed[0, column] and has_room[column]
     }

@@ -33,6 +33,8 @@ RESULTS = (
 )  # fmt: skip
 """Columns of results: counts and sums, so that results of parts add up to those of the whole."""
 
+LOST_AFTER_DAYS = 90
+
 FASTEST = 1 / 20
 """Of the target time: faster than this counts as this, so that one quick answer is not worth twenty wins."""
 
@@ -44,7 +46,7 @@ def rep_results(
     as_of: pd.Timestamp,
     window_days: int,
     *,
-    lost_after_days: int = 90,
+    lost_after_days: int = LOST_AFTER_DAYS,
     minutes_between: Minutes | None = None,
 ) -> pd.DataFrame:
     """What each rep got in the days before `as_of`, and what came of it.
@@ -69,16 +71,43 @@ def rep_results(
         the sum of its logarithms and of their squares; leads whose time for it is over or that were touched; touched
         in time.
     """
+    each = handoff_results(
+        handoffs, outcomes, touches, as_of, lost_after_days=lost_after_days, minutes_between=minutes_between
+    )
+    return summed(each, as_of, window_days)
+
+
+def summed(each: pd.DataFrame, as_of: pd.Timestamp, window_days: int) -> pd.DataFrame:
+    """Results of reps (`rep_results`) of those of hand-overs, for a window of days."""
+    counts = each.loc[each["decided_at"] >= as_of - pd.Timedelta(days=window_days)]
+    return counts.groupby("rep", sort=True)[list(RESULTS)].sum()
+
+
+def handoff_results(
+    handoffs: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    touches: pd.DataFrame,
+    as_of: pd.Timestamp,
+    *,
+    lost_after_days: int = LOST_AFTER_DAYS,
+    minutes_between: Minutes | None = None,
+) -> pd.DataFrame:
+    """What came of each hand-over up to `as_of`, for arguments as of `rep_results`, in the order of leads and numbers.
+
+    What comes of a lead's hand-overs depends on its own facts alone, so those of some leads can be computed anew and
+    put in the place of what they were. Columns: those of `handoffs`; `RESULTS`; `is_untouched`, the lead is this rep's
+    still and no touch is known.
+    """
     key = ["campaign", "lead_id"] if "campaign" in handoffs else ["lead_id"]
     given = handoffs.loc[handoffs["decided_at"] < as_of].sort_values(
         [*key, "assignment_number"], kind="stable"
     )
     given = given.assign(until=given.groupby(key, sort=False)["decided_at"].shift(-1).fillna(as_of))
-    given = given.loc[given["decided_at"] >= as_of - pd.Timedelta(days=window_days)].reset_index(drop=True)
+    given = given.reset_index(drop=True)
     given["row"] = np.arange(len(given))
     _judge(given, outcomes, key, as_of, lost_after_days)
-    _time(given, touches, key, minutes_between)
-    return given.groupby("rep", sort=True)[list(RESULTS)].sum()
+    _time(given, touches, key, as_of, minutes_between)
+    return given.drop(columns=["row", "until"])
 
 
 def _judge(
@@ -104,6 +133,7 @@ def _time(
     given: pd.DataFrame,
     touches: pd.DataFrame,
     key: list[str],
+    as_of: pd.Timestamp,
     minutes_between: Minutes | None,
 ) -> None:
     """Adds how soon each lead was touched first: columns of `RESULTS` from touched on."""
@@ -113,6 +143,7 @@ def _time(
     due = given["first_touch_due_at"]
     is_over = first.isna() & (due < given["until"])
     known = first.notna() | is_over
+    given["is_untouched"] = first.isna() & (given["until"] == as_of)
     end = first.fillna(given["until"])
     if minutes_between is None:
         minutes = (end - given["decided_at"]).dt.total_seconds().to_numpy(dtype=float) / 60

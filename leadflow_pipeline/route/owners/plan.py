@@ -162,15 +162,12 @@ class _Plan:
         needs = standing.who_needs_an_owner(left)
         owned = standing.owned_today()
         load = self._load(day, roster, columns, owned, np.zeros(len(columns), dtype="int64"))
-        places = room(
-            roster,
-            self.campaign,
-            day,
-            self.results.given_this_week(day)[columns],
-            standing.open_leads(owned)[columns],
-        )
+        open_leads = standing.open_leads(owned)[columns]
+        places = room(roster, self.campaign, day, self.results.given_this_week(day)[columns], open_leads)
         stays = np.where(np.isin(owned, left), NOBODY, owned)
-        decided = self._decide(day, needs, roster, columns, stays, places, load) if len(needs) else None
+        decided = None
+        if len(needs):
+            decided = self._decide(day, needs, roster, columns, stays, places, load, open_leads)
         if decided is not None:
             rep = decided.choice.rep
             standing.decide(needs, np.where(rep == NOBODY, NOBODY, np.append(columns, NOBODY)[rep]))
@@ -192,7 +189,9 @@ class _Plan:
         rotation = decided.choice.rotation if decided else self.carried.rotation
         load = self._load(day, roster, columns, standing.holds, given)
         rep_days = rep_rows(stamp, roster, counts, load, prices, rotation)
-        self.carried = Carried.of(rep_days)
+        if len(rep_days):
+            # Else everybody has left, and a day alone would go on from the latest rows there are.
+            self.carried = Carried.of(rep_days)
         return rep_days, day_summary(moved, len(newly_held), len(held), decided)
 
     def _load(self, day: date, roster: Roster, columns: Ints, owners: Ints, given_today: Ints) -> Floats:
@@ -210,7 +209,15 @@ class _Plan:
         return match_weights(tried.settled_on(day, places), len(needs), list(usual), usual)
 
     def _decide(
-        self, day: date, needs: Ints, roster: Roster, columns: Ints, owned: Ints, places: Ints, load: Floats
+        self,
+        day: date,
+        needs: Ints,
+        roster: Roster,
+        columns: Ints,
+        owned: Ints,
+        places: Ints,
+        load: Floats,
+        open_leads: Ints,
     ) -> Decided:
         """Gives the leads in need away."""
         stamp = _as_stamp(day)
@@ -231,7 +238,7 @@ class _Plan:
             leads.assign(score=scores["score"]),
             chances * money,
             owners,
-            Places.of(places, load, weighed, roster, self.rules),
+            Places.of(places, load, open_leads, weighed, roster, self.rules),
             roster,
             self.rules,
             self.carried,

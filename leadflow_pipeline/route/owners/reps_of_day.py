@@ -88,6 +88,10 @@ class Roster:
         """Active and not away."""
         return self.is_active & ~self.is_absent
 
+    def has_calendars_of(self, other: Roster) -> bool:
+        """Whether everybody's working time is the same in both."""
+        return self.absences == other.absences and (self.reps is other.reps or self.reps == other.reps)
+
     def absences_of(self, rep: str) -> tuple[Absence, ...]:
         """When one rep is away."""
         return tuple(absence for absence in self.absences if absence.rep == rep)

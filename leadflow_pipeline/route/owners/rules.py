@@ -83,11 +83,11 @@ class OwnershipRules(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    strategy: Literal["optimal", "match", "round_robin", "longest_waiting"] = Field(
+    strategy: Literal["optimal", "match", "round_robin", "longest_waiting", "least_loaded"] = Field(
         "optimal",
         description="optimal: the most expected value of all leads of a day together; match: the best match for one "
         "lead after the other, the best scores first; round_robin: by weight, in turn; longest_waiting: to the rep "
-        "whose last lead is longest ago",
+        "whose last lead is longest ago; least_loaded: to the rep with the fewest open leads for its weight",
     )
     reps: tuple[str, ...] = Field((), description="who takes part; all reps where nobody is named")
     exclude_reps: tuple[str, ...] = ()
@@ -102,7 +102,9 @@ class OwnershipRules(BaseModel):
     )
     territory: Literal["require", "prefer", "ignore"] = Field(
         "require",
-        description="whether a lead's place must lie in the rep's territory; the most specific wins",
+        description="whether a lead's place must lie in the rep's territory (require), or reps in whose territory it "
+        "lies come first (prefer). Either way the most specific wins, and a less specific one has its turn when that "
+        "rep is away or full",
     )
     regions: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,

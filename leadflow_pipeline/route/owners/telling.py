@@ -123,6 +123,8 @@ def _reasons(
             first = f"the turn of {rep}, one of {may} who may have it"
         case "longest_waiting":
             first = f"{rep} has waited longest of {may} who may have it"
+        case "least_loaded":
+            first = f"{rep} has the fewest open leads for its weight, of {may} who may have it"
         case "match":
             first = f"match {match:.2f} with {rep}, the best of those with room; {may} may have it"
         case _ if may == 1:

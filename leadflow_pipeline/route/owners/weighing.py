@@ -4,8 +4,9 @@ What belongs here: eligibility, match and worth brought together, the same for w
 not: places and the choice (`choosing.py`, `one_lead.py`).
 
 A pair is worth the chance that the lead is won, times what it brings, times the match. Which rep comes first whatever
-that is worth: the team that claims the lead before those it spills to; where the campaign prefers it, the more specific
-territory; and where it prefers it, who speaks the lead's language.
+that is worth: the team that claims the lead before those it spills to; of a team the more specific territory, unless
+the campaign ignores territories; and where the campaign prefers it, who speaks the lead's language. The next in this
+order has its turn when those before it are away or full.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from leadflow_pipeline.route.owners.eligibility import CONSTRAINTS, Eligibility,
 from leadflow_pipeline.route.owners.match import match_scores
 from leadflow_pipeline.route.owners.reps_of_day import Roster
 from leadflow_pipeline.route.owners.rules import OwnershipRules
+from leadflow_pipeline.route.owners.territories import NAMED_ACCOUNT
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -28,9 +30,8 @@ Floats = npt.NDArray[np.float64]
 NO_REPS = "no_reps"
 """Why nobody may have a lead where there is nobody."""
 
-MOST_RANKED = 32
-"""More than there are kinds of territory, twice."""
-
+MOST_RANKED = 256
+"""More than twice as many as there are ranks of territories; and as many turns as teams can have fit into an int16."""
 
 WITHOUT_ROOM = MOST_RANKED * 128
 """Added to the rank of a rep without room: after all others."""
@@ -98,8 +99,8 @@ def weigh(
     may = eligibility(leads, roster, rules)
     allowed = may.allowed
     rank = np.maximum(may.team_rank, 0).astype(np.int16) * MOST_RANKED
-    if rules.territory == "prefer":
-        rank += (may.territory_rank.max(initial=0) - may.territory_rank).astype(np.int16) * 2
+    if rules.territory != "ignore":
+        rank += (NAMED_ACCOUNT - may.territory_rank.astype(np.int16)) * np.int16(2)
     if rules.language == "prefer":
         rank += ~may.speaks
     match = match_scores(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -53,11 +54,13 @@ EVERYWHERE = (
 MUNICH = {"country": "DE", "region": "Bayern", "city": "Munchen", "postcode": "80 331"}
 
 
-def test_the_most_specific_territory_wins() -> None:
-    left = list(EVERYWHERE)
-    for name in ("centre", "south", "munich", "bavaria", "germany", "dach", "emea", "world"):
-        assert allowed(MUNICH, *left) == {name}
-        left = [each for each in left if each.rep != name]
+def test_the_most_specific_territory_comes_first_and_all_others_that_hold_the_place_after_it() -> None:
+    outside = rep("paris", {"country": "FR"})
+    found, columns = judged(MUNICH, *EVERYWHERE, outside)
+    by_rank = sorted(columns, key=lambda name: -found.territory_rank[0, columns[name]])
+    assert by_rank == ["centre", "south", "munich", "bavaria", "germany", "dach", "emea", "world", "paris"]
+    assert allowed(MUNICH, *EVERYWHERE, outside) == set(by_rank) - {"paris"}
+    assert found.why_not(0, columns["paris"]) == ("territory",)
 
 
 def test_the_ranks_have_names() -> None:
@@ -144,11 +147,6 @@ def test_the_first_rule_claims_and_spills_to_the_next_and_at_last_to_the_rest() 
     assert judged({"company_size": 10}, *reps, **TEAMS)[0].team_rank.tolist() == [[-1, 0, -1]]
 
 
-def test_each_team_has_its_own_most_specific_territory() -> None:
-    reps = (rep("e", team="Enterprise"), rep("m", {"country": "DE"}, team="M"), rep("n", team="M"))
-    assert allowed({"company_size": 3000, "country": "DE"}, *reps, **TEAMS) == {"e", "m"}
-
-
 @pytest.mark.parametrize(
     "lead",
     [
@@ -166,9 +164,10 @@ def test_a_named_account_is_its_reps_whatever_place_and_team(lead: dict[str, str
     others = (rep("anke", {"country": "DE"}), rep("big", team="Enterprise"))
     found, columns = judged({**lead, "company_size": 5000}, grace, *others, **TEAMS)
     assert found.named.tolist() == [columns["grace"]]
-    assert found.allowed.tolist() == [[False, False, True]]
+    assert found.allowed.all()
+    assert found.territory_rank[0].argmax() == columns["grace"]
     away = (Absence("grace", DAY, DAY),)
-    assert allowed(lead, grace, *others, absences=away) == {"anke"}
+    assert allowed(lead, grace, *others, absences=away) == {"anke", "big"}
 
 
 def test_the_other_hard_constraints() -> None:
@@ -358,12 +357,11 @@ def test_nobody_is_allowed_against_a_hard_constraint_and_everybody_else_is(
             and (not speak or lead["language"] is None or lead["language"] in each.languages)
         }
         if territory == "require":
-            ranks = {number: plain_rank(lead, reps[number]) for number in fit}
-            fit = {
-                number
-                for number in fit
-                if ranks[number] >= (0, 0)
-                and ranks[number]
-                == max(ranks[other] for other in fit if reps[other].team == reps[number].team)
-            }
+            fit = {number for number in fit if plain_rank(lead, reps[number]) >= (0, 0)}
+        ranks = [plain_rank(lead, each) for each in reps]
+        if territory != "ignore":
+            told = found.territory_rank[row]
+            for one, other in combinations(range(len(reps)), 2):
+                assert (ranks[one] > ranks[other]) == (told[one] > told[other])
+                assert (ranks[one] == ranks[other]) == (told[one] == told[other])
         assert set(np.flatnonzero(found.allowed[row]).tolist()) == fit

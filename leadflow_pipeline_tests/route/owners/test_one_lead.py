@@ -58,7 +58,7 @@ def test_prices_of_yesterday_bring_today_near_to_the_best() -> None:
             value=today.value[row : row + 1],
             named=today.named[row : row + 1],
         )
-        order, _ = ranked(one, roster, RULES, carried, left)
+        order, _ = ranked(one, roster, RULES, carried, left, np.zeros(20, np.int64))
         if left[order[0]] > 0:
             left[order[0]] -= 1
             value += float(today.value[row, order[0]])
@@ -79,7 +79,7 @@ def test_a_decision_names_the_best_the_others_and_whom_what_strikes_out() -> Non
 
     def decide(room: list[int], **carried: object):
         return decide_one(
-            lead, 0.1, 1000.0, roster, RULES, may, Carried(**carried), np.array(room), account_owner=None
+            lead, 0.1, 1000.0, roster, RULES, may, Carried(**carried), np.array(room), np.zeros(4, np.int64)
         )
 
     decision = decide([1, 1, 1, 1])

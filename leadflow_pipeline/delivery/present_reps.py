@@ -1,0 +1,164 @@
+"""Reps as they are now: who is there, and how much room each has over all campaigns.
+
+What belongs here: reading records, absences and leads of many reps at once, and counting on as leads are given. What
+does not: locks, and whose a lead becomes (`claiming`). What is read under a rep's lock stays true until the
+transaction ends; without one it is a view of a moment.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, exists, func, select
+
+from leadflow_pipeline.route.owners.capacity import room_in_total
+from leadflow_pipeline.route.owners.rep import Rep
+from leadflow_pipeline.route.owners.reps_of_day import Absence
+from leadflow_pipeline.route.owners.working_time import Calendar, add_working_time
+from leadflow_pipeline.store.schema import handoffs, outcomes, rep_absences, reps
+
+ENDED: Final = ("won", "lost")
+"""Outcomes after which a lead takes no room any more."""
+
+
+@dataclass(frozen=True)
+class PresentRep:
+    """A rep as it is now, with the absences that are not over."""
+
+    rep: Rep
+    absences: tuple[Absence, ...]
+
+    def is_away(self, now: datetime) -> bool:
+        """Whether it is away today, by its own calendar."""
+        today = now.astimezone(ZoneInfo(self.rep.time_zone)).date()
+        return any(absence.covers(today) for absence in self.absences)
+
+    @property
+    def calendar(self) -> Calendar:
+        """When it works."""
+        return Calendar.of(self.rep, self.absences)
+
+
+@dataclass
+class Room:
+    """How many leads each of some reps has been given for which day, and has open, over all campaigns."""
+
+    given: Counter[tuple[str, date]] = field(default_factory=Counter)
+    open: Counter[str] = field(default_factory=Counter)
+
+    def has(self, rep: Rep, day: date) -> bool:
+        """Whether one more lead fits into the rep's day, week and open leads."""
+        if not is_limited(rep):
+            return True
+        monday = day - timedelta(days=day.weekday())
+        this_week = sum(self.given[rep.rep, monday + timedelta(days=number)] for number in range(7))
+        return room_in_total(rep, day, self.given[rep.rep, day], this_week, self.open[rep.rep]) >= 1
+
+
+def is_limited(rep: Rep) -> bool:
+    """Whether the rep's record limits its leads at all."""
+    capacity = rep.capacity
+    return (capacity.per_day, capacity.per_week, capacity.per_month, capacity.open_leads) != (None,) * 4
+
+
+def present_reps(connection: Connection, rep_ids: Collection[str], now: datetime) -> dict[str, PresentRep]:
+    """Each of these reps as its latest record says; without those of whom there is none."""
+    if not rep_ids:
+        return {}
+    today = now.astimezone(UTC).date()
+    latest = (
+        select(reps.c.rep, reps.c.document)
+        .where(reps.c.rep.in_(sorted(rep_ids)), reps.c.from_day <= today)
+        .order_by(reps.c.rep, reps.c.from_day.desc(), reps.c.record_id.desc())
+        .distinct(reps.c.rep)
+    )
+    records = {row.rep: Rep.model_validate(row.document) for row in connection.execute(latest)}
+    standing = standing_absences(connection, records, today - timedelta(days=1))
+    return {rep: PresentRep(record, standing.get(rep, ())) for rep, record in records.items()}
+
+
+def standing_absences(
+    connection: Connection, rep_ids: Iterable[str], not_over_before: date = date.min
+) -> dict[str, tuple[Absence, ...]]:
+    """Each rep's absences that were not withdrawn, in order; with a day, only those that were not over before it."""
+    query = (
+        select(rep_absences.c.rep, rep_absences.c.first_day, rep_absences.c.last_day)
+        .where(
+            rep_absences.c.rep.in_(sorted(rep_ids)),
+            rep_absences.c.withdrawn_at.is_(None),
+            rep_absences.c.last_day >= not_over_before,
+        )
+        .order_by(rep_absences.c.rep, rep_absences.c.first_day, rep_absences.c.last_day)
+    )
+    found: dict[str, tuple[Absence, ...]] = {}
+    for rep, first, last in connection.execute(query).tuples():
+        found[rep] = (*found.get(rep, ()), Absence(rep, first, last))
+    return found
+
+
+def room_of(connection: Connection, present: Iterable[Rep], days: Collection[date], now: datetime) -> Room:
+    """What these reps were given in the weeks of these days, and have open now."""
+    limited = [rep for rep in present if is_limited(rep)]
+    if not limited or not days:
+        return Room()
+    mondays = [day - timedelta(days=day.weekday()) for day in days]
+    # Whose day a lead counts for is never later than the day on which it was told.
+    of_weeks = (
+        select(handoffs.c.rep, handoffs.c.decision_day, func.count())
+        .where(
+            handoffs.c.rep.in_(sorted(rep.rep for rep in limited)),
+            handoffs.c.decided_at >= datetime.combine(min(mondays), datetime.min.time(), UTC),
+            handoffs.c.decision_day.between(min(mondays), max(mondays) + timedelta(days=6)),
+        )
+        .group_by(handoffs.c.rep, handoffs.c.decision_day)
+    )
+    given = {(rep, day): count for rep, day, count in connection.execute(of_weeks).tuples()}
+    by_open_leads = [rep.rep for rep in limited if rep.capacity.open_leads is not None]
+    return Room(Counter(given), _open_leads(connection, by_open_leads, now))
+
+
+def _open_leads(connection: Connection, rep_ids: Collection[str], now: datetime) -> Counter[str]:
+    """How many leads each of these has that are neither won nor lost, over all campaigns."""
+    if not rep_ids:
+        return Counter()
+    later = handoffs.alias("later")
+    is_passed_on = exists().where(
+        later.c.campaign == handoffs.c.campaign,
+        later.c.lead_id == handoffs.c.lead_id,
+        later.c.assignment_number > handoffs.c.assignment_number,
+    )
+    query = (
+        select(handoffs.c.rep, func.count())
+        .where(handoffs.c.rep.in_(sorted(rep_ids)), ~is_passed_on, ~has_ended(now))
+        .group_by(handoffs.c.rep)
+    )
+    return Counter(dict(connection.execute(query).tuples().all()))
+
+
+def has_ended(now: datetime) -> ColumnElement[bool]:
+    """Whether the lead of a row of `handoffs` is won or lost."""
+    return exists().where(
+        outcomes.c.campaign == handoffs.c.campaign,
+        outcomes.c.lead_id == handoffs.c.lead_id,
+        outcomes.c.outcome.in_(ENDED),
+        outcomes.c.occurred_at <= now,
+    )
+
+
+def after_working_hours(present: PresentRep, since: datetime, hours: float) -> datetime | None:
+    """When so many working hours of a rep are over; None where they never are."""
+    return _after(present.calendar, since, hours)
+
+
+@lru_cache(maxsize=4096)
+def _after(calendar: Calendar, since: datetime, hours: float) -> datetime | None:
+    start = np.array([since.astimezone(UTC).replace(tzinfo=None)], dtype="datetime64[us]")
+    moment = add_working_time(start, hours, calendar)[0]
+    return None if np.isnat(moment) else moment.astype(datetime).replace(tzinfo=UTC)
