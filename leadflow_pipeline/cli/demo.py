@@ -59,7 +59,7 @@ def demo(
         compute(instance, engine, bank, last_record_day(engine, bank), changes)
         compute(instance, engine, b2b, None, changes)
         with step("telling owners of their leads, and sending the emails that are due now"):
-            hand_over(engine)
+            hand_over(engine, changes)
             send_due(engine, changes)
         for campaign in (bank, b2b):
             show_campaign(engine, campaign)
@@ -133,11 +133,11 @@ def added(report: ImportReport) -> int:
     return report.new + report.quarantined
 
 
-def hand_over(engine: Engine) -> None:
+def hand_over(engine: Engine, changes: Changes) -> None:
     """Tells owners of the leads that were decided last; days long gone are told to nobody."""
     from leadflow_pipeline.delivery.handover import hand_over_due
 
-    hand_over_due(engine)
+    changes.handed_over = hand_over_due(engine).handed_over
 
 
 def send_due(engine: Engine, changes: Changes) -> None:
@@ -157,3 +157,5 @@ def show_where_to_look(changes: Changes, campaign: str) -> None:
     console.print(f"  the reports       {reports}", soft_wrap=True)
     console.print(f"  the emails        {where_emails_go()}", soft_wrap=True)
     console.print(f"  one campaign      leadflow campaign show {campaign}")
+    console.print("  one lead          leadflow explain LEAD, an address or id from one of the emails")
+    console.print("  who waits         leadflow handover held, leadflow review list")

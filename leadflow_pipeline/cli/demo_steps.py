@@ -31,6 +31,7 @@ class Changes:
     events: int = 0
     days: int = 0
     messages: int = 0
+    handed_over: int = 0
 
     def sentence(self) -> str:
         """For the end of the demo."""
@@ -38,7 +39,8 @@ class Changes:
             return "Nothing changed: every record was known, every day computed, and no email was due."
         return (
             f"Added {counted(self.records, 'record')} and {counted(self.events, 'event')}, "
-            f"computed {counted(self.days, 'day')}, sent {counted(self.messages, 'email')}."
+            f"computed {counted(self.days, 'day')}, told owners of {counted(self.handed_over, 'lead')}, "
+            f"sent {counted(self.messages, 'email')}."
         )
 
 
@@ -110,7 +112,9 @@ def show_campaign(engine: Engine, campaign: str) -> None:
     for heading, section in report.tables.items():
         print_section(heading, section)
     if owners := owners_of(engine, campaign):
+        console.print()
         console.print(table_of("Owners", owners))
+    console.print()
     console.print(table_of("Next emails", next_emails(engine, campaign)))
 
 

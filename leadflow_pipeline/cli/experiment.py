@@ -231,9 +231,11 @@ def power(
         print_json({"campaign": campaign, "experiment": key, **asdict(size)})
         return
     over = written(baseline, experiment.primary)
+    is_even = len(set(experiment.weights)) == 1
+    of_each = f", {size.leads_each:,} of each variant" if is_even else ", shared by the weights"
     typer.echo(
         f"To find a lift of {size.lift:.1%} over {over} with a power of {experiment.power:.0%} at alpha "
-        f"{experiment.alpha:g} it takes {size.leads_each:,} leads of each variant, {size.planned_leads:,} in all "
+        f"{experiment.alpha:g} it takes {size.planned_leads:,} leads in all{of_each} "
         f"(planned_leads in the campaign file)."
     )
     if size.days is not None:
@@ -341,7 +343,17 @@ def _share(experiment: Experiment, weight: float) -> str:
 def _changes_of(experiment: Experiment, place: int) -> str:
     variant = experiment.variants[place]
     settings = variant.model_dump(exclude_none=True, exclude={"key", "weight"})
-    return "; ".join(f"{name} {value}" for name, value in settings.items()) or "nothing"
+    return (
+        "; ".join(f"{name.replace('_', ' ')}: {_in_words(value)}" for name, value in settings.items())
+        or "nothing"
+    )
+
+
+def _in_words(setting: dict[str, Any]) -> str:
+    """`HOT to long_term_nurture`; what is deeper than that stands in the campaign file."""
+    return ", ".join(
+        name if isinstance(value, dict | list) else f"{name} {value}" for name, value in setting.items()
+    )
 
 
 def _last_computed(engine: Engine, campaign: str) -> date | None:

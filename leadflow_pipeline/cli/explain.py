@@ -1,4 +1,4 @@
-"""`leadflow explain LEAD`: why a lead has the score it has.
+"""`leadflow explain LEAD`: why a lead has the score and the owner it has.
 
 What belongs here: arguments and output. What does not: finding out (`insight.lead_story`). Ids, points and words of
 rules are printed, never an address or a name.
@@ -6,7 +6,7 @@ rules are printed, never an address or a name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 
 DAY: dict[str, Any] = {"formats": ["%Y-%m-%d"], "metavar": "DAY"}
 BARS = "▁▂▃▄▅▆▇█"
+STRUCK_BY = {
+    "inactive": "does not take leads (paused or left)",
+    "absent": "away",
+    "excluded": "excluded by the campaign",
+    "team": "the lead is another team's",
+    "territory": "the place is in no territory of theirs",
+    "specialty": "without a required specialty",
+    "language": "does not speak the language",
+}
+"""Constraint -> in words."""
+MOST_NAMED = 12
 MOST_SCORES = 20
 """Shown one below the other; the line above them shows all."""
 
@@ -42,7 +53,7 @@ def explain(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Explain a lead's score: every line of it, what became of it, and what changed since the last score."""
+    """Explain a lead's score and its owner: every line, who else might have it, and what changed since the last."""
     from leadflow_pipeline.cli.known_leads import find_lead
     from leadflow_pipeline.insight.lead_story import tell_story
     from leadflow_pipeline.store.engine import get_engine
@@ -144,8 +155,9 @@ def _print_decisions(story: Story) -> None:
 def _print_owners(owners: OwnerStory) -> None:
     """Whose lead it is and why, who else might have it, who may not, and how it went before."""
     latest = owners.latest
-    whose = f"owner {latest.owner}" if latest.owner else "held: nobody has it"
-    _say(f"Owner: {latest.status}, {whose} since {latest.day}, by {latest.method.replace('_', ' ')}")
+    _say(
+        f"Owner: {latest.owner or 'nobody'}, {latest.status} on {latest.day} ({latest.method.replace('_', ' ')})"
+    )
     for reason in latest.reasons:
         _say(f"  {reason}")
     if owners.candidates:
@@ -153,15 +165,15 @@ def _print_owners(owners: OwnerStory) -> None:
             {
                 "candidate": escape(each.rep),
                 "match": f"{each.match:.2f}",
-                "value": f"{each.value:.2f}",
-                "price": f"{each.price:.2f}",
-                "value - price": f"{each.value - each.price:.2f}",
+                "value": f"{each.value:,.2f}",
+                "price": f"{each.price:,.2f}",
+                "value - price": f"{each.value - each.price:,.2f}",
             }
             for each in owners.candidates
         ]
-        console.print(table_of("Who might have it", rows))
-    for rep, constraints in owners.struck.items():
-        _say(f"  not {rep}: {', '.join(constraints)}")
+        console.print(table_of(f"Who might have it, in {owners.currency}", rows))
+        _say("Value is chance x money x match; price is what one more lead of the rep was worth that day.")
+    _print_struck(owners.struck)
     for past in owners.decisions[:-1]:
         _say(f"  {past.day}: {past.status} {past.owner or 'nobody'}, by {past.method.replace('_', ' ')}")
     for told in owners.handoffs:
@@ -169,6 +181,19 @@ def _print_owners(owners: OwnerStory) -> None:
         _say(
             f"  {told.decided_at:%Y-%m-%d %H:%M} UTC: told to {told.rep}{planned}, by {told.origin}: {told.reason}"
         )
+
+
+def _print_struck(struck: Mapping[str, Sequence[str]]) -> None:
+    """Who may not have it, by the reason."""
+    if not struck:
+        return
+    by_reason: dict[str, list[str]] = {}
+    for rep, constraints in struck.items():
+        by_reason.setdefault("; ".join(STRUCK_BY.get(each, each) for each in constraints), []).append(rep)
+    _say("Who may not have it")
+    for reason, reps in sorted(by_reason.items(), key=lambda item: -len(item[1])):
+        more = f" and {len(reps) - MOST_NAMED:,} more" if len(reps) > MOST_NAMED else ""
+        _say(f"  {reason}: {', '.join(reps[:MOST_NAMED])}{more}")
 
 
 def _print_by_hand(story: Story) -> None:

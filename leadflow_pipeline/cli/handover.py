@@ -7,12 +7,12 @@ What belongs here: arguments and output. What does not: who gets what (`delivery
 from __future__ import annotations
 
 import getpass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import select
 
 from leadflow_pipeline.cli.output import console, counted, print_json, progress, table_of
 from leadflow_pipeline.errors import PermanentError
@@ -93,28 +93,24 @@ def handover(
 def held(campaign: Slug = None, as_json: Json = False) -> None:
     """List the leads that wait for an owner, the longest first: why, and what helps."""
     from leadflow_pipeline.delivery.holding import reason_and_remedy
-    from leadflow_pipeline.store.schema import held_handoffs
+    from leadflow_pipeline.delivery.pending import held_leads
 
-    columns = held_handoffs.c
-    query = select(
-        columns.campaign, columns.lead_id, columns.decision_day, columns.held_since, columns.reason
-    ).order_by(columns.decision_day, columns.held_since, columns.campaign, columns.lead_id)
-    if campaign is not None:
-        query = query.where(columns.campaign == campaign)
     with get_engine().connect() as connection:
-        found = connection.execute(query).mappings().all()
-    told = [reason_and_remedy(row["reason"]) for row in found]
+        waiting = held_leads(connection, campaign)
+    told = [reason_and_remedy(row["reason"]) for row in waiting]
     rows: list[dict[str, Any]] = [
-        {**row, "reason": why, "remedy": remedy} for row, (why, remedy) in zip(found, told, strict=True)
+        {**row, "reason": why, "remedy": remedy} for row, (why, remedy) in zip(waiting, told, strict=True)
     ]
     if as_json:
         print_json(rows)
-    elif rows:
-        shown = [{**row, "held_since": f"{row['held_since']:%Y-%m-%d %H:%M}"} for row in rows]
-        console.print(table_of("waiting for an owner", shown))
-        typer.echo("leadflow override CAMPAIGN LEAD owner REP gives one away by hand")
-    else:
+        return
+    if not rows:
         typer.echo("no lead waits for an owner")
+        return
+    for row in rows:
+        typer.echo(f"{row['lead_id']}  {row['campaign']}, waits since {row['held_since']:%Y-%m-%d %H:%M} UTC")
+        typer.echo(f"  {row['reason']}: {row['remedy']}")
+    typer.echo("leadflow override CAMPAIGN LEAD owner REP gives one away by hand")
 
 
 @handover_app.command()
@@ -129,24 +125,37 @@ def promises(campaign: Slug = None, as_json: Json = False) -> None:
     if as_json:
         print_json(plain)
     elif plain:
-        rows = [
-            {
-                **{str(name): value for name, value in row.items()},
-                "share": "–" if row["share"] is None else f"{row['share']:.0%}",
-                "median_minutes": "–" if row["median_minutes"] is None else f"{row['median_minutes']:,.0f}",
-            }
-            for row in plain
-        ]
-        console.print(table_of("first touches", rows))
+        for slug in dict.fromkeys(row["campaign"] for row in plain):
+            console.print(
+                table_of(f"First touches, {slug}", [_kept(row) for row in plain if row["campaign"] == slug])
+            )
     else:
         typer.echo("no lead has been handed over yet")
+
+
+def _kept(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """How a rep keeps its promises, as people read it."""
+    return {
+        "rep": row["rep"],
+        "leads": row["leads"],
+        "kept": row["kept"],
+        "late": row["late"],
+        "open": row["open"],
+        "overdue": row["open_late"],
+        "passed on": row["passed_on"],
+        "in time": "–" if row["share"] is None else f"{row['share']:.0%}",
+        "minutes": "–" if row["median_minutes"] is None else f"{row['median_minutes']:,.0f}",
+    }
 
 
 @touches_app.command("import")
 def import_touches(
     campaign: Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")],
     file: Annotated[
-        Path, typer.Argument(help="Rows of email (or lead_id), rep, occurred_at, perhaps touch and touch_id.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Rows of email (or lead_id), rep, occurred_at, perhaps touch and touch_id."
+        ),
     ],
     as_json: Json = False,
 ) -> None:
@@ -170,7 +179,9 @@ def import_touches(
 
 
 def touched(
-    lead: Annotated[str, typer.Argument(help="The lead's id, the beginning of it, or its email address.")],
+    lead: Annotated[
+        str, typer.Argument(metavar="LEAD", help="A lead_id, the beginning of one, or an email address.")
+    ],
     campaign: Slug = None,
     rep: Annotated[str | None, typer.Option(help="Who was in touch; the lead's owner if left out.")] = None,
     kind: Annotated[str, typer.Option(help="call, email, meeting, ...")] = "call",

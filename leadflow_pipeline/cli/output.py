@@ -6,7 +6,6 @@ What belongs here: consoles, error and JSON printing. What does not: what is sai
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 console = Console()
 """For results. Colour and width adapt; piped output is plain."""
-
-WRITTEN_NUMBER = re.compile(r"[+-]?\d[\d,]*(\.\d+)?%?|–")
 
 error_console = Console(stderr=True)
 """For progress and errors, so that stdout stays what a script may read."""
@@ -62,14 +59,16 @@ def table_of(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(title=title, title_justify="left", header_style="bold", min_width=width)
     for name in rows[0] if rows else ():
         is_number = all(map(_is_number, (row[name] for row in rows)))
-        table.add_column(name, justify="right" if is_number else "left")
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
     return table
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a person reads it as a number: `3`, `+0.50`, `12.4%`, or the dash of one that is not known."""
+    """Whether a person reads it as a number."""
+    from leadflow_pipeline.insight.pages import WRITTEN_NUMBER
+
     return isinstance(value, int | float) or bool(WRITTEN_NUMBER.fullmatch(str(value)))
 
 

@@ -59,7 +59,8 @@ def performance(
         }
         print_json(said)
         return
-    _say_head(report)
+    if not _say_head(report):
+        return
     print_section("Beside their peers", tables.peers_table(board, report.shown, only_sure=False))
     print_section("Week by week", tables.weeks_table(weekly))
     print_section("Load", tables.workload_table(workload, report.shown))
@@ -73,7 +74,8 @@ def leaderboard(campaign: Slug = None, as_of: AsOf = None, as_json: Json = False
     if as_json:
         print_json(_head(report) | {"reps": _records(report.board)})
         return
-    _say_head(report)
+    if not _say_head(report):
+        return
     print_section("Leaderboard", tables.leaderboard_table(report.board, report.shown))
 
 
@@ -99,7 +101,8 @@ def fairness(
         }
         print_json(_head(report) | said)
         return
-    _say_head(report)
+    if not _say_head(report):
+        return
     print_section("Fair shares of leads", tables.fairness_table(report.fairness))
     if report.fairness_of_value:
         print_section("Fair shares of value", tables.fairness_table(report.fairness_of_value))
@@ -148,7 +151,13 @@ def _head(report: RepReport) -> dict[str, Any]:
     }
 
 
-def _say_head(report: RepReport) -> None:
+def _say_head(report: RepReport) -> bool:
+    """Says what is shown, or why there is nothing; whether there is anything."""
+    from leadflow_pipeline.insight.rep_performance import tables
+
+    if reason := tables.why_nothing(report):
+        typer.echo(f"{report.campaign}: {reason[:1].lower()}{reason[1:]}")
+        return False
     touched = "no first touch was due yet"
     if report.compliance is not None:
         touched = f"{report.compliance:.1%} of {report.sla_due:,} first touches in time"
@@ -158,6 +167,7 @@ def _say_head(report: RepReport) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    return True
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

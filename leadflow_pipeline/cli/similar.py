@@ -51,6 +51,11 @@ def similar(
         accounts = [asdict(account) for account in found]
         print_json({"campaign": slug, "lead_id": lead_id, "as_of": day, "similar_accounts": accounts})
         return
+    if not found and ended:
+        typer.echo(
+            f"No company like it was won or lost before {day}; without --ended open ones are shown too."
+        )
+        return
     if not found:
         typer.echo(
             f"Nothing like it is known before {day}: the lead's company is not known, or no build of the asset "

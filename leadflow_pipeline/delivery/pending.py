@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, exists, func, or_, select
@@ -117,6 +117,51 @@ def never_told(connection: Connection, campaign: Campaign, now: datetime) -> int
         for lead_id, decision in decisions.items()
         if lead_id not in held and lead_id not in ended
     )
+
+
+def held_leads(connection: Connection, campaign: str | None) -> list[dict[str, Any]]:
+    """Leads that wait for an owner, the longest first: at the door, or because a plan found nobody for them.
+
+    A backfill holds leads too, and tells nobody; they are tried again with each day that is computed.
+    """
+    decisions, door = owner_decisions.c, held_handoffs.c
+    latest = (
+        select(
+            decisions.campaign, decisions.lead_id, decisions.day, decisions.status, decisions.assignment_number,
+            decisions.reasons,
+        )
+        .order_by(decisions.campaign, decisions.lead_id, decisions.day.desc())
+        .distinct(decisions.campaign, decisions.lead_id)
+        .subquery()
+    ).c  # fmt: skip
+
+    def is_same(other: Any) -> Any:
+        return and_(other.campaign == latest.campaign, other.lead_id == latest.lead_id)
+
+    by_plan = select(latest.campaign, latest.lead_id, latest.day, latest.reasons).where(
+        latest.status == "HELD",
+        ~exists().where(is_same(door)),
+        ~exists().where(is_same(handoffs.c), handoffs.c.assignment_number >= latest.assignment_number),
+        ~exists().where(is_same(outcomes.c), outcomes.c.outcome.in_(ENDED)),
+    )
+    at_door = select(door.campaign, door.lead_id, door.decision_day, door.held_since, door.reason)
+    if campaign is not None:
+        by_plan, at_door = (
+            by_plan.where(latest.campaign == campaign),
+            at_door.where(door.campaign == campaign),
+        )
+    waiting = [dict(row) for row in connection.execute(at_door).mappings()]
+    for slug, lead_id, day, reasons in connection.execute(by_plan).tuples():
+        waiting.append(
+            {
+                "campaign": slug,
+                "lead_id": lead_id,
+                "decision_day": day,
+                "held_since": datetime.combine(day + timedelta(days=1), time(), UTC),
+                "reason": f"{NO_CANDIDATE}: {'; '.join(reasons)}",
+            }
+        )
+    return sorted(waiting, key=lambda each: (each["held_since"], each["campaign"], each["lead_id"]))
 
 
 def candidates_of(decision: Mapping[str, Any]) -> tuple[str, ...]:

@@ -70,6 +70,8 @@ class OwnerStory:
     struck: dict[str, tuple[str, ...]]
     """Everybody who might not have it on that day, and the constraints that said so."""
     handoffs: tuple[Told, ...]
+    currency: str
+    """Of values and prices."""
 
     @property
     def latest(self) -> OwnerDecision:
@@ -101,6 +103,7 @@ def tell_owners(engine: Engine, campaign: str, lead_id: str, as_of: date) -> Own
         candidates=tuple(Candidate(**best) for best in _read(chosen.candidates)["best"]) if chosen else (),
         struck=_struck(engine, campaign, lead_id, chosen.day, chosen.campaign_version) if chosen else {},
         handoffs=handoffs,
+        currency=load(engine, campaign, rows[-1].campaign_version).rules.currency,
     )
 
 

@@ -6,6 +6,7 @@ pages hold everything they show, so they need no other file.
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -27,6 +28,8 @@ CENT_COLUMNS = (
 DECIMALS = {3: FINE_COLUMNS, 2: CENT_COLUMNS, 0: WHOLE_COLUMNS}
 """Of a number, where it is not 1."""
 UNKNOWN = "–"
+WRITTEN_NUMBER = re.compile(r"[+-]?\d[\d,]*(\.\d+)?%?|–")
+"""A text that a person reads as a number: `3`, `+0.50`, `12.4%`, or the dash of one that is not known."""
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1f2933 }
@@ -135,7 +138,11 @@ def _column_text(name: str, values: pd.Series) -> pd.Series:
 
 def are_numbers(table: pd.DataFrame) -> list[bool]:
     """Of each column, whether it stands to the right."""
-    return [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]
+    return [
+        pd.api.types.is_numeric_dtype(values)
+        or (len(values) > 0 and all(WRITTEN_NUMBER.fullmatch(str(value)) for value in values))
+        for _, values in table.items()
+    ]
 
 
 def _in_a_cell(text: str) -> str:

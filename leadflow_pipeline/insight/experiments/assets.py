@@ -99,7 +99,7 @@ def page_of(
     if not found:
         return (
             title,
-            {"None yet": "The campaign file declares no experiment: see experiments: in the README."},
+            {"None yet": "The campaign file declares no experiment: add a section experiments: to it."},
             {},
         )
     sections: dict[str, pages.Section] = {}

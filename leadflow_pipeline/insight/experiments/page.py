@@ -134,7 +134,7 @@ def effects_table(results: list[MetricResult]) -> pd.DataFrame:
                 "difference": written(effect.difference, each.metric, signed=True),
                 "between": UNKNOWN if isnan(effect.difference) else _between(effect.interval, each.metric),
                 "lift": _lift(effect.lift),
-                "p": UNKNOWN if isnan(effect.difference) else _p(p_value),
+                "p": UNKNOWN if isnan(effect.difference) or isnan(effect.interval.low) else _p(p_value),
             }
             for each in results
             for effect, p_value in zip(each.effects, each.adjusted, strict=True)

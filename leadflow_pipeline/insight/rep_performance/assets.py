@@ -27,10 +27,8 @@ from leadflow_pipeline.store.stage_asset import OWNERS
     name=ASSET,
     partitions_def=campaign_partitions,
     deps=[
-        dg.AssetDep(
-            schema.routed_leads.name,
-            partition_mapping=dg.MultiToSingleDimensionPartitionMapping("campaign"),
-        )
+        dg.AssetDep(table.name, partition_mapping=dg.MultiToSingleDimensionPartitionMapping("campaign"))
+        for table in (schema.owner_decisions, schema.rep_days)
     ],
     check_specs=specs(),
     group_name="insight",
@@ -67,8 +65,8 @@ def draw_page(report: RepReport) -> tuple[str, dict[str, pages.Section], dict[st
     from leadflow_pipeline.insight.rep_performance import plots, tables
 
     board, shown = report.board, report.shown
-    if board.empty and report.workload.empty:
-        return f"{report.name}: reps up to {report.as_of}", {"Leaderboard": tables.NOBODY}, {}
+    if reason := tables.why_nothing(report):
+        return f"{report.name}: reps up to {report.as_of}", {"Leaderboard": reason}, {}
     title = f"{report.name}: reps up to {report.as_of}, leads given in the {report.window_days} days before"
     sections: dict[str, pages.Section] = {
         "Leaderboard": tables.leaderboard_table(board, shown),

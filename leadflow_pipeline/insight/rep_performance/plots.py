@@ -145,7 +145,7 @@ def plot_weeks(weekly: pd.DataFrame) -> bytes:
     for column, colour, label in (("leads", BLUE, "leads given"), ("wins", ORANGE, "leads won")):
         axes.plot(weeks, sums[column], color=colour, label=label, linewidth=1.6, marker="o", markersize=4)
     axes.set_ylim(0, max(1, sums.to_numpy().max()) * 1.15)
-    axes.set_ylabel("in the week from", color=MUTED)
+    axes.set_ylabel("leads of the week", color=MUTED)
     count_on(axes.yaxis)
     _legend(axes)
     return png(figure)

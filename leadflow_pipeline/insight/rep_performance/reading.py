@@ -57,6 +57,8 @@ class RepReport:
     """Leads given in so many days count."""
     target_minutes: float
     backpressure_from: float
+    has_owners: bool
+    """Whether the campaign file says that leads are given to reps."""
     board: pd.DataFrame
     """As `board.leaderboard`, with `trend`."""
     weekly: pd.DataFrame
@@ -111,6 +113,7 @@ def read_rep_report(
         window_days=days,
         target_minutes=ownership.target_minutes,
         backpressure_from=ownership.backpressure_from,
+        has_owners=rules.ownership is not None,
         board=board.assign(trend=trend.to_numpy()),
         weekly=weekly(*told, moment, minutes),
         trailing=trailing(*told, moment, days, taking_part, ownership.target_minutes, minutes),

@@ -6,12 +6,16 @@ What belongs here: which columns are shown, in which words. What does not: any f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from leadflow_pipeline.insight.pages import UNKNOWN, Section
 from leadflow_pipeline.insight.rep_performance.peers import ABOVE, BELOW
 from leadflow_pipeline.insight.rep_performance.trends import FALLING, RISING
+
+if TYPE_CHECKING:
+    from leadflow_pipeline.insight.rep_performance.reading import RepReport
 
 AGAINST = {
     "conversion_against_team": "conversion, against its team",
@@ -21,13 +25,22 @@ AGAINST = {
 }
 """Column of the leaderboard -> in words."""
 NO_BREAK = "\u00a0"
+NO_OWNERS = "Leads of this campaign are given to no rep: its file has no section ownership."
 NOBODY = "No rep is known yet, and none was given a lead: leadflow reps import adds them."
+
+
+def why_nothing(report: RepReport) -> str | None:
+    """Why there is nothing to show of a campaign's reps, if so."""
+    if not report.has_owners and not report.board["leads"].any() and report.workload.empty:
+        return NO_OWNERS
+    return NOBODY if report.board.empty and report.workload.empty else None
 
 
 def leaderboard_table(board: pd.DataFrame, shown: Mapping[str, str]) -> Section:
     """The places, and how sure they are."""
     if board.empty:
         return NOBODY
+    is_anything_known = board["decided"].gt(0).any()
     return pd.DataFrame(
         {
             "place": board["place"].map(lambda place: UNKNOWN if pd.isna(place) else f"{place}"),
@@ -40,7 +53,7 @@ def leaderboard_table(board: pd.DataFrame, shown: Mapping[str, str]) -> Section:
             "leads": board["leads"].astype("int64"),
             "won": board["wins"].astype("int64"),
             "conversion_may_be": [
-                f"{rate:.1%}{NO_BREAK}({low * 100:.0f}–{high * 100:.0f})"
+                f"{rate:.1%}{NO_BREAK}({low * 100:.0f}–{high * 100:.0f})" if is_anything_known else UNKNOWN
                 for rate, low, high in zip(
                     board["conversion"], board["conversion_low"], board["conversion_high"], strict=True
                 )

@@ -89,8 +89,8 @@ class Chains:
             self.places - self.empty > kept, np.minimum(self.loss[self.out, :-1], 0), self.loss[self.out, :-1]
         )
         highest = _distances(cost.T, self.out, self.scale)[:-1]
-        limit = max(self.scale, float(-np.minimum(highest, 0).min(initial=0)))
-        cost[self.out, :-1] = np.minimum(cost[self.out, :-1], limit)
+        # No rep is paid more than its floor costs: nothing, where the leads would come to it anyway.
+        cost[self.out, :-1] = np.minimum(cost[self.out, :-1], np.maximum(-highest, 0))
         lowest = -_distances(cost, self.out, self.scale)[:-1]
         prices = np.append((highest + lowest) / 2, 0.0)
         closed = np.flatnonzero(~np.isfinite(highest))

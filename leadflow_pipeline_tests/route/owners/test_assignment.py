@@ -200,3 +200,19 @@ def test_one_at_a_time() -> None:
     assert best_at_prices(np.array([5.0, 4.0, NO]), np.array([2.0, 0.0, 0.0])) == 1
     assert best_at_prices(np.array([5.0, 4.0]), np.array([20.0, 10.0])) == 1
     assert best_at_prices(np.array([NO, NO]), np.zeros(2)) == -1
+
+
+def test_nobody_is_paid_for_a_floor_that_costs_nothing() -> None:
+    """Two leads that one rep alone may have each, and a rep without any: floors are met by themselves, prices are 0."""
+    nan = float("nan")
+    given = assign([[500.0, nan, nan], [nan, 80.0, nan]], [5, 5, 5], floors=[1, 1, 0])
+    assert given.rep.tolist() == [0, 1]
+    assert given.prices.tolist() == [0, 0, 0]
+
+
+def test_a_floor_is_paid_what_it_costs() -> None:
+    """The second rep gets the lead that loses least by it, and is paid just that."""
+    given = assign([[100.0, 70.0], [90.0, 80.0]], [5, 5], floors=[0, 1])
+    assert given.rep.tolist() == [0, 1]
+    assert given.prices.tolist() == [0, -10]
+    assert given.value == given.bound == 180
