@@ -23,8 +23,8 @@ from leadflow_pipeline.cli.runs import QUIET
 from leadflow_pipeline.definitions import STAGE_ASSETS, build_defs
 from leadflow_pipeline.harvest.importing import Contents, import_file
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRange, days_between
-from leadflow_pipeline.route.owners.rep import Capacity, Rep, Territory
-from leadflow_pipeline.route.owners.roster import add_absence, import_reps, set_status
+from leadflow_pipeline.route.owners.reps.rep import Capacity, Rep, Territory
+from leadflow_pipeline.route.owners.reps.roster import add_absence, import_reps, set_status
 from leadflow_pipeline.store.digest import digest
 from leadflow_pipeline.store.experiment_states import change_state
 from leadflow_pipeline.store.facts import add_override

@@ -34,8 +34,8 @@ from leadflow_pipeline.identity.present_assets import PRESENT_ASSETS
 from leadflow_pipeline.insight.assets import campaign_report
 from leadflow_pipeline.insight.attribution.assets import source_attribution
 from leadflow_pipeline.partitions import PartitionRange, days_between, last_complete_day
-from leadflow_pipeline.route.owners.rep import Rep
-from leadflow_pipeline.route.owners.roster import import_reps
+from leadflow_pipeline.route.owners.reps.rep import Rep
+from leadflow_pipeline.route.owners.reps.roster import import_reps
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.experiment_states import change_state
 from leadflow_pipeline.store.facts import add_override

@@ -103,8 +103,8 @@ def import_b2b(engine: Engine, campaign: str, changes: Changes) -> None:
 
 def import_b2b_reps(engine: Engine) -> None:
     """Makes the reps known who could own the B2B leads, one of whom has left."""
-    from leadflow_pipeline.route.owners.rep_sources import reps_from_file
-    from leadflow_pipeline.route.owners.roster import import_reps
+    from leadflow_pipeline.route.owners.reps.rep_sources import reps_from_file
+    from leadflow_pipeline.route.owners.reps.roster import import_reps
 
     # Whoever tries the demo where reps are known already keeps them.
     import_reps(

@@ -21,8 +21,8 @@ from leadflow_pipeline.cli.output import console, counted, print_json
 from leadflow_pipeline.errors import PermanentError
 
 if TYPE_CHECKING:
-    from leadflow_pipeline.route.owners.rep import Rep
-    from leadflow_pipeline.route.owners.roster import RepsImported
+    from leadflow_pipeline.route.owners.reps.rep import Rep
+    from leadflow_pipeline.route.owners.reps.roster import RepsImported
 
 app = typer.Typer(
     no_args_is_help=True, help="Who leads are given to: reps, their territories, capacity and absences."
@@ -66,9 +66,9 @@ def import_list(
     as_json: Json = False,
 ) -> None:
     """Make a whole list of reps known. Who is missing from it has left, from that day on; the past stays."""
-    from leadflow_pipeline.route.owners.rep_sources import reps_from_file, reps_from_table
-    from leadflow_pipeline.route.owners.roster import import_reps
-    from leadflow_pipeline.route.owners.roster_check import regions_of_campaigns
+    from leadflow_pipeline.route.owners.reps.rep_sources import reps_from_file, reps_from_table
+    from leadflow_pipeline.route.owners.reps.roster import import_reps
+    from leadflow_pipeline.route.owners.reps.roster_check import regions_of_campaigns
     from leadflow_pipeline.store.engine import get_engine
 
     if (file is None) == (table is None):
@@ -104,7 +104,7 @@ def list_all(
 ) -> None:
     """List the reps as they are, or were, on a day."""
     from leadflow_pipeline.campaign import load
-    from leadflow_pipeline.route.owners.roster import read_roster
+    from leadflow_pipeline.route.owners.reps.roster import read_roster
     from leadflow_pipeline.store.engine import get_engine
 
     roster = read_roster(get_engine(), campaign or "", _day(day))
@@ -127,8 +127,8 @@ def list_all(
 @app.command()
 def show(rep: RepId, as_json: Json = False) -> None:
     """Show a rep's record, what it was before, and its absences."""
-    from leadflow_pipeline.route.owners.reps_of_day import record_on
-    from leadflow_pipeline.route.owners.roster import read_absences, read_history
+    from leadflow_pipeline.route.owners.reps.reps_of_day import record_on
+    from leadflow_pipeline.route.owners.reps.roster import read_absences, read_history
     from leadflow_pipeline.store.engine import get_engine
 
     history = read_history(get_engine(), rep)
@@ -186,7 +186,7 @@ def absent(
     as_json: Json = False,
 ) -> None:
     """Note that a rep is away: no lead is given to it meanwhile, and its clocks stand still."""
-    from leadflow_pipeline.route.owners.roster import add_absence
+    from leadflow_pipeline.route.owners.reps.roster import add_absence
     from leadflow_pipeline.store.engine import get_engine
 
     number = add_absence(get_engine(), rep, first.date(), last.date(), actor=actor_name or actor())
@@ -206,7 +206,7 @@ def back(
     as_json: Json = False,
 ) -> None:
     """Take back absences that are not over: the rep is given leads again."""
-    from leadflow_pipeline.route.owners.roster import end_absence
+    from leadflow_pipeline.route.owners.reps.roster import end_absence
     from leadflow_pipeline.store.engine import get_engine
 
     withdrawn = end_absence(get_engine(), rep, actor=actor_name or actor(), day=_day(day))
@@ -227,7 +227,7 @@ def set_record(
     as_json: Json = False,
 ) -> None:
     """Say that a rep is active, paused or has left. The leads of one who left are given to others."""
-    from leadflow_pipeline.route.owners.roster import set_status
+    from leadflow_pipeline.route.owners.reps.roster import set_status
     from leadflow_pipeline.store.engine import get_engine
 
     record = set_status(
@@ -256,7 +256,7 @@ def lint(
     as_json: Json = False,
 ) -> None:
     """Say what is questionable about reps and territories. Ends with 1 if something keeps leads from an owner."""
-    from leadflow_pipeline.route.owners.roster_check import check_reps
+    from leadflow_pipeline.route.owners.reps.roster_check import check_reps
     from leadflow_pipeline.store.engine import get_engine
 
     findings = check_reps(get_engine(), _day(day), campaign)
@@ -307,7 +307,7 @@ def _table(title: str, rows: Sequence[tuple[Rep, bool]]) -> Table:
 
 def _territories(rep: Rep, at_most: int | None = None) -> str:
     """`DE, AT, US (NY NJ PA)`, or the first so many and how many more there are."""
-    from leadflow_pipeline.route.owners.linter import written
+    from leadflow_pipeline.route.owners.reps.linter import written
 
     places: dict[str, list[str]] = {}
     for territory in rep.territories[:at_most]:

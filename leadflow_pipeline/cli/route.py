@@ -78,8 +78,8 @@ def route(
     from leadflow_pipeline.cli.campaign import read_campaign_file
     from leadflow_pipeline.insight.dry_run.reading import dry_run
     from leadflow_pipeline.insight.replay import replayable_days
-    from leadflow_pipeline.route.owners.rep_sources import reps_from_file
-    from leadflow_pipeline.route.owners.roster_check import regions_of_campaigns
+    from leadflow_pipeline.route.owners.reps.rep_sources import reps_from_file
+    from leadflow_pipeline.route.owners.reps.roster_check import regions_of_campaigns
     from leadflow_pipeline.route.owners.trial import Trial
     from leadflow_pipeline.store.engine import get_engine
 

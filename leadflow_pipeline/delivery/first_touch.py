@@ -43,8 +43,8 @@ from leadflow_pipeline.delivery.present_reps import PresentRep, present_reps, st
 from leadflow_pipeline.delivery.rendering import RenderError
 from leadflow_pipeline.delivery.standing import PROOFS, is_in_touch
 from leadflow_pipeline.delivery.transports import FaultPoint, nothing
-from leadflow_pipeline.route.owners.rep import Rep
-from leadflow_pipeline.route.owners.working_time import Calendar
+from leadflow_pipeline.route.owners.reps.rep import Rep
+from leadflow_pipeline.route.owners.reps.working_time import Calendar
 from leadflow_pipeline.store.copy import read
 from leadflow_pipeline.store.schema import (
     engagement_events,

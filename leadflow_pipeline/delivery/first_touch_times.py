@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from leadflow_pipeline.route.owners.working_time import Calendar, Moments, working_minutes_between
+from leadflow_pipeline.route.owners.reps.working_time import Calendar, Moments, working_minutes_between
 
 KEPT, LATE, OPEN, OPEN_LATE, PASSED_ON = "kept", "late", "open", "open_late", "passed_on"
 STATES: Final = (KEPT, LATE, OPEN, OPEN_LATE, PASSED_ON)

@@ -30,7 +30,7 @@ from leadflow_pipeline.delivery.handover_rules import HandoverRules
 from leadflow_pipeline.delivery.mail import ADDRESS, ID_DIGITS, domain_of, wire_address
 from leadflow_pipeline.delivery.rendering import ESCAPING
 from leadflow_pipeline.delivery.tokens import clean, shorten
-from leadflow_pipeline.route.owners.rep import Rep
+from leadflow_pipeline.route.owners.reps.rep import Rep
 from leadflow_pipeline.store.sequences import TO_ONE_OF_US
 
 SEQUENCE: Final = "handover"

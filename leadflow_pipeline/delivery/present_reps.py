@@ -18,10 +18,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
-from leadflow_pipeline.route.owners.capacity import room_in_total
-from leadflow_pipeline.route.owners.rep import Rep
-from leadflow_pipeline.route.owners.reps_of_day import Absence
-from leadflow_pipeline.route.owners.working_time import Calendar, add_working_time
+from leadflow_pipeline.route.owners.reps.capacity import room_in_total
+from leadflow_pipeline.route.owners.reps.rep import Rep
+from leadflow_pipeline.route.owners.reps.reps_of_day import Absence
+from leadflow_pipeline.route.owners.reps.working_time import Calendar, add_working_time
 from leadflow_pipeline.store.schema import handoffs, outcomes, rep_absences, reps
 
 ENDED: Final = ("won", "lost")

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Engine, select
 
 from leadflow_pipeline.campaign import load
 from leadflow_pipeline.lead_fields import columns_holding, with_custom_fields
-from leadflow_pipeline.route.owners.eligibility import eligibility, fields_read
-from leadflow_pipeline.route.owners.roster import read_roster
+from leadflow_pipeline.route.owners.reps.eligibility import eligibility, fields_read
+from leadflow_pipeline.route.owners.reps.roster import read_roster
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.partitions import as_of as rows_as_of
 

@@ -16,10 +16,10 @@ from sqlalchemy import ARRAY, Engine, Select, Table, Text, any_, exists, func, l
 from leadflow_pipeline.experiment.exposure import Exposures
 from leadflow_pipeline.lead_fields import columns_holding
 from leadflow_pipeline.partitions import PartitionRange, end_of
-from leadflow_pipeline.route.owners.eligibility import fields_read
 from leadflow_pipeline.route.owners.plan import Given, OwnerPlan, Worked, plan_owners
-from leadflow_pipeline.route.owners.reps_of_day import Rosters
-from leadflow_pipeline.route.owners.roster import read_rosters
+from leadflow_pipeline.route.owners.reps.eligibility import fields_read
+from leadflow_pipeline.route.owners.reps.reps_of_day import Rosters
+from leadflow_pipeline.route.owners.reps.roster import read_rosters
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.standing import OVERRIDE, Earlier
 from leadflow_pipeline.route.owners.trial import Trial

@@ -23,8 +23,8 @@ import time
 
 import numpy as np
 
-from leadflow_pipeline.route.owners.assignment import Assignment, assign, one_after_the_other, value_of
-from leadflow_pipeline.route.owners.fairness import floors
+from leadflow_pipeline.route.owners.choice.assignment import Assignment, assign, one_after_the_other, value_of
+from leadflow_pipeline.route.owners.choice.fairness import floors
 from leadflow_pipeline_tests.route.owners.invented_days import invented_day
 
 SCARCE, AMPLE = 0.7, 1.2

@@ -21,9 +21,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from leadflow_pipeline.route.owners import working_time
-from leadflow_pipeline.route.owners.rep import WorkingHours
-from leadflow_pipeline.route.owners.working_time import WEEKDAYS, Calendar, add_working_time
+from leadflow_pipeline.route.owners.reps import working_time
+from leadflow_pipeline.route.owners.reps.rep import WorkingHours
+from leadflow_pipeline.route.owners.reps.working_time import WEEKDAYS, Calendar, add_working_time
 
 ZONES = (
     "Europe/Berlin",

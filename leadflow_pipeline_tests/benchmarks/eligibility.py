@@ -24,9 +24,9 @@ import numpy as np
 import pandas as pd
 
 from leadflow_pipeline.places import country_codes, known_regions
-from leadflow_pipeline.route.owners.eligibility import Eligibility, eligibility
-from leadflow_pipeline.route.owners.rep import Capacity, Rep
-from leadflow_pipeline.route.owners.reps_of_day import Roster
+from leadflow_pipeline.route.owners.reps.eligibility import Eligibility, eligibility
+from leadflow_pipeline.route.owners.reps.rep import Capacity, Rep
+from leadflow_pipeline.route.owners.reps.reps_of_day import Roster
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 
 INDUSTRIES = ("computer software", "retail", "logistics", "manufacturing", "banking", "healthcare")

@@ -19,13 +19,13 @@ import pandas as pd
 
 from leadflow_pipeline.route.owner_days import DECISION_COLUMNS
 from leadflow_pipeline.route.owners.carried_reps import Carried
+from leadflow_pipeline.route.owners.choice.weighing import Strengths
 from leadflow_pipeline.route.owners.one_lead import decide_one
 from leadflow_pipeline.route.owners.plan import Given, plan_owners
-from leadflow_pipeline.route.owners.rep import Capacity, Rep, Territory
-from leadflow_pipeline.route.owners.reps_of_day import RepRecord, Rosters
+from leadflow_pipeline.route.owners.reps.rep import Capacity, Rep, Territory
+from leadflow_pipeline.route.owners.reps.reps_of_day import RepRecord, Rosters
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.standing import Earlier
-from leadflow_pipeline.route.owners.weighing import Strengths
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.frames import conform, empty
 from leadflow_pipeline_tests.benchmarks.eligibility import RULES, invented_leads, invented_roster

@@ -13,7 +13,7 @@ import yaml
 
 from leadflow_pipeline.campaign import parse_campaign
 from leadflow_pipeline.cli import app
-from leadflow_pipeline.route.owners.rep_sources import reps_from_file
+from leadflow_pipeline.route.owners.reps.rep_sources import reps_from_file
 from leadflow_pipeline.score.conversion.rules import ConversionRules
 from leadflow_pipeline_tests.samples import minimal_campaign_text
 

@@ -12,8 +12,8 @@ from leadflow_pipeline.delivery.first_touch import count_overdue, read_first_tou
 from leadflow_pipeline.delivery.first_touch_times import compliance, first_touch_times
 from leadflow_pipeline.delivery.notices import OVERDUE, TAKEN, TOLD, WARNED
 from leadflow_pipeline.delivery.touches import add_touch
-from leadflow_pipeline.route.owners.rep import Rep
-from leadflow_pipeline.route.owners.working_time import Calendar
+from leadflow_pipeline.route.owners.reps.rep import Rep
+from leadflow_pipeline.route.owners.reps.working_time import Calendar
 from leadflow_pipeline_tests.delivery.owners_world import HOUR, NOW, OwnersWorld
 
 WEDNESDAY_15 = datetime(2026, 5, 6, 15, tzinfo=UTC)

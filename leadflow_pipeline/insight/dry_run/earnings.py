@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from leadflow_pipeline.experiment.arrays import Interval
 from leadflow_pipeline.insight.dry_run.moves import HELD, NOBODY
-from leadflow_pipeline.route.owners.shrinkage import drawn_rates, shrunk_rates
+from leadflow_pipeline.route.owners.choice.shrinkage import drawn_rates, shrunk_rates
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -39,13 +39,13 @@ from leadflow_pipeline.insight.replay import (
 from leadflow_pipeline.lead_fields import columns_holding, with_custom_fields
 from leadflow_pipeline.partitions import PartitionRange
 from leadflow_pipeline.route.owner_days import SCORE_COLUMNS, given_between
-from leadflow_pipeline.route.owners.performance import rep_results
+from leadflow_pipeline.route.owners.choice.performance import rep_results
+from leadflow_pipeline.route.owners.choice.worth import money_of, win_chances
+from leadflow_pipeline.route.owners.reps.roster import read_roster, read_rosters
 from leadflow_pipeline.route.owners.results import with_moments
-from leadflow_pipeline.route.owners.roster import read_roster, read_rosters
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.standing import OVERRIDE
 from leadflow_pipeline.route.owners.trial import Trial
-from leadflow_pipeline.route.owners.worth import money_of, win_chances
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.experiments import read_exposed
 from leadflow_pipeline.store.facts import read_handoffs, read_outcomes, read_rep_touches

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from leadflow_pipeline.route.owners.fairness import FOUR_FIFTHS, parity
+from leadflow_pipeline.route.owners.choice.fairness import FOUR_FIFTHS, parity
 
 TEAM: Final = "team"
 """Audited beside what the operator keeps of reps, under the name it has in the file."""

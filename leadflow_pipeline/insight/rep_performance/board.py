@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from leadflow_pipeline.insight.rep_performance.peers import against_peers
-from leadflow_pipeline.route.owners.performance import RESULTS, performance
+from leadflow_pipeline.route.owners.choice.performance import RESULTS, performance
 
 DRAWS: Final = 2000
 LIKELY: Final = 0.9

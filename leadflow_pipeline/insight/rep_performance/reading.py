@@ -23,11 +23,11 @@ from leadflow_pipeline.insight.rep_performance.naming import shown_names
 from leadflow_pipeline.insight.rep_performance.trends import directions, trailing, weekly
 from leadflow_pipeline.insight.rep_performance.workload import workload
 from leadflow_pipeline.partitions import end_of
-from leadflow_pipeline.route.owners.performance import Minutes, rep_results
-from leadflow_pipeline.route.owners.reps_of_day import Roster
-from leadflow_pipeline.route.owners.roster import read_roster
+from leadflow_pipeline.route.owners.choice.performance import Minutes, rep_results
+from leadflow_pipeline.route.owners.reps.reps_of_day import Roster
+from leadflow_pipeline.route.owners.reps.roster import read_roster
+from leadflow_pipeline.route.owners.reps.working_time import Calendar, working_minutes_between
 from leadflow_pipeline.route.owners.rules import OwnershipRules
-from leadflow_pipeline.route.owners.working_time import Calendar, working_minutes_between
 from leadflow_pipeline.store.copy import read
 from leadflow_pipeline.store.facts import read_outcomes
 from leadflow_pipeline.store.schema import handoffs, owner_decisions, rep_days, rep_touches

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from leadflow_pipeline.insight.rep_performance.peers import ABOVE, BELOW, UNKNOWN, Floats, compared
-from leadflow_pipeline.route.owners.performance import Minutes, performance, rep_results
+from leadflow_pipeline.route.owners.choice.performance import Minutes, performance, rep_results
 
 WEEKS: Final = 13
 RECENT_DAYS: Final = 28

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from leadflow_pipeline.route.owners.reps_of_day import Roster
+from leadflow_pipeline.route.owners.reps.reps_of_day import Roster
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

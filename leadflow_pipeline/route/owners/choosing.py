@@ -18,21 +18,21 @@ import numpy.typing as npt
 import pandas as pd
 
 from leadflow_pipeline.route.owners.accounts import accounts_of, first_of_each
-from leadflow_pipeline.route.owners.assignment import (
+from leadflow_pipeline.route.owners.carried_reps import Carried
+from leadflow_pipeline.route.owners.choice.assignment import (
     Assignment,
     assign_by_rank,
     one_after_the_other_by_rank,
     value_of,
 )
-from leadflow_pipeline.route.owners.carried_reps import Carried
-from leadflow_pipeline.route.owners.fairness import floors
-from leadflow_pipeline.route.owners.overload import throttled
-from leadflow_pipeline.route.owners.prices import bound_at
-from leadflow_pipeline.route.owners.reps_of_day import Roster
+from leadflow_pipeline.route.owners.choice.fairness import floors
+from leadflow_pipeline.route.owners.choice.overload import throttled
+from leadflow_pipeline.route.owners.choice.prices import bound_at
+from leadflow_pipeline.route.owners.choice.weighing import Weighed
+from leadflow_pipeline.route.owners.reps.reps_of_day import Roster
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.standing import NOBODY
 from leadflow_pipeline.route.owners.turns import in_turn
-from leadflow_pipeline.route.owners.weighing import Weighed
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

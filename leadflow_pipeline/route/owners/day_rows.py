@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from leadflow_pipeline.route.owners.choice.weighing import Weighed
 from leadflow_pipeline.route.owners.choosing import FULL, Choice
-from leadflow_pipeline.route.owners.reps_of_day import Roster
+from leadflow_pipeline.route.owners.reps.reps_of_day import Roster
 from leadflow_pipeline.route.owners.standing import NOBODY, OVERRIDE, Moved, Standing
 from leadflow_pipeline.route.owners.telling import told_candidates, told_choices, told_held
-from leadflow_pipeline.route.owners.weighing import Weighed
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from leadflow_pipeline.route.owners.capacity import allotment
-from leadflow_pipeline.route.owners.reps_of_day import Roster
+from leadflow_pipeline.route.owners.reps.capacity import allotment
+from leadflow_pipeline.route.owners.reps.reps_of_day import Roster
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

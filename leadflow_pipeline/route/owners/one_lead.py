@@ -16,12 +16,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from leadflow_pipeline.route.owners.carried_reps import Carried
+from leadflow_pipeline.route.owners.choice.weighing import Strengths, Weighed, in_order, weigh
 from leadflow_pipeline.route.owners.choosing import ACCOUNT, FULL, NAMED_ACCOUNT
-from leadflow_pipeline.route.owners.reps_of_day import Roster
+from leadflow_pipeline.route.owners.reps.reps_of_day import Roster
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.telling import REMEDIES
 from leadflow_pipeline.route.owners.turns import STRATEGIES, in_turn
-from leadflow_pipeline.route.owners.weighing import Strengths, Weighed, in_order, weigh
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -24,20 +24,20 @@ from leadflow_pipeline.experiment.exposure import Exposures
 from leadflow_pipeline.experiment.treatment import match_weights
 from leadflow_pipeline.lead_fields import with_custom_fields
 from leadflow_pipeline.route.owners.accounts import account_owners
-from leadflow_pipeline.route.owners.capacity import room
 from leadflow_pipeline.route.owners.carried_reps import Carried, rep_rows
+from leadflow_pipeline.route.owners.choice.weighing import weigh
+from leadflow_pipeline.route.owners.choice.worth import money_of, win_chances
 from leadflow_pipeline.route.owners.choosing import Places, choose
 from leadflow_pipeline.route.owners.day_rows import Decided, DecisionRows
-from leadflow_pipeline.route.owners.eligibility import fields_read
 from leadflow_pipeline.route.owners.load import load_of
-from leadflow_pipeline.route.owners.reps_of_day import Roster
+from leadflow_pipeline.route.owners.reps.capacity import room
+from leadflow_pipeline.route.owners.reps.eligibility import fields_read
+from leadflow_pipeline.route.owners.reps.reps_of_day import Roster
 from leadflow_pipeline.route.owners.results import Results
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.standing import NOBODY, Earlier, Standing
 from leadflow_pipeline.route.owners.summary import day_summary
 from leadflow_pipeline.route.owners.timeline import Timeline
-from leadflow_pipeline.route.owners.weighing import weigh
-from leadflow_pipeline.route.owners.worth import money_of, win_chances
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -15,19 +15,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from leadflow_pipeline.route.owners.overload import ease
-from leadflow_pipeline.route.owners.performance import (
+from leadflow_pipeline.route.owners.choice.overload import ease
+from leadflow_pipeline.route.owners.choice.performance import (
     LOST_AFTER_DAYS,
     Minutes,
     handoff_results,
     performance,
     summed,
 )
-from leadflow_pipeline.route.owners.reps_of_day import Roster
+from leadflow_pipeline.route.owners.choice.weighing import Strengths
+from leadflow_pipeline.route.owners.reps.reps_of_day import Roster
+from leadflow_pipeline.route.owners.reps.working_time import Calendar, working_minutes_between
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.standing import NOBODY, Standing
-from leadflow_pipeline.route.owners.weighing import Strengths
-from leadflow_pipeline.route.owners.working_time import Calendar, working_minutes_between
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -11,10 +11,10 @@ import json
 import numpy as np
 import numpy.typing as npt
 
+from leadflow_pipeline.route.owners.choice.weighing import NO_REPS, Weighed, in_order
 from leadflow_pipeline.route.owners.choosing import ACCOUNT, FULL, NAMED_ACCOUNT, Choice
-from leadflow_pipeline.route.owners.eligibility import CONSTRAINTS
+from leadflow_pipeline.route.owners.reps.eligibility import CONSTRAINTS
 from leadflow_pipeline.route.owners.standing import NOBODY
-from leadflow_pipeline.route.owners.weighing import NO_REPS, Weighed, in_order
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from leadflow_pipeline.route.owners.rep import Rep
-from leadflow_pipeline.route.owners.reps_of_day import Histories, RepRecord
+from leadflow_pipeline.route.owners.reps.rep import Rep
+from leadflow_pipeline.route.owners.reps.reps_of_day import Histories, RepRecord
 
 
 @dataclass(frozen=True)

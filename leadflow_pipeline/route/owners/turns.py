@@ -8,8 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from leadflow_pipeline.route.owners.reps_of_day import Roster
-from leadflow_pipeline.route.owners.rotation import least_loaded, longest_waiting, pools_of, round_robin
+from leadflow_pipeline.route.owners.choice.rotation import (
+    least_loaded,
+    longest_waiting,
+    pools_of,
+    round_robin,
+)
+from leadflow_pipeline.route.owners.reps.reps_of_day import Roster
 
 Ints = npt.NDArray[np.int64]
 Turns = Mapping[str, Mapping[str, Any]]

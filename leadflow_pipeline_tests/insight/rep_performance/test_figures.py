@@ -22,7 +22,7 @@ from leadflow_pipeline.insight.rep_performance.peers import (
 )
 from leadflow_pipeline.insight.rep_performance.trends import RISING, directions, trailing, weekly
 from leadflow_pipeline.insight.rep_performance.workload import workload
-from leadflow_pipeline.route.owners.performance import RESULTS, rep_results
+from leadflow_pipeline.route.owners.choice.performance import RESULTS, rep_results
 
 AS_OF = pd.Timestamp("2026-11-01", tz="UTC")
 

@@ -20,8 +20,8 @@ from leadflow_pipeline.insight.rep_performance import checks
 from leadflow_pipeline.insight.rep_performance.assets import rep_performance
 from leadflow_pipeline.insight.rep_performance.reading import read_rep_report
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME
-from leadflow_pipeline.route.owners.rep import Rep
-from leadflow_pipeline.route.owners.roster import import_reps
+from leadflow_pipeline.route.owners.reps.rep import Rep
+from leadflow_pipeline.route.owners.reps.roster import import_reps
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.facts import add_outcomes

@@ -16,8 +16,8 @@ from sqlalchemy import Table
 
 from leadflow_pipeline.route.owner_days import DECISION_COLUMNS, leads_that_may_need_an_owner
 from leadflow_pipeline.route.owners.plan import Given, OwnerPlan, plan_owners
-from leadflow_pipeline.route.owners.rep import Capacity, Rep
-from leadflow_pipeline.route.owners.reps_of_day import Absence, RepRecord, Rosters
+from leadflow_pipeline.route.owners.reps.rep import Capacity, Rep
+from leadflow_pipeline.route.owners.reps.reps_of_day import Absence, RepRecord, Rosters
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.standing import OVERRIDE, Earlier
 from leadflow_pipeline.store import schema

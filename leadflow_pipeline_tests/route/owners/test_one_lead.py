@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from leadflow_pipeline.route.owners.assignment import assign
 from leadflow_pipeline.route.owners.carried_reps import Carried
+from leadflow_pipeline.route.owners.choice.assignment import assign
+from leadflow_pipeline.route.owners.choice.weighing import Strengths, weigh
 from leadflow_pipeline.route.owners.one_lead import decide_one, ranked
-from leadflow_pipeline.route.owners.rep import Rep, Territory
-from leadflow_pipeline.route.owners.reps_of_day import Roster
+from leadflow_pipeline.route.owners.reps.rep import Rep, Territory
+from leadflow_pipeline.route.owners.reps.reps_of_day import Roster
 from leadflow_pipeline.route.owners.rules import OwnershipRules
-from leadflow_pipeline.route.owners.weighing import Strengths, weigh
 from leadflow_pipeline_tests.route.owners.campaign_days import CAMPAIGN, FIRST
 
 INDUSTRIES = np.array(["mining", "retail", "software", "banking", "health"], dtype=object)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from leadflow_pipeline.route.owners.rep import Capacity, Territory
-from leadflow_pipeline.route.owners.reps_of_day import Absence
+from leadflow_pipeline.route.owners.reps.rep import Capacity, Territory
+from leadflow_pipeline.route.owners.reps.reps_of_day import Absence
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline_tests.route.owners.campaign_days import Facts, day, lead, moment, plan, rep, told
 

@@ -8,8 +8,8 @@ import pandas as pd
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as some
 
-from leadflow_pipeline.route.owners.rep import Capacity, Rep, Territory
-from leadflow_pipeline.route.owners.reps_of_day import Absence, RepRecord, Roster, Rosters
+from leadflow_pipeline.route.owners.reps.rep import Capacity, Rep, Territory
+from leadflow_pipeline.route.owners.reps.reps_of_day import Absence, RepRecord, Roster, Rosters
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline_tests.route.owners.campaign_days import CAMPAIGN, Facts, Stored, day, lead, plan
 

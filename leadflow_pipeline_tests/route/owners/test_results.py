@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from leadflow_pipeline.route.owners.reps_of_day import Absence, Roster
+from leadflow_pipeline.route.owners.reps.reps_of_day import Absence, Roster
 from leadflow_pipeline.route.owners.results import Results
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline_tests.route.owners.campaign_days import CAMPAIGN, FIRST, rep

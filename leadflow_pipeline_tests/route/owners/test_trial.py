@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadflow_pipeline.route.owners.plan import Worked, plan_owners
-from leadflow_pipeline.route.owners.rep import Rep
-from leadflow_pipeline.route.owners.reps_of_day import Histories, RepRecord
+from leadflow_pipeline.route.owners.reps.rep import Rep
+from leadflow_pipeline.route.owners.reps.reps_of_day import Histories, RepRecord
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.trial import Trial
 from leadflow_pipeline.store import schema

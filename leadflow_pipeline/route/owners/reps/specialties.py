@@ -1,0 +1,61 @@
+"""What reps know about, and what of a lead's words they know.
+
+What belongs here: comparing words. What does not: which leads require what (`eligibility.py`). Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from leadflow_pipeline.conditions import field_values
+from leadflow_pipeline.folding import folded_text
+from leadflow_pipeline.route.owners.reps.rep import Rep
+from leadflow_pipeline.route.owners.reps.territories import distinct_rows
+
+NOT_KNOWN = 0.5
+"""The match where the lead says nothing, or a rep claims no specialty: neither good nor bad."""
+
+
+class Specialties:
+    """The specialties and industries of all reps, ready to be compared. Reps who claim the same are compared once."""
+
+    def __init__(self, reps: Sequence[Rep]) -> None:
+        claims = [
+            frozenset(folded_text(word) for word in (*rep.specialties, *rep.industries)) - {""}
+            for rep in reps
+        ]
+        self._distinct = list(dict.fromkeys(claims))
+        number = {claim: position for position, claim in enumerate(self._distinct)}
+        self._group = np.array([number[claim] for claim in claims], dtype=np.int64)
+        self._words = [[frozenset(words.split()) for words in sorted(claim)] for claim in self._distinct]
+
+    def lacks(self, required: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """The reps who lack any of the required specialties."""
+        wanted = {folded_text(word) for word in required}
+        lacking = np.array([not wanted <= claim for claim in self._distinct], dtype=bool)
+        return lacking[self._group]
+
+    def match(
+        self, leads: pd.DataFrame, fields: Sequence[str]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """A code for each lead, and for each code and rep the share of the fields whose words the rep knows about.
+
+        Known are words that hold all words of one specialty: `software` knows about `computer software`.
+        """
+        asked = pd.DataFrame({name: field_values(leads, name) for name in fields}, index=leads.index)
+        codes, distinct = distinct_rows(asked)
+        rows = distinct.itertuples(index=False, name=None) if fields else [()]
+        said = [[set(folded_text(str(value)).split()) for value in row if not pd.isna(value)] for row in rows]
+        match = [[_share([words for words in row if words], known) for known in self._words] for row in said]
+        shares = np.array(match, dtype=np.float32).reshape(len(said), len(self._words))
+        return codes, shares[:, self._group]
+
+
+def _share(said: Sequence[set[str]], known: Sequence[frozenset[str]]) -> float:
+    if not said or not known:
+        return NOT_KNOWN
+    return sum(any(words <= each for words in known) for each in said) / len(said)
