@@ -21,6 +21,7 @@ from leadflow_pipeline.lead_fields import columns_holding
 from leadflow_pipeline.partitions import PartitionRange, add_partition_metadata
 from leadflow_pipeline.route.metrics import summarise
 from leadflow_pipeline.route.owner_days import plan_owner_days
+from leadflow_pipeline.route.owners.summary import summarise_rep_days
 from leadflow_pipeline.route.owners.trial import Trial
 from leadflow_pipeline.route.plan import is_waiting, plan_routed
 from leadflow_pipeline.route.rules import RoutingRules
@@ -79,6 +80,7 @@ def route(
         }
         if routed.owners_summary is not None:
             summaries[schema.owner_decisions] = routed.owners_summary
+            summaries[schema.rep_days] = summarise_rep_days(routed.rep_days)
         for table, frame in (
             (schema.routed_leads, routed.leads),
             (schema.experiment_arms, routed.arms),

@@ -38,7 +38,7 @@ def client(server: FakeLanguageModel, engine: Engine, *, is_repeatable: bool = F
         VENDOR,
         server.url,
         headers=language_model.headers(server.key),
-        timeout=(1, 0.2),
+        timeout=(1, 0.5),
         wait=lambda _: None,
     )
     return LanguageModel(session, VENDOR, MODEL, is_repeatable=is_repeatable)

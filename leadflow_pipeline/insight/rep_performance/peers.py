@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,6 +35,9 @@ def compared(
 ) -> tuple[Floats, npt.NDArray[np.object_]]:
     """Two shares each: the p-value of their being one (Fisher's exact test, twice the smaller tail), and the verdict
     after correction for all of them."""
+    # Here, because it takes half a second to load, and this module is loaded with every part of Dagster.
+    from scipy import stats
+
     known = (trials > 0) & (other_trials > 0)
     p_values = np.full(len(hits), np.nan)
     tried, hit = trials[known], hits[known]

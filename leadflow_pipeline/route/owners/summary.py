@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from leadflow_pipeline.route.owners.day_rows import Decided
 from leadflow_pipeline.route.owners.standing import NOBODY, Moved
@@ -50,3 +51,15 @@ def day_summary(moved: Moved, newly_held: int, held: int, decided: Decided | Non
         summary["greedy_share"] = choice.greedy / choice.by_strategy
         summary["chance_share"] = choice.chance / choice.by_strategy
     return summary
+
+
+def summarise_rep_days(rep_days: pd.DataFrame) -> pd.DataFrame:
+    """Reps with room, the room itself, leads given and open, and the highest load (0 to 1), indexed by day."""
+    by_day = rep_days.assign(has_room=rep_days["capacity"] > 0).groupby("day")
+    return by_day.agg(
+        reps_with_room=("has_room", "sum"),
+        capacity=("capacity", "sum"),
+        assigned=("assigned", "sum"),
+        open_leads=("open_leads", "sum"),
+        highest_load=("load", "max"),
+    )

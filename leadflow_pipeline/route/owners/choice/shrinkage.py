@@ -16,8 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln
-from scipy.stats import beta
+from scipy.special import betaincinv, betaln
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -56,7 +55,7 @@ def shrunk_rates(hits: Floats, trials: Floats, group: Ints) -> Rates:
     of_group, _ = _posterior(hit, tried, overall)
     rate, variance = _posterior(hits, trials, of_group[group])
     weight = rate * (1 - rate) / variance - 1
-    low, high = (beta.ppf(tail, rate * weight, (1 - rate) * weight) for tail in (0.025, 0.975))
+    low, high = (betaincinv(rate * weight, (1 - rate) * weight, tail) for tail in (0.025, 0.975))
     return Rates(rate, np.minimum(low, rate), np.maximum(high, rate))
 
 
