@@ -22,7 +22,7 @@ from markupsafe import Markup, escape
 
 from leadflow_pipeline.delivery.tokens import shorten
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.nurture.rules import EmailStep
+from leadflow_pipeline.nurture.steps import EmailStep
 
 SUBJECT_CHARACTERS = 150
 TEXT_WIDTH = 72

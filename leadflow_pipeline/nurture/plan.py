@@ -152,6 +152,7 @@ def _nurtured_leads(passages: Passages, lead_index: pd.Index[Any]) -> pd.DataFra
             "enrolled_at": _moments(enrolments.enrolled_at[enrolment]),
             "steps_total": pd.array(np.maximum(totals, entries["steps"]), dtype="Int64"),
             "steps_planned": pd.array(entries["steps"], dtype="Int64"),
+            "next_step": pd.Series(entries["steps"] + 1, dtype="Int64").mask(np.isnat(entries["next_touch"])),
             "next_touch_at": _moments(entries["next_touch"]),
             "reasons": reasons,
         }

@@ -1,4 +1,4 @@
-"""What a campaign file may say about sequences, their emails and the send window. Only the model."""
+"""What a campaign file may say about nurture as a whole: its sequences (`steps`), the send window. Only the model."""
 
 from __future__ import annotations
 
@@ -7,28 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from leadflow_pipeline.nurture.steps import EmailStep, SequenceEmails
+
 WEEKDAYS: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-class EmailStep(BaseModel):
-    """One email of a sequence. Subject, text and HTML are Jinja2 templates over the tokens of a lead."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    delay_days: float = Field(
-        ge=0, description="after the planned time of the step before (the first: after the start)"
-    )
-    subject: str = Field(min_length=1)
-    text: str = Field(min_length=1)
-    html: str | None = Field(None, description="made from the text where it is not given")
-
-
-class SequenceEmails(BaseModel):
-    """The emails of one sequence, in order."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    emails: tuple[EmailStep, ...] = Field(min_length=1)
 
 
 class SendWindow(BaseModel):

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from ruamel.yaml import YAML
 
-from leadflow_pipeline.nurture.rules import SequenceEmails
+from leadflow_pipeline.nurture.steps import SequenceEmails
 
 SHIPPED_SEQUENCES: tuple[str, ...] = (
     "aggressive_close",

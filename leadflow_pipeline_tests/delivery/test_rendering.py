@@ -18,8 +18,8 @@ from leadflow_pipeline.delivery.rendering import RenderError, paragraphs, render
 from leadflow_pipeline.delivery.tokens import clean, tokens_of
 from leadflow_pipeline.delivery.unsubscribe import Unsubscription, read_token, unsubscribe_url
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.nurture.rules import EmailStep
 from leadflow_pipeline.nurture.shipped import shipped_sequences
+from leadflow_pipeline.nurture.steps import EmailStep
 from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline_tests.delivery.world import CAMPAIGN_FILE
 

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadflow_pipeline.nurture.plan import enrolment_ids
-from leadflow_pipeline.nurture.rules import EmailStep, NurtureRules, SendWindow, SequenceEmails
+from leadflow_pipeline.nurture.rules import NurtureRules, SendWindow
 from leadflow_pipeline.nurture.shipped import SHIPPED_SEQUENCES
+from leadflow_pipeline.nurture.steps import EmailStep, SequenceEmails
 from leadflow_pipeline.nurture.summary import summarise_nurtured, summarise_touches
 from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.schema import nurture_touches, nurtured_leads

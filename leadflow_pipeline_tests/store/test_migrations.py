@@ -63,6 +63,13 @@ ROWS = {
     INSERT INTO leadflow.similar_account_vectors (build_id, is_open, cell, account_number, embedding) VALUES (1,
     true, 0, 0, array_fill(0.5, ARRAY[128])::vector);
     """,
+    "0008": """ INSERT INTO leadflow.suppressions (scope, subject, reason, origin) VALUES ('all', '', 'by hand', 'ada');
+    INSERT INTO leadflow.consents (recipient_key, is_given, source, occurred_at, origin) VALUES ('k', true, 'a fair',
+    '2026-05-01', 'import'); INSERT INTO leadflow.sending_stops (sender_domain, reason) VALUES ('leads.example',
+    'complaints'); INSERT INTO leadflow.provider_events (provider, event_id, kind, occurred_at) VALUES ('generic', 'e1',
+    'delivered', '2026-05-01'); INSERT INTO leadflow.inbound_mails (mailbox, mail_key, kind, received_at, verdict)
+    VALUES ('inbox', 'k', 'other', '2026-05-01', '{}');
+    """,
 }
 """Revision -> statements that put rows into that revision's tables."""
 

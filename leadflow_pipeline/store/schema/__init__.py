@@ -6,11 +6,11 @@ FOREIGN KEY, indexes). What does not: queries, and anything about how a column i
 Three kinds of table:
 
 * *facts* happened and are only ever added to (`source_records`, `engagement_events`, `outcomes`, `overrides`,
-  `suppressions`, `activity_log`, `webhook_deliveries`, `domain_lookups`, `conversion_models`, `model_promotions`,
-  `channel_credits`, `qualification_log`, `reps`, `rep_absences`, `rep_touches`, `handoffs`, `handoff_briefs`,
-  `experiment_states`;
-  `messages` and `vendor_lookups` move through
-  their states but a row is never removed, and `channel_spend` holds what its source told last);
+  `suppressions`, `consents`, `inbound_mails`, `provider_events`, `tracking_hits`, `message_links`, `activity_log`,
+  `webhook_deliveries`, `domain_lookups`, `conversion_models`, `model_promotions`, `channel_credits`,
+  `qualification_log`, `reps`, `rep_absences`, `rep_touches`, `handoffs`, `handoff_briefs`, `experiment_states`;
+  `messages`, `sending_stops` and `vendor_lookups` move through their states but a row is never removed, and
+  `channel_spend` holds what its source told last);
 * *derived* tables hold what a stage computed for one `(campaign, day)`, replaceable as a whole. Their primary key
   starts with `(campaign, day)`, they hold no wall-clock time, no run id and no generated number, so that computing
   them again gives the same bytes;
@@ -40,6 +40,7 @@ from leadflow_pipeline.store.schema.derived import QUALIFICATION_STATUSES as QUA
 from leadflow_pipeline.store.schema.derived import ROUTING_STATUSES as ROUTING_STATUSES
 from leadflow_pipeline.store.schema.derived import TEMPERATURES as TEMPERATURES
 from leadflow_pipeline.store.schema.derived import TIERS as TIERS
+from leadflow_pipeline.store.schema.derived import TOUCH_CHANNELS as TOUCH_CHANNELS
 from leadflow_pipeline.store.schema.derived import enriched_leads as enriched_leads
 from leadflow_pipeline.store.schema.derived import harvested_leads as harvested_leads
 from leadflow_pipeline.store.schema.derived import lead_aliases as lead_aliases
@@ -62,6 +63,11 @@ from leadflow_pipeline.store.schema.identity import match_reviews as match_revie
 from leadflow_pipeline.store.schema.identity import person_aliases as person_aliases
 from leadflow_pipeline.store.schema.identity import person_leads as person_leads
 from leadflow_pipeline.store.schema.identity import persons as persons
+from leadflow_pipeline.store.schema.inbound import HIT_KINDS as HIT_KINDS
+from leadflow_pipeline.store.schema.inbound import INBOUND_MAIL_KINDS as INBOUND_MAIL_KINDS
+from leadflow_pipeline.store.schema.inbound import inbound_mails as inbound_mails
+from leadflow_pipeline.store.schema.inbound import provider_events as provider_events
+from leadflow_pipeline.store.schema.inbound import tracking_hits as tracking_hits
 from leadflow_pipeline.store.schema.lead_facts import OUTCOMES as OUTCOMES
 from leadflow_pipeline.store.schema.lead_facts import activity_log as activity_log
 from leadflow_pipeline.store.schema.lead_facts import engagement_events as engagement_events
@@ -71,8 +77,9 @@ from leadflow_pipeline.store.schema.lead_facts import qualification_log as quali
 from leadflow_pipeline.store.schema.outbox import MESSAGE_CHANNELS as MESSAGE_CHANNELS
 from leadflow_pipeline.store.schema.outbox import MESSAGE_STATES as MESSAGE_STATES
 from leadflow_pipeline.store.schema.outbox import message_attempts as message_attempts
+from leadflow_pipeline.store.schema.outbox import message_links as message_links
 from leadflow_pipeline.store.schema.outbox import messages as messages
-from leadflow_pipeline.store.schema.outbox import suppressions as suppressions
+from leadflow_pipeline.store.schema.outbox import sending_stops as sending_stops
 from leadflow_pipeline.store.schema.owners import HANDOFF_ORIGINS as HANDOFF_ORIGINS
 from leadflow_pipeline.store.schema.owners import OWNER_STATUSES as OWNER_STATUSES
 from leadflow_pipeline.store.schema.owners import handoff_briefs as handoff_briefs
@@ -83,6 +90,9 @@ from leadflow_pipeline.store.schema.owners import rep_absences as rep_absences
 from leadflow_pipeline.store.schema.owners import rep_days as rep_days
 from leadflow_pipeline.store.schema.owners import rep_touches as rep_touches
 from leadflow_pipeline.store.schema.owners import reps as reps
+from leadflow_pipeline.store.schema.permission import SUPPRESSION_SCOPES as SUPPRESSION_SCOPES
+from leadflow_pipeline.store.schema.permission import consents as consents
+from leadflow_pipeline.store.schema.permission import suppressions as suppressions
 from leadflow_pipeline.store.schema.similar_accounts import ACCOUNT_OUTCOMES as ACCOUNT_OUTCOMES
 from leadflow_pipeline.store.schema.similar_accounts import similar_account_builds as similar_account_builds
 from leadflow_pipeline.store.schema.similar_accounts import similar_account_vectors as similar_account_vectors

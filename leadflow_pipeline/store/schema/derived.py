@@ -33,6 +33,7 @@ TIERS = ("HOT", "WARM", "COOL", "COLD")
 QUALIFICATION_STATUSES = ("QUALIFIED", "MANUAL_REVIEW", "REJECTED", "PENDING")
 ROUTING_STATUSES = ("ROUTED", "ALREADY_ROUTED", "QUALIFICATION_PENDING", "REJECTED_LEAD")
 NURTURE_STATES = ("ENROLLED", "TOUCH_DUE", "PAUSED", "STOPPED", "GRADUATED", "COMPLETED")
+TOUCH_CHANNELS = ("email", "task", "webhook")
 ENRICHMENT_STATUSES = ("none", "waiting", "complete", "partial")
 
 partition_lineage = Table(
@@ -282,6 +283,11 @@ nurtured_leads = derived(
     Column("enrolled_at", Timestamp, nullable=False),
     Column("steps_total", Integer, nullable=False),
     Column("steps_planned", Integer, nullable=False, comment="steps whose touch has been planned so far"),
+    Column(
+        "next_step",
+        Integer,
+        comment="place in the sequence of the step that comes next; NULL where none does",
+    ),
     Column("next_touch_at", Timestamp),
     Column("reasons", JSONB, nullable=False),
     one_of("state", NURTURE_STATES),
@@ -293,13 +299,13 @@ nurture_touches = derived(
     "nurture_touches",
     lead_key(),
     Column("enrolment_id", Key, primary_key=True),
-    Column("step", Integer, primary_key=True),
+    Column("step", Integer, primary_key=True, comment="place in the sequence, from 1"),
     Column("sequence", Text, nullable=False),
     Column("channel", Text, nullable=False),
     Column("email", Text, nullable=False),
     Column("planned_at", Timestamp, nullable=False),
     Column("not_after", Timestamp, nullable=False),
-    one_of("channel", ("email",)),
+    one_of("channel", TOUCH_CHANNELS),
     CheckConstraint("not_after > planned_at", name="not_after"),
     CheckConstraint("step >= 1", name="step"),
     comment="Touches that fall due in the 24 hours after the day, as planned at its end. Planning sends nothing.",

@@ -1,13 +1,15 @@
-"""What goes out: messages on their way, every attempt to send them, and who may not be written to.
+"""What goes out: messages on their way, every attempt to send them, the links in them, and when sending stood still.
 
 A message moves through its states but is never removed: its unique key is what keeps it from being sent twice. What
-does not belong here: touches that are only planned (`derived.nurture_touches`).
+does not belong here: touches that are only planned (`derived.nurture_touches`), and who may be written to
+(`permission`).
 """
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -18,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -28,19 +31,6 @@ MESSAGE_CHANNELS = ("email", "slack", "hubspot", "webhook")
 MESSAGE_STATES = (
     "planned", "claimed", "on_wire", "sent", "failed", "suppressed", "expired", "unknown",
 )  # fmt: skip
-
-suppressions = Table(
-    "suppressions",
-    metadata,
-    Column("suppression_id", BigInteger, Identity(), primary_key=True),
-    Column("scope", Text, nullable=False, comment="address: one mailbox; domain: everyone at it"),
-    Column("subject", Text, nullable=False, comment="HMAC of the normalised address, or the domain itself"),
-    Column("campaign", Text, nullable=False, server_default="", comment="empty: in every campaign"),
-    Column("reason", Text, nullable=False),
-    Column("occurred_at", Timestamp, nullable=False, server_default=func.now()),
-    one_of("scope", ("address", "domain")),
-    UniqueConstraint("scope", "subject", "campaign"),
-)
 
 messages = Table(
     "messages",
@@ -79,6 +69,13 @@ messages = Table(
     Column("updated_at", Timestamp, nullable=False, server_default=func.now()),
     Column("sent_at", Timestamp),
     Column("payload", JSONB, comment="what a channel other than email sends, beside subject and text"),
+    Column(
+        "tracking_key",
+        Text,
+        unique=True,
+        comment="names the message in its links; of no use without the pepper",
+    ),
+    Column("variant", Text, comment="experiment and variant of its words, where one was tried on them"),
     one_of("channel", MESSAGE_CHANNELS),
     one_of("state", MESSAGE_STATES),
     UniqueConstraint("channel", "subject_key", "step"),
@@ -87,7 +84,7 @@ messages = Table(
     Index("messages_due_idx", "next_attempt_at", postgresql_where="state = 'planned'"),
     Index("messages_lease_idx", "lease_until", postgresql_where="state IN ('claimed', 'on_wire')"),
     Index(None, "campaign", "lead_id"),
-    Index(None, "recipient_key"),
+    Index(None, "recipient_key", "sent_at"),
 )
 
 message_attempts = Table(
@@ -106,4 +103,30 @@ message_attempts = Table(
     ),
     Column("reply_code", Integer),
     Column("reply_text", Text, comment="what the server answered, addresses removed"),
+)
+
+message_links = Table(
+    "message_links",
+    metadata,
+    Column("message_id", BigInteger, ForeignKey(messages.c.message_id), primary_key=True),
+    Column("number", Integer, primary_key=True, comment="1, 2, ... in the order of the email"),
+    Column(
+        "target", Text, nullable=False, comment="where the link leads; nothing else is ever redirected to"
+    ),
+    Column("is_trap", Boolean, nullable=False, comment="no person sees it: whoever follows it is a machine"),
+)
+
+sending_stops = Table(
+    "sending_stops",
+    metadata,
+    Column("stop_id", BigInteger, Identity(), primary_key=True),
+    Column("sender_domain", Text, nullable=False),
+    Column("reason", Text, nullable=False, comment="complaints, bounces, or by hand"),
+    Column("detail", JSONB, nullable=False, server_default="{}", comment="counts and rates that opened it"),
+    Column("opened_at", Timestamp, nullable=False, server_default=func.now()),
+    Column("closed_at", Timestamp),
+    Column("closed_by", Text),
+    CheckConstraint("(closed_at IS NULL) = (closed_by IS NULL)", name="closed"),
+    Index("sending_stops_open_idx", "sender_domain", unique=True, postgresql_where=text("closed_at IS NULL")),
+    comment="When emails of a sender stood still, and who let them go on.",
 )

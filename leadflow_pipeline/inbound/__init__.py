@@ -1,0 +1,1 @@
+"""All that comes back: requests of links and pixels, mails, events of providers. All become facts, none decides."""
