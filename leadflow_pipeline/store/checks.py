@@ -6,13 +6,15 @@ or a tier is right: that is each stage's own business, tested with it.
 The database enforces most of this already. A check says so where people look, and finds a table that was
 altered by hand. Each stage has one step for all of its checks, and each table is read once, only the days of
 the run.
+
+A table has one verdict on all of its rows, whose metadata name each rule that is broken: every verdict costs a run
+several events, and a verdict for each rule would cost a small day more than computing it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
@@ -38,19 +40,16 @@ from leadflow_pipeline.store.due_days import LAST_TABLE, days_behind, due_days
 from leadflow_pipeline.store.failures import plain_failures, with_plain_failures
 from leadflow_pipeline.store.resource import TABLES, StoreResource
 
-KEYS_UNIQUE = "keys_unique"
-COLUMNS_NOT_NULL = "columns_not_null"
-VALUES_ALLOWED = "values_allowed"
-VERSION_AS_RECORDED = "campaign_version_as_recorded"
+ROWS_SOUND = "rows_sound"
 EARLIER_DAYS_CURRENT = "earlier_days_current"
 NOTHING_LOST = "nothing_lost"
 LATEST_DAY_PRESENT = "latest_day_present"
 
 DESCRIPTIONS = {
-    KEYS_UNIQUE: "No primary key occurs twice.",
-    COLUMNS_NOT_NULL: "Columns that must be known are known.",
-    VALUES_ALLOWED: "Ranges and lists of allowed values are kept.",
-    VERSION_AS_RECORDED: "Every row names the campaign version that the partition was recorded with.",
+    ROWS_SOUND: (
+        "No primary key occurs twice, columns that must be known are known, ranges and lists of allowed values are "
+        "kept, and every row names the campaign version that its partition was recorded with."
+    ),
     NOTHING_LOST: "Records in = records of leads + quarantined records.",
     EARLIER_DAYS_CURRENT: (
         "No earlier day is missing, or older than what it is made from. Days build on each other, "
@@ -68,19 +67,21 @@ def stage_checks(assets: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
     tables = [TABLES[spec.key.path[-1]] for spec in specs]
     upstream = [TABLES[name] for name in sorted({dep.asset_key.path[-1] for s in specs for dep in s.deps})]
     stage = specs[0].group_name
-    specs_of_checks = {spec.key: spec for table in tables for spec in check_specs(table)}
+    specs_of_checks = {spec.key: spec for spec in check_specs(tables)}
 
     def check(
         context: dg.AssetCheckExecutionContext, store: StoreResource
     ) -> Iterator[dg.Output[None] | dg.AssetCheckEvaluation]:
         partitions = PartitionRange.of(context)
         with store.engine.connect() as connection:
-            for table in tables:
-                checked = checked_materialization(context.instance, table, partitions)
-                for verdict in check_table(connection, table, upstream, partitions):
-                    spec = specs_of_checks[dg.AssetCheckKey(dg.AssetKey(table.name), str(verdict.check_name))]
-                    yield dg.Output(None, output_name=spec.get_python_identifier())
-                    yield evaluation_of(verdict, spec, checked)
+            checked = {
+                table.name: checked_materialization(context.instance, table, partitions) for table in tables
+            }
+            for verdict in check_stage(connection, tables, upstream, partitions):
+                table = str(verdict.asset_key.path[-1]) if verdict.asset_key else ""
+                spec = specs_of_checks[dg.AssetCheckKey(dg.AssetKey(table), str(verdict.check_name))]
+                yield dg.Output(None, output_name=spec.get_python_identifier())
+                yield evaluation_of(verdict, spec, checked[table])
 
     check.__name__ = f"{stage}_checks"
     return dg.multi_asset_check(
@@ -88,15 +89,16 @@ def stage_checks(assets: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
     )(with_plain_failures(check))
 
 
-def check_table(
-    connection: Connection, table: Table, upstream: Sequence[Table], partitions: PartitionRange
+def check_stage(
+    connection: Connection, tables: Sequence[Table], upstream: Sequence[Table], partitions: PartitionRange
 ) -> Iterator[dg.AssetCheckResult]:
     """The verdicts of `check_specs`."""
-    yield from check_rows(connection, table, partitions)
-    yield check_earlier_days(connection, table, upstream, partitions)
-    if table is schema.harvested_leads:
+    for table in tables:
+        yield check_rows(connection, table, partitions)
+    yield check_earlier_days(connection, tables, upstream, partitions)
+    if schema.harvested_leads in tables:
         yield check_nothing_lost(connection, partitions)
-    if table is schema.owner_decisions:
+    if schema.owner_decisions in tables:
         yield from owner_checks.check_owners(connection, partitions)
 
 
@@ -131,52 +133,74 @@ def evaluation_of(
     )
 
 
-def check_specs(table: Table) -> list[dg.AssetCheckSpec]:
-    """What is checked of a table."""
-    names = [KEYS_UNIQUE, COLUMNS_NOT_NULL, VALUES_ALLOWED, VERSION_AS_RECORDED, EARLIER_DAYS_CURRENT]
-    if table is schema.harvested_leads:
-        names.append(NOTHING_LOST)
+def check_specs(tables: Sequence[Table]) -> list[dg.AssetCheckSpec]:
+    """What is checked of the tables of a stage: each table's rows, and of all together whether they had what they
+    build on.
+    """
     specs = [
-        dg.AssetCheckSpec(
-            name, asset=table.name, description=DESCRIPTIONS[name], blocking=name != EARLIER_DAYS_CURRENT
-        )
-        for name in names
+        dg.AssetCheckSpec(ROWS_SOUND, asset=table.name, description=DESCRIPTIONS[ROWS_SOUND], blocking=True)
+        for table in tables
     ]
-    if table is schema.owner_decisions:
+    specs.append(
+        dg.AssetCheckSpec(
+            EARLIER_DAYS_CURRENT,
+            asset=first_of_chain(tables).name,
+            description=DESCRIPTIONS[EARLIER_DAYS_CURRENT],
+            blocking=False,
+        )
+    )
+    if schema.harvested_leads in tables:
+        specs.append(
+            dg.AssetCheckSpec(
+                NOTHING_LOST,
+                asset=schema.harvested_leads.name,
+                description=DESCRIPTIONS[NOTHING_LOST],
+                blocking=True,
+            )
+        )
+    if schema.owner_decisions in tables:
         specs += [
             dg.AssetCheckSpec(
-                name, asset=table.name, description=description, blocking=owner_checks.BLOCKING[name]
+                name,
+                asset=schema.owner_decisions.name,
+                description=description,
+                blocking=owner_checks.BLOCKING[name],
             )
             for name, description in owner_checks.DESCRIPTIONS.items()
         ]
     return specs
 
 
-def check_rows(
-    connection: Connection, table: Table, partitions: PartitionRange
-) -> Iterator[dg.AssetCheckResult]:
+def first_of_chain(tables: Sequence[Table]) -> Table:
+    """The table of a stage that the others follow: it carries what is checked of all together."""
+    return min(tables, key=schema.DERIVED_TABLES.index)
+
+
+def check_rows(connection: Connection, table: Table, partitions: PartitionRange) -> dg.AssetCheckResult:
     """Counts what breaks each rule, in one pass over the days of the run, and one over its keys."""
-    rules: dict[str, Mapping[str, ColumnElement[bool] | TextClause]] = {
-        COLUMNS_NOT_NULL: not_null_rules(table),
-        VALUES_ALLOWED: allowed_rules(table),
-    }
-    labelled = [
-        func.count().filter(broken).label(rule) for group in rules.values() for rule, broken in group.items()
-    ]
+    rules: dict[str, ColumnElement[bool] | TextClause] = {**not_null_rules(table), **allowed_rules(table)}
+    labelled = [func.count().filter(broken).label(rule) for rule, broken in rules.items()]
     counts = (
         connection.execute(
-            select(func.count().label("rows"), *labelled)
+            select(func.count().label("number of rows"), *labelled)
             .select_from(table)
             .where(within_run(table, partitions))
         )
         .mappings()
         .one()
     )
-    broken_by_check = {name: {rule: counts[rule] for rule in group} for name, group in rules.items()}
-    broken_by_check[KEYS_UNIQUE] = {"primary key": repeated_keys(connection, table, partitions)}
-    broken_by_check[VERSION_AS_RECORDED] = {"campaign_version": other_versions(connection, table, partitions)}
-    for name, broken in broken_by_check.items():
-        yield result(table, name, counts["rows"], {rule: count for rule, count in broken.items() if count})
+    broken = {
+        "primary key": repeated_keys(connection, table, partitions),
+        **{rule: counts[rule] for rule in rules},
+        "campaign version as recorded": other_versions(connection, table, partitions),
+    }
+    found = {f"broken/{rule}": count for rule, count in broken.items() if count}
+    return dg.AssetCheckResult(
+        passed=not found,
+        asset_key=table.name,
+        check_name=ROWS_SOUND,
+        metadata={"rows": counts["number of rows"]} | found,
+    )
 
 
 def repeated_keys(connection: Connection, table: Table, partitions: PartitionRange) -> int:
@@ -249,18 +273,28 @@ def check_nothing_lost(connection: Connection, partitions: PartitionRange) -> dg
 
 
 def check_earlier_days(
-    connection: Connection, table: Table, upstream: Sequence[Table], partitions: PartitionRange
+    connection: Connection, tables: Sequence[Table], upstream: Sequence[Table], partitions: PartitionRange
 ) -> dg.AssetCheckResult:
-    """Warns of days before the run that are missing or outdated; the run computed with what there was."""
-    behind = days_behind(connection, table, upstream, partitions.campaign, partitions.first_day)
+    """Warns of days before the run that are missing or outdated; the run computed with what there was.
+
+    Of several tables the one that is furthest behind counts.
+    """
+    behind = [
+        days_behind(connection, table, upstream, partitions.campaign, partitions.first_day)
+        for table in tables
+    ]
+    missing, outdated = (
+        max(each.missing for each in behind),
+        max(each.outdated for each in behind),
+    )
     return dg.AssetCheckResult(
-        passed=not (behind.missing or behind.outdated),
+        passed=not (missing or outdated),
         severity=dg.AssetCheckSeverity.WARN,
-        asset_key=table.name,
+        asset_key=first_of_chain(tables).name,
         check_name=EARLIER_DAYS_CURRENT,
         metadata={
-            "missing_days": behind.missing,
-            "outdated_days": behind.outdated,
+            "missing_days": missing,
+            "outdated_days": outdated,
             "before": partitions.first_day.isoformat(),
         },
     )
@@ -293,12 +327,6 @@ def within_run(table: Table, partitions: PartitionRange) -> ColumnElement[bool]:
         table.c.campaign == partitions.campaign,
         table.c.day.between(partitions.first_day, partitions.last_day),
     )
-
-
-def result(table: Table, check: str, rows: int, broken: dict[str, int]) -> dg.AssetCheckResult:
-    """The verdict of one check, with the number of rows that break each rule."""
-    metadata: dict[str, Any] = {"rows": rows} | {f"broken/{rule}": count for rule, count in broken.items()}
-    return dg.AssetCheckResult(passed=not broken, asset_key=table.name, check_name=check, metadata=metadata)
 
 
 def _count(connection: Connection, table: Table, partitions: PartitionRange) -> int:

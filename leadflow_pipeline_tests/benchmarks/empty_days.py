@@ -43,9 +43,8 @@ def empty_checks(stage: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
     """As many checks as the stage's, in one step like them, and recorded in the same way."""
     tables = [TABLES[key.to_user_string()] for key in sorted(stage.keys)]
     specs = [
-        dg.AssetCheckSpec(spec.name, asset=PREFIX + table.name, blocking=spec.blocking)
-        for table in tables
-        for spec in check_specs(table)
+        dg.AssetCheckSpec(spec.name, asset=PREFIX + spec.asset_key.to_user_string(), blocking=spec.blocking)
+        for spec in check_specs(tables)
     ]
 
     @dg.multi_asset_check(name=f"{PREFIX}{stage.op.name}_checks", specs=specs, can_subset=False)
