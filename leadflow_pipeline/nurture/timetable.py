@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from leadflow_pipeline.nurture.rules import NurtureRules, SendWindow
-from leadflow_pipeline.nurture.send_window import known_zones, next_open
+from leadflow_pipeline.nurture.rules import NurtureRules
+from leadflow_pipeline.nurture.timing.rules import SendWindow
+from leadflow_pipeline.nurture.timing.send_window import known_zones, next_open
 
 Positions = npt.NDArray[np.int64]
 Days = npt.NDArray[np.datetime64]
