@@ -40,6 +40,7 @@ AFTER_LISTED: Final = re.compile(
 )
 TEMPLATE: Final = re.compile(r"(?<!finger )\bNAME@([A-Za-z0-9.-]+\.[A-Za-z]{2,})")
 BARE_NAME: Final = re.compile(r"^\s{0,8}([A-Za-z][\w.-]{0,63})\s{2,}(\S.{0,200})$")
+SENTENCE_END: Final = re.compile(r"(?<=[a-z)\"'>])[.!?]\s+(?=[A-Z])|[。！？]")
 MAX_MENTIONS: Final = 2_000
 
 
@@ -128,7 +129,8 @@ def guessed_names(lines: list[str]) -> list[Mention]:
 
 def _place(line: str, match: re.Match[str], line_before: str, after_lines: list[str]) -> int:
     """How good a place an address stands in; 0 for one where no recipient stands."""
-    before, after = line[: match.start()], line[match.end() :]
+    line, start, end = _sentence(line, match)
+    before, after = line[:start], line[end:]
     said_before, said = plain(before), plain(line)
     if after.lstrip().startswith("@") or (re.search(r"<[^<>@]*$", before) and "id" in said_before[-14:]):
         return 0
@@ -171,3 +173,10 @@ def _place(line: str, match: re.Match[str], line_before: str, after_lines: list[
     ):
         return FAILED
     return 0 if says("recipients", "contact", line_before) else NAMED
+
+
+def _sentence(line: str, match: re.Match[str]) -> tuple[str, int, int]:
+    """The sentence of a line that an address stands in, and where it begins and ends there."""
+    begin = max((each.end() for each in SENTENCE_END.finditer(line, 0, match.start())), default=0)
+    after = SENTENCE_END.search(line, match.end())
+    return line[begin : after.start() + 1 if after else len(line)], match.start() - begin, match.end() - begin

@@ -18,7 +18,7 @@ from leadflow_pipeline.inbound.mail.bounces.opened_mail import OpenedMail, open_
 from leadflow_pipeline.inbound.mail.bounces.plain_wording import addresses_in
 from leadflow_pipeline.inbound.mail.bounces.prose_recipients import Mention
 from leadflow_pipeline.inbound.mail.bounces.reasons import reason_of, reply_in, status_in
-from leadflow_pipeline.inbound.mail.bounces.recognising import is_bounce, is_delay
+from leadflow_pipeline.inbound.mail.bounces.recognising import is_bounce, is_delay, is_told_by_machine
 from leadflow_pipeline.inbound.mail.bounces.report import BouncedRecipient, BounceReport
 
 SENT_TO_HEADERS: Final = ("to", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-rcpt-to")
@@ -56,6 +56,8 @@ def read_bounce(content: bytes) -> BounceReport | None:
         if not is_bounce(mail):
             return None
         found = _from_prose(mail, report_lines, original, sent_to)
+        if not found and not is_told_by_machine(mail):
+            return None
     references = f"{mail.first('references')} {mail.first('in-reply-to')}"
     message_id = returned_original.message_id_of(original, "\n".join(report_lines), references)
     return BounceReport("dsn" if kind == "dsn" else "notice", tuple(found), message_id, original, sent_to)
@@ -101,6 +103,10 @@ def _from_prose(
         for address in (*sent_to, *addresses_in(mail.first("from")), *addresses_in(mail.first("reply-to")))
     )
     mentions = prose_recipients.mentions_in(lines, never)
+    if not is_told_by_machine(mail):
+        # A person, or a newsletter: only what is said to have failed counts, no address in passing.
+        mentions = [mention for mention in mentions if mention.place >= prose_recipients.FAILED]
+        return [_told(mention, is_delay(mail, "\n".join(lines)), "\n".join(lines)) for mention in mentions]
     stated = addresses_in(mail.first("x-failed-recipients"))
     if stated:
         known = {mention.address.lower(): mention for mention in mentions}
