@@ -111,7 +111,8 @@ def _from_prose(
     if stated:
         known = {mention.address.lower(): mention for mention in mentions}
         mentions = [known.get(one.lower(), Mention(one, prose_recipients.LISTED)) for one in stated]
-    mentions = mentions or prose_recipients.guessed_names(lines)
+    from_domain = next(map(prose_recipients.domain_of, addresses_in(mail.first("from"))), "")
+    mentions = mentions or prose_recipients.completed_names(lines, from_domain)
     mentions = mentions or prose_recipients.mentions_in([mail.first("subject")], never)
     mentions = mentions or [Mention(one, prose_recipients.NAMED) for one in _written_to(original, sent_to)]
     prose = "\n".join(lines)
@@ -126,17 +127,11 @@ def _told(mention: Mention, delayed: bool, prose: str) -> BouncedRecipient:
     if reason == "undefined":
         status, code = status or status_in(prose), code or reply_in(prose)
         reason = reason_of(status, code, prose)
-    return BouncedRecipient(
-        mention.address, not delayed, reason, status, code, mention.text[:1000], tuple(mention.others)
-    )
+    return BouncedRecipient(mention.address, not delayed, reason, status, code, mention.text[:1000])
 
 
 def _written_to(original: dict[str, str], sent_to: tuple[str, ...]) -> list[str]:
     """Whom the original was written to, where that can only be one person and no list of the sender's own."""
     written = addresses_in(original.get("x-original-to", "") or original.get("to", ""))
-    own = {_domain(one) for one in (*sent_to, *addresses_in(original.get("from", "")))}
-    return written if len(written) == 1 and _domain(written[0]) not in own else []
-
-
-def _domain(address: str) -> str:
-    return address.rpartition("@")[2].lower()
+    own = {prose_recipients.domain_of(one) for one in (*sent_to, *addresses_in(original.get("from", "")))}
+    return written if len(written) == 1 and prose_recipients.domain_of(written[0]) not in own else []

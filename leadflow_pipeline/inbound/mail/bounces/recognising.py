@@ -27,11 +27,11 @@ ANSWER: Final = re.compile(
 
 def is_bounce(mail: OpenedMail) -> bool:
     """Whether a mail without a readable report is one all the same."""
-    if mail.receipt or says("recognising", "away", plain(mail.first("subject"))):
+    subject = plain(mail.first("subject"))
+    if says("recognising", "away", subject) or (mail.receipt and not says("recognising", "subject", subject)):
         return False
     if mail.first("x-failed-recipients"):
         return True
-    subject = plain(mail.first("subject"))
     if (
         ANSWER.match(subject)
         and (mail.first("in-reply-to") or mail.first("references"))
