@@ -1,0 +1,1 @@
+"""All that comes back by mail: bounces, complaints, replies."""
