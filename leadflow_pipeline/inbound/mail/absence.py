@@ -23,6 +23,8 @@ from leadflow_pipeline.inbound.mail.return_dates import away_until
 ENOUGH = 3
 """Weight from which a program is believed to have answered."""
 MOST_TEXT = 4000
+SHORT_SUBJECT = 6
+"""Words up to which a subject that says somebody is away says nothing else."""
 OPENING = 220
 """Characters in which a notice comes to its point."""
 RULE_OF_HEADERS = 5
@@ -96,7 +98,7 @@ def absence_in(letter: Letter, text: str, written: date, *, has_quotation: bool,
     is_short_and_read = bool(READ_SUBJECT.match(subject)) and len(body) < 600
     weights |= _of_text(body)
     until = away_until(text, written, language=language, is_month_first=is_in_america(letter)) if text else None
-    if until is not None and "absent" in weights:
+    if until is not None and {*weights} & {"absent", "returning", "absent subject"}:
         weights["date"] = 1
     if has_quotation or REPLY_PREFIX.match(letter.subject):
         weights["answers a mail"] = -1
@@ -128,7 +130,7 @@ def _of_subject(subject: str) -> dict[str, int]:
     if words.AUTOMATIC_SUBJECT.search(subject):
         return {"automatic subject": 2 if answers else 4}
     if words.ABSENT_SUBJECT.search(subject):
-        return {"absent subject": 1 if answers else 2}
+        return {"absent subject": 1 if answers else 3 if len(subject.split()) <= SHORT_SUBJECT else 2}
     return {}
 
 
@@ -137,7 +139,9 @@ def _of_text(text: str) -> dict[str, int]:
     if absent := words.ABSENT_NOW.search(text):
         weights["absent"] = 3 if absent.start() < OPENING else 2
     for name, pattern, weight in (
+        ("returning", words.RETURNING, 1),
         ("others to ask", words.OTHERS_TO_ASK, 1),
+        ("says so", words.AUTOMATED, 3),
         ("acknowledged", words.ACKNOWLEDGED, 2),
         ("will answer", words.WILL_ANSWER, 1),
         ("left", words.LEFT, 2),
@@ -155,7 +159,7 @@ def _of_text(text: str) -> dict[str, int]:
 def _reason(weights: dict[str, int]) -> str:
     if "left" in weights and "date" not in weights:
         return "left"
-    if {*weights} & {"absent", "absent subject"}:
+    if {*weights} & {"absent", "absent subject", "returning"}:
         return "out_of_office"
     for name in ("challenge", "acknowledged"):
         if name in weights:

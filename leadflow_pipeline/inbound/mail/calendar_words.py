@@ -11,41 +11,41 @@ import unicodedata
 MONTHS = (
     "january jan januar jänner januari janvier janv enero ene gennaio gen janeiro styczeń stycznia sty januára leden ledna"
     " január ianuarie ian ocak oca января январь янв січня січень ιανουαρίου ιανουάριος tammikuuta tammikuu gener janúar"
-    " jaanuar sausio janvāris janvārī siječnja januarja януари يناير ינואר gennaio januára",
+    " jaanuar sausio janvāris janvārī janvārim siječnja januarja януари يناير ינואר gennaio januára",
     "february feb februar feber februari fevrier fevr fev febrero febbraio fevereiro luty lutego únor února február"
     " februára februarie şubat şub февраля февраль фев лютого лютий φεβρουαρίου φεβρουάριος helmikuuta helmikuu febrer febrúar"
-    " veebruar vasario februāris februārī veljače februarja февруари فبراير פברואר",
+    " veebruar vasario februāris februārī februārim veljače februarja февруари فبراير פברואר",
     "march mar märz mrz maerz maart mrt mars marzo março marzec marca březen března marec márc március martie mart марта"
     " март мар березня березень μαρτίου μάρτιος maaliskuuta maaliskuu març"
-    " märts marts kovo ožujka marca maret مارس מרץ",
+    " märts marts martam martā kovo ožujka marca maret مارس מרץ",
     "april apr avril avr abril abr aprile kwiecień kwietnia kwi duben dubna apríl apríla április ápr aprilie nisan nis"
     " апреля апрель апр квітня квітень απριλίου απρίλιος huhtikuuta huhtikuu"
-    " aprill balandžio aprīlis aprīlī travnja aprila април أبريل אפריל",
+    " aprill balandžio aprīlis aprīlī aprīlim travnja aprila април أبريل אפריל",
     "may mai mei mayo maggio mag maio maj maja květen května máj mája május mayıs мая май травня травень μαΐου μαΐος"
     " toukokuuta toukokuu maig maí"
-    " gegužės maijs maijā svibnja maj مايو מאי",
+    " gegužės maijs maijā maijam svibnja maj مايو מאי",
     "june jun juni juin junio giugno giu junho czerwiec czerwca cze červen června jún júna június iunie haziran haz июня"
     " июнь июн червня червень ιουνίου ιούνιος kesäkuuta kesäkuu juny júní"
-    " juuni birželio jūnijs jūnijā lipnja junija юни يونيو יוני",
+    " juuni birželio jūnijs jūnijā jūnijam lipnja junija юни يونيو יוני",
     "july jul juli juillet juil julio luglio lug julho lipiec lipca lip červenec července júl júla július iulie temmuz tem"
     " июля июль июл липня липень ιουλίου ιούλιος heinäkuuta heinäkuu juliol júlí"
-    " juuli liepos jūlijs jūlijā srpnja julija юли يوليو יולי",
+    " juuli liepos jūlijs jūlijā jūlijam srpnja julija юли يوليو יולי",
     "august aug août agosto ago augustus sierpień sierpnia sie srpen srpna augusta augusztus ağustos ağu августа август авг"
     " серпня серпень αυγούστου αύγουστος elokuuta elokuu agost augusti ágúst"
-    " rugpjūčio augusts augustā kolovoza avgusta agustus أغسطس אוגוסט",
+    " rugpjūčio augusts augustā augustam kolovoza avgusta agustus أغسطس אוגוסט",
     "september sep sept septembre septiembre setiembre settembre set setembro wrzesień września wrz září septembra szeptember"
     " septembrie eylül eyl сентября сентябрь сен вересня вересень σεπτεμβρίου σεπτέμβριος syyskuuta syyskuu setembre"
-    " rugsėjo septembris septembrī rujna septembra септември سبتمبر ספטמבר",
+    " rugsėjo septembris septembrī septembrim rujna septembra септември سبتمبر ספטמבר",
     "october oct oktober okt octobre octubre ottobre ott outubro out październik października paź říjen října október októbra"
     " octombrie ekim eki октября октябрь окт жовтня жовтень οκτωβρίου οκτώβριος lokakuuta lokakuu"
-    " oktoober spalio oktobris oktobrī oktobra октомври أكتوبر אוקטובר",
+    " oktoober spalio oktobris oktobrī oktobrim oktobra октомври أكتوبر אוקטובר",
     "november nov novembre noviembre novembro listopad listopada lis novembra noiembrie kasım kas ноября ноябрь ноя"
     " νοεμβρίου νοέμβριος marraskuuta marraskuu nóvember"
-    " lapkričio novembris novembrī studenoga studenog ноември نوفمبر נובמבר",
+    " lapkričio novembris novembrī novembrim studenoga studenog ноември نوفمبر נובמבר",
     "december dec dezember dez décembre déc diciembre dic dicembre dezembro grudzień grudnia gru prosinec prosince decembra"
     " decembrie aralık ara декабря декабрь дек грудня грудень δεκεμβρίου δεκέμβριος joulukuuta joulukuu desember des"
     " desembre"
-    " detsember gruodžio decembris decembrī prosinca декември ديسمبر דצמבר",
+    " detsember gruodžio decembris decembrī decembrim prosinca декември ديسمبر דצמבר",
 )
 
 WEEKDAYS = (

@@ -41,13 +41,21 @@ def asks_for_removal(text: str, subject: str = "") -> bool:
     lines = [line.strip() for line in body.split("\n") if line.strip()]
     if lines and GREETING.fullmatch(lines[0]) and len(lines) > 1:
         lines = lines[1:]
-    if lines and WORD_ALONE.fullmatch(_bare(lines[0])):
+    if lines and (WORD_ALONE.fullmatch(_bare(lines[0])) or _stands_before_a_name(lines[0])):
         return True
     for sentence in SENTENCE.split(body):
         whole = " ".join(sentence.split())
         if whole and (WORD_ALONE.fullmatch(_bare(whole)) or ASKS.search(whole)) and not NOT_MEANT.search(whole):
             return True
     return False
+
+
+def _stands_before_a_name(line: str) -> bool:
+    """"Unsubscribe - Robin": the word alone, and who says it."""
+    word, dash, name = re.sub(r"\s[-–—]\s|,\s", "\n", line, count=1).partition("\n")
+    if not dash or len(name.split()) > 3 or ONLY_AS_TEXT.fullmatch(_bare(word)):
+        return False
+    return bool(WORD_ALONE.fullmatch(_bare(word)))
 
 
 def _bare(text: str) -> str:

@@ -35,6 +35,8 @@ JUST_GONE_BY = 30
 """Days for which a date without a year that lies in the past is taken for the past one."""
 FARTHEST = 800
 """Days ahead beyond which a date is taken for something else."""
+MONTH_FIRST = ("ja", "zh", "ko", "hu")
+"""Languages in which the month stands before the day in numbers too."""
 LAST_MOMENT = time(23, 59, 59)
 
 _month = any_of(MONTH_NUMBERS)
@@ -84,11 +86,11 @@ BACK = re.compile(
     r"|volto|volta\w*|voltar\w+|retorn\w+|terug\w*|weer|opnieuw|wracam|wroce|wroci\w*|powr\w+|ponownie|tillbaka|ater|tilbage|tilbake|igen|igjen"
     r"|takaisin|palaan|palaa|jalleen|taas|zpet|vratim|zpatky|opet|znovu|spat|opat|vissza\w*|ismet|ujra|inapoi|revin|intorc|revenim|don[uü]\w*"
     r"|geri|tekrar|вернусь|вернемся|вернется|верну\w+|возвращ\w+|снова|повернусь|повертаюсь|знову|επιστρε\w+|πισω|ξανα|tornare|de nou)\b"
-    r"|復帰|戻り|戻る|出社|再開|回来|返回|恢复|上班|回來|복귀|돌아|출근"
+    r"|以降に|復帰|戻り|戻る|出社|再開|回来|返回|恢复|上班|回來|복귀|돌아|출근"
 )
 UNTIL_BEFORE = re.compile(
     r"(?:\b(?:until|till|til|'til|untill|through|thru|up to|bis|jusqu'(?:au|a|en|a la)|jusque|hasta|fino|fino a[dl]?|sino a[dl]?|ate|tot|tot en met|t/m|do|t\.?o\.?m\.?"
-    r"|til og med|till och med|frem til|fram till|asti|saakka|pana|до|по|εως|μεχρι|fins|off through|ending|ends|endet|last day|letzter tag|finaliza|termine)"
+    r"|til og med|till och med|frem til|fram till|asti|saakka|pana|lidz|iki|kuni|до|по|εως|μεχρι|fins|off through|ending|ends|endet|last day|letzter tag|finaliza|termine)"
     r"|到|至|直到)"
     r"[\s:,]*(?:and including|einschliesslich|und mit|inkl\.?|incluso|inclus|al|a|o|el|le|la|il|the|den|dem|zum|zu|på|dia|en met|med|na|dnia|cu|pe|in|de)?"
     r"(?: (?:el|le|il|the|den|dem|dia|dnia|med|met))?[\s,(]*(?:{weekday}|\w{{1,3}}\.)?[\s,.]*(?:the|den|dem|le|el|il|de|dia|dnia|,)?\s?$".replace("{weekday}", f"(?:{_weekday})")
@@ -102,7 +104,7 @@ FROM_BEFORE = re.compile(
         "{weekday}", f"(?:{_weekday})"
     )
 )
-FROM_AFTER = re.compile(r"\s?(?:\([^)]{1,4}\))?\s?(?:から|より|부터|起|itibaren|-?tol\b|alkaen)")
+FROM_AFTER = re.compile(r"\s?(?:\([^)]{1,4}\))?\s?(?:から|以降|より|부터|起|itibaren|-?tol\b|alkaen)")
 RANGE = re.compile(
     r"[\s,]*(?:-|–|—|~|〜|～|至|到|から|부터|to|through|thru|until|till|and|bis|bis zum|bis einschliesslich|und|au|et|al|y|a|ao|e|tot|tot en met|t/m|en|do|a do|i|til|till|og|och|'?[dt][ae]n|dan|si|la|по|до)"
     rf"[\s,]*(?:the|zum|den|dem|le|el|il|dia|dnia|med|en|met|al|de)?[\s,]*(?:(?:{_weekday})[\s,.]*)?(?:the|den|dem|le|el|,|de)?\s?$"
@@ -277,9 +279,9 @@ def _is_month_first(numeric: list[Numeric], written: date, language: str, *, is_
     slashed = [each for each in numeric if each.mark != "."]
     if any(each.second > 12 for each in slashed):
         return True
-    if any(each.first > 12 for each in slashed) or language not in ("", "en"):
+    if any(each.first > 12 for each in slashed) or language not in ("", "en", *MONTH_FIRST):
         return False
-    if is_month_first:
+    if is_month_first or language in MONTH_FIRST:
         return True
 
     def distance(month_first: bool) -> int:
