@@ -14,7 +14,7 @@ from leadflow_pipeline.nurture.timing.rules import WEEKDAYS, Pace, PreferredHour
 from leadflow_pipeline_tests.nurture.world import MONDAY, World, stored
 
 ALWAYS = SendWindow(start=time(0), end=time(23, 59), weekdays=WEEKDAYS)
-MOST = settings(max_examples=8)
+MOST = settings(max_examples=4)
 
 
 def rules(*delays: float, window: SendWindow = ALWAYS, **others: object) -> NurtureRules:
