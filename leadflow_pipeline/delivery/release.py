@@ -50,6 +50,7 @@ from leadflow_pipeline.delivery.tokens import tokens_of
 from leadflow_pipeline.delivery.unsubscribe import unsubscribe_url
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.nurture.rules import NurtureRules
+from leadflow_pipeline.nurture.steps import EmailStep
 from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.copy import copy_in, read
 from leadflow_pipeline.store.frames import conform
@@ -236,6 +237,7 @@ def _due(campaign: str, now: datetime) -> Select[Any]:
         .join_from(touch, plan, plan.c.lead_id == touch.c.lead_id, isouter=True)
         .where(
             touch.c.campaign == campaign,
+            touch.c.channel == "email",
             touch.c.day >= oldest,
             touch.c.planned_at <= now,
             touch.c.not_after > now,
@@ -325,7 +327,7 @@ def _distances(due: pd.DataFrame, rules: NurtureRules) -> pd.Series[pd.Timedelta
     delays = {
         (sequence, step): min(timedelta(days=email.delay_days), MOST_DISTANCE)
         for sequence in due["sequence"].unique()
-        for step, email in enumerate(rules.emails_of(sequence), 1)
+        for step, email in enumerate(rules.steps_of(sequence), 1)
         if step > 1
     }
     keys = pd.MultiIndex.from_frame(due[["sequence", "step"]])
@@ -349,13 +351,14 @@ def _messages(
     ).set_index("lead_id")
     known = cast("list[dict[str, Any]]", leads.reindex(batch["lead_id"]).astype(object).to_dict("records"))
     for touch, lead in zip(batch.to_dict("records"), known, strict=True):
-        emails = campaign.nurture.emails_of(touch["sequence"])
-        if touch["step"] > len(emails):
+        steps = campaign.nurture.steps_of(touch["sequence"])
+        email = steps[touch["step"] - 1] if touch["step"] <= len(steps) else None
+        if not isinstance(email, EmailStep):
             released.held["the sequence has no such step any more"] += 1
             continue
         link = unsubscribe_url(settings.public_url, campaign.campaign, touch["recipient_key"])
         try:
-            words = render(emails[touch["step"] - 1], tokens_of(campaign, lead, link))
+            words = render(email, tokens_of(campaign, lead, link))
             headers = headers_of(campaign, touch["recipient"], touch["sequence"], touch["step"], link)
         except PermanentError as error:
             released.held[f"{touch['sequence']} {touch['step']}: {error}"] += 1

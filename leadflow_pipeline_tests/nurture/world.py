@@ -12,6 +12,7 @@ from sqlalchemy import Table
 
 from leadflow_pipeline.nurture.plan import plan_nurture
 from leadflow_pipeline.nurture.rules import NurtureRules
+from leadflow_pipeline.nurture.step_conditions import SCORED_FIELDS
 from leadflow_pipeline.partitions import days_between, end_of
 from leadflow_pipeline.store.frames import conform, empty
 from leadflow_pipeline.store.schema import (
@@ -45,11 +46,12 @@ class World:
     event_rows: list[dict[str, Any]] = field(default_factory=list)
     outcome_rows: list[dict[str, Any]] = field(default_factory=list)
     override_rows: list[dict[str, Any]] = field(default_factory=list)
-    engagement_rows: list[dict[str, Any]] = field(default_factory=list)
+    score_rows: list[dict[str, Any]] = field(default_factory=list)
+    tier_rows: list[dict[str, Any]] = field(default_factory=list)
 
     def route(
         self, lead: str, day: date, sequence: str = "regular_nurture", number: int = 1, email: str | None = "at",
-        zone: str | None = None,
+        zone: str | None = None, country: str | None = None,
     ) -> None:  # fmt: skip
         """A lead is routed at the end of a day."""
         address = f"{lead}@leads.example" if email == "at" else email
@@ -59,7 +61,9 @@ class World:
                 "sequence_start_at": end_of(day), "routing_number": number,
             }
         )  # fmt: skip
-        self.lead_rows.append({"day": day, "lead_id": lead, "email": address, "time_zone": zone})
+        self.lead_rows.append(
+            {"day": day, "lead_id": lead, "email": address, "time_zone": zone, "country": country}
+        )
 
     def event(self, lead: str, behaviour: str, at: datetime, *, is_machine: bool = False) -> None:
         """A lead does something."""
@@ -93,16 +97,21 @@ class World:
             frame(
                 enriched_leads,
                 [row for row in self.lead_rows if row["day"] <= days[-1]],
-                ["day", "lead_id", "email", "time_zone"],
+                ["day", "lead_id", "email", "time_zone", "country", "company_domain", "industry"],
+            ),
+            frame(
+                scored_leads,
+                [row for row in self.score_rows if row["day"] <= days[-1]],
+                ["day", "lead_id", *SCORED_FIELDS],
+            ),
+            frame(
+                routed_leads,
+                [row for row in self.tier_rows if row["day"] <= days[-1]],
+                ["day", "lead_id", "tier"],
             ),
             frame(engagement_events, [row for row in self.event_rows if row["occurred_at"] < before]),
             frame(outcomes, [row for row in self.outcome_rows if row["occurred_at"] < before]),
             frame(overrides, [row for row in self.override_rows if row["occurred_at"] < before]),
-            frame(
-                scored_leads,
-                [row for row in self.engagement_rows if row["day"] in days],
-                ["day", "lead_id", "engagement"],
-            ),
             self.rules,
             campaign="spring-sale",
             days=days,

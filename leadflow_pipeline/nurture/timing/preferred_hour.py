@@ -4,8 +4,9 @@ What belongs here: hours out of behaviours. What does not: whether a moment is i
 
 Of a lead's behaviours in the time looked at, counted by local hour and smoothed over the hours beside, with the
 campaign's own hours as so many behaviours more (a Dirichlet prior), the hour with the most of them is preferred, among
-those at whose beginning the window is open. The campaign's hours are those of its own clock. What a lead does at an hour also tells when it was written to; so the hour
-is a habit, not an effect, and an experiment of kind `send_times` says whether it pays.
+those at whose beginning the window is open. The campaign's hours are those of its own clock. What a lead does at an
+hour also tells when it was written to; so the hour is a habit, not an effect, and an experiment of kind `send_times`
+says whether it pays.
 """
 
 from __future__ import annotations
