@@ -26,7 +26,7 @@ ID_DIGITS = 32
 ADDRESS = re.compile(r"[^\s<>()\[\],;:\"\\@\x00-\x1f\x7f]+@[^\s<>()\[\],;:\"\\@\x00-\x1f\x7f]+")
 """What needs no quoting. Rarer addresses exist, and are not worth what quoting them wrongly would cost."""
 
-WHOLE_HEADERS = ("list-unsubscribe", "feedback-id", "message-id")
+WHOLE_HEADERS = ("list-unsubscribe", "feedback-id", "message-id", "in-reply-to", "references")
 
 
 class WholeLinkPolicy(EmailPolicy):
@@ -38,7 +38,10 @@ class WholeLinkPolicy(EmailPolicy):
     def fold(self, name: str, value: Any) -> str:
         """The header as text lines."""
         if name.lower() in WHOLE_HEADERS:
-            return f"{name}: {value}".replace(", ", f",{self.linesep} ") + self.linesep
+            return (
+                f"{name}: {value}".replace("> <", f">{self.linesep} <").replace(", ", f",{self.linesep} ")
+                + self.linesep
+            )
         folded: str = super().fold(name, value)
         return folded
 
