@@ -31,6 +31,7 @@ CUSTOM = "custom"
 
 SNIPPETS = "snippets"
 """The token whose parts are texts of the campaign that several emails share, as in `{{ snippets.greeting }}`."""
+SNIPPET_STANDS_ALONE = "only emails use snippets: write its text out"
 
 _environment = ImmutableSandboxedEnvironment()
 _environment.filters |= FILTERS
@@ -68,12 +69,13 @@ def template_problems(
     for name in tree.find_all(nodes.Name):
         if name.ctx == "load" and name.name in unknown:
             unknown.discard(name.name)
-            yield TemplateProblem(name.lineno, f"unknown token {name.name}", nearest(name.name, known))
+            remedy = SNIPPET_STANDS_ALONE if name.name == SNIPPETS else nearest(name.name, known)
+            yield TemplateProblem(name.lineno, f"unknown token {name.name}", remedy)
     for statement in tree.find_all((nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)):
         yield TemplateProblem(
             statement.lineno, "refers to another template", "an email stands alone: write it out"
         )
-    yield from _unknown_parts(tree, tokens, custom_fields, snippets or ())
+    yield from _unknown_parts(tree, tokens, custom_fields, snippets)
 
 
 def _unknown_calls(tree: nodes.Template) -> Iterator[TemplateProblem]:
@@ -89,7 +91,7 @@ def _unknown_parts(
     tree: nodes.Template,
     tokens: Collection[str],
     custom_fields: Collection[str],
-    snippets: Collection[str],
+    snippets: Collection[str] | None,
 ) -> Iterator[TemplateProblem]:
     """Custom fields that no source declares, snippets that are not there, and parts that a text does not have."""
     accesses: tuple[nodes.Getattr | nodes.Getitem, ...] = (
@@ -105,7 +107,7 @@ def _unknown_parts(
             if token not in custom_fields:
                 remedy = nearest(token, custom_fields) or "declare it in the mapping of a source"
                 yield TemplateProblem(access.lineno, f"unknown token {token}", remedy)
-        elif name == SNIPPETS and part not in snippets:
+        elif name == SNIPPETS and snippets is not None and part not in snippets:
             remedy = nearest(part, snippets) or "write it in nurture.snippets"
             yield TemplateProblem(access.lineno, f"unknown snippet {part}", remedy)
         elif name in tokens and (part.startswith("_") or not hasattr(str, part)):

@@ -92,7 +92,8 @@ def compose(
     headers: Mapping[str, str], rfc_message_id: str, subject: str, text: str, html: str, date: datetime
 ) -> EmailMessage:
     """The whole message. Raises ValueError for a header with a line break in it."""
-    message = EmailMessage(policy=SMTP)
+    # 7bit: a relay that had to re-encode a part on its way would break the signature over it (RFC 6376, 5.3).
+    message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     for name, value in headers.items():
         message[name] = value
     message["Subject"] = subject

@@ -134,7 +134,7 @@ def email_for(
     `lead` needs the columns of `enriched_leads` that tokens are made of (`campaign.LEAD_TOKENS`, `custom`).
     Raises PermanentError, which names a token or a header but no value, where the email cannot be made.
     """
-    email = enrolment.email or campaign.nurture.emails_of(sequence)[step - 1]
+    email = enrolment.email or step_of(campaign, sequence, step)
     way_out = unsubscribe_url(urls.public_url, campaign.campaign, enrolment.recipient_key)
     key = tracking_key("email", enrolment.enrolment_id, step)
     tracking = campaign.nurture.tracking
@@ -161,6 +161,14 @@ def email_for(
         key if opens or clicks else None,
         words.language,
     )
+
+
+def step_of(campaign: Campaign, sequence: str, step: int) -> EmailStep:
+    """The email at a place of a sequence. Raises RenderError where the campaign has none there any more."""
+    emails = campaign.nurture.emails_of(sequence)
+    if step > len(emails):
+        raise RenderError("the sequence has no such step any more")
+    return emails[step - 1]
 
 
 def render(
