@@ -3,7 +3,7 @@
 What belongs here: the small language that the texts of emails are written in, after their tokens are filled in. What
 does not: tokens and languages (`rendering`). Pure.
 
-Blank lines part paragraphs, `- ` begins an item, `[words](https://...)` is a link, and so is an address alone.
+Blank lines part paragraphs, `- ` or `1. ` begins an item, `[words](https://...)` is a link, and so is an address alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SHORT_LINE = 60
 """A line that ends although the next word would have fitted into this width was ended on purpose."""
 
 WORD = re.compile(r"\{\{.*?\}\}\S*|\[[^\]]*\]\([^)]*\)\S*|\S+")
-ITEM = "- "
+ITEM = re.compile(r"- |\d{1,2}\. ")
 
 ISOLATE, END_OF_ISOLATE = "\u2068", "\u2069"
 """Around a value that is written from right to left, so that it turns nothing beside it (Unicode UAX 9). A value
@@ -35,7 +35,7 @@ def unwrap(source: str) -> str:
     before = ""
     for line in source.strip().splitlines():
         word = WORD.match(line.lstrip())
-        is_new = not before or word is None or line.startswith(ITEM)
+        is_new = not before or word is None or ITEM.match(line)
         if is_new or len(before) + 1 + len(word.group() if word else "") < SHORT_LINE:
             lines.append(line.rstrip())
         else:
@@ -57,17 +57,26 @@ def lines_of(text: str) -> Markup:
 
 def _block(lines: list[str]) -> Markup:
     """A paragraph, a list, or lines with a list below them."""
-    begin = next((place for place, line in enumerate(lines) if line.startswith(ITEM)), len(lines))
-    if begin == len(lines) or not all(line.startswith(ITEM) for line in lines[begin:]):
+    marks = [ITEM.match(line) for line in lines]
+    begin = next((place for place, mark in enumerate(marks) if mark), len(lines))
+    if not all(marks[begin:]) or begin == len(lines):
         return Markup('<p style="margin:0 0 20px 0;">{}</p>').format(lines_of("\n".join(lines)))
-    items = Markup("").join(
-        Markup('<li style="margin:0 0 8px 0;padding:0;">{}</li>').format(_linked(line.removeprefix(ITEM)))
-        for line in lines[begin:]
-    )
-    listed = Markup('<ul style="margin:0 0 20px 0;padding:0 0 0 22px;">{}</ul>').format(items)
+    listed = _list([mark.group() for mark in marks[begin:] if mark], lines[begin:])
     if not begin:
         return listed
     return Markup('<p style="margin:0 0 8px 0;">{}</p>').format(lines_of("\n".join(lines[:begin]))) + listed
+
+
+def _list(marks: list[str], lines: list[str]) -> Markup:
+    """A list with points, or with numbers where the first item has one."""
+    items = Markup("").join(
+        Markup('<li style="margin:0 0 8px 0;padding:0;">{}</li>').format(_linked(line.removeprefix(mark)))
+        for mark, line in zip(marks, lines, strict=True)
+    )
+    style = Markup('style="margin:0 0 20px 0;padding:0 0 0 22px;"')
+    if not marks[0][0].isdigit():
+        return Markup("<ul {}>{}</ul>").format(style, items)
+    return Markup('<ol start="{}" {}>{}</ol>').format(int(marks[0].rstrip(". ")), style, items)
 
 
 def _linked(line: str) -> Markup:
@@ -99,7 +108,8 @@ def _in_plain(found: re.Match[str]) -> str:
 def _wrapped(line: str) -> str:
     if len(line) <= TEXT_WIDTH:
         return line.rstrip()
-    indent = " " * len(ITEM) if line.startswith(ITEM) else ""
+    mark = ITEM.match(line)
+    indent = " " * len(mark.group()) if mark else ""
     return textwrap.fill(
         line, TEXT_WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )

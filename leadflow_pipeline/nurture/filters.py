@@ -1,7 +1,7 @@
 """Filters of our own for the templates of emails, beside those of Jinja2. Pure.
 
-What belongs here: a value written as a person would write it. What does not: values that are missing (`default` stands
-in for those).
+What belongs here: a value written as a person would write it. What does not: values that are missing; they pass, so that
+`default` may stand behind.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
+
+from jinja2 import Undefined
 
 from leadflow_pipeline.company_names import LEGAL_FORMS
 from leadflow_pipeline.folding import folded_text
@@ -19,9 +21,8 @@ PARTICLES = frozenset(
 )
 
 
-def proper(name: Any) -> str:
+def proper(text: str) -> str:
     """A name as people write it: `ANNA-LENA` and `anna-lena` are `Anna-Lena`. Mixed case was meant, and stays."""
-    text = str(name)
     if not (text.isupper() or text.islower()) or len(text) < 2:
         return text
     words = [
@@ -39,9 +40,8 @@ def _capitalised(word: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def without_legal_form(company: Any) -> str:
+def without_legal_form(text: str) -> str:
     """A company as people call it: `Acme GmbH & Co. KG` is `Acme`. A name that is nothing else stays."""
-    text = str(company)
     words = text.replace(",", " ").split()
     while len(words) > 1:
         for count in range(min(MOST_WORDS_OF_A_FORM, len(words) - 1), 0, -1):
@@ -60,5 +60,15 @@ def _forms() -> frozenset[str]:
     return frozenset({*LEGAL_FORMS, *spaced})
 
 
-FILTERS: dict[str, Callable[[Any], str]] = {"proper": proper, "without_legal_form": without_legal_form}
+def _passing(function: Callable[[str], str]) -> Callable[[Any], Any]:
+    def filtered(value: Any) -> Any:
+        return value if value is None or isinstance(value, Undefined) else function(str(value))
+
+    return filtered
+
+
+FILTERS: dict[str, Callable[[Any], Any]] = {
+    "proper": _passing(proper),
+    "without_legal_form": _passing(without_legal_form),
+}
 """Name in a template -> function."""
