@@ -15,6 +15,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -83,6 +84,7 @@ def headers_of(
     }
 
 
+@lru_cache(maxsize=256)
 def _named(name: str | None, address: str) -> str:
     """An address with its owner's name; the library knows no names for addresses beyond ASCII."""
     return str(Address(name, addr_spec=address)) if name and address.isascii() else address
@@ -110,6 +112,7 @@ def wire_bytes(message: EmailMessage, *, utf8: bool) -> bytes:
     return message.as_bytes(policy=POLICY_UTF8 if utf8 else POLICY)
 
 
+@lru_cache(maxsize=4096)
 def wire_address(address: str) -> str:
     """An address with its domain in ASCII, as every server takes it; the part before the @ stays."""
     local, _, domain = address.rpartition("@")

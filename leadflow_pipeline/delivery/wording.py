@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from functools import lru_cache
 
 from markupsafe import Markup, escape
 
@@ -21,6 +22,9 @@ SHORT_LINE = 60
 
 WORD = re.compile(r"\{\{.*?\}\}\S*|\[[^\]]*\]\([^)]*\)\S*|\S+")
 ITEM = re.compile(r"- |\d{1,2}\. ")
+
+KEPT = 4096
+"""Paragraphs and lines that are kept as they were made: most emails of a sequence share nearly all of theirs."""
 
 ISOLATE, END_OF_ISOLATE = "\u2068", "\u2069"
 """Around a value that is written from right to left, so that it turns nothing beside it (Unicode UAX 9). A value
@@ -46,8 +50,7 @@ def unwrap(source: str) -> str:
 
 def paragraphs(text: str) -> Markup:
     """Plain text as HTML. Everything but its links is escaped."""
-    blocks = [block.splitlines() for block in re.split(r"\n\s*\n", text) if block.strip()]
-    return Markup("\n").join(_block(lines) for lines in blocks)
+    return Markup("\n").join(_block(block) for block in re.split(r"\n\s*\n", text) if block.strip())
 
 
 def lines_of(text: str) -> Markup:
@@ -55,8 +58,10 @@ def lines_of(text: str) -> Markup:
     return Markup("<br>").join(_linked(line) for line in text.splitlines())
 
 
-def _block(lines: list[str]) -> Markup:
+@lru_cache(maxsize=KEPT)
+def _block(block: str) -> Markup:
     """A paragraph, a list, or lines with a list below them."""
+    lines = block.splitlines()
     marks = [ITEM.match(line) for line in lines]
     begin = next((place for place, mark in enumerate(marks) if mark), len(lines))
     if not all(marks[begin:]) or begin == len(lines):
@@ -105,6 +110,7 @@ def _in_plain(found: re.Match[str]) -> str:
     return alone or (address if words == address else f"{words} ({address})")
 
 
+@lru_cache(maxsize=KEPT)
 def _wrapped(line: str) -> str:
     if len(line) <= TEXT_WIDTH:
         return line.rstrip()

@@ -1,7 +1,7 @@
 """Filters of our own for the templates of emails, beside those of Jinja2. Pure.
 
-What belongs here: a value written as a person would write it. What does not: values that are missing; they pass, so that
-`default` may stand behind.
+What belongs here: a value written as a person would write it. What does not: values that are missing: they pass, so
+that `default` may stand behind.
 """
 
 from __future__ import annotations
