@@ -89,7 +89,7 @@ def lint_subject(subject: str, *, is_answer: bool) -> Iterator[Finding]:
 
 def lint_words(subject: str, text: str, language: str) -> Iterator[Finding]:
     """Findings about subject and text, without the footer."""
-    said = f"{subject}\n{text}".lower().replace("’", "'")
+    said = " ".join(f"{subject}\n{text}".lower().replace("’", "'").split())
     base = language.partition("-")[0]
     phrases = SPAM_WORDS.get(base, ())
     found = [phrase for phrase in phrases if re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", said)]
