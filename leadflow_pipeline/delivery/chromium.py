@@ -57,6 +57,7 @@ END: Final = b"\0"
 PIECE: Final = 1 << 16
 ABOVE_THEIRS: Final = 10
 SECONDS: Final = 30
+LOWEST: Final = 200
 TALLEST: Final = 12_000
 """Pixels of a page that are shown; a longer email is cut off."""
 
