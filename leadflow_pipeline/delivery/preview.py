@@ -9,6 +9,7 @@ way to unsubscribe is nobody's: a person who tries it out there changes nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -47,6 +48,9 @@ VIEWS = (
 )
 """Name, width in pixels, whether it is a phone, whether it is dark."""
 
+OF_ONE_EMAIL = re.compile(r" \d+( |$)")
+"""Where a finding is, if it is about one email."""
+
 Taker = Callable[[Path, int, bool, bool], bytes]
 """From a page, a width, phone and dark to a picture."""
 
@@ -82,7 +86,7 @@ def previews_of(
     sent: dict[tuple[str, str], list[SentEmail]] = {}
     for place in emails_of(campaign, sequence):
         for language in languages_of(campaign, place) if lead is None else ("",):
-            before = sent.setdefault((place.sequence, language), [])
+            before = sent.setdefault((place.line, language), [])
             reader = known_lead(campaign, language) if lead is None else lead
             preview = _preview(campaign, place, language, reader, public_url, before)
             if preview.email:
@@ -102,10 +106,11 @@ def _preview(
     before: Sequence[SentEmail],
 ) -> Preview:
     enrolment = EnrolmentSoFar(
-        f"preview {place.sequence}",
+        f"preview {place.line}",
         str(lead.get("email") or RECIPIENT),
         SAMPLE_KEY,
         tuple(before),
+        variant=place.variant,
         email=place.email,
     )
     email, findings = None, []
@@ -118,7 +123,8 @@ def _preview(
     spoken = email.language if email else language or campaign.nurture.language
     findings += [each for each in lint_email(campaign, place, spoken, public_url) if each not in findings]
     is_usual = spoken == campaign.nurture.language
-    stem = f"{place.sequence}-{place.step:02}" + ("" if is_usual else f"-{spoken}")
+    tried = f"-{place.variant.replace('/', '-')}" if place.variant else ""
+    stem = f"{place.sequence}{tried}-{place.step:02}" + ("" if is_usual else f"-{spoken}")
     title = place.label + ("" if is_usual else f" ({spoken})")
     return Preview(place, spoken, stem, title, email, sorted(findings, key=lambda each: each.severity))
 
@@ -146,13 +152,13 @@ def write_previews(
             picture = folder / f"{preview.stem}.{name}.png"
             picture.write_bytes(take(page, width, is_phone, is_dark))  # type: ignore[misc]
             preview.pictures.append((name.replace("-", ", "), picture.name))
-    whole = [each for each in lint_campaign(campaign, public_url) if not each.where.partition(" ")[2]]
+    whole = [each for each in lint_campaign(campaign, public_url) if not OF_ONE_EMAIL.search(each.where)]
     shown = _page().render(
         campaign=campaign,
         reader=reader,
         findings=whole,
         sequences=[
-            (name, list(group)) for name, group in groupby(previews, key=lambda each: each.place.sequence)
+            (name, list(group)) for name, group in groupby(previews, key=lambda each: each.place.line)
         ],
     )
     index = folder / "index.html"

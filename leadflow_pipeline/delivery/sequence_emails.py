@@ -16,17 +16,23 @@ from leadflow_pipeline.nurture.steps import EmailStep
 
 @dataclass(frozen=True)
 class Place:
-    """An email of a sequence. `step` is its place in the sequence, from 1; `before` are the emails before it."""
+    """An email of a sequence. `step` is its place in the sequence, from 1; `variant` is set where an experiment has it
+    instead of the campaign's own."""
 
     sequence: str
     step: int
     email: EmailStep
-    before: tuple[int, ...]
+    variant: str | None = None
+
+    @property
+    def line(self) -> str:
+        """The emails that one lead gets: `regular_nurture`, `regular_nurture (subject/short)`."""
+        return f"{self.sequence} ({self.variant})" if self.variant else self.sequence
 
     @property
     def label(self) -> str:
         """`regular_nurture 2`."""
-        return f"{self.sequence} {self.step}"
+        return f"{self.sequence} {self.step}" + (f" ({self.variant})" if self.variant else "")
 
 
 def sequences_of(campaign: Campaign) -> tuple[str, ...]:
@@ -44,7 +50,18 @@ def emails_of(campaign: Campaign, sequence: str | None = None) -> Iterator[Place
             f"{campaign.campaign} has no sequence {sequence}: name one of {', '.join(dict.fromkeys(known))}"
         )
     for name in [sequence] if sequence else sequences_of(campaign):
-        before: tuple[int, ...] = ()
         for step, email in enumerate(campaign.nurture.emails_of(name), 1):
-            yield Place(name, step, email, before)
-            before = (*before, step)
+            yield Place(name, step, email)
+        yield from _tried(campaign, name)
+
+
+def _tried(campaign: Campaign, sequence: str) -> Iterator[Place]:
+    """The emails that variants of experiments have in the place of a sequence's own."""
+    for experiment in campaign.experiments:
+        for variant in experiment.variants if experiment.kind == "emails" else ():
+            declared = (variant.emails or {}).get(sequence, {})
+            for step, email in enumerate(declared.get("steps") or declared.get("emails") or (), 1):
+                if email.get("channel", "email") == "email":
+                    yield Place(
+                        sequence, step, EmailStep.model_validate(email), f"{experiment.key}/{variant.key}"
+                    )

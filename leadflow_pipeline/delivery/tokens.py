@@ -24,6 +24,13 @@ PILED_MARKS = re.compile(
     r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{3})[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
 )
 """More marks on one letter than any language writes: they would run over the lines above and below."""
+NAMES = ("first_name", "last_name", "full_name")
+BARE_DOMAIN = re.compile(
+    r"\w\.(?:com|net|org|info|biz|ru|cn|io|app|top|xyz|shop|site|online|link|click|club|vip|win)\b",
+    re.IGNORECASE,
+)
+"""What mail programs make a link of by themselves. A company may be called so, and nobody is."""
+
 INVISIBLE_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 JOINERS = "\u200c\u200d"
 """Category Cf as well, but several scripts and emoji are misspelt without them. Marks that turn the direction of
@@ -62,6 +69,9 @@ def tokens_of(
     A missing value has no entry, so that only a default can stand in for it.
     """
     values: dict[str, Any] = {name: clean(lead.get(name)) for name in LEAD_TOKENS}
+    for name in NAMES:
+        if values[name] is not None and BARE_DOMAIN.search(values[name]):
+            values[name] = None
     spoken = campaign.nurture.languages.get(language or campaign.nurture.language)
     own = {**campaign.nurture.words, **(spoken.words if spoken else {})}
     values |= {name: clean(word) for name, word in own.items()}
@@ -77,6 +87,8 @@ def tokens_of(
 
 
 def _custom_fields(custom: Any) -> dict[str, str]:
-    fields = json.loads(custom) if isinstance(custom, str) else dict(custom or {})
+    fields = json.loads(custom) if isinstance(custom, str) else custom
+    if not isinstance(fields, Mapping):
+        return {}
     cleaned = {name: clean(value) for name, value in fields.items()}
     return {name: value for name, value in cleaned.items() if value is not None}

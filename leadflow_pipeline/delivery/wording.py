@@ -30,7 +30,7 @@ ISOLATE, END_OF_ISOLATE = "\u2068", "\u2069"
 """Around a value that is written from right to left, so that it turns nothing beside it (Unicode UAX 9). A value
 itself cannot hold one: they are invisible, and `tokens.clean` removes what is."""
 
-LINK = Markup('<a href="{}" style="color:#1a56db;text-decoration:underline;">{}</a>')
+LINK = Markup('<a href="{}" class="link" style="color:#1a56db;text-decoration:underline;">{}</a>')
 
 
 def unwrap(source: str) -> str:

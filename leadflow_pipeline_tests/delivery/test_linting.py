@@ -113,6 +113,25 @@ def test_a_sequence_that_changes_its_language_is_found() -> None:
     ]
 
 
+def test_emails_that_an_experiment_tries_are_read_too() -> None:
+    text = (
+        CAMPAIGN_FILE.format(slug="spring", name="Spring", nurture="{}")
+        + """
+experiments:
+  - key: opening
+    hypothesis: Loud words are answered more often.
+    kind: emails
+    primary: {behaviour: reply}
+    variants:
+      - {key: usual}
+      - key: loud
+        emails: {aggressive_close: {emails: [{delay_days: 0, subject: ACT NOW FRIENDS, text: "Act now, all of you!"}]}}
+"""
+    )
+    told = "\n".join(map(str, lint_campaign(parse_campaign(text, "spring.yaml"), PUBLIC, "aggressive_close")))
+    assert "warning: aggressive_close 1 (opening/loud): the subject shouts in capitals" in told
+
+
 class Pages(BaseHTTPRequestHandler):
     """A site with a page, one for GET alone, and one that is not there."""
 

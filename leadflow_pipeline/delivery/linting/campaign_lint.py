@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ from leadflow_pipeline.delivery.linting.markup import lint_markup
 from leadflow_pipeline.delivery.linting.wording import lint_subject, lint_words
 from leadflow_pipeline.delivery.rendering import Email, EnrolmentSoFar, RenderError, Urls, email_for
 from leadflow_pipeline.delivery.sample_leads import RECIPIENT, known_lead, long_lead, unknown_lead
-from leadflow_pipeline.delivery.sequence_emails import Place, emails_of, sequences_of
+from leadflow_pipeline.delivery.sequence_emails import Place, emails_of
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.mailboxes import free_mail_domains
 from leadflow_pipeline.nurture.words import Wording
@@ -176,8 +177,8 @@ def _lint_whole(campaign: Campaign, public_url: str) -> Iterator[Finding]:
 
 def _lint_languages(campaign: Campaign, sequence: str | None) -> Iterator[Finding]:
     """Sequences that change their language half-way."""
-    for name in [sequence] if sequence else sequences_of(campaign):
-        places = list(emails_of(campaign, name))
+    for line, group in groupby(emails_of(campaign, sequence), key=lambda place: place.line):
+        places = list(group)
         spoken = sorted({language for place in places for language in place.email.languages})
         for language in spoken:
             missing = [str(place.step) for place in places if language not in place.email.languages]
@@ -186,7 +187,7 @@ def _lint_languages(campaign: Campaign, sequence: str | None) -> Iterator[Findin
                     f"some emails are written in {language}, but {', '.join(missing)} of {len(places)} not",
                     f"write them, or leads who speak {language} get two languages",
                 )
-                yield replace(found, where=name)
+                yield replace(found, where=line)
 
 
 def _sources(campaign: Campaign) -> Iterator[str]:
