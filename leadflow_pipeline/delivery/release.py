@@ -233,6 +233,7 @@ def _due(campaign: str, now: datetime) -> Select[Any]:
         .join_from(touch, plan, plan.c.lead_id == touch.c.lead_id, isouter=True)
         .where(
             touch.c.campaign == campaign,
+            touch.c.channel == "email",
             touch.c.day >= oldest,
             touch.c.planned_at <= now,
             touch.c.not_after > now,
@@ -322,7 +323,7 @@ def _distances(due: pd.DataFrame, rules: NurtureRules) -> pd.Series[pd.Timedelta
     delays = {
         (sequence, step): min(timedelta(days=email.delay_days), MOST_DISTANCE)
         for sequence in due["sequence"].unique()
-        for step, email in enumerate(rules.emails_of(sequence), 1)
+        for step, email in enumerate(rules.steps_of(sequence), 1)
         if step > 1
     }
     keys = pd.MultiIndex.from_frame(due[["sequence", "step"]])
@@ -347,10 +348,6 @@ def _messages(
     ).set_index("lead_id")
     known = cast("list[dict[str, Any]]", leads.reindex(batch["lead_id"]).astype(object).to_dict("records"))
     for touch, lead in zip(batch.to_dict("records"), known, strict=True):
-        emails = campaign.nurture.emails_of(touch["sequence"])
-        if touch["step"] > len(emails):
-            released.held["the sequence has no such step any more"] += 1
-            continue
         so_far = EnrolmentSoFar(touch["enrolment_id"], touch["recipient"], touch["recipient_key"])
         try:
             email = email_for(campaign, touch["sequence"], touch["step"], lead, so_far, urls)

@@ -50,8 +50,9 @@ def emails_of(campaign: Campaign, sequence: str | None = None) -> Iterator[Place
             f"{campaign.campaign} has no sequence {sequence}: name one of {', '.join(dict.fromkeys(known))}"
         )
     for name in [sequence] if sequence else sequences_of(campaign):
-        for step, email in enumerate(campaign.nurture.emails_of(name), 1):
-            yield Place(name, step, email)
+        for step, email in enumerate(campaign.nurture.steps_of(name), 1):
+            if isinstance(email, EmailStep):
+                yield Place(name, step, email)
         yield from _tried(campaign, name)
 
 
