@@ -15,6 +15,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -26,7 +27,7 @@ ID_DIGITS = 32
 ADDRESS = re.compile(r"[^\s<>()\[\],;:\"\\@\x00-\x1f\x7f]+@[^\s<>()\[\],;:\"\\@\x00-\x1f\x7f]+")
 """What needs no quoting. Rarer addresses exist, and are not worth what quoting them wrongly would cost."""
 
-WHOLE_HEADERS = ("list-unsubscribe", "feedback-id", "message-id")
+WHOLE_HEADERS = ("list-unsubscribe", "feedback-id", "message-id", "in-reply-to", "references")
 
 
 class WholeLinkPolicy(EmailPolicy):
@@ -38,7 +39,10 @@ class WholeLinkPolicy(EmailPolicy):
     def fold(self, name: str, value: Any) -> str:
         """The header as text lines."""
         if name.lower() in WHOLE_HEADERS:
-            return f"{name}: {value}".replace(", ", f",{self.linesep} ") + self.linesep
+            return (
+                f"{name}: {value}".replace("> <", f">{self.linesep} <").replace(", ", f",{self.linesep} ")
+                + self.linesep
+            )
         folded: str = super().fold(name, value)
         return folded
 
@@ -80,6 +84,7 @@ def headers_of(
     }
 
 
+@lru_cache(maxsize=256)
 def _named(name: str | None, address: str) -> str:
     """An address with its owner's name; the library knows no names for addresses beyond ASCII."""
     return str(Address(name, addr_spec=address)) if name and address.isascii() else address
@@ -89,7 +94,8 @@ def compose(
     headers: Mapping[str, str], rfc_message_id: str, subject: str, text: str, html: str, date: datetime
 ) -> EmailMessage:
     """The whole message. Raises ValueError for a header with a line break in it."""
-    message = EmailMessage(policy=SMTP)
+    # 7bit: a relay that had to re-encode a part on its way would break the signature over it (RFC 6376, 5.3).
+    message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     for name, value in headers.items():
         message[name] = value
     message["Subject"] = subject
@@ -106,6 +112,7 @@ def wire_bytes(message: EmailMessage, *, utf8: bool) -> bytes:
     return message.as_bytes(policy=POLICY_UTF8 if utf8 else POLICY)
 
 
+@lru_cache(maxsize=4096)
 def wire_address(address: str) -> str:
     """An address with its domain in ASCII, as every server takes it; the part before the @ stays."""
     local, _, domain = address.rpartition("@")

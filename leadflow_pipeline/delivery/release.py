@@ -43,14 +43,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from leadflow_pipeline.campaign import LEAD_TOKENS, CampaignVersion, active_campaigns, load
-from leadflow_pipeline.delivery.mail import headers_of, message_id
-from leadflow_pipeline.delivery.rendering import render
+from leadflow_pipeline.delivery.rendering import EnrolmentSoFar, Urls, email_for
 from leadflow_pipeline.delivery.standing import objection
-from leadflow_pipeline.delivery.tokens import tokens_of
-from leadflow_pipeline.delivery.unsubscribe import unsubscribe_url
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.nurture.rules import NurtureRules
-from leadflow_pipeline.nurture.steps import EmailStep
 from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.copy import copy_in, read
 from leadflow_pipeline.store.frames import conform
@@ -345,21 +341,16 @@ def _messages(
 ) -> Iterator[dict[str, Any]]:
     """A row of the outbox for each touch; one that cannot be rendered is held until its template is mended."""
     campaign = version.rules
+    urls = Urls(settings.public_url, is_tracked=False)
     tomorrow = (now + timedelta(days=1)).date()
     leads = latest_before(
         engine, enriched_leads, campaign.campaign, tomorrow, lead_ids=batch["lead_id"], columns=LEAD_COLUMNS
     ).set_index("lead_id")
     known = cast("list[dict[str, Any]]", leads.reindex(batch["lead_id"]).astype(object).to_dict("records"))
     for touch, lead in zip(batch.to_dict("records"), known, strict=True):
-        steps = campaign.nurture.steps_of(touch["sequence"])
-        email = steps[touch["step"] - 1] if touch["step"] <= len(steps) else None
-        if not isinstance(email, EmailStep):
-            released.held["the sequence has no such step any more"] += 1
-            continue
-        link = unsubscribe_url(settings.public_url, campaign.campaign, touch["recipient_key"])
+        so_far = EnrolmentSoFar(touch["enrolment_id"], touch["recipient"], touch["recipient_key"])
         try:
-            words = render(email, tokens_of(campaign, lead, link))
-            headers = headers_of(campaign, touch["recipient"], touch["sequence"], touch["step"], link)
+            email = email_for(campaign, touch["sequence"], touch["step"], lead, so_far, urls)
         except PermanentError as error:
             released.held[f"{touch['sequence']} {touch['step']}: {error}"] += 1
             continue
@@ -373,11 +364,11 @@ def _messages(
             "recipient": touch["recipient"],
             "recipient_key": touch["recipient_key"],
             "sequence": touch["sequence"],
-            "subject": words.subject,
-            "body_text": words.text,
-            "body_html": words.html,
-            "headers": headers,
-            "rfc_message_id": message_id(campaign, touch["enrolment_id"], touch["step"]),
+            "subject": email.subject,
+            "body_text": email.text,
+            "body_html": email.html,
+            "headers": email.headers,
+            "rfc_message_id": email.rfc_message_id,
             "planned_at": touch["planned_at"],
             "not_after": touch["not_after"],
             "next_attempt_at": touch["planned_at"],

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from leadflow_pipeline.nurture.step_conditions import fields_asked
 from leadflow_pipeline.nurture.steps import EmailStep, NurtureSequence, SequenceName, SequenceStep
 from leadflow_pipeline.nurture.timing.rules import Pace, PreferredHour, SendWindow
+from leadflow_pipeline.nurture.words import Language, LanguageWords, SnippetName, TrackingRules
 
 REMOVED_SEQUENCE = NurtureSequence.model_construct(emails=(), steps=None, exits=(), goal=None, after=None)
 """What leads come to the end of at once."""
@@ -26,6 +27,19 @@ class NurtureRules(BaseModel):
         "offer: 'Planwell', 'scheduling software') and `benefit` (what it lets a customer do: 'plan a week "
         "in an hour')",
     )
+    language: Language = Field("en", description="of the emails, where a lead speaks none of the others")
+    snippets: dict[SnippetName, str] = Field(
+        default_factory=dict,
+        description="name -> text used in several emails as {{ snippets.<name> }}; a template itself",
+    )
+    languages: dict[Language, LanguageWords] = Field(
+        default_factory=dict, description="language -> words, snippets and reason in it"
+    )
+    reason: str | None = Field(
+        None,
+        description="why the lead is written to, as the footer says it; a template. Anti-spam laws want it true",
+    )
+    tracking: TrackingRules = TrackingRules()
     send_window: SendWindow = SendWindow()
     pace: Pace | None = Field(
         None, description="delays that heed what a lead does; without it all leads are alike"

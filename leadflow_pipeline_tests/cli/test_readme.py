@@ -13,6 +13,7 @@ import yaml
 
 from leadflow_pipeline.campaign import parse_campaign
 from leadflow_pipeline.cli import app
+from leadflow_pipeline.delivery.linting.campaign_lint import lint_campaign
 from leadflow_pipeline.route.owners.reps.rep_sources import reps_from_file
 from leadflow_pipeline.score.conversion.rules import ConversionRules
 from leadflow_pipeline_tests.samples import minimal_campaign_text
@@ -31,6 +32,7 @@ REPS, REPS_COMMANDS, OWNERSHIP, DRY_RUNS = blocks("Reps and territories")
 [QUALIFICATION] = blocks("Who is worth a conversation")
 EXPERIMENTS, EXPERIMENTING = blocks("Trying things on leads")
 HANDOVER, HANDING_OVER = blocks("Handing over to owners")
+[EMAILS] = blocks("Writing emails")
 
 
 def test_the_campaign_file_may_say_what_is_written_there() -> None:
@@ -51,6 +53,12 @@ def test_experiments_may_be_declared_as_there() -> None:
     named = [shlex.split(line)[2:] for line in EXPERIMENTING.splitlines()]
     assert {words[2] for words in named} == {tried.key}
     assert {words[3] for words in named if words[0] == "decide"} <= {*tried.keys}
+
+
+def test_emails_may_be_written_as_there() -> None:
+    campaign = parse_campaign(minimal_campaign_text("spring", extra=EMAILS), "spring.yaml")
+    findings = lint_campaign(campaign, "https://mail.planwell.example", "regular_nurture")
+    assert {finding.severity for finding in findings} <= {"warning"}
 
 
 def test_the_handover_section_may_say_what_is_written_there() -> None:
