@@ -49,6 +49,7 @@ BLAMED: dict[str, tuple[str, ...]] = {
     "temperature": ("hot", "warm", "hysteresis"),
     "qualification": ("review_band", "threshold"),
     "send_window": ("end", "start", "weekdays"),
+    "consent": ("valid_days",),
     "ideal_customer_profile": ("criteria",),
     "scoring": ("factors", "groups"),
 }

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from leadflow_pipeline.nurture.consent import ConsentRules
+from leadflow_pipeline.nurture.limits import Limits
 from leadflow_pipeline.nurture.steps import EmailStep, SequenceEmails
 
 WEEKDAYS: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -53,6 +55,10 @@ class NurtureRules(BaseModel):
         "in an hour')",
     )
     send_window: SendWindow = SendWindow()
+    limits: Limits = Field(Limits(), description="how many emails may leave")
+    consent: ConsentRules = Field(
+        ConsentRules(), description="whether leads must have agreed to be written to"
+    )
     stale_after_hours: float = Field(
         72, gt=0, le=720, description="a touch that could not leave in this time is never sent"
     )
