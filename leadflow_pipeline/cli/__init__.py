@@ -24,6 +24,7 @@ from leadflow_pipeline.cli import (
     leads,
     model,
     operate,
+    preview,
     rep_performance,
     reps,
     review,
@@ -52,6 +53,7 @@ leads.register(app)
 collect.register(app)
 handover.register(app)
 dispatch.register(app)
+preview.register(app)
 attribution.register(app)
 explain.register(app)
 similar.register(app)

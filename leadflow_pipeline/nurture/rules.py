@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from leadflow_pipeline.nurture.consent import ConsentRules
 from leadflow_pipeline.nurture.limits import Limits
 from leadflow_pipeline.nurture.steps import EmailStep, SequenceEmails
+from leadflow_pipeline.nurture.words import Language, LanguageWords, SnippetName, TrackingRules
 
 WEEKDAYS: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -54,6 +55,19 @@ class NurtureRules(BaseModel):
         "offer: 'Planwell', 'scheduling software') and `benefit` (what it lets a customer do: 'plan a week "
         "in an hour')",
     )
+    language: Language = Field("en", description="of the emails, where a lead speaks none of the others")
+    snippets: dict[SnippetName, str] = Field(
+        default_factory=dict,
+        description="name -> text used in several emails as {{ snippets.<name> }}; a template itself",
+    )
+    languages: dict[Language, LanguageWords] = Field(
+        default_factory=dict, description="language -> words, snippets and reason in it"
+    )
+    reason: str | None = Field(
+        None,
+        description="why the lead is written to, as the footer says it; a template. Anti-spam laws want it true",
+    )
+    tracking: TrackingRules = TrackingRules()
     send_window: SendWindow = SendWindow()
     limits: Limits = Field(Limits(), description="how many emails may leave")
     consent: ConsentRules = Field(

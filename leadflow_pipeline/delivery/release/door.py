@@ -32,7 +32,7 @@ from sqlalchemy import Connection, Engine, func, select
 from leadflow_pipeline.campaign import LEAD_TOKENS, CampaignVersion, active_campaigns, load
 from leadflow_pipeline.delivery.outbox import put_in
 from leadflow_pipeline.delivery.release.due import due_touches, plan_says
-from leadflow_pipeline.delivery.release.emails import email_rows
+from leadflow_pipeline.delivery.release.emails import put_in_links, sent_before, written_emails
 from leadflow_pipeline.delivery.release.present import RIVAL, TOO_SOON, present_says
 from leadflow_pipeline.delivery.release.sent import address_of, senders_of, who_waits
 from leadflow_pipeline.settings import Settings
@@ -181,10 +181,12 @@ def _write(
     for begin in range(0, len(touches), BATCH):
         batch = touches.iloc[begin : begin + BATCH]
         leads = _leads(connection.engine, version.campaign, batch["lead_id"], now)
-        rows = list(email_rows(batch, leads, version, settings, released.held))
-        put_in(connection, rows)
-        released.count += len(rows)
-        released.by_sequence.update(row["sequence"] for row in rows)
+        sent = sent_before(connection, batch["enrolment_id"])
+        emails = written_emails(batch, leads, sent, version, settings.public_url, released.held)
+        put_in(connection, emails.rows)
+        put_in_links(connection, emails.links)
+        released.count += len(emails.rows)
+        released.by_sequence.update(row["sequence"] for row in emails.rows)
 
 
 def _leads(engine: Engine, campaign: str, lead_ids: pd.Series[str], now: datetime) -> list[Mapping[str, Any]]:
