@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from leadflow_pipeline.campaign.checks import check_document
 from leadflow_pipeline.campaign.conversion_checks import check_conversion
 from leadflow_pipeline.campaign.document import Document, read_document
+from leadflow_pipeline.campaign.email_variant_checks import check_email_variants
 from leadflow_pipeline.campaign.enrichment_checks import check_enrichment
 from leadflow_pipeline.campaign.experiment_checks import check_experiments
 from leadflow_pipeline.campaign.handover_checks import check_handover
@@ -89,6 +90,7 @@ def parse_document(document: Document, name: str) -> Campaign:
         *check_similarity(document),
         *check_ownership(document),
         *check_experiments(document),
+        *check_email_variants(document),
         *check_qualification(document),
         *check_words(document),
     ]
