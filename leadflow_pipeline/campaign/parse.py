@@ -26,6 +26,7 @@ from leadflow_pipeline.campaign.ownership_checks import check_ownership
 from leadflow_pipeline.campaign.problems import CampaignError, Path, Problem, nearest
 from leadflow_pipeline.campaign.qualification_checks import check_qualification
 from leadflow_pipeline.campaign.similarity_checks import check_similarity
+from leadflow_pipeline.campaign.webhook_step_checks import check_webhook_steps
 from leadflow_pipeline.campaign.word_checks import check_words
 
 SLUG_REMEDY = "use lower-case letters, digits, - and _, beginning with a letter or digit"
@@ -91,6 +92,7 @@ def parse_document(document: Document, name: str) -> Campaign:
         *check_ownership(document),
         *check_experiments(document),
         *check_email_variants(document),
+        *check_webhook_steps(document),
         *check_qualification(document),
         *check_words(document),
     ]

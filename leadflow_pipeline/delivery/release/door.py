@@ -33,11 +33,11 @@ from leadflow_pipeline.campaign import LEAD_TOKENS, CampaignVersion, active_camp
 from leadflow_pipeline.delivery.outbox import put_in
 from leadflow_pipeline.delivery.release.due import due_touches, plan_says
 from leadflow_pipeline.delivery.release.emails import put_in_links, sent_before, written_emails
+from leadflow_pipeline.delivery.release.present import RIVAL, TOO_SOON, present_says
+from leadflow_pipeline.delivery.release.sent import address_of, senders_of, who_waits
 from leadflow_pipeline.delivery.release.tasks import task_rows
 from leadflow_pipeline.delivery.release.variants import email_variants
 from leadflow_pipeline.delivery.release.webhooks import webhook_rows
-from leadflow_pipeline.delivery.release.present import RIVAL, TOO_SOON, present_says
-from leadflow_pipeline.delivery.release.sent import address_of, senders_of, who_waits
 from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.copy import read
 from leadflow_pipeline.store.keys import address_keys
@@ -185,7 +185,7 @@ def _write(
 ) -> None:
     """Puts the touches of a campaign into the outbox. A step that the campaign file has no more is held."""
     is_there = _is_there(touches, version)
-    released.held[NO_SUCH_STEP] += int((~is_there).sum())
+    released.held.update([NO_SUCH_STEP] * int((~is_there).sum()))
     touches = touches[is_there]
     for begin in range(0, len(touches), BATCH):
         batch = touches.iloc[begin : begin + BATCH]

@@ -29,8 +29,8 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from leadflow_pipeline.campaign import CampaignVersion
 from leadflow_pipeline.delivery.links import Link
-from leadflow_pipeline.delivery.rendering import Email, EnrolmentSoFar, SentEmail, Urls, email_for
 from leadflow_pipeline.delivery.release.variants import EmailVariants
+from leadflow_pipeline.delivery.rendering import Email, EnrolmentSoFar, SentEmail, Urls, email_for
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.store.schema import message_links, messages
 from leadflow_pipeline.store.sequences import HOLDING_STATES, is_to_lead
@@ -69,8 +69,8 @@ def written_emails(
             touch["recipient"],
             touch["recipient_key"],
             sent.get(enrolment, ()),
-            tried and tried.label,
-            tried and tried.email(version.rules.nurture, touch["sequence"], step),
+            tried.label,
+            tried.email(version.rules.nurture, touch["sequence"], step),
         )
         try:
             email = email_for(version.rules, touch["sequence"], step, lead, so_far, urls)

@@ -6,7 +6,7 @@ comes first where several could leave, and how many may (`limits`).
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from leadflow_pipeline.campaign import CampaignVersion
 from leadflow_pipeline.delivery.release.hours import local_hours, opening_after, zones_of
 from leadflow_pipeline.delivery.standing import objection
 from leadflow_pipeline.nurture.rules import NurtureRules
+from leadflow_pipeline.nurture.steps import SequenceStep
 from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.copy import copy_in, read
 from leadflow_pipeline.store.frames import conform
@@ -200,14 +201,24 @@ def _written(now: datetime) -> Any:
 def _distances(due: pd.DataFrame, rules: NurtureRules) -> pd.Series[pd.Timedelta]:
     """How far each touch must keep from the email before, which a later step may shorten by its own delay."""
     delays = {
-        (sequence, step): min(timedelta(days=email.delay_days), MOST_DISTANCE)
+        (sequence, step): min(timedelta(days=days), MOST_DISTANCE)
         for sequence in due["sequence"].unique()
-        for step, email in enumerate(rules.emails_of(sequence), 1)
-        if step > 1
+        for step, days in _days_since_email(rules.steps_of(sequence))
     }
     keys = pd.MultiIndex.from_frame(due[["sequence", "step"]])
     known = [delays.get(key, MOST_DISTANCE) for key in keys]
     return pd.Series(known, index=due.index, dtype="timedelta64[us]")
+
+
+def _days_since_email(steps: Sequence[SequenceStep]) -> Iterator[tuple[int, float]]:
+    """Each step after the first, with the delays since the email before it."""
+    days = 0.0
+    for step, each in enumerate(steps, 1):
+        days += each.delay_days
+        if step > 1:
+            yield step, days
+        if each.channel == "email":
+            days = 0.0
 
 
 def _stricter(ours: int, theirs: int | None) -> int:

@@ -28,15 +28,22 @@ from leadflow_pipeline.store.experiments import read_exposed
 
 @dataclass(frozen=True)
 class Variant:
-    """What is tried on a lead in one sequence: `label` is `experiment:variant`; without `emails` nothing changes."""
+    """What is tried on a lead in one sequence: `label` is `experiment:variant`, missing where nothing is.
 
-    label: str
+    `emails` stand for the first ones of the sequence.
+    """
+
+    label: str | None = None
     emails: tuple[EmailStep, ...] = ()
 
-    def email(self, rules: NurtureRules, sequence: str, step: int) -> EmailStep | None:
-        """The variant's email in the place of a step, where it has one."""
-        number = sum(isinstance(each, EmailStep) for each in rules.steps_of(sequence)[:step])
-        return self.emails[number - 1] if 0 < number <= len(self.emails) else None
+    def email(self, rules: NurtureRules, sequence: str, step: int) -> EmailStep:
+        """The variant's email in the place of a step of that kind; the campaign's own where it has none."""
+        steps = rules.steps_of(sequence)
+        number = sum(isinstance(each, EmailStep) for each in steps[:step])
+        own = steps[step - 1]
+        if not isinstance(own, EmailStep):
+            raise TypeError(f"step {step} of {sequence} is no email")
+        return self.emails[number - 1] if number <= len(self.emails) else own
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class EmailVariants:
     emails: dict[tuple[str, str, str], tuple[EmailStep, ...]] = field(default_factory=dict)
     """Experiment, variant and sequence -> emails."""
 
-    def of(self, lead_id: str, sequence: str) -> Variant | None:
+    def of(self, lead_id: str, sequence: str) -> Variant:
         """What is tried on a lead in a sequence; what runs goes before what is decided."""
         for each in reversed(self.given):
             experiment, number = each.experiment, int(each.variant[self.places[lead_id]])
@@ -56,10 +63,8 @@ class EmailVariants:
             if number == NONE or not concerned:
                 continue
             name = HOLDOUT if number == HELD_OUT else experiment.keys[number]
-            return Variant(
-                f"{experiment.key}:{name}", self.emails.get((experiment.key, name, sequence), ())
-            )
-        return None
+            return Variant(f"{experiment.key}:{name}", self.emails.get((experiment.key, name, sequence), ()))
+        return Variant()
 
 
 def email_variants(
@@ -71,9 +76,7 @@ def email_variants(
     if not changes:
         return EmailVariants()
     ids, today = lead_ids.drop_duplicates().tolist(), now.date()
-    exposed = read_exposed(
-        engine, version.campaign, today + timedelta(days=1), lead_ids=lead_ids, whole=()
-    )
+    exposed = read_exposed(engine, version.campaign, today + timedelta(days=1), lead_ids=lead_ids, whole=())
     exposures = Exposures(ids, tried, changes, exposed=exposed, shares={})
     given = exposures.settled_on(today, exposures.ids.get_indexer(pd.Index(ids)))
     emails = {
