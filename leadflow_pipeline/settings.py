@@ -45,6 +45,11 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8787", description="where the unsubscribe links of emails point to"
     )
 
+    person_emails_a_day: int = Field(
+        2, ge=1, description="emails to one person on a day of its own calendar, over all campaigns"
+    )
+    person_emails_a_week: int = Field(5, ge=1, description="the same from Monday to Sunday")
+
     slack_token: SecretStr | None = Field(
         None, description="bot token with chat:write; without it messages to Slack become files"
     )

@@ -1,4 +1,4 @@
-"""How a message leaves, by its channel: as an email, a post in Slack, a contact and task in HubSpot, or a file.
+"""How a message leaves, by its channel: as an email, a post in Slack, a contact and task in HubSpot, a request, a file.
 
 What belongs here: the way of each channel, and what its failures mean for the message. What does not: the wire of
 emails (`transports`), the shapes of vendors (`vendors`), and what is said (`notices`).
@@ -28,6 +28,7 @@ from leadflow_pipeline.delivery.transports import (
     transport_of,
     write_whole,
 )
+from leadflow_pipeline.delivery.webhook_way import WebhookWay
 from leadflow_pipeline.errors import Deferred, FateUnknown, LeadflowError, PermanentError
 from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.outbox_files import file_name
@@ -74,7 +75,7 @@ def ways_of(
         "email": EmailWay(transport or transport_of(settings)),
         "slack": files,
         "hubspot": files,
-        "webhook": files,
+        "webhook": WebhookWay(files, clock, at_point),
     }
     if settings.slack_token is not None:
         key = settings.slack_token.get_secret_value()

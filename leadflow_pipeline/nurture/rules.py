@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from leadflow_pipeline.nurture.consent import ConsentRules
+from leadflow_pipeline.nurture.limits import Limits
 from leadflow_pipeline.nurture.step_conditions import fields_asked
 from leadflow_pipeline.nurture.steps import EmailStep, NurtureSequence, SequenceName, SequenceStep
 from leadflow_pipeline.nurture.timing.rules import Pace, PreferredHour, SendWindow
@@ -46,6 +48,10 @@ class NurtureRules(BaseModel):
     )
     preferred_hour: PreferredHour | None = Field(
         None, description="send at the hour at which a lead tends to answer; without it when the window opens"
+    )
+    limits: Limits = Field(Limits(), description="how many emails may leave")
+    consent: ConsentRules = Field(
+        ConsentRules(), description="whether leads must have agreed to be written to"
     )
     stale_after_hours: float = Field(
         72, gt=0, le=720, description="a touch that could not leave in this time is never sent"
