@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
+    Text,
     and_,
     any_,
     case,
@@ -28,6 +29,7 @@ from sqlalchemy import (
 )
 
 from leadflow_pipeline.nurture.rules import NurtureRules
+from leadflow_pipeline.overrides import LIFTED, OUT_OF_OFFICE
 from leadflow_pipeline.store.people import address_keys_of, lead_ids_of
 from leadflow_pipeline.store.schema import (
     campaigns,
@@ -38,6 +40,7 @@ from leadflow_pipeline.store.schema import (
     rep_touches,
     suppressions,
 )
+from leadflow_pipeline.store.suppressions import EVERY_CAMPAIGN, stands
 
 ALWAYS_STOP: Final = ("unsubscribe", "complaint")
 """Behaviours that stop emails whatever a campaign file says."""
@@ -48,9 +51,12 @@ PROOFS: Final = ("reply", "meeting")
 REMINDERS: Final = ("warning", "overdue")
 """Kinds of message to one of us that are about a first touch that is wanting."""
 
+STANDING_WORDS: Final = ("pause", "resume", "stop", LIFTED)
+"""What a hand says about a sequence that holds until it says something else."""
+
 Moment = datetime | ColumnElement[Any]
 
-MAY_PASS: Final = ("campaign is not active", "paused by hand")
+MAY_PASS: Final = ("campaign is not active", "paused by hand", OUT_OF_OFFICE)
 """Objections that wait; all others end a message."""
 
 
@@ -59,18 +65,20 @@ def objection(who: FromClause, rules: NurtureRules, now: Moment) -> ColumnElemen
 
     `who` has the columns campaign, lead_id, recipient and recipient_key; `rules` are those of its campaign.
     """
-    by_hand, since = _standing_override(who, now)
+    by_hand, since, why = _standing_override(who, now)
     was_resumed = case((by_hand == "resume", since), else_=None)
     return case(
-        (_is_suppressed(who, "address", who.c.recipient_key), "address is suppressed"),
-        (_is_suppressed(who, "domain", _domain(who)), "domain is suppressed"),
+        (_is_suppressed(who, "all", literal("", Text), now), "nobody is written to now"),
+        (_is_suppressed(who, "address", who.c.recipient_key, now), "address is suppressed"),
+        (_is_suppressed(who, "domain", _domain(who), now), "domain is suppressed"),
         (
-            _is_suppressed(who, "address", any_(address_keys_of(who))),
+            _is_suppressed(who, "address", any_(address_keys_of(who)), now),
             "another address of the person is suppressed",
         ),
         (by_hand == "stop", "stopped by hand"),
         *_stop_events(who, {*rules.stop_on, *ALWAYS_STOP}, was_resumed, now),
         *(_outcomes(who, was_resumed, now) if rules.stop_on_outcome else ()),
+        (and_(by_hand == "pause", why == OUT_OF_OFFICE), OUT_OF_OFFICE),
         (by_hand == "pause", MAY_PASS[1]),
         (_campaign_rests(who), MAY_PASS[0]),
         else_=None,
@@ -130,11 +138,14 @@ def _campaign_rests(who: FromClause) -> ColumnElement[bool]:
     return ~exists().where(campaigns.c.campaign == who.c.campaign, campaigns.c.status == "active")
 
 
-def _is_suppressed(who: FromClause, scope: str, subject: ColumnElement[Any]) -> ColumnElement[bool]:
+def _is_suppressed(
+    who: FromClause, scope: str, subject: ColumnElement[Any], now: Moment
+) -> ColumnElement[bool]:
     return exists().where(
         suppressions.c.scope == scope,
         suppressions.c.subject == subject,
-        or_(suppressions.c.campaign == "", suppressions.c.campaign == who.c.campaign),
+        or_(suppressions.c.campaign == EVERY_CAMPAIGN, suppressions.c.campaign == who.c.campaign),
+        stands(now),
     )
 
 
@@ -142,14 +153,21 @@ def _domain(who: FromClause) -> ColumnElement[Any]:
     return func.lower(func.split_part(who.c.recipient, "@", 2))
 
 
-def _standing_override(who: FromClause, now: Moment) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """Value and time of the nurture override that stands; the latest that has not expired."""
+def _standing_override(
+    who: FromClause, now: Moment
+) -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnElement[Any]]:
+    """Value, time and reason of the nurture override that stands; the latest that has not expired.
+
+    Orders such as `skip` are carried out by the plan: they do not end a pause.
+    """
+    word = func.lower(func.btrim(overrides.c.value))
     latest = (
-        select(func.lower(func.btrim(overrides.c.value)).label("value"), overrides.c.occurred_at)
+        select(word)
         .where(
             overrides.c.campaign == who.c.campaign,
             overrides.c.lead_id == who.c.lead_id,
             overrides.c.field == "nurture",
+            word.in_(STANDING_WORDS),
             overrides.c.occurred_at <= now,
             or_(overrides.c.expires_at.is_(None), overrides.c.expires_at > now),
         )
@@ -157,8 +175,11 @@ def _standing_override(who: FromClause, now: Moment) -> tuple[ColumnElement[Any]
         .limit(1)
         .correlate(who)
     )
-    value = latest.with_only_columns(func.lower(func.btrim(overrides.c.value))).scalar_subquery()
-    return value, latest.with_only_columns(overrides.c.occurred_at).scalar_subquery()
+    since, why = (
+        latest.with_only_columns(each).scalar_subquery()
+        for each in (overrides.c.occurred_at, overrides.c.reason)
+    )
+    return latest.scalar_subquery(), since, why
 
 
 def _stop_events(
