@@ -10,7 +10,7 @@ under another. A suppression says itself how far it reaches; what a lead did cou
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -32,9 +32,11 @@ from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.overrides import LIFTED, OUT_OF_OFFICE
 from leadflow_pipeline.store.people import address_keys_of, lead_ids_of
 from leadflow_pipeline.store.schema import (
+    account_leads,
     campaigns,
     engagement_events,
     handoffs,
+    messages,
     outcomes,
     overrides,
     rep_touches,
@@ -44,6 +46,14 @@ from leadflow_pipeline.store.suppressions import EVERY_CAMPAIGN, stands
 
 ALWAYS_STOP: Final = ("unsubscribe", "complaint")
 """Behaviours that stop emails whatever a campaign file says."""
+
+RESUBSCRIBED: Final = "resubscribe"
+"""Behaviour after which those before it stop nothing any more."""
+
+TAKEN_OVER: Final = "a rep is in touch with the lead"
+COLLEAGUE_REPLIED: Final = "a colleague of the lead replied"
+NOTE: Final = "note"
+"""Kind of a rep's touch that the lead knows nothing of."""
 
 PROOFS: Final = ("reply", "meeting")
 """Behaviours of a lead that nobody has who was not in touch with one of us."""
@@ -63,7 +73,8 @@ MAY_PASS: Final = ("campaign is not active", "paused by hand", OUT_OF_OFFICE)
 def objection(who: FromClause, rules: NurtureRules, now: Moment) -> ColumnElement[Any]:
     """Why a row of `who` may not be written to now; NULL where nothing is against it.
 
-    `who` has the columns campaign, lead_id, recipient and recipient_key; `rules` are those of its campaign.
+    `who` is `messages`, or has its columns campaign, lead_id, recipient, recipient_key and planned_at, and the
+    enrolment as `enrolment_id`; `rules` are those of its campaign.
     """
     by_hand, since, why = _standing_override(who, now)
     was_resumed = case((by_hand == "resume", since), else_=None)
@@ -78,6 +89,8 @@ def objection(who: FromClause, rules: NurtureRules, now: Moment) -> ColumnElemen
         (by_hand == "stop", "stopped by hand"),
         *_stop_events(who, {*rules.stop_on, *ALWAYS_STOP}, was_resumed, now),
         *(_outcomes(who, was_resumed, now) if rules.stop_on_outcome else ()),
+        *(_taken_over(who, was_resumed, now) if rules.stop_on_owner_touch else ()),
+        *(_colleague_replied(who, was_resumed, now) if rules.stop_on_colleague_reply else ()),
         (and_(by_hand == "pause", why == OUT_OF_OFFICE), OUT_OF_OFFICE),
         (by_hand == "pause", MAY_PASS[1]),
         (_campaign_rests(who), MAY_PASS[0]),
@@ -185,7 +198,20 @@ def _standing_override(
 def _stop_events(
     who: FromClause, behaviours: Iterable[str], was_resumed: ColumnElement[Any], now: Moment
 ) -> Iterable[tuple[ColumnElement[bool], str]]:
+    said_again = engagement_events.alias("said_again")
     for behaviour in sorted(behaviours):
+        taken_back = (
+            [
+                ~exists().where(
+                    said_again.c.campaign == engagement_events.c.campaign,
+                    said_again.c.lead_id == engagement_events.c.lead_id,
+                    said_again.c.behaviour == RESUBSCRIBED,
+                    said_again.c.occurred_at.between(engagement_events.c.occurred_at, now),
+                )
+            ]
+            if behaviour in ALWAYS_STOP
+            else []
+        )
         found = exists().where(
             engagement_events.c.campaign == who.c.campaign,
             engagement_events.c.lead_id == any_(lead_ids_of(who)),
@@ -193,6 +219,7 @@ def _stop_events(
             ~engagement_events.c.is_machine,
             engagement_events.c.occurred_at <= now,
             _is_after(engagement_events.c.occurred_at, was_resumed),
+            *taken_back,
         )
         yield found, behaviour
 
@@ -209,6 +236,68 @@ def _outcomes(
             _is_after(outcomes.c.occurred_at, was_resumed),
         )
         yield found, outcome
+
+
+def _taken_over(
+    who: FromClause, was_resumed: ColumnElement[Any], now: Moment
+) -> Iterable[tuple[ColumnElement[bool], str]]:
+    """Whether a rep has been in touch since the enrolment began: then the lead is in a person's hands."""
+    touch = rep_touches.c
+    found = exists().where(
+        touch.campaign == who.c.campaign,
+        touch.lead_id == any_(lead_ids_of(who)),
+        touch.kind != NOTE,
+        touch.occurred_at.between(_begun_at(who), now),
+        _is_after(touch.occurred_at, was_resumed),
+    )
+    yield found, TAKEN_OVER
+
+
+def _colleague_replied(
+    who: FromClause, was_resumed: ColumnElement[Any], now: Moment
+) -> Iterable[tuple[ColumnElement[bool], str]]:
+    """Whether somebody else of the lead's account, as it is known now, has answered since the enrolment began."""
+    own, other, event = (
+        account_leads.alias("own_account"),
+        account_leads.alias("colleague"),
+        engagement_events,
+    )
+    found = (
+        exists()
+        .select_from(
+            own.join(other, other.c.account_id == own.c.account_id).join(
+                event, and_(event.c.campaign == other.c.campaign, event.c.lead_id == other.c.lead_id)
+            )
+        )
+        .where(
+            own.c.campaign == who.c.campaign,
+            own.c.lead_id == who.c.lead_id,
+            other.c.campaign == who.c.campaign,
+            other.c.lead_id != who.c.lead_id,
+            event.c.behaviour == "reply",
+            ~event.c.is_machine,
+            event.c.occurred_at.between(_begun_at(who), now),
+            _is_after(event.c.occurred_at, was_resumed),
+        )
+        .correlate(who)
+    )
+    yield found, COLLEAGUE_REPLIED
+
+
+def _begun_at(who: FromClause) -> ColumnElement[Any]:
+    """About when the enrolment began: a day before its first email was planned, or this one where it is the first.
+
+    A plan knows all that happened up to a day before what it plans.
+    """
+    enrolment = who.c.subject_key if "subject_key" in who.c else who.c.enrolment_id
+    earlier = messages.alias("earlier_message")
+    first = (
+        select(func.min(earlier.c.planned_at))
+        .where(earlier.c.channel == "email", earlier.c.subject_key == enrolment)
+        .correlate(who)
+        .scalar_subquery()
+    )
+    return func.least(first, who.c.planned_at) - literal(timedelta(days=1))
 
 
 def _is_after(moment: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:

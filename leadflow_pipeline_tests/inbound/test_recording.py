@@ -183,6 +183,9 @@ def test_five_posts_of_one_link_are_one_suppression_and_it_is_taken_back(sent: W
         back = {**wish, "event_id": "back", "occurred_at": LATER + timedelta(hours=1)}
         assert [resubscribe(connection, **back), resubscribe(connection, **back)] == [True, False]
     assert not standing(sent, LATER + timedelta(hours=2))
+    later = NOW + timedelta(days=1)
+    sent.plan(1, day=TODAY, step=2, planned_at=later)
+    assert dispatch_due(sent.engine, sent.settings, later).sent == 1
 
 
 def test_a_mailbox_that_is_gone_is_not_brought_back_by_a_wish(sent: World) -> None:
