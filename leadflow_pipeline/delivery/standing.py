@@ -28,10 +28,13 @@ from sqlalchemy import (
     select,
 )
 
+from leadflow_pipeline.delivery.notices import TOLD, graduation_key
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.overrides import LIFTED, OUT_OF_OFFICE
 from leadflow_pipeline.store.people import address_keys_of, lead_ids_of
 from leadflow_pipeline.store.schema import (
+    MESSAGE_CHANNELS,
+    Timestamp,
     account_leads,
     campaigns,
     engagement_events,
@@ -50,6 +53,7 @@ ALWAYS_STOP: Final = ("unsubscribe", "complaint")
 RESUBSCRIBED: Final = "resubscribe"
 """Behaviour after which those before it stop nothing any more."""
 
+HANDED_OVER: Final = "the lead came of age: its owner has it"
 TAKEN_OVER: Final = "a rep is in touch with the lead"
 COLLEAGUE_REPLIED: Final = "a colleague of the lead replied"
 NOTE: Final = "note"
@@ -89,6 +93,7 @@ def objection(who: FromClause, rules: NurtureRules, now: Moment) -> ColumnElemen
         (by_hand == "stop", "stopped by hand"),
         *_stop_events(who, {*rules.stop_on, *ALWAYS_STOP}, was_resumed, now),
         *(_outcomes(who, was_resumed, now) if rules.stop_on_outcome else ()),
+        (_is_handed_over(who, was_resumed), HANDED_OVER),
         *(_taken_over(who, was_resumed, now) if rules.stop_on_owner_touch else ()),
         *(_colleague_replied(who, was_resumed, now) if rules.stop_on_colleague_reply else ()),
         (and_(by_hand == "pause", why == OUT_OF_OFFICE), OUT_OF_OFFICE),
@@ -102,7 +107,8 @@ def notice_objection(notice: FromClause, now: Moment) -> ColumnElement[Any]:
     """Why a message to one of us need not leave now; NULL where it should.
 
     `notice` is `messages`. Whose lead has gone on to another owner is told no more of it, and nobody is reminded of a
-    lead that somebody has been in touch with.
+    lead that somebody has been in touch with. Reminders of a lead that came of age name `since` when: what such a lead
+    writes is no sign that one of us was in touch.
     """
     number = notice.c.payload["assignment_number"].astext.cast(Integer)
     is_passed_on = exists().where(
@@ -112,8 +118,12 @@ def notice_objection(notice: FromClause, now: Moment) -> ColumnElement[Any]:
     )
     of_lead = and_(handoffs.c.campaign == notice.c.campaign, handoffs.c.lead_id == notice.c.lead_id)
     told_at = select(handoffs.c.decided_at).where(of_lead, handoffs.c.assignment_number == number)
-    in_touch = is_in_touch(
-        notice.c.campaign, notice.c.lead_id, told_at.correlate(notice).scalar_subquery(), now
+    since = notice.c.payload["since"].astext.cast(Timestamp)
+    in_touch = case(
+        (since.is_not(None), _is_spoken_to(notice.c.campaign, notice.c.lead_id, since, now)),
+        else_=is_in_touch(
+            notice.c.campaign, notice.c.lead_id, told_at.correlate(notice).scalar_subquery(), now
+        ),
     )
     is_reminder = notice.c.payload["kind"].astext.in_(REMINDERS)
     return case(
@@ -127,11 +137,6 @@ def notice_objection(notice: FromClause, now: Moment) -> ColumnElement[Any]:
 def is_in_touch(campaign: Any, lead_id: Any, since: Any, now: Moment) -> ColumnElement[bool]:
     """Whether a rep has been in touch with a lead from a moment on, or the lead itself proves it: it answered, met
     one of us, or has come to an end."""
-    touched = exists().where(
-        rep_touches.c.campaign == campaign,
-        rep_touches.c.lead_id == lead_id,
-        rep_touches.c.occurred_at.between(since, now),
-    )
     answered = exists().where(
         engagement_events.c.campaign == campaign,
         engagement_events.c.lead_id == lead_id,
@@ -139,12 +144,22 @@ def is_in_touch(campaign: Any, lead_id: Any, since: Any, now: Moment) -> ColumnE
         ~engagement_events.c.is_machine,
         engagement_events.c.occurred_at.between(since, now),
     )
+    return or_(_is_spoken_to(campaign, lead_id, since, now), answered)
+
+
+def _is_spoken_to(campaign: Any, lead_id: Any, since: Any, now: Moment) -> ColumnElement[bool]:
+    """Whether a rep has been in touch, or the lead has come to an end."""
+    touched = exists().where(
+        rep_touches.c.campaign == campaign,
+        rep_touches.c.lead_id == lead_id,
+        rep_touches.c.occurred_at.between(since, now),
+    )
     ended = exists().where(
         outcomes.c.campaign == campaign,
         outcomes.c.lead_id == lead_id,
         outcomes.c.occurred_at.between(since, now),
     )
-    return or_(touched, answered, ended)
+    return or_(touched, ended)
 
 
 def _campaign_rests(who: FromClause) -> ColumnElement[bool]:
@@ -238,6 +253,22 @@ def _outcomes(
         yield found, outcome
 
 
+def _is_handed_over(who: FromClause, was_resumed: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the enrolment came of age and its owner was told (`graduation`)."""
+    told = messages.alias("graduation").c
+    return exists().where(
+        told.channel.in_(MESSAGE_CHANNELS),
+        told.subject_key == graduation_key(who.c.campaign, _enrolment_of(who)),
+        told.step == TOLD,
+        _is_after(told.planned_at, was_resumed),
+    )
+
+
+def _enrolment_of(who: FromClause) -> ColumnElement[Any]:
+    enrolment: ColumnElement[Any] = who.c.subject_key if "subject_key" in who.c else who.c.enrolment_id
+    return enrolment
+
+
 def _taken_over(
     who: FromClause, was_resumed: ColumnElement[Any], now: Moment
 ) -> Iterable[tuple[ColumnElement[bool], str]]:
@@ -289,11 +320,10 @@ def _begun_at(who: FromClause) -> ColumnElement[Any]:
 
     A plan knows all that happened up to a day before what it plans.
     """
-    enrolment = who.c.subject_key if "subject_key" in who.c else who.c.enrolment_id
     earlier = messages.alias("earlier_message")
     first = (
         select(func.min(earlier.c.planned_at))
-        .where(earlier.c.channel == "email", earlier.c.subject_key == enrolment)
+        .where(earlier.c.channel == "email", earlier.c.subject_key == _enrolment_of(who))
         .correlate(who)
         .scalar_subquery()
     )
