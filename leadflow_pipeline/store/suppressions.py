@@ -94,3 +94,14 @@ def standing_of_address(connection: Connection, key: str, now: datetime) -> dict
         suppressions.c.scope == "address", suppressions.c.subject == key, stands(now)
     )
     return dict(connection.execute(query).tuples().all())
+
+
+def erased_among(connection: Connection, keys: Iterable[str]) -> set[str]:
+    """Of these address keys those of people who asked to be forgotten: nothing of theirs is stored again."""
+    query = select(suppressions.c.subject).where(
+        suppressions.c.scope == "address",
+        suppressions.c.reason == ERASURE,
+        suppressions.c.subject.in_(sorted(set(keys))),
+        stands(),
+    )
+    return set(connection.scalars(query))
