@@ -42,6 +42,7 @@ from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.keys import address_keys
 from leadflow_pipeline.store.schema import (
     activity_log,
+    consents,
     engagement_events,
     handoffs,
     lead_aliases,
@@ -99,6 +100,11 @@ def add_engagement_events(engine: Engine, frame: pd.DataFrame) -> AddedFacts:
 def add_outcomes(engine: Engine, frame: pd.DataFrame) -> AddedFacts:
     """Keeps what became of leads; the same outcome of a lead at the same moment is repeated."""
     return _add(engine, frame, outcomes)
+
+
+def add_consents(engine: Engine, frame: pd.DataFrame) -> AddedFacts:
+    """Keeps consents and withdrawals; the same of an address, campaign, source and moment is repeated."""
+    return _add(engine, frame, consents)
 
 
 def add_override(
