@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     soft_bounces_in_a_row: int = Field(
         5, ge=1, description="an address that refuses so many emails one after the other is suppressed"
     )
+    person_emails_a_day: int = Field(
+        2, ge=1, description="emails to one person on a day of its own calendar, over all campaigns"
+    )
+    person_emails_a_week: int = Field(5, ge=1, description="the same from Monday to Sunday")
 
     slack_token: SecretStr | None = Field(
         None, description="bot token with chat:write; without it messages to Slack become files"

@@ -25,6 +25,7 @@ from leadflow_pipeline.campaign.ownership_checks import check_ownership
 from leadflow_pipeline.campaign.problems import CampaignError, Path, Problem, nearest
 from leadflow_pipeline.campaign.qualification_checks import check_qualification
 from leadflow_pipeline.campaign.similarity_checks import check_similarity
+from leadflow_pipeline.campaign.word_checks import check_words
 
 SLUG_REMEDY = "use lower-case letters, digits, - and _, beginning with a letter or digit"
 
@@ -49,6 +50,7 @@ BLAMED: dict[str, tuple[str, ...]] = {
     "temperature": ("hot", "warm", "hysteresis"),
     "qualification": ("review_band", "threshold"),
     "send_window": ("end", "start", "weekdays"),
+    "consent": ("valid_days",),
     "ideal_customer_profile": ("criteria",),
     "scoring": ("factors", "groups"),
 }
@@ -88,6 +90,7 @@ def parse_document(document: Document, name: str) -> Campaign:
         *check_ownership(document),
         *check_experiments(document),
         *check_qualification(document),
+        *check_words(document),
     ]
     try:
         campaign = _validated(document.content)
@@ -187,6 +190,10 @@ def _blamed_key(document: Document, path: Path) -> Path:
 def _pattern_in_words(pattern: str, path: Path) -> tuple[str, str]:
     if pattern.startswith("^[a-z0-9]"):
         return "is no slug", SLUG_REMEDY
+    if pattern.startswith("^[a-z]{2,3}"):
+        return "must be the code of a language", "such as de or pt-BR"
+    if pattern.startswith("^[a-z][a-z0-9_]"):
+        return "cannot be a token", "use lower-case letters, digits and _"
     if pattern.startswith("^https?"):
         return (
             "must be a web address",

@@ -26,6 +26,7 @@ from leadflow_pipeline.cli import (
     nurture,
     operate,
     permission,
+    preview,
     rep_performance,
     reps,
     review,
@@ -56,6 +57,7 @@ collect.register(app)
 handover.register(app)
 dispatch.register(app)
 permission.register(app)
+preview.register(app)
 attribution.register(app)
 explain.register(app)
 timeline.register(app)

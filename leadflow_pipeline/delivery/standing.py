@@ -1,4 +1,4 @@
-"""What the present has against writing to a lead: suppressions, stop facts, a paused campaign, a hand that said no.
+"""What the present has against writing to a lead: suppressions, consent, stop facts, a paused campaign, a hand's no.
 
 What belongs here: the questions both doors ask of facts, in SQL. What does not: whether a touch is due (`release`),
 and the plan: a plan may be a day old, the present may not.
@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from leadflow_pipeline.delivery.notices import TOLD, graduation_key
+from leadflow_pipeline.delivery.permission import consent_objections
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.overrides import LIFTED, OUT_OF_OFFICE
 from leadflow_pipeline.store.people import address_keys_of, lead_ids_of
@@ -90,6 +91,7 @@ def objection(who: FromClause, rules: NurtureRules, now: Moment) -> ColumnElemen
             _is_suppressed(who, "address", any_(address_keys_of(who)), now),
             "another address of the person is suppressed",
         ),
+        *consent_objections(who, rules.consent, now),
         (by_hand == "stop", "stopped by hand"),
         *_stop_events(who, {*rules.stop_on, *ALWAYS_STOP}, was_resumed, now),
         *(_outcomes(who, was_resumed, now) if rules.stop_on_outcome else ()),

@@ -7,7 +7,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from leadflow_pipeline.nurture.consent import ConsentRules
+from leadflow_pipeline.nurture.limits import Limits
 from leadflow_pipeline.nurture.steps import EmailStep, SequenceEmails
+from leadflow_pipeline.nurture.words import Language, LanguageWords, SnippetName, TrackingRules
 
 WEEKDAYS: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -52,7 +55,24 @@ class NurtureRules(BaseModel):
         "offer: 'Planwell', 'scheduling software') and `benefit` (what it lets a customer do: 'plan a week "
         "in an hour')",
     )
+    language: Language = Field("en", description="of the emails, where a lead speaks none of the others")
+    snippets: dict[SnippetName, str] = Field(
+        default_factory=dict,
+        description="name -> text used in several emails as {{ snippets.<name> }}; a template itself",
+    )
+    languages: dict[Language, LanguageWords] = Field(
+        default_factory=dict, description="language -> words, snippets and reason in it"
+    )
+    reason: str | None = Field(
+        None,
+        description="why the lead is written to, as the footer says it; a template. Anti-spam laws want it true",
+    )
+    tracking: TrackingRules = TrackingRules()
     send_window: SendWindow = SendWindow()
+    limits: Limits = Field(Limits(), description="how many emails may leave")
+    consent: ConsentRules = Field(
+        ConsentRules(), description="whether leads must have agreed to be written to"
+    )
     stale_after_hours: float = Field(
         72, gt=0, le=720, description="a touch that could not leave in this time is never sent"
     )

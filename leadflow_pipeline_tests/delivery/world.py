@@ -29,6 +29,10 @@ from leadflow_pipeline.store.schema import (
 NOW = datetime(2026, 5, 5, 9, 30, tzinfo=UTC)
 TODAY, YESTERDAY = date(2026, 5, 5), date(2026, 5, 4)
 
+AT_ALL_HOURS = """
+    send_window: {start: "00:00", end: "23:59", weekdays: [mon, tue, wed, thu, fri, sat, sun]}
+"""
+
 CAMPAIGN_FILE = """
 campaign: {slug}
 name: {name}
@@ -57,7 +61,9 @@ class World:
     def settings(self) -> Settings:
         return Settings(home=self.home, public_url="https://mail.example.org/leads")
 
-    def register(self, slug: str = "spring-sale", nurture: str = "{}", name: str = "Spring Sale") -> str:
+    def register(
+        self, slug: str = "spring-sale", nurture: str = AT_ALL_HOURS, name: str = "Spring Sale"
+    ) -> str:
         """A campaign, as its file says."""
         register(self.engine, CAMPAIGN_FILE.format(slug=slug, nurture=nurture, name=name), f"{slug}.yaml")
         return slug
