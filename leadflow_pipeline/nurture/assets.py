@@ -6,21 +6,26 @@ and sending: what leaves is no asset, it goes through the release door.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 import pandas as pd
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Table
 
 from leadflow_pipeline.campaign import load, version_named_by
-from leadflow_pipeline.nurture.plan import LIVE_STATES, plan_nurture
+from leadflow_pipeline.lead_fields import columns_holding, with_custom_fields
+from leadflow_pipeline.nurture.by_hand import ENROL, acts_by_hand
+from leadflow_pipeline.nurture.endings import DOMAIN, REPLY, stops_on_colleagues
+from leadflow_pipeline.nurture.plan import may_go_on, plan_nurture
 from leadflow_pipeline.nurture.rules import NurtureRules
+from leadflow_pipeline.nurture.step_conditions import SCORED_FIELDS, TIER_FIELD
 from leadflow_pipeline.nurture.summary import summarise_nurtured, summarise_touches
 from leadflow_pipeline.partitions import PartitionRange, add_partition_metadata
 from leadflow_pipeline.store.facts import read_events, read_outcomes, read_overrides
 from leadflow_pipeline.store.frames import conform, empty
 from leadflow_pipeline.store.locks import stage_lock
-from leadflow_pipeline.store.partitions import latest_before, read_partitions
+from leadflow_pipeline.store.partitions import latest_before, read_history, read_partitions
 from leadflow_pipeline.store.resource import StoreResource
 from leadflow_pipeline.store.schema import (
     enriched_leads,
@@ -32,11 +37,11 @@ from leadflow_pipeline.store.schema import (
 from leadflow_pipeline.store.stage_asset import stage_multi_asset
 
 PREVIOUS_COLUMNS = (
-    "day", "lead_id", "enrolment_id", "sequence", "state", "enrolled_at", "steps_planned", "next_touch_at",
+    "day", "lead_id", "enrolment_id", "sequence", "state", "enrolled_at", "tier_at_enrolment", "steps_planned",
+    "next_step", "next_touch_at", "last_step_at", "waits_until", "rests_until",
 )  # fmt: skip
 LEAD_COLUMNS = ("day", "lead_id", "email", "time_zone")
 EVENT_COLUMNS = ("lead_id", "behaviour", "occurred_at", "is_machine")
-ENGAGEMENT_COLUMNS = ("day", "lead_id", "engagement")
 
 
 @stage_multi_asset(
@@ -52,21 +57,32 @@ def nurture(
     """Enrols routed leads and plans the touches that fall due in the 24 hours after each day. Sends nothing."""
     partitions = PartitionRange.of(context)
     version = load(store.engine, partitions.campaign, version_named_by(context))
+    rules = version.rules.nurture
     with stage_lock(store.engine, partitions.campaign, nurtured_leads.name):
         previous = latest_before(
             store.engine, nurtured_leads, partitions.campaign, partitions.first_day, columns=PREVIOUS_COLUMNS
         )
-        live = previous.loc[previous["state"].isin(LIVE_STATES), "lead_id"]
-        at_hand = pd.concat([live, routed_leads["lead_id"]]).drop_duplicates()
+        events = read_events(
+            store.engine, partitions.campaign, before=partitions.as_of, columns=EVENT_COLUMNS
+        )
+        overrides = read_overrides(store.engine, partitions.campaign, partitions.as_of)
+        acts = acts_by_hand(overrides, rules.sequence_names)
+        at_hand = [
+            previous.loc[may_go_on(previous), "lead_id"],
+            routed_leads["lead_id"],
+            acts.loc[acts["act"].eq(ENROL), "lead_id"],
+        ]
+        known = _Reader(store.engine, partitions, pd.concat(at_hand).drop_duplicates(), rules)
         nurtured, touches = plan_nurture(
             routed_leads,
             previous,
-            _lead_history(store.engine, partitions, at_hand),
-            read_events(store.engine, partitions.campaign, before=partitions.as_of, columns=EVENT_COLUMNS),
+            known.leads(events),
+            known.scores(),
+            known.tiers(),
+            events,
             read_outcomes(store.engine, partitions.campaign, before=partitions.as_of),
-            read_overrides(store.engine, partitions.campaign, partitions.as_of),
-            _engagement(store.engine, partitions, version.rules.nurture),
-            version.rules.nurture,
+            overrides,
+            rules,
             campaign=partitions.campaign,
             days=partitions.days,
             time_zone=version.rules.time_zone,
@@ -80,21 +96,60 @@ def nurture(
             yield dg.Output(conformed, output_name=table.name)
 
 
-def _lead_history(engine: Engine, partitions: PartitionRange, lead_ids: pd.Series[str]) -> pd.DataFrame:
-    """Address and time zone of leads as they stood before the range, and every change in it."""
-    before = latest_before(
-        engine,
-        enriched_leads,
-        partitions.campaign,
-        partitions.first_day,
-        lead_ids=lead_ids,
-        columns=LEAD_COLUMNS,
-    )
-    within = read_partitions(engine, enriched_leads, partitions.campaign, partitions.days, LEAD_COLUMNS)
-    return pd.concat([before, within], ignore_index=True)
+@dataclass(frozen=True)
+class _Reader:
+    """Reads what the plan must know of the leads at hand, and no more."""
 
+    engine: Engine
+    partitions: PartitionRange
+    at_hand: pd.Series[str]
+    rules: NurtureRules
 
-def _engagement(engine: Engine, partitions: PartitionRange, rules: NurtureRules) -> pd.DataFrame:
-    if rules.graduate_at_engagement is None:
-        return empty(scored_leads)[list(ENGAGEMENT_COLUMNS)]
-    return read_partitions(engine, scored_leads, partitions.campaign, partitions.days, ENGAGEMENT_COLUMNS)
+    def leads(self, events: pd.DataFrame) -> pd.DataFrame:
+        """Address, time zone and what conditions ask for; and the companies of all who replied, on every day."""
+        asked = [
+            field for field in self.rules.fields_asked if field not in SCORED_FIELDS and field != TIER_FIELD
+        ]
+        columns = [*LEAD_COLUMNS, *columns_holding(asked)]
+        if not stops_on_colleagues(self.rules):
+            return with_custom_fields(self._history(enriched_leads, columns), asked)
+        replied = events.loc[events["behaviour"].eq(REPLY), "lead_id"].drop_duplicates()
+        history = self._history(enriched_leads, [*columns, DOMAIN] if len(replied) else columns)
+        companies = read_history(
+            self.engine, enriched_leads, self.partitions.campaign, self.partitions.last_day, lead_ids=replied,
+            columns=["day", "lead_id", DOMAIN],
+        )  # fmt: skip
+        # Rows of the history first: of one day they say more.
+        both = pd.concat([history, companies], ignore_index=True).drop_duplicates(["lead_id", "day"])
+        return with_custom_fields(both, asked)
+
+    def scores(self) -> pd.DataFrame:
+        """What conditions ask for of the score, and the engagement where it hands leads to sales."""
+        asked = [field for field in self.rules.fields_asked if field in SCORED_FIELDS]
+        if asked:
+            return self._history(scored_leads, ["day", "lead_id", *asked, "engagement"])
+        columns = ["day", "lead_id", "engagement"]
+        if self.rules.graduate_at_engagement is None:
+            return empty(scored_leads)[columns]
+        return self._within(scored_leads, columns)
+
+    def tiers(self) -> pd.DataFrame:
+        """The tier, where conditions ask for it."""
+        columns = ["day", "lead_id", TIER_FIELD]
+        if TIER_FIELD not in self.rules.fields_asked:
+            return empty(routed_leads)[columns]
+        return self._history(routed_leads, columns)
+
+    def _history(self, table: Table, columns: Sequence[str]) -> pd.DataFrame:
+        """Leads as they stood before the range, and every change in it."""
+        names = list(dict.fromkeys(columns))
+        before = latest_before(
+            self.engine, table, self.partitions.campaign, self.partitions.first_day, lead_ids=self.at_hand,
+            columns=names,
+        )  # fmt: skip
+        return pd.concat([before, self._within(table, names)], ignore_index=True)
+
+    def _within(self, table: Table, columns: Sequence[str]) -> pd.DataFrame:
+        return read_partitions(
+            self.engine, table, self.partitions.campaign, self.partitions.days, list(dict.fromkeys(columns))
+        )

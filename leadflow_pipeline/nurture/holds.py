@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from leadflow_pipeline.nurture.by_hand import is_enrolment
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.overrides import standing_overrides
 
@@ -32,11 +33,13 @@ REASON_TEXTS: Final[dict[str, str]] = {
     "pause": "paused by hand",
     "stop": "stopped by hand",
     "resume": "the hold was lifted",
+    "colleague_reply": "somebody of the same company replied",
     "engagement": "engagement reached the level that hands a lead to sales",
 }
 
 _OUTCOME_HOLDS: Final = {"won": GRADUATED, "meeting": GRADUATED, "lost": STOPPED}
-_OVERRIDE_HOLDS: Final = {"pause": PAUSED, "stop": STOPPED, "resume": FREE}
+_OVERRIDE_HOLDS: Final = {"pause": PAUSED, "stop": STOPPED, "resume": FREE, "enrol": FREE}
+"""Who is enrolled by hand is resumed by it: what was before holds it no more."""
 
 
 def reason_text(code: str) -> str:
@@ -74,9 +77,10 @@ def holds_by_day(
     `holding_facts`; `resumed_at` is when the resume override that stands was made, missing where none does.
     """
     overrides = overrides.loc[overrides["field"].eq("nurture")]
+    overrides = overrides.assign(value=overrides["value"].mask(is_enrolment(overrides), "enrol"))
     points = _days_that_may_differ(facts, overrides, first_day, last_day)
     standing = standing_overrides(overrides, "nurture", points, among=list(_OVERRIDE_HOLDS))
-    points["resumed_at"] = standing["occurred_at"].where(standing["value"].eq("resume"))
+    points["resumed_at"] = standing["occurred_at"].where(standing["value"].isin(["resume", "enrol"]))
 
     seen = points.merge(facts, on="lead_id")
     end_of_day = (seen["day"] + pd.Timedelta(days=1)).dt.tz_localize("UTC")

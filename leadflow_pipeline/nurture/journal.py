@@ -21,6 +21,11 @@ from leadflow_pipeline.nurture.timetable import Days, Moments, Positions
 
 Columns = dict[str, npt.NDArray[Any]]
 
+WHERE = (
+    "enrolment", "steps", "next_step", "next_touch", "last_step", "waits_until", "rests_until", "tier",
+)  # fmt: skip
+"""Where a passage stands: what an entry notes beside its state and reason."""
+
 
 @dataclass
 class Journal:
@@ -31,42 +36,35 @@ class Journal:
     _reasons: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def add(
-        self, lead: Positions, day: Days, *, state: int, reason: tuple[str, str], enrolment: Positions,
-        steps: npt.NDArray[np.int64], next_touch: Moments,
+        self, lead: Positions, day: Days, *, state: npt.NDArray[np.int64], reason: tuple[str, str], where: Columns
     ) -> None:  # fmt: skip
-        """One entry for each lead: the state it entered and why, and where its passage stands."""
+        """One entry for each lead: the state it entered and why, and where its passage stands (`WHERE`)."""
         number = self._reasons.setdefault(reason, len(self._reasons))
         self._entries.append(
-            {
-                "lead": lead,
-                "day": day,
-                "state": np.full(len(lead), state),
-                "reason": np.full(len(lead), number),
-                "enrolment": enrolment,
-                "steps": steps,
-                "next_touch": next_touch,
-            }
+            {"lead": lead, "day": day, "state": state, "reason": np.full(len(lead), number), **where}
         )
 
     def add_touches(
-        self, lead: Positions, day: Days, enrolment: Positions, step: Positions, planned_at: Moments
-    ) -> None:
+        self, lead: Positions, day: Days, enrolment: Positions, step: Positions, channel: Positions,
+        planned_at: Moments,
+    ) -> None:  # fmt: skip
         """One touch for each lead."""
         self._touches.append(
-            {"lead": lead, "day": day, "enrolment": enrolment, "step": step, "planned_at": planned_at}
-        )
+            {
+                "lead": lead, "day": day, "enrolment": enrolment, "step": step, "channel": channel,
+                "planned_at": planned_at,
+            }
+        )  # fmt: skip
 
     def touches(self) -> Columns:
         """All touches, by day, lead and step."""
-        columns = _gather(self._touches, ("lead", "day", "enrolment", "step", "planned_at"))
+        columns = _gather(self._touches, ("lead", "day", "enrolment", "step", "channel", "planned_at"))
         order = np.lexsort((columns["step"], columns["lead"], columns["day"]))
         return {name: column[order] for name, column in columns.items()}
 
     def days(self) -> tuple[Columns, pd.Series[Any]]:
         """The last entry of each lead and day, by day and lead; beside it the day's reasons as JSON text."""
-        columns = _gather(
-            self._entries, ("lead", "day", "state", "reason", "enrolment", "steps", "next_touch")
-        )
+        columns = _gather(self._entries, ("lead", "day", "state", "reason", *WHERE))
         order = np.lexsort((np.arange(len(columns["lead"])), columns["lead"], columns["day"]))
         columns = {name: column[order] for name, column in columns.items()}
         lead, day = columns["lead"], columns["day"]
@@ -78,32 +76,33 @@ class Journal:
     def _reasons_json(self, reason: Positions, begins: Positions, lasts: Positions) -> pd.Series[Any]:
         """The reasons from each begin to each last as a JSON list, each distinct list written once."""
         texts = [json.dumps({"code": code, "text": text}, ensure_ascii=False) for code, text in self._reasons]
-        base = len(texts) + 1
-        lists = np.zeros(len(begins), dtype="int64")
+        # Lists are numbered as they grow, so that a number stands for a list however long it is.
+        lists: list[tuple[int, ...]] = [()]
+        number = np.zeros(len(begins), dtype="int64")
         for offset in range((lasts - begins).max(initial=-1) + 1):
-            has_one = begins + offset <= lasts
-            digit = reason[begins[has_one] + offset] + 1
-            is_news = lists[has_one] % base != digit
-            lists[has_one] = np.where(is_news, lists[has_one] * base + digit, lists[has_one])
-        every = np.ones(len(lists), dtype=bool)
+            has_one = np.flatnonzero(begins + offset <= lasts)
+            grown = number[has_one] * len(texts) + reason[begins[has_one] + offset]
+            kinds, kind = np.unique(grown, return_inverse=True)
+            numbers = np.zeros(len(kinds), dtype="int64")
+            for place, (before, added) in enumerate(zip(*np.divmod(kinds, len(texts)), strict=True)):
+                is_news = not lists[before] or lists[before][-1] != added
+                numbers[place] = len(lists) if is_news else before
+                if is_news:
+                    lists.append((*lists[before], int(added)))
+            number[has_one] = numbers[kind]
+        every = np.ones(len(number), dtype=bool)
         return wording.as_column(
-            wording.spell(lists, lambda number: _json_list(number, texts, base), every),
-            pd.RangeIndex(len(lists)),
+            wording.spell(
+                number, lambda each: f"[{', '.join(texts[added] for added in lists[each])}]", every
+            ),
+            pd.RangeIndex(len(number)),
         )
-
-
-def _json_list(number: int, texts: list[str], base: int) -> str:
-    """The list whose members are the digits of `number`."""
-    members: list[str] = []
-    while number:
-        number, digit = divmod(number, base)
-        members.insert(0, texts[digit - 1])
-    return f"[{', '.join(members)}]"
 
 
 def _gather(parts: list[Columns], names: tuple[str, ...]) -> Columns:
     """The parts one after the other; columns without a row where there is none."""
-    types = {"day": "datetime64[D]", "next_touch": "datetime64[us]", "planned_at": "datetime64[us]"}
+    moments = ("planned_at", "next_touch", "last_step", "waits_until", "rests_until")
+    types = {"day": "datetime64[D]", **dict.fromkeys(moments, "datetime64[us]")}
     return {
         name: np.concatenate([np.zeros(0, types.get(name, "int64")), *(part[name] for part in parts)])
         for name in names

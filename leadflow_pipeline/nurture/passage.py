@@ -1,228 +1,386 @@
-"""A lead's passage through a sequence: enrolled, written to, held, freed, completed.
+"""A lead's passage through a sequence: enrolled, asked, written to, held, freed, ended, followed by another.
 
-What belongs here: the state of every lead's passage and how days and turns move it on, and the journal of
-what happened. What does not: what counts as a turn (`holds`, `plan`), and when a step falls due
+What belongs here: how days and turns move every lead's passage on. What does not: where passages stand
+(`whereabouts`), what counts as a turn (`turns`), whether conditions hold (`knowledge`), and when a step falls due
 (`timetable`).
+
+When a step falls due, it is decided at the end of the day before: first whether the lead leaves (`endings`), then
+whether the step's conditions hold. Later steps that fall due in the same 24 hours are decided by the same knowledge.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from leadflow_pipeline.nurture.by_hand import MOVE, SKIP, named_after
+from leadflow_pipeline.nurture.endings import Colleagues
 from leadflow_pipeline.nurture.holds import FREE, GRADUATED, PAUSED, STOPPED, reason_text
-from leadflow_pipeline.nurture.journal import Journal
-from leadflow_pipeline.nurture.timetable import (
-    Days,
-    Moments,
-    Positions,
-    Timetable,
-    days_of,
-    end_of,
-    moments_of,
-    positions,
+from leadflow_pipeline.nurture.knowledge import Knowledge
+from leadflow_pipeline.nurture.step_conditions import StepCondition, in_words
+from leadflow_pipeline.nurture.steps import Goal, NurtureSequence
+from leadflow_pipeline.nurture.timetable import Days, Moments, Positions, Timetable, end_of
+from leadflow_pipeline.nurture.turns import Acts, Turns
+from leadflow_pipeline.nurture.ways import BRANCH, CHANNELS, END, FIRST
+from leadflow_pipeline.nurture.whereabouts import (
+    COMPLETED,
+    HOLDABLE,
+    NEVER,
+    RUNNING,
+    STATE_CODE,
+    STATE_OF_HOLD,
+    STATES,
+    Whereabouts,
 )
 
-STATES = ("NONE", "ENROLLED", "TOUCH_DUE", "PAUSED", "STOPPED", "GRADUATED", "COMPLETED")
-STATE_CODE = {name: code for code, name in enumerate(STATES)}
-STATE_OF_HOLD = np.array([-1, STATE_CODE["PAUSED"], STATE_CODE["STOPPED"], STATE_CODE["GRADUATED"]])
-RUNNING = (STATE_CODE["ENROLLED"], STATE_CODE["TOUCH_DUE"])
-HOLDABLE = (*RUNNING, STATE_CODE["PAUSED"])
-
-NEVER = np.datetime64("NaT", "us")
-
-
-@dataclass(frozen=True)
-class Enrolments:
-    """Every enrolment at hand: those that go on, then those that begin in the range."""
-
-    enrolment_id: pd.Series[str]
-    sequence: Positions
-    enrolled_at: Moments
-    sequences: pd.Index[Any]
-
-    @classmethod
-    def of(cls, live: pd.DataFrame, starts: pd.DataFrame) -> Enrolments:
-        """From rows of `nurtured_leads` that may go on, and routed rows that begin one."""
-        begun = pd.concat(
-            [
-                live[["enrolment_id", "sequence", "enrolled_at"]],
-                starts.rename(columns={"sequence_start_at": "enrolled_at"})[
-                    ["enrolment_id", "sequence", "enrolled_at"]
-                ],
-            ],
-            ignore_index=True,
-        )
-        codes, sequences = pd.factorize(begun["sequence"], sort=True)
-        return cls(begun["enrolment_id"], codes.astype("int64"), moments_of(begun["enrolled_at"]), sequences)
-
-
-@dataclass(frozen=True)
-class Turns:
-    """Turns in the fate of leads, by lead and day.
-
-    Each begins an enrolment (or none: -1), says how the lead is held from then on, and whether its
-    engagement on that day was enough to hand it to sales.
-    """
-
-    lead: Positions
-    day: Days
-    enrolment: Positions
-    hold: npt.NDArray[np.int64]
-    code: npt.NDArray[Any]
-    resumed_at: Moments
-    is_hot: npt.NDArray[np.bool_]
-
-    def __getitem__(self, rows: npt.NDArray[Any]) -> Turns:
-        columns = (
-            self.lead, self.day, self.enrolment, self.hold, self.code, self.resumed_at, self.is_hot,
-        )  # fmt: skip
-        return Turns(*(column[rows] for column in columns))
+DUE_WORDS = {"email": "an email falls due", "task": "a task falls due", "webhook": "a webhook falls due"}
+ENROLLED_WORDS = {
+    "enrolled": "the lead was routed to this sequence",
+    "enrol": "enrolled by hand",
+    "follows": "the sequence before it came to its end",
+}
 
 
 @dataclass
 class Passages:
-    """The passage of each lead, one array a column, one place a lead."""
+    """All leads on their way."""
 
-    enrolments: Enrolments
+    where: Whereabouts
     timetable: Timetable
-    journal: Journal
-    enrolment: Positions
-    state: npt.NDArray[np.int64]
-    steps: npt.NDArray[np.int64]
-    next_touch: Moments
-    since: Days = field(repr=False)
+    knowledge: Knowledge
+    colleagues: Colleagues | None
+    """None where their replies stop nobody."""
+    rules: list[NurtureSequence]
+    """Of each sequence at hand, by number."""
 
-    @classmethod
-    def going_on(
-        cls, live: pd.DataFrame, lead_index: pd.Index[Any], enrolments: Enrolments, timetable: Timetable
-    ) -> Passages:
-        """Every lead where its latest row left it; a lead without one has no passage yet."""
-        size = len(lead_index)
-        passages = cls(
-            enrolments, timetable, Journal(),
-            enrolment=np.full(size, -1, dtype="int64"),
-            state=np.zeros(size, dtype="int64"),
-            steps=np.zeros(size, dtype="int64"),
-            next_touch=np.full(size, NEVER),
-            since=np.full(size, np.datetime64("NaT", "D")),
-        )  # fmt: skip
-        lead = positions(lead_index, live["lead_id"])
-        passages.enrolment[lead] = np.arange(len(live))
-        passages.state[lead] = live["state"].map(STATE_CODE).to_numpy("int64")
-        passages.steps[lead] = live["steps_planned"].to_numpy("int64")
-        passages.next_touch[lead] = moments_of(live["next_touch_at"])
-        passages.since[lead] = days_of(live["day"])
-        return passages
-
-    def live_through(self, turns: Turns, first_day: np.datetime64, last_day: np.datetime64) -> None:
+    def live_through(
+        self, turns: Turns, acts: Acts, first_day: np.datetime64, last_day: np.datetime64
+    ) -> None:
         """All leads through all days: the days before each lead's k-th turn, then the turn itself."""
-        reached = np.full(len(self.state), first_day)
-        rank = _rank(turns.lead)
-        for number in range(rank.max(initial=-1) + 1):
-            turn = turns[rank == number]
+        reached = np.full(len(self.where.state), first_day)
+        for turn in turns.in_order():
             self._uninterrupted(turn.lead, reached[turn.lead], turn.day)
-            self._enrol(turn[turn.enrolment >= 0])
+            mine = acts.of(turn)
+            self._enrol_routed(turn[turn.enrolment >= 0])
+            self._enrol_by_hand(mine)
+            self.where.hold[turn.lead] = turn.hold
+            self.where.hold_code[turn.lead] = turn.code
+            self.where.resumed_at[turn.lead] = turn.resumed_at
             self._hold(turn[turn.hold != FREE])
             self._free(turn[turn.hold == FREE])
+            self._obey(mine)
             self._graduate(turn[turn.is_hot])
+            self._leave(turn.lead, turn.day)
             reached[turn.lead] = turn.day
-        everyone = np.arange(len(self.state))
+        everyone = np.arange(len(self.where.state))
         self._uninterrupted(everyone, reached, np.full(len(reached), last_day + np.timedelta64(1, "D")))
 
     def _uninterrupted(self, lead: Positions, first: Days, until: Days) -> None:
-        """Plans the touches of the days from `first` to before `until`; completes who has had the last."""
-        running = np.isin(self.state[lead], RUNNING) & (first < until)
+        """The days from `first` to before `until`: steps fall due, passages end, and others follow."""
+        while len(lead):
+            self._walk(lead, first, until)
+            self._complete(lead, first, until)
+            lead, first, until = self._follow(lead, first, until)
+
+    def _walk(self, lead: Positions, first: Days, until: Days) -> None:
+        """Takes the steps that fall due in the days, for all leads at once, one step at a time."""
+        running = self.where.is_in(lead, RUNNING) & (first < until)
         lead, first, until = lead[running], first[running], until[running]
         self._catch_up(lead, first)
-        plannable = lead, until
-        while True:
-            due_on = _day_before(self.next_touch[plannable[0]])
-            due = (due_on < plannable[1]) & (self.steps[plannable[0]] < self._totals(plannable[0]))
-            if not due.any():
-                break
-            plannable = plannable[0][due], plannable[1][due]
-            self._touch(plannable[0], due_on[due])
-        is_over = np.isnat(self.next_touch[lead]) | (self.steps[lead] >= self._totals(lead))
-        over_on = np.maximum(self.since[lead] + np.timedelta64(1, "D"), first)
-        completed = is_over & (over_on < until)
-        self.next_touch[lead[completed]] = NEVER
-        self._enter(
-            "COMPLETED",
-            lead[completed],
-            over_on[completed],
-            "completed",
-            "every email was planned and its time has come",
-        )
+        while len(lead):
+            due_on = _day_before(self.where.next_touch[lead])
+            due = (due_on < until) & self._has_more(lead) & self.where.is_in(lead, RUNNING)
+            lead, until = lead[due], until[due]
+            self._decide(lead, due_on[due])
+
+    def _decide(self, lead: Positions, day: Days) -> None:
+        """What becomes of the step that falls due for each lead."""
+        self._leave(lead, day)
+        stays = self.where.is_in(lead, RUNNING)
+        lead, day = lead[stays], day[stays]
+        at = self.where.sequence(lead), self.where.next_step[lead]
+        asked = np.flatnonzero(self.timetable.ways.is_asked[at])
+        unasked = ~self.timetable.ways.is_asked[at]
+        self._take(lead[unasked], day[unasked])
+        for sequence, place, rows in _by_step(at[0][asked], at[1][asked]):
+            who, when = lead[asked[rows]], day[asked[rows]]
+            conditions = self.rules[sequence].way[place - 1].when
+            holds = self.knowledge.holds(conditions, self.where.asked(who, when))
+            words = " and ".join(map(in_words, conditions))
+            self._take(who[holds], when[holds], words)
+            self._not_take(who[~holds], when[~holds], sequence, place, words)
+
+    def _take(self, lead: Positions, day: Days, words: str = "") -> None:
+        """Plans the touch of the step that falls due; at a fork only goes on."""
+        ways, where = self.timetable.ways, self.where
+        at = where.sequence(lead), where.next_step[lead]
+        channel, place, planned_at = ways.channel[at], at[1], where.next_touch[lead]
+        is_touch = channel != BRANCH
+        where.steps[lead[is_touch]] += 1
+        where.last_step[lead[is_touch]] = planned_at[is_touch]
+        self._go_to(lead, day, planned_at, ways.passed[at])
+        where.journal.add_touches(
+            lead[is_touch], day[is_touch], where.enrolment[lead[is_touch]], place[is_touch], channel[is_touch],
+            planned_at[is_touch],
+        )  # fmt: skip
+        for number in np.unique(channel):
+            of_kind, name = channel == number, CHANNELS[number]
+            if name in DUE_WORDS:
+                where.enter("TOUCH_DUE", lead[of_kind], day[of_kind], "touch_due", DUE_WORDS[name])
+            else:
+                text = f"at the fork: {words}" if words else "past a fork"
+                where.go_on(lead[of_kind], day[of_kind], "branch", text)
+
+    def _not_take(self, lead: Positions, day: Days, sequence: int, place: int, words: str) -> None:
+        """Waits, or goes past the step, where its conditions do not hold."""
+        if not len(lead):
+            return
+        ways, where = self.timetable.ways, self.where
+        moment, wait_days = where.next_touch[lead], ways.wait_days[sequence, place]
+        label = self.rules[sequence].way[place - 1].name or f"step {place}"
+        if wait_days:
+            begun = where.waits_until[lead]
+            limit = np.where(np.isnat(begun), moment + np.timedelta64(wait_days, "D"), begun)
+            again = self.timetable.open_from(
+                moment + np.timedelta64(1, "D"), lead, day, where.sequence(lead), where.next_step[lead]
+            )
+            waits = again <= limit
+            where.waits_until[lead], where.next_touch[lead] = limit, np.where(waits, again, moment)
+            where.go_on(lead[waits], day[waits], "waits", f"{label} waits for: {words}")
+            lead, day, moment = lead[~waits], day[~waits], moment[~waits]
+        self._go_to(lead, day, moment, np.full(len(lead), ways.failed[sequence, place]))
+        is_fork = ways.channel[sequence, place] == BRANCH
+        code, text = ("branch", "at the fork: not") if is_fork else ("passed_over", f"{label} left out: not")
+        where.go_on(lead, day, code, f"{text} ({words})")
+
+    def _go_to(self, lead: Positions, day: Days, moments: Moments, place: Positions) -> None:
+        """Makes a step the next one, counted from `moments`."""
+        where = self.where
+        where.next_step[lead] = place
+        where.waits_until[lead] = NEVER
+        where.next_touch[lead] = self.timetable.step_due(moments, lead, day, where.sequence(lead), place)
+
+    def _complete(self, lead: Positions, first: Days, until: Days) -> None:
+        """Ends the passages that have no step left, on the day after the last was planned."""
+        where = self.where
+        is_over = where.is_in(lead, RUNNING) & (np.isnat(where.next_touch[lead]) | ~self._has_more(lead))
+        over_on = np.maximum(where.since[lead] + np.timedelta64(1, "D"), first)
+        is_over &= over_on < until
+        lead, day = lead[is_over], over_on[is_over]
+        self._end(lead)
+        for sequence, rows in _groups(where.sequence(lead)):
+            after = self.rules[sequence].after
+            if after is not None:
+                rest = np.timedelta64(after.rest_days or 0, "D")
+                where.rests_until[lead[rows]] = end_of(day[rows]) + rest
+        where.enter("COMPLETED", lead, day, "completed", "every step was taken and its time has come")
+
+    def _follow(self, lead: Positions, first: Days, until: Days) -> tuple[Positions, Days, Days]:
+        """Begins what follows the passages that ended, at once or after the rest; who began, and from which day."""
+        where = self.where
+        rests = (where.state[lead] == COMPLETED) & ~np.isnat(where.rests_until[lead])
+        lead, first, until = lead[rests], first[rests], until[rests]
+        begins_on = np.maximum(_day_before(where.rests_until[lead]), first)
+        begins = begins_on < until
+        begins[begins] = self._follower(lead[begins]) >= 0
+        lead, day, until = lead[begins], begins_on[begins], until[begins]
+        self._stop_on_colleagues(lead, day)
+        begins = where.state[lead] == COMPLETED
+        lead, day, until = lead[begins], day[begins], until[begins]
+        names = where.enrolments.enrolment_id.take(where.enrolment[lead]).tolist()
+        ids = pd.Series([named_after(f"{name}|after") for name in names], dtype="str")
+        self._enrol(lead, day, where.enrolments.add(ids, self._follower(lead), end_of(day)), "follows")
+        for code in np.unique(where.hold_code[lead[where.hold[lead] == PAUSED]].astype("str")):
+            paused = (where.hold[lead] == PAUSED) & (where.hold_code[lead] == code)
+            self._hold_as(PAUSED, str(code), lead[paused], day[paused])
+        self._leave(lead, day)
+        return lead, day, until
+
+    def _follower(self, lead: Positions) -> Positions:
+        """The sequence that follows each lead's own, by number; -1 where none does."""
+        after = [
+            self.timetable.sequences.get_loc(rules.after.follower)
+            if rules.after and rules.after.follower
+            else -1
+            for rules in self.rules
+        ]
+        found: Positions = np.array(after, dtype="int64")[self.where.sequence(lead)]
+        return found
 
     def _catch_up(self, lead: Positions, day: Days) -> None:
-        """Moves a touch whose moment passed unplanned to the next open moment after the day."""
-        missed = self.next_touch[lead] < end_of(day)
+        """Moves a step whose moment passed unplanned to the next open moment after the day."""
+        where = self.where
+        missed = where.next_touch[lead] < end_of(day)
         lead, day = lead[missed], day[missed]
-        self.next_touch[lead] = self.timetable.open_from(end_of(day), lead, day)
+        where.next_touch[lead] = self.timetable.open_from(
+            end_of(day), lead, day, where.sequence(lead), where.next_step[lead]
+        )
 
-    def _touch(self, lead: Positions, day: Days) -> None:
-        planned_at = self.next_touch[lead]
-        self.steps[lead] += 1
-        sequence = self.enrolments.sequence[self.enrolment[lead]]
-        self.next_touch[lead] = self.timetable.step_after(planned_at, lead, day, sequence, self.steps[lead])
-        self.journal.add_touches(lead, day, self.enrolment[lead], self.steps[lead], planned_at)
-        self._enter("TOUCH_DUE", lead, day, "touch_due", "an email falls due")
+    def _enrol_routed(self, turn: Turns) -> None:
+        """Begins the new passage, which ends an earlier one without a word of its own; after a rest, not before."""
+        self._enrol(turn.lead, turn.day, turn.enrolment, "enrolled", self.where.rests_until[turn.lead])
 
-    def _enrol(self, turn: Turns) -> None:
-        """Begins the new passage, which ends an earlier one without a word of its own."""
-        lead, enrolment = turn.lead, turn.enrolment
-        self.enrolment[lead] = enrolment
-        self.steps[lead] = 0
-        start = np.maximum(self.enrolments.enrolled_at[enrolment], end_of(turn.day))
-        sequence = self.enrolments.sequence[enrolment]
-        self.next_touch[lead] = self.timetable.step_after(start, lead, turn.day, sequence, self.steps[lead])
-        self._enter("ENROLLED", lead, turn.day, "enrolled", "the lead was routed to this sequence")
+    def _enrol_by_hand(self, acts: Acts) -> None:
+        for ordered in acts[acts.enrolment >= 0].in_order():
+            self._enrol(ordered.lead, ordered.day, ordered.enrolment, "enrol")
+
+    def _enrol(
+        self, lead: Positions, day: Days, enrolment: Positions, code: str, not_before: Moments | None = None
+    ) -> None:
+        where = self.where
+        where.enrolment[lead] = enrolment
+        where.steps[lead] = 0
+        where.last_step[lead] = NEVER
+        where.rests_until[lead] = NEVER
+        where.tier[lead] = self.knowledge.tier(lead, day)
+        start = np.maximum(where.enrolments.enrolled_at[enrolment], end_of(day))
+        if not_before is not None:
+            start = np.fmax(start, not_before)
+        self._go_to(lead, day, start, np.full(len(lead), FIRST))
+        where.enter("ENROLLED", lead, day, code, ENROLLED_WORDS[code])
 
     def _hold(self, turn: Turns) -> None:
         """Pauses, stops or graduates whoever is on the way. Who has had it all need not pause."""
-        state = self.state[turn.lead]
-        is_on_the_way = np.isin(state, HOLDABLE) & (STATE_OF_HOLD[turn.hold] != state)
-        has_more = self.steps[turn.lead] < self._totals(turn.lead)
-        turn = turn[is_on_the_way & (has_more | (turn.hold != PAUSED))]
+        state = self.where.state[turn.lead]
+        may_change = np.isin(state, HOLDABLE) & (STATE_OF_HOLD[turn.hold] != state)
+        may_change &= self._has_more(turn.lead) | (turn.hold != PAUSED)
+        turn = turn[may_change | (self._will_be_followed(turn.lead) & (turn.hold != PAUSED))]
         for hold in (PAUSED, STOPPED, GRADUATED):
-            for code in np.unique(turn.code[turn.hold == hold]):
-                self._hold_as(hold, str(code), turn[(turn.hold == hold) & (turn.code == code)])
+            for code in np.unique(turn.code[turn.hold == hold].astype("str")):
+                held = turn[(turn.hold == hold) & (turn.code == code)]
+                self._hold_as(hold, str(code), held.lead, held.day)
 
     def _graduate(self, turn: Turns) -> None:
         """Hands over whoever is on the way and has become engaged enough."""
-        self._hold_as(GRADUATED, "engagement", turn[np.isin(self.state[turn.lead], HOLDABLE)])
+        is_at_hand = self.where.is_in(turn.lead, HOLDABLE) | self._will_be_followed(turn.lead)
+        self._hold_as(GRADUATED, "engagement", turn.lead[is_at_hand], turn.day[is_at_hand])
 
-    def _hold_as(self, hold: int, code: str, turn: Turns) -> None:
+    def _hold_as(self, hold: int, code: str, lead: Positions, day: Days, text: str | None = None) -> None:
         if hold != PAUSED:
-            self.next_touch[turn.lead] = NEVER
-        self._enter(STATES[STATE_OF_HOLD[hold]], turn.lead, turn.day, code, reason_text(code))
+            self.where.next_touch[lead] = NEVER
+            self.where.rests_until[lead] = NEVER
+        self.where.enter(STATES[STATE_OF_HOLD[hold]], lead, day, code, text or reason_text(code))
+
+    def _will_be_followed(self, lead: Positions) -> npt.NDArray[np.bool_]:
+        """Whether each lead rests before another sequence: then it can still be held."""
+        where = self.where
+        rests: npt.NDArray[np.bool_] = (where.state[lead] == COMPLETED) & ~np.isnat(where.rests_until[lead])
+        rests[rests] = self._follower(lead[rests]) >= 0
+        return rests
 
     def _free(self, turn: Turns) -> None:
         """Lets a paused lead go on, and a stopped one that was resumed by hand after it had been stopped."""
-        state = self.state[turn.lead]
-        was_resumed = turn.resumed_at >= end_of(self.since[turn.lead])
+        where = self.where
+        state = where.state[turn.lead]
+        was_resumed = turn.resumed_at >= end_of(where.since[turn.lead])
         is_stopped = state == STATE_CODE["STOPPED"]
         turn = turn[(state == STATE_CODE["PAUSED"]) | (is_stopped & was_resumed)]
-        waits = np.isnat(self.next_touch[turn.lead]) & (self.steps[turn.lead] < self._totals(turn.lead))
-        self.next_touch[turn.lead[waits]] = turn.day[waits].astype("datetime64[us]")
+        waits = np.isnat(where.next_touch[turn.lead]) & self._has_more(turn.lead)
+        where.next_touch[turn.lead[waits]] = turn.day[waits].astype("datetime64[us]")
         self._catch_up(turn.lead, turn.day)
-        self._enter("ENROLLED", turn.lead, turn.day, "resume", reason_text("resume"))
+        where.enter("ENROLLED", turn.lead, turn.day, "resume", reason_text("resume"))
 
-    def _enter(self, state: str, lead: Positions, day: Days, code: str, text: str) -> None:
-        self.state[lead] = STATE_CODE[state]
-        self.since[lead] = day
-        self.journal.add(
-            lead, day, state=STATE_CODE[state], reason=(code, text),
-            enrolment=self.enrolment[lead], steps=self.steps[lead], next_touch=self.next_touch[lead],
-        )  # fmt: skip
+    def _obey(self, acts: Acts) -> None:
+        """Skips or moves whoever is on the way, or paused, as people asked for."""
+        for ordered in acts[acts.enrolment < 0].in_order():
+            here = ordered[self.where.is_in(ordered.lead, HOLDABLE) & self._has_more(ordered.lead)]
+            self._skip(here[here.act == SKIP])
+            self._move(here[here.act == MOVE])
 
-    def _totals(self, lead: Positions) -> npt.NDArray[np.int64]:
-        return self.timetable.totals[self.enrolments.sequence[self.enrolment[lead]]]
+    def _skip(self, acts: Acts) -> None:
+        """Passes over the next step: where one was planned and had not fallen due yet, that was the one."""
+        where = self.where
+        acts = acts[~(where.last_step[acts.lead] > acts.at)]
+        place = where.next_step[acts.lead]
+        following = np.where(place < self.timetable.ways.totals[where.sequence(acts.lead)], place + 1, END)
+        self._go_to(acts.lead, acts.day, where.next_touch[acts.lead], following)
+        where.go_on(acts.lead, acts.day, "skip", "a step was passed over by hand")
+
+    def _move(self, acts: Acts) -> None:
+        """Makes a later step the next one, at the first open moment."""
+        where = self.where
+        place = self._places(acts)
+        is_ahead = place >= where.next_step[acts.lead]
+        refused, acts, place = acts[~is_ahead], acts[is_ahead], place[is_ahead]
+        where.go_on(refused.lead, refused.day, "not_moved", "the step asked for by hand does not lie ahead")
+        where.next_step[acts.lead] = place
+        where.waits_until[acts.lead] = NEVER
+        where.next_touch[acts.lead] = self.timetable.open_from(
+            end_of(acts.day), acts.lead, acts.day, where.sequence(acts.lead), place
+        )
+        where.go_on(acts.lead, acts.day, "move", "moved to another step by hand")
+
+    def _places(self, acts: Acts) -> Positions:
+        """The place of the step that each act names, in the lead's own sequence; END where there is none."""
+        place = np.full(len(acts.lead), END, dtype="int64")
+        for sequence, rows in _groups(self.where.sequence(acts.lead)):
+            rules = self.rules[sequence]
+            places = {str(number): number for number in range(1, len(rules.way) + 1)} | rules.name_places
+            place[rows] = [places.get(str(target), END) for target in acts.target[rows]]
+        return place
+
+    def _leave(self, lead: Positions, day: Days) -> None:
+        """Ends the passages of those who reached the goal, or who meet an exit; and of those whose colleague replied.
+
+        Who was resumed by hand since the enrolment is asked about no exit: a person has decided.
+        """
+        at_hand = self.where.is_in(lead, HOLDABLE)
+        lead, day = lead[at_hand], day[at_hand]
+        for sequence, rows in _groups(self.where.sequence(lead)):
+            rules, who, when = self.rules[sequence], lead[rows], day[rows]
+            if rules.goal is not None:
+                self._reach_goal(rules.goal, who, when)
+            for exit_ in rules.exits:
+                self._exit(exit_, who, when)
+        self._stop_on_colleagues(lead, day)
+
+    def _reach_goal(self, goal: Goal, lead: Positions, day: Days) -> None:
+        conditions = goal.when
+        reached = self.knowledge.holds(conditions, self.where.asked(lead, day))
+        lead, day = lead[reached], day[reached]
+        text = f"the goal is reached: {' and '.join(map(in_words, conditions))}"
+        if goal.then == "graduate":
+            self._hold_as(GRADUATED, "goal", lead, day, text)
+            return
+        self._end(lead)
+        self.where.enter("COMPLETED", lead, day, "goal", text)
+
+    def _exit(self, condition: StepCondition, lead: Positions, day: Days) -> None:
+        where = self.where
+        enrolled_at = where.enrolments.enrolled_at[where.enrolment[lead]]
+        asked = where.is_in(lead, HOLDABLE) & ~(where.resumed_at[lead] >= enrolled_at)
+        lead, day = lead[asked], day[asked]
+        leaves = self.knowledge.holds([condition], where.asked(lead, day))
+        self._hold_as(STOPPED, "exit", lead[leaves], day[leaves], f"an exit: {in_words(condition)}")
+
+    def _stop_on_colleagues(self, lead: Positions, day: Days) -> None:
+        if self.colleagues is None:
+            return
+        where = self.where
+        at_hand = where.is_in(lead, HOLDABLE) | self._will_be_followed(lead)
+        lead, day = lead[at_hand], day[at_hand]
+        since = np.fmax(where.enrolments.enrolled_at[where.enrolment[lead]], where.resumed_at[lead])
+        replied = self.colleagues.replied(lead, day, since)
+        self._hold_as(STOPPED, "colleague_reply", lead[replied], day[replied])
+
+    def _end(self, lead: Positions) -> None:
+        """Leaves no step to come."""
+        self.where.next_step[lead] = END
+        self.where.next_touch[lead] = NEVER
+        self.where.waits_until[lead] = NEVER
+        self.where.rests_until[lead] = NEVER
+
+    def _has_more(self, lead: Positions) -> npt.NDArray[np.bool_]:
+        """Whether a step comes next that is still there: the rules may have changed since."""
+        place = self.where.next_step[lead]
+        has_more: npt.NDArray[np.bool_] = place != END
+        totals = self.timetable.ways.totals[self.where.sequence(lead[has_more])]
+        has_more[has_more] = place[has_more] <= totals
+        return has_more
 
 
 def _day_before(moments: Moments) -> Days:
@@ -231,8 +389,14 @@ def _day_before(moments: Moments) -> Days:
     return days - np.timedelta64(1, "D")
 
 
-def _rank(lead: Positions) -> npt.NDArray[np.int64]:
-    """0 for the first row of each lead, 1 for its second, ...; rows of a lead stand together."""
-    begins = np.r_[True, lead[1:] != lead[:-1]][: len(lead)]
-    place = np.arange(len(lead))
-    return place - np.maximum.accumulate(np.where(begins, place, 0)) if len(lead) else place
+def _groups(numbers: Positions) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Each number, with the rows that have it."""
+    for number in np.unique(numbers):
+        yield int(number), np.flatnonzero(numbers == number)
+
+
+def _by_step(sequence: Positions, place: Positions) -> Iterator[tuple[int, int, npt.NDArray[np.int64]]]:
+    """Each sequence and place, with the rows that have them."""
+    for number, rows in _groups(sequence):
+        for at, within in _groups(place[rows]):
+            yield number, at, rows[within]

@@ -10,7 +10,7 @@ unplanned (the lead was paused, a day was never computed) is planned at the next
 
 A lead routed again begins anew: its old passage ends on that day. A held lead (see `holds`) gets nothing; a
 pause ends by itself, a stop only by a `resume` override, and a graduated lead comes back only by being routed
-again.
+again, or enrolled by hand. What follows a sequence is a new enrolment, named after the one before it.
 
 All days of a range are planned together. Between two turns of its fate (routed, held, freed) a lead's passage
 is uninterrupted, and uninterrupted days are planned one step of all leads at a time: the loops run over the
@@ -19,7 +19,6 @@ turns of a lead and over the steps of a sequence, never over leads or days.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -28,8 +27,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from leadflow_pipeline.nurture.holds import FREE, holding_facts, holds_by_day
-from leadflow_pipeline.nurture.passage import STATES, Enrolments, Passages, Turns
+from leadflow_pipeline.nurture.by_hand import (
+    ENROL,
+    acts_by_hand,
+    enrolment_ids_by_hand,
+    named_after,
+    names_an_unknown,
+)
+from leadflow_pipeline.nurture.endings import (
+    Colleagues,
+    asked_at_any_time,
+    days_to_ask,
+    stops_on_colleagues,
+)
+from leadflow_pipeline.nurture.holds import holding_facts, holds_by_day
+from leadflow_pipeline.nurture.knowledge import TIERS, Knowledge, Records
+from leadflow_pipeline.nurture.passage import Passages
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.timetable import (
     DAYS_PER_LEAD,
@@ -38,23 +51,31 @@ from leadflow_pipeline.nurture.timetable import (
     Timetable,
     days_of,
     keys_of,
-    latest,
-    moments_of,
     positions,
 )
+from leadflow_pipeline.nurture.turns import Acts, Turns
+from leadflow_pipeline.nurture.ways import CHANNELS, END, followers
+from leadflow_pipeline.nurture.whereabouts import STATES, Enrolments, Whereabouts
 
-LIVE_STATES = ("ENROLLED", "TOUCH_DUE", "PAUSED", "STOPPED")
-"""States from which a passage may still go on."""
+RUNNING_STATES = ("ENROLLED", "TOUCH_DUE")
+LIVE_STATES = (*RUNNING_STATES, "PAUSED", "STOPPED")
+"""States from which a passage may still go on; beside them one that is COMPLETED, while it rests."""
+
+
+def may_go_on(previous: pd.DataFrame) -> pd.Series[bool]:
+    """Whether a passage may still go on from each lead's latest row, or what follows it has yet to begin."""
+    return previous["state"].isin(LIVE_STATES) | previous["rests_until"].notna()
 
 
 def plan_nurture(
     routed: pd.DataFrame,
     previous: pd.DataFrame,
     leads: pd.DataFrame,
+    scores: pd.DataFrame,
+    tiers: pd.DataFrame,
     events: pd.DataFrame,
     outcomes: pd.DataFrame,
     overrides: pd.DataFrame,
-    engagement: pd.DataFrame,
     rules: NurtureRules,
     *,
     campaign: str,
@@ -65,83 +86,128 @@ def plan_nurture(
 
     * `routed`: rows of `routed_leads` of these days
     * `previous`: each lead's latest row of `nurtured_leads` before the first day
-    * `leads`: day, lead_id, email, time_zone, on any days up to the last; the latest as of a day counts
+    * `leads`: day, lead_id, email, time_zone, company_domain and what conditions ask for, on any days up to the last;
+      the latest as of a day counts
+    * `scores`, `tiers`: day, lead_id and what conditions ask for of the score, and the tier, in the same way; of the
+      score at least `engagement` of these days where the rules graduate leads by it
     * `events`, `outcomes`, `overrides`: facts before the end of the last day
-    * `engagement`: day, lead_id, engagement of these days (read only where the rules graduate leads)
 
     A routed lead without an email is not enrolled; the summary counts it.
     """
     first_day, last_day = pd.Timestamp(days[0]).as_unit("us"), pd.Timestamp(days[-1]).as_unit("us")
+    events = events.loc[~events["is_machine"].fillna(value=False).astype(bool)]
+    overrides = overrides.loc[~names_an_unknown(overrides, rules.sequence_names)]
     starts = routed.loc[routed["status"].eq("ROUTED") & routed["email"].notna()]
     holds = holds_by_day(holding_facts(events, outcomes, rules), overrides, first_day, last_day)
-    hot = _graduations(engagement, rules)
+    hot = _graduations(scores, rules, first_day)
+    acts = acts_by_hand(overrides, rules.sequence_names)
+    acts = acts.loc[acts["day"].between(first_day, last_day)]
 
-    live = previous.loc[previous["state"].isin(LIVE_STATES)]
-    due = ~(live["next_touch_at"] >= (last_day + pd.Timedelta(days=2)).tz_localize("UTC"))
-    turning = pd.concat([starts["lead_id"], holds["lead_id"], hot["lead_id"]]).unique()
-    live = live.loc[due | (positions(pd.Index(turning), live["lead_id"]) >= 0)]
-
-    lead_index = pd.Index(pd.concat([live["lead_id"], starts["lead_id"]]).unique(), dtype="str").sort_values()
-    enrolments = Enrolments.of(live, starts.assign(enrolment_id=enrolment_ids(starts, campaign)))
+    live = previous.loc[may_go_on(previous)]
+    enrols = acts.loc[acts["act"].eq(ENROL)]
+    lead_index = pd.Index(
+        pd.concat([live["lead_id"], starts["lead_id"], enrols["lead_id"]]).unique(), dtype="str"
+    ).sort_values()
     history = LeadHistory.of(leads, lead_index)
-    timetable = Timetable.of(rules, enrolments.sequences, history, time_zone)
-    passages = Passages.going_on(live, lead_index, enrolments, timetable)
-    turns = _turns(starts, holds, hot, lead_index, first_enrolment=len(live))
-    passages.live_through(turns, _as_day(first_day), _as_day(last_day))
+    has_email = history.email.at(positions(lead_index, enrols["lead_id"]), days_of(enrols["day"])).notna()
+    acts = acts.drop(enrols.index[~has_email.to_numpy()])
+    acts = acts.loc[positions(lead_index, acts["lead_id"]) >= 0]
+    enrols = acts.loc[acts["act"].eq(ENROL)]
+
+    begun = [live["sequence"], starts["sequence"], enrols["target"]]
+    sequences = pd.Index(sorted(followers(rules, pd.concat(begun).unique())), dtype="str")
+    declared = [rules.sequence_of(name) for name in sequences]
+    colleagues = Colleagues.of(events, leads, lead_index) if stops_on_colleagues(rules) else None
+    asked_on = [
+        _within(keys, first_day, last_day)
+        for keys in (
+            *days_to_ask(asked_at_any_time(declared), events, scores, tiers, leads, lead_index),
+            *(colleagues.days() if colleagues is not None else ()),
+            _keys(acts, lead_index),
+        )
+    ]
+    turning = pd.Index(pd.concat([starts["lead_id"], holds["lead_id"], hot["lead_id"]]).unique())
+    is_asked = np.zeros(len(lead_index), dtype=bool)
+    is_asked[np.concatenate(asked_on) // DAYS_PER_LEAD] = True
+    turns_up = is_asked[positions(lead_index, live["lead_id"])] | (positions(turning, live["lead_id"]) >= 0)
+    live = live.loc[_is_due(live, last_day) | turns_up]
+
+    enrolments = Enrolments.of(_begun(live, starts, enrols, campaign), sequences)
+    timetable = Timetable.of(declared, sequences, rules.send_window, history, time_zone)
+    where = Whereabouts.going_on(live, lead_index, enrolments)
+    knowledge = Knowledge(
+        lead_index,
+        events,
+        leads=Records.of(leads, lead_index),
+        scores=Records.of(scores, lead_index),
+        tiers=Records.of(tiers, lead_index),
+    )
+    passages = Passages(where, timetable, knowledge, colleagues, declared)
+    passages.live_through(
+        Turns.of(starts, holds, hot, asked_on, lead_index, first_enrolment=len(live)),
+        Acts.among(acts, lead_index, first_enrolment=len(live) + len(starts)),
+        _as_day(first_day),
+        _as_day(last_day),
+    )
     return _nurtured_leads(passages, lead_index), _nurture_touches(
         passages, lead_index, rules.stale_after_hours
     )
 
 
-def enrolment_ids(routed: pd.DataFrame, campaign: str) -> pd.Series:
+def enrolment_ids(routed: pd.DataFrame, campaign: str) -> pd.Series[str]:
     """One lead's one passage through one sequence, named by campaign, lead and routing number alone.
 
     Neither day nor tier nor content takes part, so that computing old days again under new rules names the
     same passage, and no step of it can be sent a second time.
     """
     keys = (campaign + "|" + routed["lead_id"] + "|").astype("str") + routed["routing_number"].astype("str")
-    digests = [hashlib.blake2b(key.encode(), digest_size=12).hexdigest() for key in keys.tolist()]
-    return pd.Series(digests, index=routed.index, dtype="str")
+    return pd.Series([named_after(key) for key in keys.tolist()], index=routed.index, dtype="str")
 
 
-def _graduations(engagement: pd.DataFrame, rules: NurtureRules) -> pd.DataFrame:
+def _begun(live: pd.DataFrame, starts: pd.DataFrame, enrols: pd.DataFrame, campaign: str) -> pd.DataFrame:
+    """The enrolments at hand: those that go on, those that routing begins, those that people ask for."""
+    columns = ["enrolment_id", "sequence", "enrolled_at"]
+    routed = starts.assign(
+        enrolment_id=enrolment_ids(starts, campaign), enrolled_at=starts["sequence_start_at"]
+    )
+    asked_for = enrols.assign(
+        enrolment_id=enrolment_ids_by_hand(enrols, campaign),
+        sequence=enrols["target"],
+        enrolled_at=(enrols["day"] + pd.Timedelta(days=1)).dt.tz_localize("UTC"),
+    )
+    return pd.concat([live[columns], routed[columns], asked_for[columns]], ignore_index=True)
+
+
+def _is_due(live: pd.DataFrame, last_day: pd.Timestamp) -> pd.Series[bool]:
+    """Whether each passage moves on by itself in the days up to the last: a step, its end, or what follows it."""
+    midnight = (last_day + pd.Timedelta(days=1)).tz_localize("UTC")
+    runs = live["state"].isin(RUNNING_STATES) & ~(live["next_touch_at"] >= midnight + pd.Timedelta(days=1))
+    return runs | (live["rests_until"] <= midnight)
+
+
+def _graduations(scores: pd.DataFrame, rules: NurtureRules, first_day: pd.Timestamp) -> pd.DataFrame:
     if rules.graduate_at_engagement is None:
-        return engagement.head(0)[["lead_id", "day"]]
-    return engagement.loc[engagement["engagement"] >= rules.graduate_at_engagement, ["lead_id", "day"]]
+        return scores.head(0)[["lead_id", "day"]]
+    is_hot = (scores["engagement"] >= rules.graduate_at_engagement) & (scores["day"] >= first_day)
+    return scores.loc[is_hot, ["lead_id", "day"]]
 
 
-def _turns(
-    starts: pd.DataFrame,
-    holds: pd.DataFrame,
-    hot: pd.DataFrame,
-    lead_index: pd.Index[Any],
-    first_enrolment: int,
-) -> Turns:
-    """Every turn in the fate of the leads at hand: a new enrolment, a changed hold, enough engagement."""
-    started, held, heated = (_keys(frame, lead_index) for frame in (starts, holds, hot))
-    holds, held = holds.loc[held >= 0], held[held >= 0]
-    keys = np.unique(np.concatenate([started, held, heated[heated >= 0]]))
-    lead, day = np.divmod(keys, DAYS_PER_LEAD)
-
-    enrolment = np.full(len(keys), -1, dtype="int64")
-    enrolment[np.searchsorted(keys, started)] = first_enrolment + np.arange(len(started))
-    standing = latest(held, keys)
-    hold = np.append(holds["hold"].to_numpy("int64"), FREE)[standing]
-    code = np.append(holds["code"].to_numpy(object), "")[standing]
-    resumed_at = np.append(moments_of(holds["resumed_at"]), np.datetime64("NaT", "us"))[standing]
-    return Turns(lead, day.astype("datetime64[D]"), enrolment, hold, code, resumed_at, np.isin(keys, heated))
+def _keys(acts: pd.DataFrame, lead_index: pd.Index[Any]) -> Positions:
+    return keys_of(positions(lead_index, acts["lead_id"]), days_of(acts["day"]))
 
 
-def _keys(frame: pd.DataFrame, lead_index: pd.Index[Any]) -> Positions:
-    """Lead and day of each row as one number; -1 for a lead that is not at hand."""
-    lead = positions(lead_index, frame["lead_id"])
-    return np.where(lead >= 0, keys_of(lead, days_of(frame["day"])), -1)
+def _within(keys: Positions, first_day: pd.Timestamp, last_day: pd.Timestamp) -> Positions:
+    """The keys of leads and days whose day is one of these."""
+    day = keys % DAYS_PER_LEAD
+    first, last = (_as_day(each).astype("int64") for each in (first_day, last_day))
+    within: Positions = keys[(day >= first) & (day <= last)]
+    return within
 
 
 def _nurtured_leads(passages: Passages, lead_index: pd.Index[Any]) -> pd.DataFrame:
-    entries, reasons = passages.journal.days()
-    enrolments, enrolment = passages.enrolments, entries["enrolment"]
-    totals = passages.timetable.totals[enrolments.sequence[enrolment]]
+    entries, reasons = passages.where.journal.days()
+    enrolments, enrolment = passages.where.enrolments, entries["enrolment"]
+    totals = passages.timetable.ways.totals[enrolments.sequence[enrolment]]
     return pd.DataFrame(
         {
             "day": entries["day"].astype("datetime64[us]"),
@@ -150,18 +216,22 @@ def _nurtured_leads(passages: Passages, lead_index: pd.Index[Any]) -> pd.DataFra
             "sequence": _text(enrolments.sequences.to_series(), enrolments.sequence[enrolment]),
             "state": _text(pd.Series(STATES, dtype="str"), entries["state"]),
             "enrolled_at": _moments(enrolments.enrolled_at[enrolment]),
+            "tier_at_enrolment": _text(pd.Series([*TIERS, None], dtype="str"), entries["tier"]),
             "steps_total": pd.array(np.maximum(totals, entries["steps"]), dtype="Int64"),
             "steps_planned": pd.array(entries["steps"], dtype="Int64"),
-            "next_step": pd.Series(entries["steps"] + 1, dtype="Int64").mask(np.isnat(entries["next_touch"])),
+            "next_step": pd.Series(entries["next_step"], dtype="Int64").mask(entries["next_step"] == END),
             "next_touch_at": _moments(entries["next_touch"]),
+            "last_step_at": _moments(entries["last_step"]),
+            "waits_until": _moments(entries["waits_until"]),
+            "rests_until": _moments(entries["rests_until"]),
             "reasons": reasons,
         }
     )
 
 
 def _nurture_touches(passages: Passages, lead_index: pd.Index[Any], stale_after_hours: float) -> pd.DataFrame:
-    touches = passages.journal.touches()
-    enrolments, enrolment = passages.enrolments, touches["enrolment"]
+    touches = passages.where.journal.touches()
+    enrolments, enrolment = passages.where.enrolments, touches["enrolment"]
     planned_at = _moments(touches["planned_at"])
     return pd.DataFrame(
         {
@@ -170,7 +240,7 @@ def _nurture_touches(passages: Passages, lead_index: pd.Index[Any], stale_after_
             "enrolment_id": _text(enrolments.enrolment_id, enrolment),
             "step": pd.array(touches["step"], dtype="Int64"),
             "sequence": _text(enrolments.sequences.to_series(), enrolments.sequence[enrolment]),
-            "channel": pd.Series("email", index=range(len(enrolment)), dtype="str"),
+            "channel": _text(pd.Series(CHANNELS, dtype="str"), touches["channel"]),
             "email": passages.timetable.history.email.at(touches["lead"], touches["day"]),
             "planned_at": planned_at,
             "not_after": planned_at + pd.Timedelta(hours=stale_after_hours).as_unit("us"),
@@ -179,6 +249,7 @@ def _nurture_touches(passages: Passages, lead_index: pd.Index[Any], stale_after_
 
 
 def _text(values: pd.Series[Any], places: npt.NDArray[np.int64]) -> pd.Series[str]:
+    """The values at places; the last one at -1."""
     return values.astype("str").take(places).reset_index(drop=True)
 
 

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from leadflow_pipeline.nurture.consent import ConsentRules
 from leadflow_pipeline.nurture.limits import Limits
-from leadflow_pipeline.nurture.steps import EmailStep, SequenceEmails
+from leadflow_pipeline.nurture.step_conditions import fields_asked
+from leadflow_pipeline.nurture.steps import EmailStep, NurtureSequence, SequenceName, SequenceStep
 from leadflow_pipeline.nurture.words import Language, LanguageWords, SnippetName, TrackingRules
 
 WEEKDAYS: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -41,13 +42,17 @@ class SendWindow(BaseModel):
         return self
 
 
+REMOVED_SEQUENCE = NurtureSequence.model_construct(emails=(), steps=None, exits=(), goal=None, after=None)
+"""What leads come to the end of at once."""
+
+
 class NurtureRules(BaseModel):
     """How enrolled leads are written to. A sequence that is not declared has the shipped emails."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    sequences: dict[str, SequenceEmails] = Field(
-        default_factory=dict, description="sequence type -> its emails"
+    sequences: dict[SequenceName, NurtureSequence] = Field(
+        default_factory=dict, description="sequence -> its steps; a shipped one is replaced as a whole"
     )
     words: dict[str, str] = Field(
         default_factory=dict,
@@ -97,9 +102,29 @@ class NurtureRules(BaseModel):
         None, ge=0, le=100, description="engagement that hands a lead to sales"
     )
 
-    def emails_of(self, sequence: str) -> tuple[EmailStep, ...]:
-        """The emails of a sequence, in order. Raises KeyError for one neither declared nor shipped."""
+    @property
+    def sequence_names(self) -> tuple[str, ...]:
+        """Every sequence a lead can be in, shipped or declared."""
+        from leadflow_pipeline.nurture.shipped import SHIPPED_SEQUENCES
+
+        return tuple(dict.fromkeys([*SHIPPED_SEQUENCES, *self.sequences]))
+
+    @property
+    def fields_asked(self) -> tuple[str, ...]:
+        """The fields that conditions of declared sequences ask for, scores and tier among them."""
+        conditions = [each for sequence in self.sequences.values() for each in sequence.conditions]
+        return fields_asked(conditions)
+
+    def sequence_of(self, name: str) -> NurtureSequence:
+        """A sequence, declared or shipped; one without steps where it is neither: its lines were removed."""
         from leadflow_pipeline.nurture.shipped import shipped_sequences
 
-        declared = self.sequences.get(sequence)
-        return (declared or shipped_sequences()[sequence]).emails
+        return self.sequences.get(name) or shipped_sequences().get(name) or REMOVED_SEQUENCE
+
+    def steps_of(self, sequence: str) -> tuple[SequenceStep, ...]:
+        """The steps of a sequence, in order: the first has place 1."""
+        return self.sequence_of(sequence).way
+
+    def emails_of(self, sequence: str) -> tuple[EmailStep, ...]:
+        """The emails of a sequence, in order."""
+        return tuple(step for step in self.steps_of(sequence) if isinstance(step, EmailStep))

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from ruamel.yaml import YAML
 
-from leadflow_pipeline.nurture.steps import SequenceEmails
+from leadflow_pipeline.nurture.steps import NurtureSequence
 
 SHIPPED_SEQUENCES: tuple[str, ...] = (
     "aggressive_close",
@@ -21,11 +21,11 @@ SHIPPED_SEQUENCES: tuple[str, ...] = (
 
 
 @lru_cache(maxsize=1)
-def shipped_sequences() -> dict[str, SequenceEmails]:
-    """Sequence type -> its shipped emails."""
+def shipped_sequences() -> dict[str, NurtureSequence]:
+    """Name of a sequence -> what is shipped of it."""
     folder = files("leadflow_pipeline.nurture") / "templates"
     yaml = YAML(typ="safe")
     return {
-        name: SequenceEmails.model_validate(yaml.load((folder / f"{name}.yaml").read_text(encoding="utf-8")))
+        name: NurtureSequence.model_validate(yaml.load((folder / f"{name}.yaml").read_text(encoding="utf-8")))
         for name in SHIPPED_SEQUENCES
     }

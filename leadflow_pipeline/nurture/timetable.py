@@ -8,6 +8,7 @@ Arrays throughout: `datetime64[D]` days, `datetime64[us]` moments in UTC, leads 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +16,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from leadflow_pipeline.nurture.rules import NurtureRules, SendWindow
+from leadflow_pipeline.nurture.rules import SendWindow
 from leadflow_pipeline.nurture.send_window import known_zones, next_open
+from leadflow_pipeline.nurture.steps import NurtureSequence
+from leadflow_pipeline.nurture.ways import END, Ways
 
 Positions = npt.NDArray[np.int64]
 Days = npt.NDArray[np.datetime64]
 Moments = npt.NDArray[np.datetime64]
 
-MICROSECONDS_A_DAY = 86_400_000_000
 DAYS_PER_LEAD = 1 << 22
 """Room for days since 1970 in a key of lead and day."""
 
@@ -105,36 +107,45 @@ class Timetable:
     """The steps of each sequence at hand, and when they fall due."""
 
     sequences: pd.Index[Any]
-    delays: npt.NDArray[np.timedelta64]
-    totals: npt.NDArray[np.int64]
+    ways: Ways
     window: SendWindow
     history: LeadHistory
     time_zone: str
 
     @classmethod
     def of(
-        cls, rules: NurtureRules, sequences: pd.Index[Any], history: LeadHistory, time_zone: str
+        cls,
+        declared: Sequence[NurtureSequence],
+        sequences: pd.Index[Any],
+        window: SendWindow,
+        history: LeadHistory,
+        time_zone: str,
     ) -> Timetable:
-        """The timetable of these sequences under `rules`; `time_zone` is the campaign's."""
-        emails = [rules.emails_of(sequence) for sequence in sequences]
-        totals = np.array([len(steps) for steps in emails], dtype="int64")
-        delays = np.zeros((len(emails), max(totals, default=0)), dtype="timedelta64[us]")
-        for row, steps in enumerate(emails):
-            delays[row, : len(steps)] = [round(step.delay_days * MICROSECONDS_A_DAY) for step in steps]
-        return cls(sequences, delays, totals, rules.send_window, history, time_zone)
+        """The timetable of these sequences, named `sequences`; `time_zone` is the campaign's."""
+        return cls(sequences, Ways.of(declared), window, history, time_zone)
 
-    def step_after(
-        self, moments: Moments, lead: Positions, day: Days, sequence: Positions, steps: Positions
+    def step_due(
+        self, moments: Moments, lead: Positions, day: Days, sequence: Positions, place: Positions
     ) -> Moments:
-        """When the step after `steps` is due, counted from `moments`, decided on `day`; NaT after the last."""
-        remains = steps < self.totals[sequence]
+        """When the step at `place` is due, counted from `moments`, decided on `day`; NaT at the end."""
         due = np.full(len(moments), np.datetime64("NaT"), dtype="datetime64[us]")
-        delay = self.delays[sequence[remains], steps[remains]]
-        due[remains] = self.open_from(moments[remains] + delay, lead[remains], day[remains])
+        remains = (place != END) & (place <= self.ways.totals[sequence])
+        at = sequence[remains], place[remains]
+        due[remains] = self.open_from(
+            moments[remains] + self.ways.delay[at], lead[remains], day[remains], *at
+        )
         return due
 
-    def open_from(self, moments: Moments, lead: Positions, day: Days) -> Moments:
-        """The first moment from each on at which the window is open for the lead, as known on `day`."""
+    def open_from(
+        self, moments: Moments, lead: Positions, day: Days, sequence: Positions, place: Positions
+    ) -> Moments:
+        """The first moment from each on at which the step may fall due for the lead, as known on `day`."""
+        opened = moments.copy()
+        waits = self.ways.keeps_window[sequence, np.minimum(place, self.ways.keeps_window.shape[1] - 1)]
+        opened[waits] = self._window_opens(moments[waits], lead[waits], day[waits])
+        return opened
+
+    def _window_opens(self, moments: Moments, lead: Positions, day: Days) -> Moments:
         if not len(moments):
             return moments
         zones = pd.Series(self.time_zone, index=range(len(moments)), dtype="str")

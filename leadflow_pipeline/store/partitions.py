@@ -38,11 +38,11 @@ from sqlalchemy.sql.elements import ColumnElement
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.store.copy import copy_in, read
 from leadflow_pipeline.store.decision_log import log_decisions
-from leadflow_pipeline.store.frames import conform, sorted_by_key
+from leadflow_pipeline.store.frames import conform, empty, sorted_by_key
 from leadflow_pipeline.store.locks import lock_number, stage_lock
 from leadflow_pipeline.store.schema import partition_lineage
 
-__all__ = ["as_of", "latest_before", "read_partitions", "replace_partitions", "stage_lock"]
+__all__ = ["as_of", "latest_before", "read_history", "read_partitions", "replace_partitions", "stage_lock"]
 
 ANALYSE_FROM_ROWS = 20_000
 """A load of this size changes what the planner should expect, and autovacuum comes a minute later."""
@@ -111,6 +111,27 @@ def latest_before(
             return read(connection, query)
         with _wanted(connection, pd.DataFrame({"lead_id": lead_ids}), table) as wanted:
             return read(connection, query.where(table.c.lead_id.in_(select(wanted.c.lead_id))))
+
+
+def read_history(
+    engine: Engine,
+    table: Table,
+    campaign: str,
+    until: date,
+    *,
+    lead_ids: pd.Series,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Every row of these leads up to the day `until`, by primary key."""
+    if lead_ids.empty:
+        return empty(table)[[column.name for column in _columns(table, columns)]]
+    query = select(*_columns(table, columns)).where(table.c.campaign == campaign, table.c.day <= until)
+    with (
+        engine.begin() as connection,
+        _wanted(connection, pd.DataFrame({"lead_id": lead_ids}), table) as wanted,
+    ):
+        theirs = query.where(table.c.lead_id.in_(select(wanted.c.lead_id)))
+        return read(connection, theirs.order_by(*table.primary_key))
 
 
 def as_of(

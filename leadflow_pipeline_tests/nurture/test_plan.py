@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from leadflow_pipeline.nurture.plan import enrolment_ids
 from leadflow_pipeline.nurture.rules import NurtureRules, SendWindow
 from leadflow_pipeline.nurture.shipped import SHIPPED_SEQUENCES
-from leadflow_pipeline.nurture.steps import EmailStep, SequenceEmails
+from leadflow_pipeline.nurture.steps import EmailStep, NurtureSequence
 from leadflow_pipeline.nurture.summary import summarise_nurtured, summarise_touches
 from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.schema import nurture_touches, nurtured_leads
@@ -172,7 +172,7 @@ def test_being_routed_again_ends_the_old_passage_and_begins_a_new_one() -> None:
 def test_enough_engagement_graduates_a_lead() -> None:
     world = World(NurtureRules(graduate_at_engagement=60))
     world.route("anna", MONDAY)
-    world.engagement_rows += [
+    world.score_rows += [
         {"day": MONDAY + timedelta(days=1), "lead_id": "anna", "engagement": 59.9},
         {"day": MONDAY + timedelta(days=2), "lead_id": "anna", "engagement": 60.0},
     ]
@@ -224,7 +224,7 @@ def test_shipped_sequences_end_within_their_duration_on_whichever_weekday_they_s
 
 def sequences(*delays: float) -> NurtureRules:
     emails = tuple(EmailStep(delay_days=delay, subject="s", text="t") for delay in delays)
-    return NurtureRules(sequences={"regular_nurture": SequenceEmails(emails=emails)}, send_window=ALWAYS)
+    return NurtureRules(sequences={"regular_nurture": NurtureSequence(emails=emails)}, send_window=ALWAYS)
 
 
 def test_two_emails_of_one_day_are_two_touches_of_one_partition() -> None:
@@ -260,7 +260,7 @@ def worlds(draw: st.DrawFn) -> World:
             until = draw(st.sampled_from([None, moment + timedelta(hours=5), moment + timedelta(days=4)]))
             world.override(lead, draw(st.sampled_from(["pause", "resume", "stop", "none"])), moment, until)
         for day in draw(st.sets(st.sampled_from(days), max_size=1)):
-            world.engagement_rows.append({"day": day, "lead_id": lead, "engagement": 80.0})
+            world.score_rows.append({"day": day, "lead_id": lead, "engagement": 80.0})
     return world
 
 

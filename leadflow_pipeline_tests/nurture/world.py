@@ -12,6 +12,7 @@ from sqlalchemy import Table
 
 from leadflow_pipeline.nurture.plan import plan_nurture
 from leadflow_pipeline.nurture.rules import NurtureRules
+from leadflow_pipeline.nurture.step_conditions import SCORED_FIELDS
 from leadflow_pipeline.partitions import days_between, end_of
 from leadflow_pipeline.store.frames import conform, empty
 from leadflow_pipeline.store.schema import (
@@ -45,7 +46,8 @@ class World:
     event_rows: list[dict[str, Any]] = field(default_factory=list)
     outcome_rows: list[dict[str, Any]] = field(default_factory=list)
     override_rows: list[dict[str, Any]] = field(default_factory=list)
-    engagement_rows: list[dict[str, Any]] = field(default_factory=list)
+    score_rows: list[dict[str, Any]] = field(default_factory=list)
+    tier_rows: list[dict[str, Any]] = field(default_factory=list)
 
     def route(
         self, lead: str, day: date, sequence: str = "regular_nurture", number: int = 1, email: str | None = "at",
@@ -93,16 +95,21 @@ class World:
             frame(
                 enriched_leads,
                 [row for row in self.lead_rows if row["day"] <= days[-1]],
-                ["day", "lead_id", "email", "time_zone"],
+                ["day", "lead_id", "email", "time_zone", "company_domain", "industry"],
+            ),
+            frame(
+                scored_leads,
+                [row for row in self.score_rows if row["day"] <= days[-1]],
+                ["day", "lead_id", *SCORED_FIELDS],
+            ),
+            frame(
+                routed_leads,
+                [row for row in self.tier_rows if row["day"] <= days[-1]],
+                ["day", "lead_id", "tier"],
             ),
             frame(engagement_events, [row for row in self.event_rows if row["occurred_at"] < before]),
             frame(outcomes, [row for row in self.outcome_rows if row["occurred_at"] < before]),
             frame(overrides, [row for row in self.override_rows if row["occurred_at"] < before]),
-            frame(
-                scored_leads,
-                [row for row in self.engagement_rows if row["day"] in days],
-                ["day", "lead_id", "engagement"],
-            ),
             self.rules,
             campaign="spring-sale",
             days=days,

@@ -289,8 +289,13 @@ nurtured_leads = derived(
         comment="place in the sequence of the step that comes next; NULL where none does",
     ),
     Column("next_touch_at", Timestamp),
+    Column("last_step_at", Timestamp, comment="when its latest email, task or webhook was to fall due"),
+    Column("waits_until", Timestamp, comment="until when the next step waits for its conditions"),
+    Column("rests_until", Timestamp, comment="no sequence begins before it, but for one asked for by hand"),
+    Column("tier_at_enrolment", Text),
     Column("reasons", JSONB, nullable=False),
     one_of("state", NURTURE_STATES),
+    one_of("tier_at_enrolment", TIERS),
     CheckConstraint("steps_planned BETWEEN 0 AND steps_total", name="steps"),
     comment="Enrolled leads whose nurture state changed on the day.",
 )

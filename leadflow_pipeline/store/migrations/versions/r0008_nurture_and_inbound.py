@@ -284,6 +284,37 @@ def upgrade() -> None:
         schema=SCHEMA,
     )
     op.add_column(
+        "nurtured_leads",
+        Column(
+            "last_step_at",
+            DateTime(timezone=True),
+            nullable=True,
+            comment="when its latest email, task or webhook was to fall due",
+        ),
+        schema=SCHEMA,
+    )
+    op.add_column(
+        "nurtured_leads",
+        Column(
+            "waits_until",
+            DateTime(timezone=True),
+            nullable=True,
+            comment="until when the next step waits for its conditions",
+        ),
+        schema=SCHEMA,
+    )
+    op.add_column(
+        "nurtured_leads",
+        Column(
+            "rests_until",
+            DateTime(timezone=True),
+            nullable=True,
+            comment="no sequence begins before it, but for one asked for by hand",
+        ),
+        schema=SCHEMA,
+    )
+    op.add_column("nurtured_leads", Column("tier_at_enrolment", Text(), nullable=True), schema=SCHEMA)
+    op.add_column(
         "suppressions",
         Column("origin", Text(), server_default="", nullable=False, comment="who or what said so"),
         schema=SCHEMA,
@@ -315,6 +346,11 @@ def upgrade() -> None:
         existing_comment="HMAC of the normalised address, or the domain itself",
         existing_nullable=False,
         schema=SCHEMA,
+    )
+    # A passage that had begun knew its next step by counting.
+    op.execute(
+        "UPDATE leadflow.nurtured_leads SET next_step = steps_planned + 1 "
+        "WHERE steps_planned < steps_total AND state IN ('ENROLLED', 'TOUCH_DUE', 'PAUSED', 'STOPPED')"
     )
     for table, checks in CHECKS.items():
         for name, condition in checks.items():
