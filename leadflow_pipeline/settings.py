@@ -45,6 +45,9 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8787", description="where the unsubscribe links of emails point to"
     )
 
+    soft_bounces_in_a_row: int = Field(
+        5, ge=1, description="an address that refuses so many emails one after the other is suppressed"
+    )
     person_emails_a_day: int = Field(
         2, ge=1, description="emails to one person on a day of its own calendar, over all campaigns"
     )

@@ -25,7 +25,9 @@ from leadflow_pipeline.cli import (
     identity,
     leads,
     model,
+    nurture,
     operate,
+    permission,
     preview,
     rep_performance,
     reps,
@@ -33,6 +35,7 @@ from leadflow_pipeline.cli import (
     route,
     service,
     similar,
+    timeline,
     what_if,
 )
 from leadflow_pipeline.cli.output import fail
@@ -55,9 +58,11 @@ leads.register(app)
 collect.register(app)
 handover.register(app)
 dispatch.register(app)
+permission.register(app)
 preview.register(app)
 attribution.register(app)
 explain.register(app)
+timeline.register(app)
 similar.register(app)
 what_if.register(app)
 route.register(app)
@@ -65,6 +70,7 @@ app.add_typer(campaign.app, name="campaign")
 app.add_typer(enrichment.app, name="enrich")
 app.add_typer(identity.app, name="identity")
 app.add_typer(model.app, name="model")
+app.add_typer(nurture.app, name="nurture")
 rep_performance.register(reps.app)
 app.add_typer(reps.app, name="reps")
 app.add_typer(experiment.app, name="experiment")

@@ -142,7 +142,7 @@ def put_in_links(connection: Connection, links: Iterable[tuple[str, int, Link]])
     connection.execute(kept.on_conflict_do_nothing(), {"rows": rows})
 
 
-def _row(touch: Mapping[str, Any], email: Email, version: CampaignVersion) -> dict[str, Any]:
+def _row(touch: Mapping[Any, Any], email: Email, version: CampaignVersion) -> dict[str, Any]:
     return {
         "channel": "email",
         "subject_key": touch["enrolment_id"],
