@@ -14,19 +14,21 @@ import os
 import socket
 import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, bindparam, select
+from sqlalchemy import BigInteger, ColumnElement, Engine, RowMapping, Select, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from leadflow_pipeline.campaign import load
 from leadflow_pipeline.delivery import outbox
+from leadflow_pipeline.delivery.desk import Desk
 from leadflow_pipeline.delivery.release import count_due_touches, release_due
 from leadflow_pipeline.delivery.standing import MAY_PASS, notice_objection, objection
-from leadflow_pipeline.delivery.transports import Delivery, FaultPoint, Outcome, Transport, nothing
+from leadflow_pipeline.delivery.transports import FaultPoint, Outcome, Transport, nothing
 from leadflow_pipeline.delivery.ways import Way, ways_of
 from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.schema import Timestamp, messages
@@ -39,6 +41,12 @@ BATCH: Final = 50
 
 ASK_AGAIN: Final = timedelta(hours=1)
 """When a message that only waits (for a pause to end) is looked at again."""
+
+ASKED_WITHIN: Final = timedelta(seconds=5)
+"""An email leaves at most so long after it was asked whether anything is against it, but for its own time on the way:
+a batch is asked about at once, and its rest again where a server is slow."""
+
+TOO_OLD: Final = "too old to be sent"
 
 FATE_IS_ASKED_AFTER: Final = timedelta(minutes=2)
 """By then a vendor's own search knows what it was sent."""
@@ -119,9 +127,13 @@ def running_clock(start: datetime | None) -> Clock:
     return lambda: beginning + timedelta(seconds=time.monotonic() - mark)
 
 
-NOTICE_QUESTION: Final[Select[Any]] = select(
-    notice_objection(messages, bindparam("present", type_=Timestamp))
-).where(messages.c.message_id == bindparam("number"))
+def _of_messages(asked: ColumnElement[Any]) -> Select[Any]:
+    """The question for some messages at once; number and answer of each."""
+    numbers = bindparam("numbers", type_=ARRAY(BigInteger))
+    return select(messages.c.message_id, asked).where(messages.c.message_id == any_(numbers))
+
+
+NOTICE_QUESTION: Final = _of_messages(notice_objection(messages, bindparam("present", type_=Timestamp)))
 """What is asked about a message to one of us just before the wire."""
 
 
@@ -145,11 +157,9 @@ class Dispatcher:
         swept = outbox.sweep(self._engine, self._clock())
         summary.unknown += swept["unknown"]
         summary.expired += swept["expired"]
-        try:
-            self._try_what_is_due(summary, limit)
-        finally:
-            # A server that is away, a refused login, Ctrl-C: what was not tried need not wait for its lease.
-            outbox.give_back_all(self._engine, self.owner)
+        # A server that is away, a refused login, Ctrl-C: what was not tried need not wait for its lease.
+        with Desk(self._engine, self.owner) as desk:
+            self._try_what_is_due(desk, summary, limit)
 
     def _ask_after_unknown(self) -> None:
         """Settles what a vendor can be asked about: a task that is there was sent."""
@@ -158,24 +168,32 @@ class Dispatcher:
             if self._ways["hubspot"].was_sent(message):
                 outbox.find_sent(self._engine, message["message_id"], self._clock())
 
-    def _try_what_is_due(self, summary: DispatchSummary, limit: int | None) -> None:
+    def _try_what_is_due(self, desk: Desk, summary: DispatchSummary, limit: int | None) -> None:
         tried = 0
         while (open_channels := self._ways.keys() - self._away) and (limit is None or tried < limit):
             size = BATCH if limit is None else min(BATCH, limit - tried)
-            batch = outbox.claim(self._engine, self.owner, self._clock(), size, open_channels)
+            batch = desk.claim(self._clock(), size, open_channels)
             self._at_point("claimed")
             if not batch:
                 return
             tried += len(batch)
-            self._work_through(batch, summary)
+            self._work_through(desk, batch, summary)
 
-    def _work_through(self, batch: list[RowMapping], summary: DispatchSummary) -> None:
+    def _work_through(self, desk: Desk, batch: Sequence[RowMapping], summary: DispatchSummary) -> None:
+        """Sends a batch, asking what the present has against the rest of it whenever the answer has grown old."""
         counts: Counter[str] = Counter()
-        for message in batch:
+        rest, asked_at = deque(batch), None
+        while rest:
+            now = self._clock()
+            if asked_at is None or now - asked_at > ASKED_WITHIN:
+                rest, asked_at = deque(self._free_to_leave(desk, rest, now, counts)), now
+                self._at_point("asked")
+                continue
+            message = rest.popleft()
             channel = message["channel"]
             if channel in self._away:
                 continue
-            outcome = self._one(message, summary)
+            outcome = self._one(desk, message, summary)
             counts[outcome] += 1
             if outcome == "unreachable":
                 self._away.add(channel)
@@ -187,66 +205,75 @@ class Dispatcher:
         summary.expired += counts["expired"]
         summary.unknown += counts["unknown"]
 
-    def _one(self, message: RowMapping, summary: DispatchSummary) -> str:
+    def _free_to_leave(
+        self, desk: Desk, batch: Iterable[RowMapping], now: datetime, counts: Counter[str]
+    ) -> list[RowMapping]:
+        """The messages that the present has nothing against, just before the wire. It ends the others, or puts them
+        off."""
+        waiting = list(batch)
+        against = {
+            message["message_id"]: ("expired", TOO_OLD) for message in waiting if message["not_after"] <= now
+        }
+        by_question = defaultdict(list)
+        for message in waiting:
+            is_notice = message["recipient_key"] == TO_ONE_OF_US
+            by_question[None if is_notice else message["campaign"]].append(message["message_id"])
+        for campaign, numbers in by_question.items():
+            question = NOTICE_QUESTION if campaign is None else self._question(campaign)
+            asked = {"numbers": numbers, "present": now}
+            for number, reason in desk.connection.execute(question, asked).tuples():
+                if reason is not None:
+                    fate = "waits" if reason in MAY_PASS else "suppressed"
+                    against.setdefault(number, (fate, reason))
+        by_fate = defaultdict(list)
+        for number, fate_and_reason in against.items():
+            by_fate[fate_and_reason].append(number)
+        for (fate, reason), numbers in by_fate.items():
+            if fate == "waits":
+                desk.give_back(numbers, reason, now + ASK_AGAIN)
+            else:
+                desk.end(numbers, fate, reason)
+            counts[fate] += len(numbers)
+        return [message for message in waiting if message["message_id"] not in against]
+
+    def _one(self, desk: Desk, message: RowMapping, summary: DispatchSummary) -> str:
         """Tries one message; what came of it."""
-        number, now, way = message["message_id"], self._clock(), self._ways[message["channel"]]
-        with self._engine.begin() as connection:
-            ended = self._ends_here(connection, message, now)
-            if ended is not None:
-                return ended
-            attempt = outbox.begin_attempt(connection, number, self.owner, way.name, now)
-        if attempt is None:
-            return "abandoned"
-        self._at_point("attempt_begun")
-        delivery = self._send(message, way)
-        if delivery.outcome != "abandoned":
-            self._record(number, attempt, delivery)
-        if delivery.outcome == "unreachable" and message["channel"] != "email":
-            summary.problems[message["channel"]] = delivery.reply_text or "cannot be reached"
-        self._at_point("settled")
-        return delivery.outcome
+        way, begun_at, attempt = self._ways[message["channel"]], self._clock(), None
 
-    def _ends_here(self, connection: Connection, message: RowMapping, now: datetime) -> str | None:
-        """What the present has against the message now, just before the wire; None where nothing is."""
-        number = message["message_id"]
-        if message["not_after"] <= now:
-            outbox.close(connection, number, self.owner, "expired", "too old to be sent")
-            return "expired"
-        is_notice = message["recipient_key"] == TO_ONE_OF_US
-        question = NOTICE_QUESTION if is_notice else self._question(message["campaign"])
-        reason = connection.scalar(question, {"number": number, "present": now})
-        if reason is None:
-            return None
-        if reason in MAY_PASS:
-            outbox.give_back(connection, number, self.owner, reason, now + ASK_AGAIN)
-            return "waits"
-        outbox.close(connection, number, self.owner, "suppressed", reason)
-        return "suppressed"
+        def commit() -> bool:
+            nonlocal attempt
+            attempt = desk.put_on_wire(message["message_id"], way.name, self._clock())
+            return attempt is not None
 
-    def _send(self, message: RowMapping, way: Way) -> Delivery:
         try:
-            return way.send(
-                message,
-                self._clock(),
-                lambda: outbox.put_on_wire(self._engine, message["message_id"], self.owner, self._clock()),
-            )
+            delivery = way.send(message, begun_at, commit)
         except BaseException:
             # A conversation cut off in its middle must not be gone on with.
             way.close()
             raise
-
-    def _record(self, number: int, attempt: int, delivery: Delivery) -> None:
-        now, to = self._clock(), STATE_AFTER[delivery.outcome]
-        reply = (delivery.reply_code, delivery.reply_text)
-        reason = " ".join(str(part) for part in (delivery.outcome, *reply) if part is not None)
-        with self._engine.begin() as connection:
-            outbox.settle(connection, number, self.owner, to, reason, now, attempt, delivery.retry_at)
-            outbox.end_attempt(connection, number, attempt, now, delivery.phase, reply)
+        if delivery.outcome != "abandoned":
+            reply = (delivery.reply_code, delivery.reply_text)
+            desk.settle(
+                message,
+                STATE_AFTER[delivery.outcome],
+                " ".join(str(part) for part in (delivery.outcome, *reply) if part is not None),
+                self._clock(),
+                transport=way.name,
+                phase=delivery.phase,
+                begun_at=begun_at,
+                reply=reply,
+                attempt=attempt,
+                not_before=delivery.retry_at,
+            )
+        if delivery.outcome == "unreachable" and message["channel"] != "email":
+            summary.problems[message["channel"]] = delivery.reply_text or "cannot be reached"
+        self._at_point("settled")
+        return delivery.outcome
 
     def _question(self, campaign: str) -> Select[Any]:
         """What is asked just before the wire, put together once for each campaign."""
         if campaign not in self._questions:
             rules = load(self._engine, campaign).rules.nurture
             asked = objection(messages, rules, bindparam("present", type_=Timestamp))
-            self._questions[campaign] = select(asked).where(messages.c.message_id == bindparam("number"))
+            self._questions[campaign] = _of_messages(asked)
         return self._questions[campaign]
