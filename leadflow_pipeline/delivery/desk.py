@@ -21,12 +21,12 @@ from typing import Any, Final, cast
 import psycopg
 from sqlalchemy import (
     Boolean,
-    ColumnElement,
     Connection,
     Engine,
     Integer,
     RowMapping,
     Text,
+    and_,
     any_,
     bindparam,
     func,
@@ -42,6 +42,8 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from leadflow_pipeline.delivery.outbox import LEASE, backoff, check_transitions, move
 from leadflow_pipeline.store.engine import safe_message
 from leadflow_pipeline.store.schema import MESSAGE_CHANNELS, Timestamp, campaigns, messages
+from leadflow_pipeline.store.senders import sender_domain
+from leadflow_pipeline.store.sequences import is_to_lead
 
 DATABASE_IS_TRIED: Final = 12
 """Times that an answer of a mail server is brought to a database that is away, a few seconds apart."""
@@ -92,17 +94,16 @@ for _to, _states in STATES_BEFORE.items():
     check_transitions(_to, _states)
 
 
-def sender_domain() -> ColumnElement[str]:
-    """The domain that an email's From names, in small letters, in SQL."""
-    return func.lower(func.split_part(func.rtrim(messages.c.headers["From"].astext, "> "), "@", -1))
-
-
 def _claiming() -> ReturningUpdate[Any]:
     """Takes due messages; built once, because building it costs more than sending it."""
     now = bindparam("now", type_=Timestamp)
-    is_stopped = (messages.c.channel == "email") & or_(
-        bindparam("is_all_stopped", type_=Boolean),
-        sender_domain() == any_(bindparam("stopped", type_=ARRAY(Text))),
+    is_stopped = and_(
+        messages.c.channel == "email",
+        is_to_lead(),
+        or_(
+            bindparam("is_all_stopped", type_=Boolean),
+            sender_domain() == any_(bindparam("stopped", type_=ARRAY(Text))),
+        ),
     )
     due = (
         select(messages.c.message_id)
@@ -177,7 +178,7 @@ class Desk:
         """Takes up to `limit` due messages of active campaigns and these channels, the earliest first.
 
         Messages that another dispatcher is claiming at this moment are passed over, not waited for. `stopped`: domains
-        of senders whose emails stand still; an empty one stops the emails of all.
+        of senders whose emails to leads stand still; an empty one stops those of all.
         """
         values = {
             "now": now, "lease_until": now + LEASE, "owner": self.owner, "size": limit,

@@ -35,6 +35,7 @@ from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.outbox_files import file_name
 from leadflow_pipeline.vendors import hubspot, slack
 from leadflow_pipeline.vendors.hubspot import HubSpot, PutContact
+from leadflow_pipeline.vendors.limits import Rate
 from leadflow_pipeline.vendors.session import Refused, VendorSession, utc_now
 from leadflow_pipeline.vendors.slack import Slack, TokenRefused
 
@@ -85,6 +86,16 @@ def ways_of(
         key = settings.hubspot_token.get_secret_value()
         ways["hubspot"] = HubSpotWay(engine, settings.hubspot_url, key, clock, wait, at_point)
     return ways
+
+
+def rates_of(settings: Settings) -> dict[str, Rate]:
+    """How fast the messages of a channel may leave, from all dispatchers together; vendors' sessions know theirs."""
+    a_second = settings.smtp_rate
+    if settings.transport != "smtp" or a_second is None:
+        return {}
+    bucket = f"smtp {settings.smtp_host}:{settings.smtp_port}"
+    whole = max(1, int(a_second))
+    return {"email": Rate(whole, whole / a_second, bucket)}
 
 
 class EmailWay:
