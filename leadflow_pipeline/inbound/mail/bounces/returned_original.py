@@ -18,7 +18,7 @@ WIRE_HEADER: Final = re.compile(
     re.IGNORECASE,
 )
 MESSAGE_ID: Final = re.compile(
-    r"message[- ]?id(?:entification|entifier)?\s*[:=]?\s*(<[^<>\s]{3,500}@[^<>\s]{1,300}>)", re.I
+    r"message[- ]?id(?:entification|entifier)?\s*[:=]?\s*(<[^<>\s]{1,500}@[^<>\s]{1,300}>)", re.I
 )
 ID: Final = re.compile(r"<[^<>\s]{1,500}@[^<>\s]{1,300}>")
 RULE: Final = re.compile(r"([^\w\s])\1{3,}")
