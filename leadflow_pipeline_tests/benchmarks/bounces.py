@@ -47,13 +47,12 @@ def main() -> None:
             misses.append({"file": name, "missed": len(addresses - found), "besides": len(found - addresses)})
         reasons.update(one.reason for one in recipients)
         hard += sum(one.is_hard for one in recipients)
-    print(
-        f"{len(expected) - len(misses)} of {len(expected)} mails read rightly, {1e3 * seconds / len(expected):.2f} ms each"
-    )
+    right = len(expected) - len(misses)
+    print(f"{right} of {len(expected)} mails read rightly, {1e3 * seconds / len(expected):.2f} ms each")
     for reason, count in reasons.most_common():
         print(f"  {reason:<18}{count:>5}")
     print(f"  of all, hard      {hard:>5}")
-    print(json.dumps({"mails": len(expected), "right": len(expected) - len(misses), "misses": misses}))
+    print(json.dumps({"mails": len(expected), "right": right, "misses": misses}))
 
 
 if __name__ == "__main__":

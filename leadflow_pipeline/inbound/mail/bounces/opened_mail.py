@@ -7,6 +7,7 @@ Whoever reports puts the prose and the report before the original, so of a long 
 
 from __future__ import annotations
 
+import base64
 import email
 import re
 from collections.abc import Mapping
@@ -235,6 +236,10 @@ def _structured_text(part: Message) -> str:
     payload = part.get_payload()
     if not isinstance(payload, list):
         return _text(part)
+    if str(part.get("content-transfer-encoding", "")).strip().lower() == "base64":
+        # Not allowed for such a part (RFC 2046, 5.2.1), and done all the same: the library has not decoded it.
+        inside = "".join(str(each.get_payload()) for each in payload[:MAX_PARTS] if isinstance(each, Message))
+        return decoded(_base64(inside[: 4 * MAX_PROSE]), None).replace("\r\n", "\n")
     blocks: list[str] = []
     for each in payload[:MAX_PARTS]:
         if not isinstance(each, Message):
@@ -244,6 +249,11 @@ def _structured_text(part: Message) -> str:
         body = _text(each)[:MAX_PROSE] if isinstance(inner, str) else ""
         blocks.append("\n".join(lines) + ("\n\n" + body if body.strip() else ""))
     return "\n\n".join(blocks)
+
+
+def _base64(text: str) -> bytes:
+    letters = re.sub(r"[^A-Za-z0-9+/]", "", text)
+    return base64.b64decode(letters + "=" * (-len(letters) % 4)) if len(letters) % 4 != 1 else b""
 
 
 def _text(part: Message) -> str:
