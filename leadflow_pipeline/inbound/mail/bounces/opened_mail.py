@@ -195,8 +195,10 @@ def _sorted_parts(message: Message, opened: OpenedMail) -> Message | None:
             waiting[:0] = [each for each in part.get_payload() if isinstance(each, Message)]
         elif kind == "text/html":
             html.append(text_of_html(_text(part)))
-        elif kind.startswith("text/") and not _is_report_in_disguise(part, opened):
-            plain.append(_text(part))
+        elif kind.startswith(("text/", "application/octet-stream")):
+            in_disguise = _is_report_in_disguise(part, opened)
+            if kind.startswith("text/") and not in_disguise:
+                plain.append(_text(part))
     if message.preamble and not plain and not html:
         plain.append(_as_text(message.preamble))
     prose = "\n".join(text for text in plain if text.strip())

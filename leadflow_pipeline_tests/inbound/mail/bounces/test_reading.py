@@ -55,6 +55,14 @@ def test_line_ends_of_the_wire_change_nothing(sample: Sample) -> None:
     assert read(sample.content.replace(b"\n", b"\r\n")) == sample.expected
 
 
+@pytest.mark.parametrize("label", [b"application/octet-stream", b"text/plain"])
+def test_a_report_is_known_whatever_it_is_called(label: bytes) -> None:
+    reports = [sample for sample in SAMPLES if b"\nFinal-Recipient" in sample.content]
+    assert len(reports) > 10
+    for sample in reports:
+        assert read(sample.content.replace(b"message/delivery-status", label)) == sample.expected, sample.name
+
+
 def test_the_original_is_known_by_its_message_id() -> None:
     by_name = {sample.name: sample.content for sample in SAMPLES}
     for name in (
