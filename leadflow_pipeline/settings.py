@@ -52,6 +52,12 @@ class Settings(BaseSettings):
     dispatchers: int = Field(
         1, ge=1, le=64, description="processes that send at a time, in a run of dispatch"
     )
+    bounce_address: str | None = Field(
+        None,
+        pattern=r"^[^@\s<>]+@[^@\s<>*]+$",
+        description="where bounces of emails go: a `*` in it, else what is put behind a plus sign, names the email; "
+        "the sender's address where it is not set",
+    )
     public_url: str = Field(
         "http://127.0.0.1:8787", description="where the unsubscribe links of emails point to"
     )

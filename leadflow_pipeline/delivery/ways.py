@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 from sqlalchemy import Engine, RowMapping
 
 from leadflow_pipeline.delivery.mail import wire_address
+from leadflow_pipeline.delivery.return_address import return_address
 from leadflow_pipeline.delivery.tracking import tracking_key
 from leadflow_pipeline.delivery.transports import (
     Delivery,
@@ -75,7 +76,9 @@ def ways_of(
     """The way of every channel, as the settings say. `transport` is another one for emails."""
     files = JsonFolder(settings.outbox_folder, at_point)
     ways: dict[str, Way] = {
-        "email": EmailWay(transport or transport_of(settings), settings.idempotency_header),
+        "email": EmailWay(
+            transport or transport_of(settings), settings.idempotency_header, settings.bounce_address
+        ),
         "slack": files,
         "hubspot": files,
         "webhook": WebhookWay(files, clock, at_point),
@@ -102,9 +105,12 @@ def rates_of(settings: Settings) -> dict[str, Rate]:
 class EmailWay:
     """Emails, by whatever transport."""
 
-    def __init__(self, transport: Transport, idempotency_header: str | None = None) -> None:
+    def __init__(
+        self, transport: Transport, idempotency_header: str | None = None, bounce_address: str | None = None
+    ) -> None:
         self._transport = transport
         self._idempotency_header = idempotency_header
+        self._bounce_address = bounce_address
 
     @property
     def name(self) -> str:
@@ -113,7 +119,8 @@ class EmailWay:
 
     def send(self, message: RowMapping, now: datetime, commit: Commit) -> Delivery:
         """One email."""
-        return self._transport.send(letter_of(message, now, self._idempotency_header), commit)
+        letter = letter_of(message, now, self._idempotency_header, self._bounce_address)
+        return self._transport.send(letter, commit)
 
     def was_sent(self, _message: RowMapping) -> bool:
         """Only the mail server's log could tell."""
@@ -306,11 +313,16 @@ class HubSpotWay(_OverHttp):
         return put.contact_id
 
 
-def letter_of(message: RowMapping, now: datetime, idempotency_header: str | None = None) -> Letter:
+def letter_of(
+    message: RowMapping,
+    now: datetime,
+    idempotency_header: str | None = None,
+    bounce_address: str | None = None,
+) -> Letter:
     """A message of the outbox as bytes for the wire of emails.
 
     `idempotency_header`: by this name a relay that deduplicates is told the key of the message: enrolment and step,
-    not what it says, as a hash.
+    not what it says, as a hash. `bounce_address`: bounces of it go to an address made of this one that names it.
     """
     headers = dict(message["headers"])
     if idempotency_header is not None:
@@ -327,6 +339,9 @@ def letter_of(message: RowMapping, now: datetime, idempotency_header: str | None
         now.replace(microsecond=0),
         utf8=utf8,
     )
+    if bounce_address is not None and sender.isascii():
+        key = tracking_key(message["channel"], message["subject_key"], message["step"])
+        sender = return_address(wire_address(bounce_address), key)
     return Letter(message["rfc_message_id"], sender, recipient, content)
 
 

@@ -17,7 +17,7 @@ from leadflow_pipeline.inbound.mail.bounces.reasons import (
     reply_in,
     status_in,
 )
-from leadflow_pipeline.inbound.mail.bounces.report import BouncedRecipient
+from leadflow_pipeline.inbound.mail.bounces.report import BouncedRecipient, Reason
 
 MAX_RECIPIENTS: Final = 1_000
 MAX_LINES: Final = 20_000
@@ -26,6 +26,27 @@ NAMES: Final = ("original-recipient", "final-recipient", "x-actual-recipient")
 OF_A_RECIPIENT: Final = (*NAMES, "action", "status", "diagnostic-code", "remote-mta", "x-display-name")
 X400: Final = re.compile(r"rfc-?822[=:]([^/;\s]+?)\(a\)([\w.-]+)", re.IGNORECASE)
 XTEXT: Final = re.compile(r"\+(2B|3D|20|40|22|5C)")
+CATEGORIES: Final[dict[str, Reason]] = {
+    "bad-mailbox": "no_mailbox",
+    "bad-domain": "no_domain",
+    "inactive-mailbox": "mailbox_disabled",
+    "quota-issues": "mailbox_full",
+    "spam-related": "spam",
+    "spam-content": "spam",
+    "spam-block": "blocked",
+    "virus-related": "virus",
+    "content-related": "content",
+    "policy-related": "policy",
+    "invalid-sender": "bad_sender",
+    "relaying-issues": "relaying_denied",
+    "message-expired": "expired",
+    "no-answer-from-host": "network",
+    "bad-connection": "network",
+    "bad-configuration": "system_error",
+    "routing-errors": "network",
+    "protocol-errors": "protocol",
+}
+"""Classes of PowerMTA, which many who send for others run."""
 UNITEXT: Final = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 
 
@@ -88,11 +109,14 @@ def _recipient(fields: dict[str, str], addresses: list[str]) -> BouncedRecipient
     said = " ".join(each for each in (diagnostic, comment, fields.get("x-notes", "")) if each)
     best = better_status(status if status and not status.startswith("2") else None, status_in(said))
     code = reply_in(diagnostic)
+    reason = reason_of(best, code, said)
+    if reason == "undefined":
+        reason = CATEGORIES.get(fields.get("x-powermta-bouncecategory", "").strip().lower(), reason)
     distinct = list({address.lower(): address for address in reversed(addresses)}.values())[::-1]
     return BouncedRecipient(
         address=distinct[0],
         is_permanent=is_permanent,
-        reason=reason_of(best, code, said),
+        reason=reason,
         status=best,
         code=code,
         diagnostic=said,

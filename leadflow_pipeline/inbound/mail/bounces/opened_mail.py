@@ -7,10 +7,12 @@ Whoever reports puts the prose and the report before the original, so of a long 
 
 from __future__ import annotations
 
+import base64
 import email
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.header import decode_header
 from email.message import Message
 from email.policy import compat32
@@ -21,14 +23,14 @@ MAX_BYTES: Final = 1 << 20
 MAX_PROSE: Final = 64 * 1024
 MAX_PARTS: Final = 200
 MAX_HEADERS: Final = 200
+MAX_HEADER: Final = 4_000
 
-TAGS_WITHOUT_TEXT: Final = re.compile(
-    r"<(style|script|head)\b[^>]{0,500}>.*?</\1\s*>", re.IGNORECASE | re.DOTALL
-)
+WITHOUT_TEXT: Final = (("<script", "</script"), ("<style", "</style"), ("<head>", "</head"), ("<!--", "-->"))
 LINE_TAGS: Final = re.compile(
     r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d|/?table|/?ul|/?ol|/?blockquote|/?pre)\b[^>]{0,500}>", re.I
 )
-TAGS: Final = re.compile(r"</?[a-z!][^<>@]{0,2000}>|<a\b[^<>]{0,2000}>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+TAGS: Final = re.compile(r"</?[a-z!][^<>@]{0,2000}>|<a\b[^<>]{0,2000}>", re.IGNORECASE | re.DOTALL)
+LOST_WITHIN: Final = 600
 LOST_BOUNDARY: Final = re.compile(
     rb"^--([^\s\"]{4,70})\ncontent-(?:type|description):", re.IGNORECASE | re.MULTILINE
 )
@@ -72,7 +74,7 @@ def open_mail(content: bytes) -> OpenedMail:
             report_type=_parameter(message, "report-type"),
         )
         _sort(message, opened)
-    except (RecursionError, ValueError, LookupError, AttributeError, TypeError, AssertionError):
+    except (RecursionError, ValueError, LookupError, AttributeError, TypeError, AssertionError, MessageError):
         # The library fails on some mails that nobody ought to have sent: those are read as they stand.
         opened = OpenedMail(headers={}, prose=decoded(content[:MAX_PROSE], None))
     opened.prose = opened.prose[:MAX_PROSE]
@@ -112,12 +114,12 @@ def decoded(raw: bytes, charset: str | None) -> str:
 
 def decoded_header(value: object) -> str:
     """A header as text, encoded words read, on one line."""
-    text = str(value)
+    text = str(value)[:MAX_HEADER]
     if "=?" not in text:
         return " ".join(_as_text(text).split())
     try:
         pieces = decode_header(text)
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, MessageError):
         return " ".join(text.split())
     return " ".join(
         "".join(
@@ -128,14 +130,29 @@ def decoded_header(value: object) -> str:
 
 def text_of_html(html: str) -> str:
     """The words of a page, a line for each line of it."""
-    bare = TAGS_WITHOUT_TEXT.sub(" ", html[: 4 * MAX_PROSE])
+    bare = html[: 4 * MAX_PROSE]
+    for opening, closing in WITHOUT_TEXT:
+        bare = _without_between(bare, opening, closing)
     return unescape(TAGS.sub("", LINE_TAGS.sub("\n", bare.replace("&nbsp;", " ")))).replace("\xa0", " ")
+
+
+def _without_between(text: str, opening: str, closing: str) -> str:
+    """The text without what stands between two marks; an opening one that nothing closes is left."""
+    lower = text.lower()
+    if len(lower) != len(text):
+        return text
+    kept: list[str] = []
+    position = 0
+    while (begin := lower.find(opening, position)) >= 0 and (end := lower.find(closing, begin)) >= 0:
+        kept.append(text[position:begin])
+        position = end
+    return "".join(kept) + text[position:]
 
 
 def _with_boundary(content: bytes) -> bytes:
     """The mail, told to be of parts where its body plainly is and its header has been lost on the way."""
     head, gap, body = content.replace(b"\r\n", b"\n").partition(b"\n\n")
-    begins = LOST_BOUNDARY.search(body[:MAX_PROSE])
+    begins = LOST_BOUNDARY.search(body[:LOST_WITHIN])
     if begins is None or re.search(rb"^content-type:", head, re.IGNORECASE | re.MULTILINE):
         return content
     return head + b'\nContent-Type: multipart/mixed; boundary="' + begins.group(1) + b'"' + gap + body
@@ -178,8 +195,10 @@ def _sorted_parts(message: Message, opened: OpenedMail) -> Message | None:
             waiting[:0] = [each for each in part.get_payload() if isinstance(each, Message)]
         elif kind == "text/html":
             html.append(text_of_html(_text(part)))
-        elif kind.startswith("text/") and not _is_report_in_disguise(part, opened):
-            plain.append(_text(part))
+        elif kind.startswith(("text/", "application/octet-stream")):
+            in_disguise = _is_report_in_disguise(part, opened)
+            if kind.startswith("text/") and not in_disguise:
+                plain.append(_text(part))
     if message.preamble and not plain and not html:
         plain.append(_as_text(message.preamble))
     prose = "\n".join(text for text in plain if text.strip())
@@ -219,6 +238,10 @@ def _structured_text(part: Message) -> str:
     payload = part.get_payload()
     if not isinstance(payload, list):
         return _text(part)
+    if str(part.get("content-transfer-encoding", "")).strip().lower() == "base64":
+        # Not allowed for such a part (RFC 2046, 5.2.1), and done all the same: the library has not decoded it.
+        inside = "".join(str(each.get_payload()) for each in payload[:MAX_PARTS] if isinstance(each, Message))
+        return decoded(_base64(inside[: 4 * MAX_PROSE]), None).replace("\r\n", "\n")
     blocks: list[str] = []
     for each in payload[:MAX_PARTS]:
         if not isinstance(each, Message):
@@ -228,6 +251,11 @@ def _structured_text(part: Message) -> str:
         body = _text(each)[:MAX_PROSE] if isinstance(inner, str) else ""
         blocks.append("\n".join(lines) + ("\n\n" + body if body.strip() else ""))
     return "\n\n".join(blocks)
+
+
+def _base64(text: str) -> bytes:
+    letters = re.sub(r"[^A-Za-z0-9+/]", "", text)
+    return base64.b64decode(letters + "=" * (-len(letters) % 4)) if len(letters) % 4 != 1 else b""
 
 
 def _text(part: Message) -> str:

@@ -6,6 +6,7 @@ of failed recipients, prose, and at last whom the returned original was written 
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from leadflow_pipeline.inbound.mail.bounces import (
@@ -21,6 +22,8 @@ from leadflow_pipeline.inbound.mail.bounces.reasons import reason_of, reply_in, 
 from leadflow_pipeline.inbound.mail.bounces.recognising import is_bounce, is_delay, is_told_by_machine
 from leadflow_pipeline.inbound.mail.bounces.report import BouncedRecipient, BounceReport
 
+MAX_REPORTS: Final = 10_000
+STILL_TRIED: Final = re.compile(r"^action\s*:\s*delay", re.IGNORECASE | re.MULTILINE)
 SENT_TO_HEADERS: Final = ("to", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-rcpt-to")
 
 
@@ -116,8 +119,10 @@ def _from_prose(
     mentions = mentions or prose_recipients.mentions_in([mail.first("subject")], never)
     mentions = mentions or [Mention(one, prose_recipients.NAMED) for one in _written_to(original, sent_to)]
     prose = "\n".join(lines)
-    delayed = is_delay(mail, prose)
-    return [_told(mention, delayed, f"{prose}\n{mail.first('subject')}") for mention in mentions]
+    reports = "\n".join(mail.statuses)[:MAX_REPORTS]
+    delayed = is_delay(mail, prose) or STILL_TRIED.search(reports) is not None
+    said = "\n".join((prose, mail.first("subject"), reports))
+    return [_told(mention, delayed, said) for mention in mentions]
 
 
 def _told(mention: Mention, delayed: bool, prose: str) -> BouncedRecipient:

@@ -99,7 +99,8 @@ def reason_of(status: str | None, code: int | None, text: str) -> Reason:
 
 def reason_in_words(text: str) -> Reason | None:
     """Why, of the words alone."""
-    return cast("Reason | None", first_said("reasons", _said(text)))
+    said = _said(text)
+    return cast("Reason | None", first_said("clear_reasons", said) or first_said("reasons", said))
 
 
 def _said(text: str) -> str:

@@ -15,11 +15,15 @@ from typing import Final
 from leadflow_pipeline.inbound.mail.bounces.opened_mail import OpenedMail
 from leadflow_pipeline.inbound.mail.bounces.phrases import says
 from leadflow_pipeline.inbound.mail.bounces.plain_wording import plain
+from leadflow_pipeline.inbound.mail.bounces.reasons import reason_in_words
+from leadflow_pipeline.inbound.mail.bounces.report import DEAD
 
 BEGINNING: Final = 6_000
 """Characters of the prose in which a report says that it is one."""
 
 
+TELLING: Final = DEAD | {"mailbox_full", "network", "too_big"}
+"""Reasons that hardly any other mail gives."""
 ANSWER: Final = re.compile(
     r"^(?:re|fwd?|aw|wg|sv|vs|tr|antw|odp|rif|res|rv|enc|ynt|回复|答复|转发)\s*(?:\[\d+\])?\s*[::]"
 )
@@ -40,6 +44,7 @@ def is_bounce(mail: OpenedMail) -> bool:
         return False
     by_subject = says("recognising", "subject", subject)
     by_prose = says("recognising", "phrase", plain(mail.prose[:BEGINNING]))
+    by_prose = by_prose or reason_in_words(mail.prose) in TELLING
     if is_told_by_machine(mail):
         return by_subject or by_prose
     return by_subject and (by_prose or mail.first("return-path").strip() == "<>")

@@ -68,7 +68,8 @@ class BouncedRecipient:
 
         A full mailbox, a refused content or a blocked sender is given up too, and may work tomorrow.
         """
-        return self.is_permanent is True and self.reason in DEAD and not (self.status or "5").startswith("4")
+        may_pass = self.status.startswith("4") if self.status else 400 <= (self.code or 500) < 500
+        return self.is_permanent is True and self.reason in DEAD and not may_pass
 
 
 @dataclass(frozen=True)
