@@ -21,6 +21,7 @@ from leadflow_pipeline.cli import (
     explain,
     handover,
     identity,
+    inbox,
     leads,
     model,
     operate,
@@ -60,6 +61,7 @@ route.register(app)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(enrichment.app, name="enrich")
 app.add_typer(identity.app, name="identity")
+app.add_typer(inbox.app, name="inbox")
 app.add_typer(model.app, name="model")
 rep_performance.register(reps.app)
 app.add_typer(reps.app, name="reps")

@@ -30,7 +30,8 @@ OPENING = 220
 RULE_OF_HEADERS = 5
 
 REPLY_PREFIX = re.compile(
-    r"\s*(?:re|aw|sv|vs|ynt|odp|antw|rif|res|ref|回复|回覆|答复|odpoved|vá|atb|απ)(?:\[\d+\])?\s?[:：]", re.IGNORECASE
+    r"\s*(?:re|aw|sv|vs|ynt|odp|antw|rif|res|ref|回复|回覆|答复|odpoved|vá|atb|απ)(?:\[\d+\])?\s?[:：]",
+    re.IGNORECASE,
 )
 READ_SUBJECT = re.compile(
     r"(?:read|not read|gelesen|ungelesen|lu|leido|letto|lido|gelezen|przeczytano|last|laest|прочитано|開封済み|已读)\s?[:：]"
@@ -87,7 +88,9 @@ HEADERS: tuple[tuple[str, Callable[[str], bool], int], ...] = (
 """Headers by which a program tells that it wrote, what their value must be, and their weight."""
 
 
-def absence_in(letter: Letter, text: str, written: date, *, has_quotation: bool, language: str) -> Absence | None:
+def absence_in(
+    letter: Letter, text: str, written: date, *, has_quotation: bool, language: str
+) -> Absence | None:
     """What answered instead of a person, or None where a person did. `text` is what the writer wrote."""
     if "disposition-notification" in (letter.report_type, *letter.part_types) or (
         "message/disposition-notification" in letter.part_types
@@ -97,7 +100,9 @@ def absence_in(letter: Letter, text: str, written: date, *, has_quotation: bool,
     weights: dict[str, int] = {**_of_headers(letter), **_of_subject(subject)}
     is_short_and_read = bool(READ_SUBJECT.match(subject)) and len(body) < 600
     weights |= _of_text(body)
-    until = away_until(text, written, language=language, is_month_first=is_in_america(letter)) if text else None
+    until = (
+        away_until(text, written, language=language, is_month_first=is_in_america(letter)) if text else None
+    )
     if until is not None and {*weights} & {"absent", "returning", "absent subject"}:
         weights["date"] = 1
     if has_quotation or REPLY_PREFIX.match(letter.subject):

@@ -27,7 +27,9 @@ ADDRESS_OR_DATE = re.compile(
 )
 _wrote = sorted({re.escape(each) for each in WROTE}, key=len, reverse=True)
 ENDS_INTRODUCTION = re.compile(rf"(?:{_any_of(_wrote)})[^:：]{{0,120}}[:：]\s*$", re.IGNORECASE)
-WROTE_THERE = re.compile(rf"(?:(?<!\w)(?:{_any_of(_wrote)})(?!\w))|写道|寫道|作成|のメール|작성", re.IGNORECASE)
+WROTE_THERE = re.compile(
+    rf"(?:(?<!\w)(?:{_any_of(_wrote)})(?!\w))|写道|寫道|作成|のメール|작성", re.IGNORECASE
+)
 DATE_AND_ADDRESS = re.compile(
     r"^(?:.{0,60}\d{1,4}[./\-年]\s?\d{1,2}[./\-月]\s?\d{1,4}.{0,80}|.{0,40}\b(?:19|20)\d\d\b.{0,80})<?[^\s<>@]+@[^\s<>@]+>?.{0,20}[:：]\s*$"
 )
@@ -36,8 +38,12 @@ DATED_ADDRESS = re.compile(r"\d{4}[./-]\d{1,2}[./-]\d{1,2},? [^:]{0,80}<[^\s<>@]
 _labels = _any_of(sorted(map(re.escape, {*FROM_LABELS, *OTHER_LABELS}), key=len, reverse=True))
 _from_labels = _any_of(sorted(map(re.escape, FROM_LABELS), key=len, reverse=True))
 HEADER_LINE = re.compile(rf"\s{{0,4}}[*_>\s]{{0,6}}(?:{_labels})\s?[*_]{{0,2}}\s?[:：]", re.IGNORECASE)
-FROM_LINE = re.compile(rf"\s{{0,4}}[*_>\s]{{0,6}}(?:{_from_labels})\s?[*_]{{0,2}}\s?[:：]\s*\S?", re.IGNORECASE)
-WROTE_BETWEEN_DASHES = re.compile(rf"\s{{0,4}}-{{3,}}[^\n]{{5,300}}(?:{_any_of(_wrote)})[^\n]{{0,30}}-{{3,}}\s*$", re.IGNORECASE)
+FROM_LINE = re.compile(
+    rf"\s{{0,4}}[*_>\s]{{0,6}}(?:{_from_labels})\s?[*_]{{0,2}}\s?[:：]\s*\S?", re.IGNORECASE
+)
+WROTE_BETWEEN_DASHES = re.compile(
+    rf"\s{{0,4}}-{{3,}}[^\n]{{5,300}}(?:{_any_of(_wrote)})[^\n]{{0,30}}-{{3,}}\s*$", re.IGNORECASE
+)
 BEGINS_INTRODUCTION = re.compile(
     r"\W{0,3}(?:on|am|at|le|el|il|em|no|op|dnia|w dniu|den|d\.|på|dne|dňa|pe|în|în data|vào|pada|a|em data|"
     r"ημερομηνία|στις|von|at|quoting|zitat von|citando|citat|citerar|in data|u|dana|mnb|kell|the)\s",
@@ -152,8 +158,10 @@ def _introduction(lines: list[str], place: int) -> int:
     for taken, line in enumerate(lines[place : place + 4], 1):
         if not line.strip() and taken > 1 and not joined.rstrip().endswith((",", ">")):
             return 0
-        if taken > 1 and QUOTED_LINE.match(line) and not (
-            joined.count("<") > joined.count(">") and BROKEN_ADDRESS.match(line)
+        if (
+            taken > 1
+            and QUOTED_LINE.match(line)
+            and not (joined.count("<") > joined.count(">") and BROKEN_ADDRESS.match(line))
         ):
             return 0
         joined = f"{joined} {line.strip()}".strip()
@@ -179,7 +187,12 @@ def _introduces(text: str) -> bool:
         return True
     if not ADDRESS_OR_DATE.search(text):
         # "Ann Smith wrote:" with neither; only where it is short, and only that.
-        return bool(re.fullmatch(r"(?:[^\s,.:;]+ ){1,4}(?:wrote|schrieb|a écrit|skrev|писал\(а\)|escribió|ha scritto|escreveu|schreef) ?:", text))
+        return bool(
+            re.fullmatch(
+                r"(?:[^\s,.:;]+ ){1,4}(?:wrote|schrieb|a écrit|skrev|писал\(а\)|escribió|ha scritto|escreveu|schreef) ?:",
+                text,
+            )
+        )
     return bool(ENDS_INTRODUCTION.search(text) or (WROTE_THERE.search(text) and text.endswith((":", "："))))
 
 

@@ -21,8 +21,12 @@ _courtesy = (
     r"|tack|tak|takk|kiitos|prosim|dekuji|koszonom|va rog|multumesc|lutfen|пожалуиста|спасибо|будь ласка|お願いします|お願いいたします|希望|谢谢|請|请|부탁드립니다|me|us|mich|this|all|it|from (?:this|your|the) (?:list|e-?mails?|mailing list|newsletter))"
 )
 WORD_ALONE = re.compile(rf"(?:{_courtesy} ?)*(?:{_alone})(?: ?{_courtesy})*")
-AS_SUBJECT = re.compile(rf"(?:(?:re|aw|sv|fwd?) ?: ?)*(?:{_courtesy} )*(?:{_alone})(?: {_courtesy})*(?: request)?")
-ONLY_AS_TEXT = re.compile(r"(?:end|quit|cancel|cancelar|enough|basta|sair|parar|no more|remove|eliminar|remover|usun|poista|zrusit)")
+AS_SUBJECT = re.compile(
+    rf"(?:(?:re|aw|sv|fwd?) ?: ?)*(?:{_courtesy} )*(?:{_alone})(?: {_courtesy})*(?: request)?"
+)
+ONLY_AS_TEXT = re.compile(
+    r"(?:end|quit|cancel|cancelar|enough|basta|sair|parar|no more|remove|eliminar|remover|usun|poista|zrusit)"
+)
 """Words that may be the subject of anything; as a text of their own they are not."""
 SENTENCE = re.compile(r"(?<=[.!?;。！？])\s+|\n\s*\n|(?<=[。！？])")
 ASKS = re.compile("|".join(f"(?:{each})" for each in ASKED))
@@ -45,13 +49,17 @@ def asks_for_removal(text: str, subject: str = "") -> bool:
         return True
     for sentence in SENTENCE.split(body):
         whole = " ".join(sentence.split())
-        if whole and (WORD_ALONE.fullmatch(_bare(whole)) or ASKS.search(whole)) and not NOT_MEANT.search(whole):
+        if (
+            whole
+            and (WORD_ALONE.fullmatch(_bare(whole)) or ASKS.search(whole))
+            and not NOT_MEANT.search(whole)
+        ):
             return True
     return False
 
 
 def _stands_before_a_name(line: str) -> bool:
-    """"Unsubscribe - Robin": the word alone, and who says it."""
+    """ "Unsubscribe - Robin": the word alone, and who says it."""
     word, dash, name = re.sub(r"\s[-–—]\s|,\s", "\n", line, count=1).partition("\n")
     if not dash or len(name.split()) > 3 or ONLY_AS_TEXT.fullmatch(_bare(word)):
         return False

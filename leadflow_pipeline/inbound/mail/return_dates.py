@@ -93,10 +93,15 @@ UNTIL_BEFORE = re.compile(
     r"|til og med|till och med|frem til|fram till|asti|saakka|pana|lidz|iki|kuni|до|по|εως|μεχρι|fins|off through|ending|ends|endet|last day|letzter tag|finaliza|termine)"
     r"|到|至|直到)"
     r"[\s:,]*(?:and including|einschliesslich|und mit|inkl\.?|incluso|inclus|al|a|o|el|le|la|il|the|den|dem|zum|zu|på|dia|en met|med|na|dnia|cu|pe|in|de)?"
-    r"(?: (?:el|le|il|the|den|dem|dia|dnia|med|met))?[\s,(]*(?:{weekday}|\w{{1,3}}\.)?[\s,.]*(?:the|den|dem|le|el|il|de|dia|dnia|,)?\s?$".replace("{weekday}", f"(?:{_weekday})")
-    .replace("{{", "{").replace("}}", "}")
+    r"(?: (?:el|le|il|the|den|dem|dia|dnia|med|met))?[\s,(]*(?:{weekday}|\w{{1,3}}\.)?[\s,.]*(?:the|den|dem|le|el|il|de|dia|dnia|,)?\s?$".replace(
+        "{weekday}", f"(?:{_weekday})"
+    )
+    .replace("{{", "{")
+    .replace("}}", "}")
 )
-UNTIL_AFTER = re.compile(r"\s?(?:\([^)]{1,4}\))?\s?(?:'?[a-z]{0,3} kadar|'?[ae] kadar|-?ig\b|asti|saakka|まで|迄|까지|为止|止|dahil|inklusive|inclus|compris|inclusive|\(incl)")
+UNTIL_AFTER = re.compile(
+    r"\s?(?:\([^)]{1,4}\))?\s?(?:'?[a-z]{0,3} kadar|'?[ae] kadar|-?ig\b|asti|saakka|まで|迄|까지|为止|止|dahil|inklusive|inclus|compris|inclusive|\(incl)"
+)
 FROM_BEFORE = re.compile(
     r"(?:\b(?:from|since|starting|as of|effective|beginning|ab|seit|vom|von|du|depuis|a partir d[eu]|des|desde|del|a partir del|dal|da|dall'|a partire dal|vanaf|van|od|fran|fra|alkaen"
     r"|с|з|din|de la|between|zwischen|entre|tra|tussen|miedzy|mellan|mellem|mellom|a contar d[eu])|自|从|從)"
@@ -148,13 +153,17 @@ class Numeric:
 
     def day(self, written: date, *, month_first: bool) -> date | None:
         """The date. With dots the day comes first; with slashes as told, unless there is no such month."""
-        month, day = (self.first, self.second) if month_first and self.mark != "." else (self.second, self.first)
+        month, day = (
+            (self.first, self.second) if month_first and self.mark != "." else (self.second, self.first)
+        )
         if month > 12 and self.mark != ".":
             month, day = day, month
         return _dated(self.year, month, day, written)
 
 
-def away_until(text: str, written: date, *, language: str = "", is_month_first: bool = False) -> datetime | None:
+def away_until(
+    text: str, written: date, *, language: str = "", is_month_first: bool = False
+) -> datetime | None:
     """Until when the writer of `text` is away: a moment in UTC, or None where it says none that lies ahead.
 
     The first moment of the day of return, or the last moment of the last day away. `language` and `is_month_first`
@@ -186,7 +195,9 @@ def _dates_in(text: str, written: date, language: str, *, is_month_first: bool) 
                 year = _year_of(parts.get("year"))
                 kind = "until" if "start" in parts else ""
                 mark = parts.get("mark", ".")
-                numeric.append(Numeric(start, end, int(parts["first"]), int(parts["second"]), year, mark, kind))
+                numeric.append(
+                    Numeric(start, end, int(parts["first"]), int(parts["second"]), year, mark, kind)
+                )
                 taken[start:end] = b"\1" * (end - start)
                 continue
             day = _day_of(parts, written)
@@ -212,7 +223,11 @@ def _is_beside_date(text: str, found: list[Found], number: int) -> bool:
     near = r"[\s,.(]*(?:the|den|dem|le|el|il|de|dia|dnia|o|d\.)?[\s,.(]*"
     if number + 1 < len(found) and not found[number + 1].is_weekday:
         return bool(re.fullmatch(near, text[each.end : found[number + 1].start]))
-    return number > 0 and not found[number - 1].is_weekday and bool(re.fullmatch(r"[\s,.]*\(\s*", text[found[number - 1].end : each.start]))
+    return (
+        number > 0
+        and not found[number - 1].is_weekday
+        and bool(re.fullmatch(r"[\s,.]*\(\s*", text[found[number - 1].end : each.start]))
+    )
 
 
 def _year_of(text: str | None) -> int | None:
@@ -226,7 +241,11 @@ def _day_of(parts: dict[str, str], written: date) -> date | None:
     """The day that a match of a pattern names, where it is one."""
     name = parts.get("weekday") or parts.get("weekday2")
     if name is not None:
-        return written + timedelta(days=(WEEKDAY_NUMBERS[name] - written.weekday() - 1) % 7 + 1) if name in WEEKDAY_NUMBERS else None
+        return (
+            written + timedelta(days=(WEEKDAY_NUMBERS[name] - written.weekday() - 1) % 7 + 1)
+            if name in WEEKDAY_NUMBERS
+            else None
+        )
     if {*parts} & {"tomorrow", "tomorrow2"}:
         return written + timedelta(days=1)
     if {*parts} & {"today", "today2"}:
@@ -236,7 +255,9 @@ def _day_of(parts: dict[str, str], written: date) -> date | None:
     if "count" in parts:
         count = int(parts["count"]) if parts["count"].isdigit() else NUMBERS[parts["count"]]
         return written + timedelta(days=count * (7 if "weeks" in parts else 1))
-    month = MONTH_NUMBERS[parts["name"]] if "name" in parts else int(parts["month"]) if "month" in parts else 0
+    month = (
+        MONTH_NUMBERS[parts["name"]] if "name" in parts else int(parts["month"]) if "month" in parts else 0
+    )
     year = _year_of(parts.get("year"))
     if "part" in parts:
         is_end = re.fullmatch(END_OF, parts["part"].strip()) is not None
@@ -261,7 +282,9 @@ def _dated(year: int | None, month: int, day: int, written: date) -> date | None
     """The date; of its year, or else the one that is meant. Day 0 is the month's last."""
     if not 1 <= month <= 12:
         return None
-    years = [year] if year is not None else [written.year - 1, written.year, written.year + 1, written.year + 2]
+    years = (
+        [year] if year is not None else [written.year - 1, written.year, written.year + 1, written.year + 2]
+    )
     possible = [
         date(each, month, day or calendar.monthrange(each, month)[1])
         for each in years
@@ -309,13 +332,19 @@ def _with_kinds(text: str, dates: list[Found]) -> list[Found]:
 
 
 def _kind_of(each: Found, before: str, after: str, previous: Found | None) -> str:
-    own_after = re.split(r",|\b(?:and|und|et|y|e|en|och|og|i|a|but|aber|mais|pero|ma|mas|maar|ale|men)\b", after, maxsplit=1)[0]
+    own_after = re.split(
+        r",|\b(?:and|und|et|y|e|en|och|og|i|a|but|aber|mais|pero|ma|mas|maar|ale|men)\b", after, maxsplit=1
+    )[0]
     is_back = bool(BACK.search(before))
     is_back_after = bool(BACK.search(own_after))
     if each.kind == "until":
         return "back" if is_back else "until"
     if UNTIL_BEFORE.search(before) or UNTIL_AFTER.match(after):
-        return "back" if is_back and NOT_BACK_UNTIL.search(before) and BACK.search(before).end() > len(before) - 40 else "until"  # type: ignore[union-attr]
+        return (
+            "back"
+            if is_back and NOT_BACK_UNTIL.search(before) and BACK.search(before).end() > len(before) - 40
+            else "until"
+        )  # type: ignore[union-attr]
     if previous is not None and RANGE.fullmatch(before):
         return "until"
     if FROM_BEFORE.search(before) or FROM_AFTER.match(after):
