@@ -123,7 +123,7 @@ class ImapMailbox:
         return self._client
 
     def _opened(self, *, readonly: bool) -> None:
-        status, data = self._open.select(_quoted(self._folder), readonly=readonly)
+        status, _ = self._open.select(_quoted(self._folder), readonly=readonly)
         if status != "OK":
             raise PermanentError(f"there is no folder {self._folder} in the mailbox at {self._where}")
         self._is_writable = not readonly

@@ -141,7 +141,7 @@ def _happenings(verdict: Verdict, found: Match, occurred_at: datetime, key: str)
     detail = {"matched_by": found.by, "reason": verdict.reason or None, "language": verdict.language or None}
     detail = {name: value for name, value in detail.items() if value}
     if verdict.kind in ("reply", "unsubscribe", "complaint", "auto_reply"):
-        kind: HappeningKind = verdict.kind  # type: ignore[assignment]
+        kind: HappeningKind = verdict.kind
         return [
             Happening(
                 event_id,
