@@ -39,7 +39,8 @@ _start = rf"(?P<start>[0-3]?\d){_ordinal}"
 _day = rf"(?P<day>[0-3]?\d){_ordinal}"
 _year = r"(?:,?\.?\s?(?:de |del |of |anul |r\. )?(?P<year>20\d\d|['’]\d\d\b)(?:\.|-?\w{0,3})?)?"
 _to = (
-    r"\s?(?:-|–|—|~|〜|～|to|till|until|through|thru|bis|bis zum|und|and|au|a|al|ate|ao|e|tot|tot en met|t/m|do|til|och|og)"
+    r"\s?(?:-|–|—|~|〜|～|to|till|until|through|thru|bis|bis zum|"
+    r"und|and|au|a|al|ate|ao|e|tot|tot en met|t/m|do|til|och|og)"
     r"\s?(?:the |den |le |el |il |de )?"
 )
 _of = r"\s?(?:of |de |di |d'|\. |\.|-)?\s?[בל]?"
