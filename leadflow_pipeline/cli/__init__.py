@@ -29,6 +29,7 @@ from leadflow_pipeline.cli import (
     reps,
     review,
     route,
+    sending,
     service,
     similar,
     what_if,
@@ -53,6 +54,7 @@ leads.register(app)
 collect.register(app)
 handover.register(app)
 dispatch.register(app)
+sending.register(app)
 attribution.register(app)
 explain.register(app)
 similar.register(app)

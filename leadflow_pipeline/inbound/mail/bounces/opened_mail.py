@@ -11,6 +11,7 @@ import email
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.header import decode_header
 from email.message import Message
 from email.policy import compat32
@@ -21,14 +22,17 @@ MAX_BYTES: Final = 1 << 20
 MAX_PROSE: Final = 64 * 1024
 MAX_PARTS: Final = 200
 MAX_HEADERS: Final = 200
+MAX_HEADER: Final = 4_000
 
-TAGS_WITHOUT_TEXT: Final = re.compile(
-    r"<(style|script|head)\b[^>]{0,500}>.*?</\1\s*>", re.IGNORECASE | re.DOTALL
-)
+WITHOUT_TEXT: Final = (("<script", "</script"), ("<style", "</style"), ("<head>", "</head"), ("<!--", "-->"))
 LINE_TAGS: Final = re.compile(
     r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d|/?table|/?ul|/?ol|/?blockquote|/?pre)\b[^>]{0,500}>", re.I
 )
-TAGS: Final = re.compile(r"</?[a-z!][^<>@]{0,2000}>|<a\b[^<>]{0,2000}>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+TAGS: Final = re.compile(r"</?[a-z!][^<>@]{0,2000}>|<a\b[^<>]{0,2000}>", re.IGNORECASE | re.DOTALL)
+LOST_WITHIN: Final = 600
+LOST_BOUNDARY: Final = re.compile(
+    rb"^--([^\s\"]{4,70})\ncontent-(?:type|description):", re.IGNORECASE | re.MULTILINE
+)
 ORIGINAL_TYPES: Final = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers", "message/global",
                          "message/global-headers", "text/rfc822", "message/partial")  # fmt: skip
 STATUS_TYPES: Final = ("message/delivery-status", "message/global-delivery-status")
@@ -62,14 +66,14 @@ def open_mail(content: bytes) -> OpenedMail:
     """Takes a mail apart. Whatever cannot be understood as MIME is read as prose; nothing is raised."""
     content = content[:MAX_BYTES]
     try:
-        message = email.message_from_bytes(content, policy=compat32)
+        message = email.message_from_bytes(_with_boundary(content), policy=compat32)
         opened = OpenedMail(
             headers=_headers(message),
             content_type=message.get_content_type(),
             report_type=_parameter(message, "report-type"),
         )
         _sort(message, opened)
-    except (RecursionError, ValueError, LookupError, AttributeError, TypeError, AssertionError):
+    except (RecursionError, ValueError, LookupError, AttributeError, TypeError, AssertionError, MessageError):
         # The library fails on some mails that nobody ought to have sent: those are read as they stand.
         opened = OpenedMail(headers={}, prose=decoded(content[:MAX_PROSE], None))
     opened.prose = opened.prose[:MAX_PROSE]
@@ -109,12 +113,12 @@ def decoded(raw: bytes, charset: str | None) -> str:
 
 def decoded_header(value: object) -> str:
     """A header as text, encoded words read, on one line."""
-    text = str(value)
+    text = str(value)[:MAX_HEADER]
     if "=?" not in text:
         return " ".join(_as_text(text).split())
     try:
         pieces = decode_header(text)
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, MessageError):
         return " ".join(text.split())
     return " ".join(
         "".join(
@@ -125,12 +129,48 @@ def decoded_header(value: object) -> str:
 
 def text_of_html(html: str) -> str:
     """The words of a page, a line for each line of it."""
-    bare = TAGS_WITHOUT_TEXT.sub(" ", html[: 4 * MAX_PROSE])
+    bare = html[: 4 * MAX_PROSE]
+    for opening, closing in WITHOUT_TEXT:
+        bare = _without_between(bare, opening, closing)
     return unescape(TAGS.sub("", LINE_TAGS.sub("\n", bare.replace("&nbsp;", " ")))).replace("\xa0", " ")
 
 
+def _without_between(text: str, opening: str, closing: str) -> str:
+    """The text without what stands between two marks; an opening one that nothing closes is left."""
+    lower = text.lower()
+    if len(lower) != len(text):
+        return text
+    kept: list[str] = []
+    position = 0
+    while (begin := lower.find(opening, position)) >= 0 and (end := lower.find(closing, begin)) >= 0:
+        kept.append(text[position:begin])
+        position = end
+    return "".join(kept) + text[position:]
+
+
+def _with_boundary(content: bytes) -> bytes:
+    """The mail, told to be of parts where its body plainly is and its header has been lost on the way."""
+    head, gap, body = content.replace(b"\r\n", b"\n").partition(b"\n\n")
+    begins = LOST_BOUNDARY.search(body[:LOST_WITHIN])
+    if begins is None or re.search(rb"^content-type:", head, re.IGNORECASE | re.MULTILINE):
+        return content
+    return head + b'\nContent-Type: multipart/mixed; boundary="' + begins.group(1) + b'"' + gap + body
+
+
 def _sort(message: Message, opened: OpenedMail) -> None:
-    """Puts each part where it belongs, in order; parts of the returned original are left alone."""
+    """Puts each part where it belongs, in order; parts of the returned original are left alone.
+
+    A report that was itself passed on as an attachment is read in place of what it came in.
+    """
+    nested = _sorted_parts(message, opened)
+    if nested is not None and not opened.statuses and opened.feedback is None:
+        opened.original = ""
+        _sorted_parts(nested, opened)
+
+
+def _sorted_parts(message: Message, opened: OpenedMail) -> Message | None:
+    """Sorts the parts of one message. Returns the first report that is attached as a message, if there is one."""
+    nested: Message | None = None
     plain: list[str] = []
     html: list[str] = []
     waiting = [message]
@@ -147,6 +187,9 @@ def _sort(message: Message, opened: OpenedMail) -> None:
             opened.receipt = True
         elif part is not message and (kind in ORIGINAL_TYPES or _is_attached_mail(part)):
             opened.original = opened.original or _structured_text(part)
+            inner = part.get_payload()
+            if nested is None and isinstance(inner, list) and inner and isinstance(inner[0], Message):
+                nested = inner[0] if inner[0].get_content_type() == "multipart/report" else None
         elif part.is_multipart():
             waiting[:0] = [each for each in part.get_payload() if isinstance(each, Message)]
         elif kind == "text/html":
@@ -155,9 +198,11 @@ def _sort(message: Message, opened: OpenedMail) -> None:
             plain.append(_text(part))
     if message.preamble and not plain and not html:
         plain.append(_as_text(message.preamble))
-    opened.prose = "\n".join(text for text in plain if text.strip()) or "\n".join(html)
-    if html and len(opened.prose) < MAX_PROSE and "@" not in opened.prose:
-        opened.prose += "\n" + "\n".join(html)
+    prose = "\n".join(text for text in plain if text.strip())
+    if html and "@" not in prose:
+        prose += "\n" + "\n".join(html)
+    opened.prose = prose if prose.strip() else opened.prose
+    return nested
 
 
 def _is_attached_mail(part: Message) -> bool:

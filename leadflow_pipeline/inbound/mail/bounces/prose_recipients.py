@@ -40,6 +40,10 @@ AFTER_LISTED: Final = re.compile(
 )
 TEMPLATE: Final = re.compile(r"(?<!finger )\bNAME@([A-Za-z0-9.-]+\.[A-Za-z]{2,})")
 BARE_NAME: Final = re.compile(r"^\s{0,8}([A-Za-z][\w.-]{0,63})\s{2,}(\S.{0,200})$")
+SENTENCE_END: Final = re.compile(r"(?<=[a-z)\"'>])[.!?]\s+(?=[A-Z])|[。！？]")
+LONE_NAME: Final = re.compile(r"^\s{1,12}([A-Za-z0-9][\w.-]{1,63})\s*$")
+RECIPIENTS: Final = re.compile(r"recipient|address|user|mailbox|empfanger|destinat|ontvanger|odbiorc|mottag")
+ANSWER: Final = re.compile(r"[45]\d\d[ -]")
 MAX_MENTIONS: Final = 2_000
 
 
@@ -50,7 +54,6 @@ class Mention:
     address: str
     place: int
     lines: list[str] = field(default_factory=list)
-    others: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -85,13 +88,18 @@ def mentions_in(lines: list[str], never: frozenset[str]) -> list[Mention]:
         for match in matches:
             count += 1
             address = tidy(match.group())
+            if (
+                address is not None
+                and "." not in domain_of(address)
+                and line[match.end() : match.end() + 1] != ">"
+            ):
+                continue
             if address is None or count > MAX_MENTIONS:
                 continue
             place = _place(line, match, before_line, lines[number + 1 : number + 4])
+            if EXPANDED.search(line[: match.start()][-60:]):
+                place = LISTED
             if place == 0 or reached or (address.lower() in never and place < LISTED):
-                continue
-            if EXPANDED.search(line[: match.start()][-60:]) and open_mention is not None:
-                open_mention.others.append(address)
                 continue
             known = found.get(address.lower())
             if known is None:
@@ -110,14 +118,32 @@ def mentions_in(lines: list[str], never: frozenset[str]) -> list[Mention]:
             open_mention.lines.append(line.strip())
     best = max((mention.place for mention in found.values()), default=0)
     chosen = [mention for mention in found.values() if mention.place == best]
+    domains = {domain_of(mention.address) for mention in chosen}
+    if best == LISTED:
+        # A server that names another mailbox of its own in its answer tells what became of the listed one.
+        chosen += [
+            mention
+            for mention in found.values()
+            if mention.place == FAILED
+            and domain_of(mention.address) in domains
+            and ANSWER.match(mention.lines[0])
+        ]
     return chosen if best > NAMED or len(chosen) == 1 else []
 
 
-def guessed_names(lines: list[str]) -> list[Mention]:
-    """Addresses of a report that says only `name   reason`, and how an address is made of a name (`NAME@domain`)."""
+def domain_of(address: str) -> str:
+    """The domain of an address, in lower case."""
+    return address.rpartition("@")[2].lower()
+
+
+def completed_names(lines: list[str], own_domain: str) -> list[Mention]:
+    """Addresses of a report that names only the part before the @.
+
+    Either it says how an address is made of a name (`NAME@domain`), or it lists names of its own domain.
+    """
     domains = list(dict.fromkeys(domain.lower() for line in lines for domain in TEMPLATE.findall(line)))
     if not domains:
-        return []
+        return _listed_names(lines, own_domain) if own_domain else []
     return [
         Mention(f"{match.group(1)}@{domain}", LISTED, [match.group(2)])
         for line in lines[:50]
@@ -126,9 +152,25 @@ def guessed_names(lines: list[str]) -> list[Mention]:
     ]
 
 
+def _listed_names(lines: list[str], domain: str) -> list[Mention]:
+    """Names on lines of their own, behind a line that announces a list of recipients."""
+    intro = ""
+    found: list[Mention] = []
+    for line in lines[:200]:
+        name = LONE_NAME.match(line)
+        if name is not None and intro:
+            found.append(Mention(f"{name.group(1)}@{domain}", LISTED, [intro]))
+        elif line.strip():
+            said = plain(line)
+            announces = said.endswith(":") and says("recognising", "phrase", said)
+            intro = said if announces and RECIPIENTS.search(said) else ""
+    return found
+
+
 def _place(line: str, match: re.Match[str], line_before: str, after_lines: list[str]) -> int:
     """How good a place an address stands in; 0 for one where no recipient stands."""
-    before, after = line[: match.start()], line[match.end() :]
+    line, start, end = _sentence(line, match)
+    before, after = line[:start], line[end:]
     said_before, said = plain(before), plain(line)
     if after.lstrip().startswith("@") or (re.search(r"<[^<>@]*$", before) and "id" in said_before[-14:]):
         return 0
@@ -171,3 +213,10 @@ def _place(line: str, match: re.Match[str], line_before: str, after_lines: list[
     ):
         return FAILED
     return 0 if says("recipients", "contact", line_before) else NAMED
+
+
+def _sentence(line: str, match: re.Match[str]) -> tuple[str, int, int]:
+    """The sentence of a line that an address stands in, and where it begins and ends there."""
+    begin = max((each.end() for each in SENTENCE_END.finditer(line, 0, match.start())), default=0)
+    after = SENTENCE_END.search(line, match.end())
+    return line[begin : after.start() + 1 if after else len(line)], match.start() - begin, match.end() - begin

@@ -18,7 +18,7 @@ from leadflow_pipeline.inbound.mail.bounces.opened_mail import OpenedMail, open_
 from leadflow_pipeline.inbound.mail.bounces.plain_wording import addresses_in
 from leadflow_pipeline.inbound.mail.bounces.prose_recipients import Mention
 from leadflow_pipeline.inbound.mail.bounces.reasons import reason_of, reply_in, status_in
-from leadflow_pipeline.inbound.mail.bounces.recognising import is_bounce, is_delay
+from leadflow_pipeline.inbound.mail.bounces.recognising import is_bounce, is_delay, is_told_by_machine
 from leadflow_pipeline.inbound.mail.bounces.report import BouncedRecipient, BounceReport
 
 SENT_TO_HEADERS: Final = ("to", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-rcpt-to")
@@ -56,6 +56,8 @@ def read_bounce(content: bytes) -> BounceReport | None:
         if not is_bounce(mail):
             return None
         found = _from_prose(mail, report_lines, original, sent_to)
+        if not found and not is_told_by_machine(mail):
+            return None
     references = f"{mail.first('references')} {mail.first('in-reply-to')}"
     message_id = returned_original.message_id_of(original, "\n".join(report_lines), references)
     return BounceReport("dsn" if kind == "dsn" else "notice", tuple(found), message_id, original, sent_to)
@@ -101,11 +103,16 @@ def _from_prose(
         for address in (*sent_to, *addresses_in(mail.first("from")), *addresses_in(mail.first("reply-to")))
     )
     mentions = prose_recipients.mentions_in(lines, never)
+    if not is_told_by_machine(mail):
+        # A person, or a newsletter: only what is said to have failed counts, no address in passing.
+        mentions = [mention for mention in mentions if mention.place >= prose_recipients.FAILED]
+        return [_told(mention, is_delay(mail, "\n".join(lines)), "\n".join(lines)) for mention in mentions]
     stated = addresses_in(mail.first("x-failed-recipients"))
     if stated:
         known = {mention.address.lower(): mention for mention in mentions}
         mentions = [known.get(one.lower(), Mention(one, prose_recipients.LISTED)) for one in stated]
-    mentions = mentions or prose_recipients.guessed_names(lines)
+    from_domain = next(map(prose_recipients.domain_of, addresses_in(mail.first("from"))), "")
+    mentions = mentions or prose_recipients.completed_names(lines, from_domain)
     mentions = mentions or prose_recipients.mentions_in([mail.first("subject")], never)
     mentions = mentions or [Mention(one, prose_recipients.NAMED) for one in _written_to(original, sent_to)]
     prose = "\n".join(lines)
@@ -120,17 +127,11 @@ def _told(mention: Mention, delayed: bool, prose: str) -> BouncedRecipient:
     if reason == "undefined":
         status, code = status or status_in(prose), code or reply_in(prose)
         reason = reason_of(status, code, prose)
-    return BouncedRecipient(
-        mention.address, not delayed, reason, status, code, mention.text[:1000], tuple(mention.others)
-    )
+    return BouncedRecipient(mention.address, not delayed, reason, status, code, mention.text[:1000])
 
 
 def _written_to(original: dict[str, str], sent_to: tuple[str, ...]) -> list[str]:
     """Whom the original was written to, where that can only be one person and no list of the sender's own."""
     written = addresses_in(original.get("x-original-to", "") or original.get("to", ""))
-    own = {_domain(one) for one in (*sent_to, *addresses_in(original.get("from", "")))}
-    return written if len(written) == 1 and _domain(written[0]) not in own else []
-
-
-def _domain(address: str) -> str:
-    return address.rpartition("@")[2].lower()
+    own = {prose_recipients.domain_of(one) for one in (*sent_to, *addresses_in(original.get("from", "")))}
+    return written if len(written) == 1 and prose_recipients.domain_of(written[0]) not in own else []

@@ -27,21 +27,22 @@ ANSWER: Final = re.compile(
 
 def is_bounce(mail: OpenedMail) -> bool:
     """Whether a mail without a readable report is one all the same."""
-    if mail.receipt or says("recognising", "away", plain(mail.first("subject"))):
+    subject = plain(mail.first("subject"))
+    if says("recognising", "away", subject) or (mail.receipt and not says("recognising", "subject", subject)):
         return False
     if mail.first("x-failed-recipients"):
         return True
-    subject = plain(mail.first("subject"))
     if (
         ANSWER.match(subject)
         and (mail.first("in-reply-to") or mail.first("references"))
         and not _is_from_daemon(mail)
     ):
         return False
-    signs = bool(says("recognising", "subject", subject)) + bool(
-        says("recognising", "phrase", plain(mail.prose[:BEGINNING]))
-    )
-    return signs + _is_from_daemon(mail) + _is_report(mail) >= 2 and signs > 0
+    by_subject = says("recognising", "subject", subject)
+    by_prose = says("recognising", "phrase", plain(mail.prose[:BEGINNING]))
+    if is_told_by_machine(mail):
+        return by_subject or by_prose
+    return by_subject and (by_prose or mail.first("return-path").strip() == "<>")
 
 
 def is_delay(mail: OpenedMail, prose: str) -> bool:
@@ -50,20 +51,16 @@ def is_delay(mail: OpenedMail, prose: str) -> bool:
     said = plain(prose[:BEGINNING])
     if says("recognising", "delay", subject):
         return True
-    return bool(says("recognising", "delay", said)) and not says(
-        "recognising", "given_up", f"{subject} {said}"
-    )
+    return says("recognising", "delay", said) and not says("recognising", "given_up", f"{subject} {said}")
 
 
-def _is_report(mail: OpenedMail) -> bool:
-    return bool(mail.statuses) or mail.report_type == "delivery-status" or bool(mail.first("x-report-type"))
+def is_told_by_machine(mail: OpenedMail) -> bool:
+    """Whether the mail's form or its sender's name says that a mail server wrote it."""
+    is_report = bool(mail.statuses) or mail.report_type == "delivery-status"
+    has_header = any(mail.first(name) for name in ("x-failed-recipients", "x-report-type", "x-dsncontext"))
+    return is_report or has_header or _is_from_daemon(mail)
 
 
 def _is_from_daemon(mail: OpenedMail) -> bool:
-    senders = " ".join(mail.first(name) for name in ("from", "x-actual-from"))
-    path = mail.first("return-path").strip()
-    return (
-        path == "<>"
-        or bool(says("recognising", "daemon", plain(f"{senders} {path}")))
-        or mail.first("x-mailfrom") == "<>"
-    )
+    senders = " ".join(mail.first(name) for name in ("from", "x-actual-from", "return-path"))
+    return mail.first("from") == "<>" or says("recognising", "daemon", plain(senders.replace("<>", "")))

@@ -18,9 +18,10 @@ WIRE_HEADER: Final = re.compile(
     re.IGNORECASE,
 )
 MESSAGE_ID: Final = re.compile(
-    r"message[- ]?id(?:entification|entifier)?\s*[:=]?\s*(<[^<>\s]{3,500}@[^<>\s]{1,300}>)", re.I
+    r"message[- ]?id(?:entification|entifier)?\s*[:=]?\s*(<[^<>\s]{1,500}@[^<>\s]{1,300}>)", re.I
 )
 ID: Final = re.compile(r"<[^<>\s]{1,500}@[^<>\s]{1,300}>")
+RULE: Final = re.compile(r"([^\w\s])\1{3,}")
 MAX_LINES: Final = 4_000
 
 
@@ -61,7 +62,7 @@ def original_headers(part: str, after_report: str) -> dict[str, str]:
 
 
 def _announces(line: str) -> bool:
-    said = plain(line)
+    said = RULE.sub(r"\1\1\1", plain(line))
     return (
         bool(said)
         and bool(says("original", "announced", said))

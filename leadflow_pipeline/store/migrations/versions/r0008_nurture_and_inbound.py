@@ -276,11 +276,27 @@ def upgrade() -> None:
     )
     op.drop_index(op.f("messages_recipient_key_idx"), table_name="messages", schema=SCHEMA)
     op.create_index(
+        "messages_failed_idx",
+        "messages",
+        ["updated_at"],
+        unique=False,
+        schema=SCHEMA,
+        postgresql_where="state = 'failed'",
+    )
+    op.create_index(
         op.f("messages_recipient_key_sent_at_idx"),
         "messages",
         ["recipient_key", "sent_at"],
         unique=False,
         schema=SCHEMA,
+    )
+    op.create_index(
+        "messages_sent_idx",
+        "messages",
+        ["sent_at"],
+        unique=False,
+        schema=SCHEMA,
+        postgresql_where="sent_at IS NOT NULL",
     )
     op.create_unique_constraint(
         op.f("messages_tracking_key_key"), "messages", ["tracking_key"], schema=SCHEMA
