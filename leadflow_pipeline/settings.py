@@ -79,6 +79,23 @@ class Settings(BaseSettings):
     )
     hubspot_url: str = Field("https://api.hubapi.com", description="base of HubSpot's API")
 
+    mailbox: str | None = Field(
+        None,
+        description="where answers and bounces arrive: imaps://USER@HOST/FOLDER or maildir:/PATH",
+    )
+    mailbox_password: SecretStr | None = Field(
+        None, description="the user's password, or their access token with xoauth2"
+    )
+    mailbox_login: str = Field("password", pattern="^(password|xoauth2)$")
+    mailbox_days: int = Field(
+        30, ge=1, description="how old a mail may be that is there when a mailbox is read for the first time"
+    )
+    mailbox_afterwards: str = Field(
+        "keep",
+        pattern="^(keep|seen|delete)$",
+        description="what becomes of a mail in the mailbox once it is stored",
+    )
+
     service_host: str = Field("127.0.0.1", description="address the HTTP service listens at")
     service_port: int = Field(8787, ge=1, le=65535)
 

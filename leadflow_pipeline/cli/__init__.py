@@ -23,6 +23,7 @@ from leadflow_pipeline.cli import (
     explain,
     handover,
     identity,
+    inbox,
     leads,
     model,
     nurture,
@@ -71,6 +72,7 @@ route.register(app)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(enrichment.app, name="enrich")
 app.add_typer(identity.app, name="identity")
+app.add_typer(inbox.app, name="inbox")
 app.add_typer(model.app, name="model")
 app.add_typer(nurture.app, name="nurture")
 rep_performance.register(reps.app)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
@@ -23,6 +23,8 @@ from leadflow_pipeline.inbound.mail.removal import asks_for_removal
 Kind = Literal["reply", "auto_reply", "bounce", "complaint", "unsubscribe", "other"]
 WITHOUT_ANSWER = ("list-id", "list-post")
 """Headers of newsletters and lists: such a mail that answers nothing is no reply."""
+COMPLAINT_SUBJECT = re.compile(r"complaint about message from \d", re.IGNORECASE)
+"""What Outlook.com's programme for senders writes above the mail that was complained of."""
 SURE_ANSWER = re.compile(r"header (?:auto-submitted|x-auto|precedence)|automatic subject|absent subject")
 
 
@@ -43,12 +45,22 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         """What may be kept of it beside the mail itself: no personal data."""
+        reported = [
+            {
+                "is_permanent": each.is_permanent,
+                "reason": each.reason,
+                "status": each.status,
+                "code": each.code,
+            }
+            for each in (self.bounce.recipients if self.bounce else ())
+        ]
         told: Mapping[str, Any] = {
             "kind": self.kind,
             "reason": self.reason,
             "away_until": self.away_until and self.away_until.isoformat(),
             "language": self.language,
             "evidence": list(self.evidence),
+            "bounced": reported,
         }
         return {name: value for name, value in told.items() if value}
 
@@ -70,9 +82,13 @@ def classify(raw: bytes, *, received: date | None = None, sent: str = "") -> Ver
     if report is not None and not _is_rather_absent(absence, report):
         kind: Kind = "complaint" if report.kind == "complaint" else "bounce"
         return Verdict(kind, letter, written.text, language=language, evidence=(report.kind,), bounce=report)
+    if COMPLAINT_SUBJECT.match(letter.subject) and "message/rfc822" in letter.part_types:
+        return _verdict("complaint", letter, written, language, evidence=("subject",))
     if absence is not None:
         verdict = _verdict("auto_reply", letter, written, language, evidence=absence.evidence)
         return _with_absence(verdict, absence)
+    if "message/feedback-report" in letter.part_types or letter.content_type == "multipart/report":
+        return _verdict("other", letter, written, language, evidence=("report",))
     if any(name in letter.headers for name in WITHOUT_ANSWER) and not letter.answers:
         return _verdict("other", letter, written, language, evidence=("list",))
     if asks_for_removal(written.text):
@@ -89,13 +105,15 @@ def _verdict(
 
 
 def _with_absence(verdict: Verdict, absence: Absence) -> Verdict:
-    return Verdict(
-        **{**verdict.__dict__, "reason": absence.reason, "away_until": absence.away_until},
-    )
+    return replace(verdict, reason=absence.reason, away_until=absence.away_until)
 
 
 def _is_rather_absent(absence: Absence | None, report: BounceReport) -> bool:
     """Whether what reads like a bounce in prose is the answer of a program on behalf of somebody who is away."""
-    if absence is None or report.kind != "notice" or absence.reason not in ("out_of_office", "left", "read_receipt"):
+    if (
+        absence is None
+        or report.kind != "notice"
+        or absence.reason not in ("out_of_office", "left", "read_receipt")
+    ):
         return False
     return any(SURE_ANSWER.match(each) for each in absence.evidence)

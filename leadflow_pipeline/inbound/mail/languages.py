@@ -24,7 +24,7 @@ COMMON = {
     "ro": "si de la in cu nu sunt pana va pentru din multumesc",
     "tr": "ve bir bu icin ile kadar tarihine tesekkurler lutfen sonra",
 }
-_WORDS = {word: set() for words in COMMON.values() for word in words.split()}
+_WORDS: dict[str, set[str]] = {word: set() for words in COMMON.values() for word in words.split()}
 for _language, _words in COMMON.items():
     for _word in _words.split():
         _WORDS[_word].add(_language)

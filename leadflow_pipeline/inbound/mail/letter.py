@@ -25,13 +25,17 @@ MOST_PARTS = 200
 
 MESSAGE_ID = re.compile(r"<([^<>\s@]{1,250}@[^<>\s]{1,250})>")
 ADDRESS = re.compile(r"[^\s<>()\[\],;:\"\\@]{1,64}@[^\s<>()\[\],;:\"\\@]{1,255}")
+OWN_TOKEN = re.compile(r"/[co]/([0-9a-f]{25,32}\.[0-9a-f]{16})(?![0-9a-f])")
+"""In a link of one of our emails, which an answer quotes."""
 ANSWERS = ("in-reply-to", "references", "original-message-id", "x-original-message-id")
 TO = (
     "to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-forwarded-to",
     "x-rcpt-to", "apparently-to", "x-delivered-to",
 )  # fmt: skip
 FROM = ("from", "reply-to", "sender", "x-original-from", "x-original-sender", "return-path")
-INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\ufeff\u1427\x00"))
+INVISIBLE = dict.fromkeys(
+    map(ord, "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\ufeff\u1427\x00")
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Letter:
     """Message-IDs and Original-Message-IDs of mails it holds."""
     senders: tuple[str, ...] = ()
     recipients: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+    """Of links of our emails that it quotes."""
     part_types: frozenset[str] = field(default_factory=frozenset)
 
     def header(self, name: str) -> str:
@@ -82,6 +88,7 @@ def read_letter(raw: bytes) -> Letter:
         mentioned=tuple(dict.fromkeys(mentioned)),
         senders=_addresses(headers, FROM),
         recipients=_addresses(headers, TO),
+        tokens=tuple(dict.fromkeys(each for part in parts for each in _tokens_in(part)))[:20],
         part_types=frozenset(_type_of(part) for part in parts),
     )
 
@@ -160,10 +167,18 @@ def _ids_inside(part: Message) -> list[str]:
     for name in ("message-id", "original-message-id"):
         for value in part.get_all(name) or ():
             found += MESSAGE_ID.findall(_decoded(value))
-    if _type_of(part) in ("text/rfc822-headers", "message/feedback-report", "message/disposition-notification"):
+    if _type_of(part) in (
+        "text/rfc822-headers",
+        "message/feedback-report",
+        "message/disposition-notification",
+    ):
         lines = re.findall(r"(?im)^(?:original-)?message-id:\s*(<[^<>]{3,500}>)", _payload(part)[:MOST_TEXT])
         found += [each for line in lines for each in MESSAGE_ID.findall(line)]
     return found
+
+
+def _tokens_in(part: Message) -> list[str]:
+    return OWN_TOKEN.findall(_payload(part)) if _type_of(part).startswith("text/") else []
 
 
 def _addresses(headers: dict[str, list[str]], names: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,30 +14,33 @@ import re
 from dataclasses import dataclass
 
 from leadflow_pipeline.inbound.mail.markup import LINE_ABOVE
-from leadflow_pipeline.inbound.mail.quoting_words import DEVICES, FROM_LABELS, OTHER_LABELS, WROTE
+from leadflow_pipeline.inbound.mail.phrases import longest_of, one_of, words_of
 
 MOST_LINES = 4000
 SAME_AS_SENT = 12
 """Letters a line needs to be told as one of those that we sent; shorter ones may be anybody's."""
 
-_any_of = "|".join
+_words = words_of("quoting")
 QUOTED_LINE = re.compile(r"\s{0,3}(?:[A-Z]{0,3}>|&gt;|＞)")
 ADDRESS_OR_DATE = re.compile(
     r"@|\[mailto|\d{1,4}[./\-年]\s?\d{1,2}[./\-月]\s?\d{1,4}|\d{1,2}:\d{2}|\b(?:19|20)\d\d\b|\d{1,2}h\d{2}"
 )
-_wrote = sorted({re.escape(each) for each in WROTE}, key=len, reverse=True)
-ENDS_INTRODUCTION = re.compile(rf"(?:{_any_of(_wrote)})[^:：]{{0,120}}[:：]\s*$", re.IGNORECASE)
-WROTE_THERE = re.compile(rf"(?:(?<!\w)(?:{_any_of(_wrote)})(?!\w))|写道|寫道|作成|のメール|작성", re.IGNORECASE)
+_wrote = longest_of(_words["wrote"])
+ENDS_INTRODUCTION = re.compile(rf"{_wrote}[^:：]{{0,120}}[:：]\s*$", re.IGNORECASE)
+WROTE_THERE = re.compile(rf"(?:(?<!\w){_wrote}(?!\w))|写道|寫道|作成|のメール|작성", re.IGNORECASE)
 DATE_AND_ADDRESS = re.compile(
-    r"^(?:.{0,60}\d{1,4}[./\-年]\s?\d{1,2}[./\-月]\s?\d{1,4}.{0,80}|.{0,40}\b(?:19|20)\d\d\b.{0,80})<?[^\s<>@]+@[^\s<>@]+>?.{0,20}[:：]\s*$"
+    r"^(?:.{0,60}\d{1,4}[./\-年]\s?\d{1,2}[./\-月]\s?\d{1,4}.{0,80}|.{0,40}\b(?:19|20)\d\d\b.{0,80})"
+    r"<?[^\s<>@]+@[^\s<>@]+>?.{0,20}[:：]\s*$"
 )
 DATED_ADDRESS = re.compile(r"\d{4}[./-]\d{1,2}[./-]\d{1,2},? [^:]{0,80}<[^\s<>@]+@[^\s<>@]+>")
 """How Gmail began a quotation for years: nothing but day and address."""
-_labels = _any_of(sorted(map(re.escape, {*FROM_LABELS, *OTHER_LABELS}), key=len, reverse=True))
-_from_labels = _any_of(sorted(map(re.escape, FROM_LABELS), key=len, reverse=True))
-HEADER_LINE = re.compile(rf"\s{{0,4}}[*_>\s]{{0,6}}(?:{_labels})\s?[*_]{{0,2}}\s?[:：]", re.IGNORECASE)
-FROM_LINE = re.compile(rf"\s{{0,4}}[*_>\s]{{0,6}}(?:{_from_labels})\s?[*_]{{0,2}}\s?[:：]\s*\S?", re.IGNORECASE)
-WROTE_BETWEEN_DASHES = re.compile(rf"\s{{0,4}}-{{3,}}[^\n]{{5,300}}(?:{_any_of(_wrote)})[^\n]{{0,30}}-{{3,}}\s*$", re.IGNORECASE)
+_from_labels = longest_of(_words["from_labels"])
+_labels = longest_of([*_words["from_labels"], *_words["other_labels"]])
+HEADER_LINE = re.compile(rf"\s{{0,4}}[*_>\s]{{0,6}}{_labels}\s?[*_]{{0,2}}\s?[:：]", re.IGNORECASE)
+FROM_LINE = re.compile(rf"\s{{0,4}}[*_>\s]{{0,6}}{_from_labels}\s?[*_]{{0,2}}\s?[:：]\s*\S?", re.IGNORECASE)
+WROTE_BETWEEN_DASHES = re.compile(
+    rf"\s{{0,4}}-{{3,}}[^\n]{{5,300}}{_wrote}[^\n]{{0,30}}-{{3,}}\s*$", re.IGNORECASE
+)
 BEGINS_INTRODUCTION = re.compile(
     r"\W{0,3}(?:on|am|at|le|el|il|em|no|op|dnia|w dniu|den|d\.|på|dne|dňa|pe|în|în data|vào|pada|a|em data|"
     r"ημερομηνία|στις|von|at|quoting|zitat von|citando|citat|citerar|in data|u|dana|mnb|kell|the)\s",
@@ -49,15 +52,12 @@ LINE_OF_DASHES = re.compile(r"\s{0,4}[-_=*~]{3,}\s?[^\W\d_][^\n]{1,70}?[-_=*~:]{
 DASHES_BEFORE = re.compile(r"\s{0,4}[-_]{5,}\s?[^\W\d_][^\n]{2,60}$")
 RULE = re.compile(r"\s*[-_=*~–—]{8,}\s*$")
 REPLY_ABOVE = re.compile(
-    r"(?:[-#*=_]{2,}.{0,12}\b(?:reply|respond|antwort|réponse|répon|responda|risposta|rispon|antwoord|odpow)\w*.{0,60}"
-    r"\b(?:above|oberhalb|über|dessus|encima|sopra|acima|boven|powyżej)\b)|begin forwarded message|"
-    r"anfang der weitergeleiteten|début du message (?:réexpédié|transféré)|inicio del mensaje reenviado|inizio messaggio inoltrato|"
-    r"início da mensagem encaminhada|begin doorgestuurd bericht|vidarebefordrat mejl|videresendt besked|"
-    r"początek przekazywanej|начало переадресованного|転送されたメッセージ|下面是被转发的邮件",
+    r"[-#*=_]{2,}.{0,12}\b(?:reply|respond|antwort|répon|responda|risposta|rispon|antwoord|odpow)\w*.{0,60}"
+    r"\b(?:above|oberhalb|über|dessus|encima|sopra|acima|boven|powyżej)\b|" + one_of(_words["passed_on"]),
     re.IGNORECASE,
 )
 SIGNATURE = re.compile(r"(?:--|—|–|-- |__)\s{0,2}$")
-DEVICE = re.compile(rf"\s*[(\[<]{{0,2}}(?:{_any_of(DEVICES)})", re.IGNORECASE)
+DEVICE = re.compile(rf"\s*[(\[<]{{0,2}}{one_of(_words['devices'])}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,10 @@ def _introduction(lines: list[str], place: int) -> int:
     for taken, line in enumerate(lines[place : place + 4], 1):
         if not line.strip() and taken > 1 and not joined.rstrip().endswith((",", ">")):
             return 0
-        if taken > 1 and QUOTED_LINE.match(line) and not (
-            joined.count("<") > joined.count(">") and BROKEN_ADDRESS.match(line)
+        if (
+            taken > 1
+            and QUOTED_LINE.match(line)
+            and not (joined.count("<") > joined.count(">") and BROKEN_ADDRESS.match(line))
         ):
             return 0
         joined = f"{joined} {line.strip()}".strip()
@@ -179,7 +181,12 @@ def _introduces(text: str) -> bool:
         return True
     if not ADDRESS_OR_DATE.search(text):
         # "Ann Smith wrote:" with neither; only where it is short, and only that.
-        return bool(re.fullmatch(r"(?:[^\s,.:;]+ ){1,4}(?:wrote|schrieb|a écrit|skrev|писал\(а\)|escribió|ha scritto|escreveu|schreef) ?:", text))
+        return bool(
+            re.fullmatch(
+                rf"(?:[^\s,.:;]+ ){{1,4}}{_wrote} ?:",
+                text,
+            )
+        )
     return bool(ENDS_INTRODUCTION.search(text) or (WROTE_THERE.search(text) and text.endswith((":", "："))))
 
 

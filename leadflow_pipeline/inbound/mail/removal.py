@@ -1,6 +1,6 @@
 """Whether somebody asks, by a reply, not to be written to any more.
 
-What belongs here: telling a request from talk about requests. What does not: the words (`removal_words`), and what
+What belongs here: telling a request from talk about requests. What does not: the words (`words/removal.toml`), and what
 follows. Pure.
 
 A word that stands alone is a request. In a sentence it takes a verb and its object: "please remove me", not "we removed
@@ -12,24 +12,24 @@ from __future__ import annotations
 import re
 
 from leadflow_pipeline.inbound.mail.calendar_words import plain
-from leadflow_pipeline.inbound.mail.removal_words import ALONE, ASKED, NOT_MEANT
+from leadflow_pipeline.inbound.mail.phrases import one_of, words_of
 
 MOST_TEXT = 5000
-_alone = "|".join(plain(each) for each in ALONE.split("|"))
-_courtesy = (
-    r"(?:please|pls|plz|thanks?|thank you|thx|now|asap|immediately|today|bitte|danke|merci|s'il vous plait|svp|por favor|gracias|obrigad[oa]|per favore|grazie|alstublieft|aub|prosze"
-    r"|tack|tak|takk|kiitos|prosim|dekuji|koszonom|va rog|multumesc|lutfen|пожалуиста|спасибо|будь ласка|お願いします|お願いいたします|希望|谢谢|請|请|부탁드립니다|me|us|mich|this|all|it|from (?:this|your|the) (?:list|e-?mails?|mailing list|newsletter))"
-)
+_words = words_of("removal")
+_alone = one_of(_words["alone"])
+_courtesy = one_of(_words["courtesy"])
 WORD_ALONE = re.compile(rf"(?:{_courtesy} ?)*(?:{_alone})(?: ?{_courtesy})*")
-AS_SUBJECT = re.compile(rf"(?:(?:re|aw|sv|fwd?) ?: ?)*(?:{_courtesy} )*(?:{_alone})(?: {_courtesy})*(?: request)?")
-ONLY_AS_TEXT = re.compile(r"(?:end|quit|cancel|cancelar|enough|basta|sair|parar|no more|remove|eliminar|remover|usun|poista|zrusit)")
+AS_SUBJECT = re.compile(
+    rf"(?:(?:re|aw|sv|fwd?) ?: ?)*(?:{_courtesy} )*(?:{_alone})(?: {_courtesy})*(?: request)?"
+)
+ONLY_AS_TEXT = re.compile(
+    r"(?:end|quit|cancel|cancelar|enough|basta|sair|parar|no more|remove|eliminar|remover|usun|poista|zrusit)"
+)
 """Words that may be the subject of anything; as a text of their own they are not."""
 SENTENCE = re.compile(r"(?<=[.!?;。！？])\s+|\n\s*\n|(?<=[。！？])")
-ASKS = re.compile("|".join(f"(?:{each})" for each in ASKED))
-GREETING = re.compile(
-    r"(?:hi|hello|hey|dear|hallo|guten tag|sehr geehrte\w*|liebe\w*|bonjour|hola|buenos dias|estimad\w+|ola|ciao|buongiorno|salve|gentile|beste|geachte|dzien dobry|witam|hej|hei|moi"
-    r"|dobry den|tisztelt|buna ziua|merhaba|sayin|здравствуите|добрыи день|добрии день)\b[^\n.!?]{0,40}[,!.]?"
-)
+ASKS = re.compile(one_of(_words["asked"]))
+NOT_MEANT = re.compile(one_of(_words["not_meant"]))
+GREETING = re.compile(one_of(_words["greeting"]) + r"\b[^\n.!?]{0,40}[,!.]?")
 
 
 def asks_for_removal(text: str, subject: str = "") -> bool:
@@ -45,13 +45,17 @@ def asks_for_removal(text: str, subject: str = "") -> bool:
         return True
     for sentence in SENTENCE.split(body):
         whole = " ".join(sentence.split())
-        if whole and (WORD_ALONE.fullmatch(_bare(whole)) or ASKS.search(whole)) and not NOT_MEANT.search(whole):
+        if (
+            whole
+            and (WORD_ALONE.fullmatch(_bare(whole)) or ASKS.search(whole))
+            and not NOT_MEANT.search(whole)
+        ):
             return True
     return False
 
 
 def _stands_before_a_name(line: str) -> bool:
-    """"Unsubscribe - Robin": the word alone, and who says it."""
+    """ "Unsubscribe - Robin": the word alone, and who says it."""
     word, dash, name = re.sub(r"\s[-–—]\s|,\s", "\n", line, count=1).partition("\n")
     if not dash or len(name.split()) > 3 or ONLY_AS_TEXT.fullmatch(_bare(word)):
         return False

@@ -6,8 +6,8 @@ FOREIGN KEY, indexes). What does not: queries, and anything about how a column i
 Three kinds of table:
 
 * *facts* happened and are only ever added to (`source_records`, `engagement_events`, `outcomes`, `overrides`,
-  `suppressions`, `consents`, `inbound_mails`, `provider_events`, `tracking_hits`, `message_links`, `activity_log`,
-  `webhook_deliveries`, `domain_lookups`, `conversion_models`, `model_promotions`, `channel_credits`,
+  `suppressions`, `consents`, `inbound_mails`, `read_mails`, `provider_events`, `tracking_hits`, `message_links`,
+  `activity_log`, `webhook_deliveries`, `domain_lookups`, `conversion_models`, `model_promotions`, `channel_credits`,
   `qualification_log`, `reps`, `rep_absences`, `rep_touches`, `handoffs`, `handoff_briefs`, `experiment_states`;
   `messages`, `sending_stops` and `vendor_lookups` move through their states but a row is never removed, and
   `channel_spend` holds what its source told last);
@@ -67,6 +67,7 @@ from leadflow_pipeline.store.schema.inbound import HIT_KINDS as HIT_KINDS
 from leadflow_pipeline.store.schema.inbound import INBOUND_MAIL_KINDS as INBOUND_MAIL_KINDS
 from leadflow_pipeline.store.schema.inbound import inbound_mails as inbound_mails
 from leadflow_pipeline.store.schema.inbound import provider_events as provider_events
+from leadflow_pipeline.store.schema.inbound import read_mails as read_mails
 from leadflow_pipeline.store.schema.inbound import tracking_hits as tracking_hits
 from leadflow_pipeline.store.schema.lead_facts import OUTCOMES as OUTCOMES
 from leadflow_pipeline.store.schema.lead_facts import activity_log as activity_log

@@ -53,6 +53,22 @@ tracking_hits = Table(
     Index("tracking_hits_unjudged_idx", "occurred_at", postgresql_where=text("is_machine IS NULL")),
 )
 
+read_mails = Table(
+    "read_mails",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("mail_key", Text, primary_key=True, comment="hash of the whole mail: the same mail twice is one"),
+    Column(
+        "place",
+        Text,
+        nullable=False,
+        comment="where it lies in the mailbox; from there the next reading goes on",
+    ),
+    Column("read_at", Timestamp, nullable=False, server_default=func.now()),
+    Index(None, "mailbox", "place"),
+    comment="Which mails were read. Holds nothing of them, and stays when what they said is erased.",
+)
+
 inbound_mails = Table(
     "inbound_mails",
     metadata,

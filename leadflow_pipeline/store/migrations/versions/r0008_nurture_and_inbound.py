@@ -65,6 +65,26 @@ def upgrade() -> None:
         schema=SCHEMA,
     )
     op.create_table(
+        "read_mails",
+        Column("mailbox", Text(), nullable=False),
+        Column(
+            "mail_key", Text(), nullable=False, comment="hash of the whole mail: the same mail twice is one"
+        ),
+        Column(
+            "place",
+            Text(),
+            nullable=False,
+            comment="where it lies in the mailbox; from there the next reading goes on",
+        ),
+        Column("read_at", DateTime(timezone=True), server_default=text("now()"), nullable=False),
+        PrimaryKeyConstraint("mailbox", "mail_key", name=op.f("read_mails_pkey")),
+        schema=SCHEMA,
+        comment="Which mails were read. Holds nothing of them, and stays when what they said is erased.",
+    )
+    op.create_index(
+        op.f("read_mails_mailbox_place_idx"), "read_mails", ["mailbox", "place"], unique=False, schema=SCHEMA
+    )
+    op.create_table(
         "sending_stops",
         Column("stop_id", BigInteger(), Identity(), nullable=False),
         Column("sender_domain", Text(), nullable=False),
