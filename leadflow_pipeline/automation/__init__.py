@@ -16,6 +16,8 @@ from leadflow_pipeline.automation.daily import daily_pipeline as daily_pipeline
 from leadflow_pipeline.automation.daily import daily_schedule as daily_schedule
 from leadflow_pipeline.automation.handing_over import hand_over as hand_over
 from leadflow_pipeline.automation.handing_over import hand_over_schedule as hand_over_schedule
+from leadflow_pipeline.automation.listening import judge_hits as judge_hits
+from leadflow_pipeline.automation.listening import judge_hits_schedule as judge_hits_schedule
 from leadflow_pipeline.automation.reports import report_automation as report_automation
 from leadflow_pipeline.automation.sending import dispatch as dispatch
 from leadflow_pipeline.automation.sending import dispatch_schedule as dispatch_schedule
@@ -33,6 +35,7 @@ JOBS = (
     ask_vendors,
     hand_over,
     dispatch,
+    judge_hits,
     conversion_models,
     latest_day_watch,
 )
@@ -41,6 +44,7 @@ SCHEDULES = (
     ask_vendors_schedule,
     hand_over_schedule,
     dispatch_schedule,
+    judge_hits_schedule,
     training_schedule,
     latest_day_schedule,
 )
