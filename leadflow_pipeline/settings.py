@@ -45,6 +45,10 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8787", description="where pixel, links and unsubscribe links of emails point to"
     )
 
+    soft_bounces_in_a_row: int = Field(
+        5, ge=1, description="an address that refuses so many emails one after the other is suppressed"
+    )
+
     slack_token: SecretStr | None = Field(
         None, description="bot token with chat:write; without it messages to Slack become files"
     )

@@ -10,13 +10,14 @@ under another. A suppression says itself how far it reaches; what a lead did cou
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
+    Text,
     and_,
     any_,
     case,
@@ -28,19 +29,31 @@ from sqlalchemy import (
 )
 
 from leadflow_pipeline.nurture.rules import NurtureRules
+from leadflow_pipeline.overrides import LIFTED, OUT_OF_OFFICE
 from leadflow_pipeline.store.people import address_keys_of, lead_ids_of
 from leadflow_pipeline.store.schema import (
+    account_leads,
     campaigns,
     engagement_events,
     handoffs,
+    messages,
     outcomes,
     overrides,
     rep_touches,
     suppressions,
 )
+from leadflow_pipeline.store.suppressions import EVERY_CAMPAIGN, stands
 
 ALWAYS_STOP: Final = ("unsubscribe", "complaint")
 """Behaviours that stop emails whatever a campaign file says."""
+
+RESUBSCRIBED: Final = "resubscribe"
+"""Behaviour after which those before it stop nothing any more."""
+
+TAKEN_OVER: Final = "a rep is in touch with the lead"
+COLLEAGUE_REPLIED: Final = "a colleague of the lead replied"
+NOTE: Final = "note"
+"""Kind of a rep's touch that the lead knows nothing of."""
 
 PROOFS: Final = ("reply", "meeting")
 """Behaviours of a lead that nobody has who was not in touch with one of us."""
@@ -48,29 +61,37 @@ PROOFS: Final = ("reply", "meeting")
 REMINDERS: Final = ("warning", "overdue")
 """Kinds of message to one of us that are about a first touch that is wanting."""
 
+STANDING_WORDS: Final = ("pause", "resume", "stop", LIFTED)
+"""What a hand says about a sequence that holds until it says something else."""
+
 Moment = datetime | ColumnElement[Any]
 
-MAY_PASS: Final = ("campaign is not active", "paused by hand")
+MAY_PASS: Final = ("campaign is not active", "paused by hand", OUT_OF_OFFICE)
 """Objections that wait; all others end a message."""
 
 
 def objection(who: FromClause, rules: NurtureRules, now: Moment) -> ColumnElement[Any]:
     """Why a row of `who` may not be written to now; NULL where nothing is against it.
 
-    `who` has the columns campaign, lead_id, recipient and recipient_key; `rules` are those of its campaign.
+    `who` is `messages`, or has its columns campaign, lead_id, recipient, recipient_key and planned_at, and the
+    enrolment as `enrolment_id`; `rules` are those of its campaign.
     """
-    by_hand, since = _standing_override(who, now)
+    by_hand, since, why = _standing_override(who, now)
     was_resumed = case((by_hand == "resume", since), else_=None)
     return case(
-        (_is_suppressed(who, "address", who.c.recipient_key), "address is suppressed"),
-        (_is_suppressed(who, "domain", _domain(who)), "domain is suppressed"),
+        (_is_suppressed(who, "all", literal("", Text), now), "nobody is written to now"),
+        (_is_suppressed(who, "address", who.c.recipient_key, now), "address is suppressed"),
+        (_is_suppressed(who, "domain", _domain(who), now), "domain is suppressed"),
         (
-            _is_suppressed(who, "address", any_(address_keys_of(who))),
+            _is_suppressed(who, "address", any_(address_keys_of(who)), now),
             "another address of the person is suppressed",
         ),
         (by_hand == "stop", "stopped by hand"),
         *_stop_events(who, {*rules.stop_on, *ALWAYS_STOP}, was_resumed, now),
         *(_outcomes(who, was_resumed, now) if rules.stop_on_outcome else ()),
+        *(_taken_over(who, was_resumed, now) if rules.stop_on_owner_touch else ()),
+        *(_colleague_replied(who, was_resumed, now) if rules.stop_on_colleague_reply else ()),
+        (and_(by_hand == "pause", why == OUT_OF_OFFICE), OUT_OF_OFFICE),
         (by_hand == "pause", MAY_PASS[1]),
         (_campaign_rests(who), MAY_PASS[0]),
         else_=None,
@@ -130,11 +151,14 @@ def _campaign_rests(who: FromClause) -> ColumnElement[bool]:
     return ~exists().where(campaigns.c.campaign == who.c.campaign, campaigns.c.status == "active")
 
 
-def _is_suppressed(who: FromClause, scope: str, subject: ColumnElement[Any]) -> ColumnElement[bool]:
+def _is_suppressed(
+    who: FromClause, scope: str, subject: ColumnElement[Any], now: Moment
+) -> ColumnElement[bool]:
     return exists().where(
         suppressions.c.scope == scope,
         suppressions.c.subject == subject,
-        or_(suppressions.c.campaign == "", suppressions.c.campaign == who.c.campaign),
+        or_(suppressions.c.campaign == EVERY_CAMPAIGN, suppressions.c.campaign == who.c.campaign),
+        stands(now),
     )
 
 
@@ -142,14 +166,21 @@ def _domain(who: FromClause) -> ColumnElement[Any]:
     return func.lower(func.split_part(who.c.recipient, "@", 2))
 
 
-def _standing_override(who: FromClause, now: Moment) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """Value and time of the nurture override that stands; the latest that has not expired."""
+def _standing_override(
+    who: FromClause, now: Moment
+) -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnElement[Any]]:
+    """Value, time and reason of the nurture override that stands; the latest that has not expired.
+
+    Orders such as `skip` are carried out by the plan: they do not end a pause.
+    """
+    word = func.lower(func.btrim(overrides.c.value))
     latest = (
-        select(func.lower(func.btrim(overrides.c.value)).label("value"), overrides.c.occurred_at)
+        select(word)
         .where(
             overrides.c.campaign == who.c.campaign,
             overrides.c.lead_id == who.c.lead_id,
             overrides.c.field == "nurture",
+            word.in_(STANDING_WORDS),
             overrides.c.occurred_at <= now,
             or_(overrides.c.expires_at.is_(None), overrides.c.expires_at > now),
         )
@@ -157,14 +188,30 @@ def _standing_override(who: FromClause, now: Moment) -> tuple[ColumnElement[Any]
         .limit(1)
         .correlate(who)
     )
-    value = latest.with_only_columns(func.lower(func.btrim(overrides.c.value))).scalar_subquery()
-    return value, latest.with_only_columns(overrides.c.occurred_at).scalar_subquery()
+    since, why = (
+        latest.with_only_columns(each).scalar_subquery()
+        for each in (overrides.c.occurred_at, overrides.c.reason)
+    )
+    return latest.scalar_subquery(), since, why
 
 
 def _stop_events(
     who: FromClause, behaviours: Iterable[str], was_resumed: ColumnElement[Any], now: Moment
 ) -> Iterable[tuple[ColumnElement[bool], str]]:
+    said_again = engagement_events.alias("said_again")
     for behaviour in sorted(behaviours):
+        taken_back = (
+            [
+                ~exists().where(
+                    said_again.c.campaign == engagement_events.c.campaign,
+                    said_again.c.lead_id == engagement_events.c.lead_id,
+                    said_again.c.behaviour == RESUBSCRIBED,
+                    said_again.c.occurred_at.between(engagement_events.c.occurred_at, now),
+                )
+            ]
+            if behaviour in ALWAYS_STOP
+            else []
+        )
         found = exists().where(
             engagement_events.c.campaign == who.c.campaign,
             engagement_events.c.lead_id == any_(lead_ids_of(who)),
@@ -172,6 +219,7 @@ def _stop_events(
             ~engagement_events.c.is_machine,
             engagement_events.c.occurred_at <= now,
             _is_after(engagement_events.c.occurred_at, was_resumed),
+            *taken_back,
         )
         yield found, behaviour
 
@@ -188,6 +236,68 @@ def _outcomes(
             _is_after(outcomes.c.occurred_at, was_resumed),
         )
         yield found, outcome
+
+
+def _taken_over(
+    who: FromClause, was_resumed: ColumnElement[Any], now: Moment
+) -> Iterable[tuple[ColumnElement[bool], str]]:
+    """Whether a rep has been in touch since the enrolment began: then the lead is in a person's hands."""
+    touch = rep_touches.c
+    found = exists().where(
+        touch.campaign == who.c.campaign,
+        touch.lead_id == any_(lead_ids_of(who)),
+        touch.kind != NOTE,
+        touch.occurred_at.between(_begun_at(who), now),
+        _is_after(touch.occurred_at, was_resumed),
+    )
+    yield found, TAKEN_OVER
+
+
+def _colleague_replied(
+    who: FromClause, was_resumed: ColumnElement[Any], now: Moment
+) -> Iterable[tuple[ColumnElement[bool], str]]:
+    """Whether somebody else of the lead's account, as it is known now, has answered since the enrolment began."""
+    own, other, event = (
+        account_leads.alias("own_account"),
+        account_leads.alias("colleague"),
+        engagement_events,
+    )
+    found = (
+        exists()
+        .select_from(
+            own.join(other, other.c.account_id == own.c.account_id).join(
+                event, and_(event.c.campaign == other.c.campaign, event.c.lead_id == other.c.lead_id)
+            )
+        )
+        .where(
+            own.c.campaign == who.c.campaign,
+            own.c.lead_id == who.c.lead_id,
+            other.c.campaign == who.c.campaign,
+            other.c.lead_id != who.c.lead_id,
+            event.c.behaviour == "reply",
+            ~event.c.is_machine,
+            event.c.occurred_at.between(_begun_at(who), now),
+            _is_after(event.c.occurred_at, was_resumed),
+        )
+        .correlate(who)
+    )
+    yield found, COLLEAGUE_REPLIED
+
+
+def _begun_at(who: FromClause) -> ColumnElement[Any]:
+    """About when the enrolment began: a day before its first email was planned, or this one where it is the first.
+
+    A plan knows all that happened up to a day before what it plans.
+    """
+    enrolment = who.c.subject_key if "subject_key" in who.c else who.c.enrolment_id
+    earlier = messages.alias("earlier_message")
+    first = (
+        select(func.min(earlier.c.planned_at))
+        .where(earlier.c.channel == "email", earlier.c.subject_key == enrolment)
+        .correlate(who)
+        .scalar_subquery()
+    )
+    return func.least(first, who.c.planned_at) - literal(timedelta(days=1))
 
 
 def _is_after(moment: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:

@@ -35,7 +35,6 @@ from sqlalchemy import cast as as_type
 from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.harvest.door import ERASURE
 from leadflow_pipeline.harvest.erasure import addresses_in
 from leadflow_pipeline.harvest.keys import USABLE_EMAIL, lead_ids
 from leadflow_pipeline.harvest.landing import DONE, REFUSED
@@ -74,6 +73,7 @@ from leadflow_pipeline.store.schema import (
     vendor_lookups,
 )
 from leadflow_pipeline.store.sequences import is_to_lead
+from leadflow_pipeline.store.suppressions import ERASURE
 
 LEAD_TABLES: tuple[Table, ...] = (
     *(table for table in DERIVED_TABLES if "lead_id" in table.c and table is not quarantined_records),
@@ -158,7 +158,7 @@ def _suppress(connection: Connection, address: str, reason: str) -> None:
     )
     connection.execute(
         statement.on_conflict_do_update(
-            index_elements=["scope", "subject", "campaign"], set_={"reason": reason}
+            index_elements=["scope", "subject", "campaign"], set_={"reason": reason, "lifted_at": None}
         )
     )
 

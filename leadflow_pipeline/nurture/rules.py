@@ -63,6 +63,16 @@ class NurtureRules(BaseModel):
     stop_on_outcome: bool = Field(
         True, description="a lead that is won, lost or has a meeting leaves its sequence"
     )
+    stop_on_colleague_reply: bool = Field(
+        True,
+        description="a reply from the same company (by company_domain, never a free mail provider's) since the "
+        "enrolment stops the sequence",
+    )
+    stop_on_owner_touch: bool = Field(
+        True,
+        description="a call, email or meeting of a rep with the lead since the enrolment stops the sequence; a note "
+        "does not",
+    )
     graduate_at_engagement: float | None = Field(
         None, ge=0, le=100, description="engagement that hands a lead to sales"
     )
