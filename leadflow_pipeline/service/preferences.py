@@ -76,7 +76,7 @@ def preferences_router(
             rules = load(engine, who.campaign).rules
             known[who.campaign] = (time.monotonic(), Names(rules.name, rules.sender.name))
         with engine.connect() as connection:
-            return known[who.campaign][1], standing_choice(connection, who)
+            return known[who.campaign][1], standing_choice(connection, who, now())
 
     async def asked(who: Unsubscription) -> tuple[Names, Standing | None]:
         try:
