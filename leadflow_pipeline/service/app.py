@@ -27,7 +27,7 @@ from leadflow_pipeline.service.journal_storing import store_for_ever, store_last
 from leadflow_pipeline.service.preferences import preferences_router
 from leadflow_pipeline.service.problems import NOT_NOW
 from leadflow_pipeline.service.provider_hooks import provider_router
-from leadflow_pipeline.service.tracking import tracking_router
+from leadflow_pipeline.service.tracking import add_tracking
 from leadflow_pipeline.service.tracking_journal import Journal
 from leadflow_pipeline.service.tracking_targets import Targets
 from leadflow_pipeline.settings import get_settings
@@ -79,8 +79,8 @@ def build_app(
     )
     problems.register(app)
     add_documentation(app)
+    add_tracking(app, journal, targets, now)
     app.include_router(intake_router(engine_of, queue, now))
-    app.include_router(tracking_router(journal, targets, now))
     app.include_router(preferences_router(journal, engine_of, now))
     app.include_router(provider_router(journal, now, certificates))
     app.include_router(health_router(engine_of))

@@ -39,6 +39,9 @@ LARGEST = 4 << 20
 """Bytes of a file, after which another is begun though nothing could be stored: it is given back in one piece."""
 
 
+ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
 class JournalFull(Exception):
     """The disk did not take a line, or not fast enough: it was not kept."""
 
@@ -60,7 +63,7 @@ class Journal:
             raise JournalFull
         loop = asyncio.get_running_loop()
         kept: asyncio.Future[None] = loop.create_future()
-        self._waiting.append((json.dumps(line, separators=(",", ":")).encode() + b"\n", kept))
+        self._waiting.append((ENCODER.encode(line).encode() + b"\n", kept))
         if not self._is_writing:
             self._is_writing = True
             loop.create_task(self._write())  # noqa: RUF006 - each waiting future keeps it in sight

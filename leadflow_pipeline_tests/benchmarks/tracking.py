@@ -20,7 +20,7 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -136,14 +136,13 @@ def ask_all(port: int, paths: Sequence[str], rate: int) -> tuple[list[float], di
 
 async def ask(port: int, paths: Sequence[str], rate: int) -> tuple[list[float], dict[str, int]]:
     """Sends by the timetable over a pool of connections that grows where all of them wait."""
-    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = [
-        await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS)
-    ]
+    idle = deque([await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS)])
     waits: list[float] = []
     statuses: Counter[str] = Counter()
 
     async def one(path: str, due: float) -> None:
-        reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
+        # In turn, so that none is closed for being idle.
+        reader, writer = idle.popleft() if idle else await asyncio.open_connection("127.0.0.1", port)
         writer.write(request("GET", path))
         status, _ = await answer(reader)
         waits.append(time.perf_counter() - due)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 BROWSER = "browser"
 MAIL_PROGRAM = "mail program"
@@ -91,19 +92,23 @@ def family_of(method: str, headers: Mapping[str, str], address: str) -> str:
         return HEAD
     if _is_prefetch(headers):
         return PREFETCH
-    program = headers.get("user-agent", "").strip()[:MOST_CHARACTERS]
+    family = family_of_program(headers.get("user-agent", "").strip()[:MOST_CHARACTERS])
+    return (network_of(address) or family) if family in PERSONS else family
+
+
+@lru_cache(maxsize=4096)
+def family_of_program(program: str) -> str:
+    """The family of a program by what it calls itself."""
     if not program:
         return NAMELESS
     if ANY_KNOWN.search(program):
         return next(name for name, pattern in KNOWN if pattern.search(program))
-    network = network_of(address)
-    if network is not None:
-        return network
     if MAIL.search(program):
         return MAIL_PROGRAM
     return BROWSER if program.startswith(("Mozilla/", "Opera/")) else UNKNOWN
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: str) -> str | None:
     """The family that a network address belongs to; None for all others, and for what is no address."""
     try:
@@ -117,7 +122,5 @@ def network_of(address: str) -> str | None:
 
 def _is_prefetch(headers: Mapping[str, str]) -> bool:
     """https://wicg.github.io/nav-speculation/prefetch.html#sec-purpose-header, and what came before it."""
-    purpose = (
-        f"{headers.get('sec-purpose', '')} {headers.get('purpose', '')} {headers.get('x-moz', '')}".lower()
-    )
-    return "prefetch" in purpose or "prerender" in purpose or "preview" in purpose
+    told = [headers[name] for name in ("sec-purpose", "purpose", "x-purpose", "x-moz") if name in headers]
+    return any(word in purpose.lower() for purpose in told for word in ("prefetch", "prerender", "preview"))
