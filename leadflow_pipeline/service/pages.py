@@ -81,7 +81,7 @@ PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_s
 {% if buttons %}
 <form method="post">
 {% for button in buttons %}
-<button{% if loop.first %} class="main"{% endif %} type="submit" name="choice" value="{{ button.value }}">{{ button.label }}</button>
+<button{% if button.is_main %} class="main"{% endif %} type="submit" name="choice" value="{{ button.value }}">{{ button.label }}</button>
 {% endfor %}
 </form>
 {% endif %}
@@ -100,6 +100,7 @@ class Button:
 
     value: str
     label: str
+    is_main: bool = False
 
 
 def page(

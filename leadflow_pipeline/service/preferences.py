@@ -125,7 +125,7 @@ def preferences_router(
         }[choice]  # fmt: skip
         # What was chosen just now, whether or not the database has it yet.
         shown: Standing = "all" if choice == "campaign" and standing == "all" else choice
-        return _page(language, words, names, shown, done=_filled(done, names))
+        return _page(language, words, names, shown, done=f"{words.done} {_filled(done, names)}")
 
     return router
 
@@ -145,7 +145,7 @@ def _choice_in(body: bytes) -> Choice | None:
 
 def _page(language: str, words: Words, names: Names, standing: Standing, *, done: str) -> Response:
     again = Button("none", words.again)
-    stop_all = Button("all", words.stop_all)
+    stop_all = Button("all", words.stop_all, is_main=True)
     match standing:
         case "none":
             lines = [] if done else [_filled(words.ask, names)]

@@ -15,6 +15,7 @@ class Words:
 
     title: str
     ask: str
+    done: str
     stop_all: str
     stop_campaign: str
     again: str
@@ -33,12 +34,13 @@ LANGUAGES: Mapping[str, Words] = {
     "en": Words(
         title="Your emails from us",
         ask="You get the emails of “{campaign}” from {sender}. What would you like?",
+        done="Done.",
         stop_all="Stop all emails from us",
         stop_campaign="Stop only “{campaign}”",
         again="Get emails again",
-        none_from_anyone="Done: you get no more emails from us.",
-        none_from_campaign="Done: you get no more emails of “{campaign}”.",
-        subscribed="Done: you get emails of “{campaign}” again.",
+        none_from_anyone="You get no more emails from us.",
+        none_from_campaign="You get no more emails of “{campaign}”.",
+        subscribed="You get emails of “{campaign}” again.",
         not_written_to="We do not write to this address any more.",
         nothing_changes="Nothing changes until you press a button.",
         not_ours_title="This link is not complete",
@@ -50,12 +52,13 @@ LANGUAGES: Mapping[str, Words] = {
     "de": Words(
         title="Ihre E-Mails von uns",
         ask="Sie erhalten von {sender} die E-Mails zu „{campaign}“. Was wünschen Sie?",
+        done="Erledigt.",
         stop_all="Keine E-Mails mehr von uns",
         stop_campaign="Nur „{campaign}“ abbestellen",
         again="Wieder E-Mails erhalten",
-        none_from_anyone="Erledigt: Sie erhalten keine E-Mails mehr von uns.",
-        none_from_campaign="Erledigt: Sie erhalten keine E-Mails mehr zu „{campaign}“.",
-        subscribed="Erledigt: Sie erhalten wieder E-Mails zu „{campaign}“.",
+        none_from_anyone="Sie erhalten keine E-Mails mehr von uns.",
+        none_from_campaign="Sie erhalten keine E-Mails mehr zu „{campaign}“.",
+        subscribed="Sie erhalten wieder E-Mails zu „{campaign}“.",
         not_written_to="An diese Adresse schreiben wir nicht mehr.",
         nothing_changes="Es ändert sich nichts, bis Sie einen Knopf drücken.",
         not_ours_title="Dieser Link ist nicht vollständig",
@@ -67,12 +70,13 @@ LANGUAGES: Mapping[str, Words] = {
     "fr": Words(
         title="Vos e-mails de notre part",
         ask="Vous recevez les e-mails « {campaign} » de {sender}. Que souhaitez-vous ?",
+        done="C’est fait.",
         stop_all="Ne plus recevoir aucun e-mail",
         stop_campaign="Arrêter seulement « {campaign} »",
         again="Recevoir à nouveau des e-mails",
-        none_from_anyone="C’est fait : vous ne recevrez plus d’e-mails de notre part.",
-        none_from_campaign="C’est fait : vous ne recevrez plus d’e-mails « {campaign} ».",
-        subscribed="C’est fait : vous recevrez à nouveau les e-mails « {campaign} ».",
+        none_from_anyone="Vous ne recevrez plus d’e-mails de notre part.",
+        none_from_campaign="Vous ne recevrez plus d’e-mails « {campaign} ».",
+        subscribed="Vous recevrez à nouveau les e-mails « {campaign} ».",
         not_written_to="Nous n’écrivons plus à cette adresse.",
         nothing_changes="Rien ne change tant que vous n’appuyez pas sur un bouton.",
         not_ours_title="Ce lien n’est pas complet",
@@ -84,12 +88,13 @@ LANGUAGES: Mapping[str, Words] = {
     "es": Words(
         title="Sus correos de nuestra parte",
         ask="Recibe los correos de «{campaign}» de {sender}. ¿Qué desea?",
+        done="Hecho.",
         stop_all="No recibir más correos nuestros",
         stop_campaign="Dejar solo «{campaign}»",
         again="Volver a recibir correos",
-        none_from_anyone="Hecho: no recibirá más correos nuestros.",
-        none_from_campaign="Hecho: no recibirá más correos de «{campaign}».",
-        subscribed="Hecho: volverá a recibir los correos de «{campaign}».",
+        none_from_anyone="No recibirá más correos nuestros.",
+        none_from_campaign="No recibirá más correos de «{campaign}».",
+        subscribed="Volverá a recibir los correos de «{campaign}».",
         not_written_to="Ya no escribimos a esta dirección.",
         nothing_changes="Nada cambia hasta que pulse un botón.",
         not_ours_title="Este enlace no está completo",

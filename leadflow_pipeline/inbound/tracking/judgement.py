@@ -52,7 +52,8 @@ def judge(hits: pd.DataFrame) -> pd.Series:
     if hits.empty:
         return reason
     rows = hits.reset_index(drop=True)
-    rows["occurred_at"] = rows["occurred_at"].astype("datetime64[us, UTC]")
+    for name in ("occurred_at", "sent_at"):
+        rows[name] = pd.to_datetime(rows[name], utc=True).astype("datetime64[us, UTC]")
     is_trap = rows["is_trap"].to_numpy(dtype=bool)
     too_soon = (rows["occurred_at"] < rows["sent_at"] + SOONEST).to_numpy(dtype=bool)
     is_named = ~rows["agent"].isin(PERSONS).to_numpy(dtype=bool)
