@@ -59,7 +59,7 @@ class Settings(BaseSettings):
         "the sender's address where it is not set",
     )
     public_url: str = Field(
-        "http://127.0.0.1:8787", description="where the unsubscribe links of emails point to"
+        "http://127.0.0.1:8787", description="where pixel, links and unsubscribe links of emails point to"
     )
 
     soft_bounces_in_a_row: int = Field(
@@ -95,6 +95,15 @@ class Settings(BaseSettings):
         pattern="^(keep|seen|delete)$",
         description="what becomes of a mail in the mailbox once it is stored",
     )
+    ses_topics: str | None = Field(
+        None, description="ARNs of the SNS topics that may tell us of SES's emails, spaced"
+    )
+    sendgrid_public_key: str | None = Field(
+        None, description="verification key of SendGrid's signed event webhook, in base64"
+    )
+    provider_webhook_secret: SecretStr | None = Field(
+        None, description="whsec_... of any other provider's webhooks; several, spaced, while one takes over"
+    )
 
     service_host: str = Field("127.0.0.1", description="address the HTTP service listens at")
     service_port: int = Field(8787, ge=1, le=65535)
@@ -114,6 +123,11 @@ class Settings(BaseSettings):
     def landing_folder(self) -> Path:
         """One folder a campaign: files put there are imported by a sensor."""
         return self.home / "landing"
+
+    @property
+    def journal_folder(self) -> Path:
+        """What the service was told and the database does not have yet."""
+        return self.home / "journal"
 
     @property
     def dagster_home(self) -> Path:

@@ -16,6 +16,8 @@ from leadflow_pipeline.automation.daily import daily_pipeline as daily_pipeline
 from leadflow_pipeline.automation.daily import daily_schedule as daily_schedule
 from leadflow_pipeline.automation.handing_over import hand_over as hand_over
 from leadflow_pipeline.automation.handing_over import hand_over_schedule as hand_over_schedule
+from leadflow_pipeline.automation.judging import judge_hits as judge_hits
+from leadflow_pipeline.automation.judging import judge_hits_schedule as judge_hits_schedule
 from leadflow_pipeline.automation.listening import read_mail as read_mail
 from leadflow_pipeline.automation.listening import read_mail_schedule as read_mail_schedule
 from leadflow_pipeline.automation.reports import report_automation as report_automation
@@ -36,6 +38,7 @@ JOBS = (
     hand_over,
     dispatch,
     read_mail,
+    judge_hits,
     conversion_models,
     latest_day_watch,
 )
@@ -45,6 +48,7 @@ SCHEDULES = (
     hand_over_schedule,
     dispatch_schedule,
     read_mail_schedule,
+    judge_hits_schedule,
     training_schedule,
     latest_day_schedule,
 )

@@ -17,12 +17,19 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from leadflow_pipeline.service import problems
+from leadflow_pipeline.service.certificates import Certificates
 from leadflow_pipeline.service.deliveries import Delivery, Fate, forget_old_ids, take_in_deliveries
 from leadflow_pipeline.service.delivery_queue import DeliveryQueue
 from leadflow_pipeline.service.documentation import add_documentation
 from leadflow_pipeline.service.health import health_router
 from leadflow_pipeline.service.intake import intake_router
+from leadflow_pipeline.service.journal_storing import store_for_ever, store_last
+from leadflow_pipeline.service.preferences import preferences_router
 from leadflow_pipeline.service.problems import NOT_NOW
+from leadflow_pipeline.service.provider_hooks import provider_router
+from leadflow_pipeline.service.tracking import add_tracking
+from leadflow_pipeline.service.tracking_journal import Journal
+from leadflow_pipeline.service.tracking_targets import Targets
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.engine import get_engine
 
@@ -33,7 +40,9 @@ SECONDS_TO_FINISH = 10
 
 
 def build_app(
-    engine_of: Callable[[], Engine] = get_engine, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    engine_of: Callable[[], Engine] = get_engine,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    certificates: Certificates | None = None,
 ) -> FastAPI:
     """The application. It asks for its engine when it needs it, so it starts while the database is down."""
 
@@ -41,19 +50,28 @@ def build_app(
         return take_in_deliveries(engine_of(), deliveries, now())
 
     queue = DeliveryQueue(store)
+    journal = Journal(get_settings().journal_folder)
+    targets = Targets(engine_of)
 
     @asynccontextmanager
     async def at_work(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(queue.work()), asyncio.create_task(_clean(engine_of, now))]
+        tasks = [
+            asyncio.create_task(queue.work()),
+            asyncio.create_task(store_for_ever(journal, engine_of)),
+            asyncio.create_task(_clean(engine_of, now)),
+        ]
         yield
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        targets.shut()
+        await store_last(journal, engine_of)
 
     app = FastAPI(
         title="leadflow",
         version=version("leadflow-pipeline"),
-        description="Takes in leads by signed webhooks (https://www.standardwebhooks.com).",
+        description="Takes in leads by signed webhooks (https://www.standardwebhooks.com), "
+        "and what comes back of emails.",
         lifespan=at_work,
         redirect_slashes=False,
         docs_url=None,
@@ -61,7 +79,10 @@ def build_app(
     )
     problems.register(app)
     add_documentation(app)
+    add_tracking(app, journal, targets, now)
     app.include_router(intake_router(engine_of, queue, now))
+    app.include_router(preferences_router(journal, engine_of, now))
+    app.include_router(provider_router(journal, now, certificates))
     app.include_router(health_router(engine_of))
     return app
 

@@ -26,19 +26,19 @@ MOST_NESTED = 32
 Lead = Mapping[str, Any]
 
 
-async def read_body(request: Request) -> bytes:
-    """The bytes of a request. Raises Problem for more than MOST_BYTES, as soon as that many came, and for a sender
-    that takes too long.
+async def read_body(request: Request, most: int = MOST_BYTES) -> bytes:
+    """The bytes of a request. Raises Problem for more than `most`, as soon as that many came, and for a sender that
+    takes too long.
     """
     body = bytearray()
     try:
         async with asyncio.timeout(SECONDS_TO_ARRIVE):
             async for block in request.stream():
                 body += block
-                if len(body) > MOST_BYTES:
+                if len(body) > most:
                     raise Problem(
                         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                        f"the body is longer than {MOST_BYTES >> 10} KiB: send fewer leads at once",
+                        f"the body is longer than {most >> 10} KiB: send less at once",
                         {"Connection": "close"},
                     )
     except (TimeoutError, ClientDisconnect):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from leadflow_pipeline.campaign import register
@@ -26,13 +28,19 @@ def fair(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> str:
 def sender(fair: str) -> Iterator[Sender]:
     """Somebody who sends to a service that runs in a thread of this process."""
     clock = Clock()
-    server = server_of(build_app(now=clock), "127.0.0.1", 0)
+    with served(build_app(now=clock)) as url:
+        yield Sender(url, clock)
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The address of an application that runs in a thread of this process."""
+    server = server_of(app, "127.0.0.1", 0)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         thread.join(0.01)
         assert thread.is_alive()
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Sender(f"http://127.0.0.1:{port}", clock)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join()

@@ -1,5 +1,7 @@
 """The service and the database are killed in the middle of a load: what was acknowledged is there, and all of it once.
 
+So is every open and click that was answered, whatever was away at the time.
+
 On a server of its own with the settings that users get: that of the other tests does not wait for the disk.
 """
 
@@ -13,19 +15,21 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from leadflow_pipeline.campaign import register
+from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import embedded
 from leadflow_pipeline.store.engine import engine_for, normalise_url
 from leadflow_pipeline.store.migrate import upgrade
-from leadflow_pipeline.store.schema import source_records
+from leadflow_pipeline.store.schema import source_records, tracking_hits
+from leadflow_pipeline_tests.inbound.letters import Letter, send
 from leadflow_pipeline_tests.service.senders import CAMPAIGN, SECRETS, Sender, stored_ids
 
 SENDERS = 8
@@ -44,6 +48,7 @@ class Server:
         engine = engine_for(self.database_url())
         upgrade(engine)
         register(engine, CAMPAIGN, "fair.yaml")
+        self.letters = send(engine, SENDERS)
         engine.dispose()
         self.start()
 
@@ -51,7 +56,13 @@ class Server:
         return normalise_url(embedded.acquire(self.home)).render_as_string(hide_password=False)
 
     def start(self) -> None:
-        own = {"LEADFLOW_HOME": str(self.home), "LEADFLOW_SERVICE_PORT": str(self.port)}
+        own = {
+            "LEADFLOW_HOME": str(self.home),
+            "LEADFLOW_SERVICE_PORT": str(self.port),
+            "LEADFLOW_PEPPER": (
+                get_settings().home / "pepper"
+            ).read_text(),  # that the letters are signed with
+        }
         command = [sys.executable, "-m", "leadflow_pipeline.service"]
         self.process = subprocess.Popen(
             command, env={**os.environ, **SECRETS, **own}, stderr=subprocess.DEVNULL
@@ -95,9 +106,12 @@ def lead(webhook_id: str) -> dict[str, object]:
 class Load:
     """Senders that send one lead after the other, each until it is acknowledged."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, letters: Sequence[Letter]) -> None:
         self.url = url
+        self.letters = letters
         self.acknowledged: list[str] = []
+        self.answered: list[str] = []
+        self.unanswered = 0
         self.refused: set[int] = set()
         self.has_ended = threading.Event()
         self.threads = [threading.Thread(target=self.send, args=(name,)) for name in range(SENDERS)]
@@ -110,14 +124,27 @@ class Load:
         while not self.has_ended.is_set():
             webhook_id = f"msg_{name}_{number}"
             try:
+                self.ask(sender, name, number)
                 status = sender.send(lead(webhook_id), webhook_id).status_code
             except httpx.TransportError:
+                self.unanswered += 1
                 continue
             if status in (200, 202):
                 self.acknowledged.append(webhook_id)
                 number += 1
             else:
                 self.refused.add(status)
+
+    def ask(self, sender: Sender, name: int, number: int) -> None:
+        """Opens or clicks an email, and remembers what was answered."""
+        letter = self.letters[name]
+        path = letter.link(1) if number % 3 == 0 else letter.pixel
+        status = sender.client.get(path).status_code
+        if status in (200, 302):
+            self.answered.append(path)
+        else:
+            self.unanswered += 1
+            self.refused.add(status)
 
     def wait_for(self, more: int) -> None:
         enough, patience = len(self.acknowledged) + more, threading.Event()
@@ -134,7 +161,7 @@ class Load:
 
 
 def test_what_was_acknowledged_survives_every_kill(server: Server, slow: bool) -> None:
-    load = Load(server.url)
+    load = Load(server.url, server.letters)
     try:
         for round_number in range(20 if slow else 1):
             load.wait_for(20 + round_number)
@@ -145,10 +172,16 @@ def test_what_was_acknowledged_survives_every_kill(server: Server, slow: bool) -
     finally:
         load.end()
     assert load.refused <= {503}
+    server.process.terminate()  # which stores what is left on its disk
+    server.process.wait()
     engine = engine_for(server.database_url())
     assert set(load.acknowledged) <= stored_ids(engine)
     with engine.connect() as connection:
         origins = list(connection.scalars(select(source_records.c.origin)))
+        hits = connection.scalar(select(func.count()).select_from(tracking_hits)) or 0
     engine.dispose()
+    assert not list((server.home / "journal").glob("*.jsonl"))
+    # More than were answered: some were kept, and the service killed before it could say so.
+    assert len(load.answered) <= hits <= len(load.answered) + load.unanswered
     assert len(origins) == len(set(origins))
     assert {f"webhook {webhook_id}" for webhook_id in load.acknowledged} <= set(origins)

@@ -40,7 +40,13 @@ tracking_hits = Table(
     Column("kind", Text, nullable=False),
     Column("link", Integer, comment="number of the link"),
     Column("occurred_at", Timestamp, nullable=False),
-    Column("visitor_key", Text, nullable=False, comment="keyed hash of the network address"),
+    Column("stored_at", Timestamp, nullable=False, server_default=func.now()),
+    Column(
+        "visitor_key",
+        Text,
+        nullable=False,
+        comment="keyed hash of the network address and the day; empty: not known",
+    ),
     Column(
         "agent", Text, nullable=False, comment="what asked: the family of the program, never its whole name"
     ),
@@ -50,6 +56,7 @@ tracking_hits = Table(
     Column("machine_reason", Text),
     one_of("kind", HIT_KINDS),
     Index(None, "message_id", "occurred_at"),
+    Index(None, "occurred_at"),
     Index("tracking_hits_unjudged_idx", "occurred_at", postgresql_where=text("is_machine IS NULL")),
 )
 

@@ -218,7 +218,13 @@ def upgrade() -> None:
         Column("kind", Text(), nullable=False),
         Column("link", Integer(), nullable=True, comment="number of the link"),
         Column("occurred_at", DateTime(timezone=True), nullable=False),
-        Column("visitor_key", Text(), nullable=False, comment="keyed hash of the network address"),
+        Column("stored_at", DateTime(timezone=True), server_default=text("now()"), nullable=False),
+        Column(
+            "visitor_key",
+            Text(),
+            nullable=False,
+            comment="keyed hash of the network address and the day; empty: not known",
+        ),
         Column(
             "agent",
             Text(),
@@ -245,6 +251,9 @@ def upgrade() -> None:
         ["message_id", "occurred_at"],
         unique=False,
         schema=SCHEMA,
+    )
+    op.create_index(
+        op.f("tracking_hits_occurred_at_idx"), "tracking_hits", ["occurred_at"], unique=False, schema=SCHEMA
     )
     op.create_index(
         "tracking_hits_unjudged_idx",

@@ -1,0 +1,1 @@
+"""What providers of email tell us of messages: each provider's words turned into ours."""

@@ -1,0 +1,1 @@
+"""Opens and clicks: who asked, whether it was a person, and the facts that follow."""
