@@ -20,7 +20,7 @@ from leadflow_pipeline.inbound.mail.bounces.plain_wording import addresses_in
 from leadflow_pipeline.inbound.mail.bounces.prose_recipients import Mention
 from leadflow_pipeline.inbound.mail.bounces.reasons import reason_of, reply_in, status_in
 from leadflow_pipeline.inbound.mail.bounces.recognising import is_bounce, is_delay, is_told_by_machine
-from leadflow_pipeline.inbound.mail.bounces.report import BouncedRecipient, BounceReport
+from leadflow_pipeline.inbound.mail.bounces.report import BouncedRecipient, BounceReport, Kind
 
 MAX_REPORTS: Final = 10_000
 STILL_TRIED: Final = re.compile(r"^action\s*:\s*delay", re.IGNORECASE | re.MULTILINE)
@@ -54,7 +54,7 @@ def read_bounce(content: bytes) -> BounceReport | None:
             feedback["feedback-type"],
         )
     found = _from_status(mail, report_lines)
-    kind = "dsn" if found is not None else "notice"
+    kind: Kind = "dsn" if found is not None else "notice"
     if found is None:
         if not is_bounce(mail):
             return None
@@ -63,7 +63,7 @@ def read_bounce(content: bytes) -> BounceReport | None:
             return None
     references = f"{mail.first('references')} {mail.first('in-reply-to')}"
     message_id = returned_original.message_id_of(original, "\n".join(report_lines), references)
-    return BounceReport("dsn" if kind == "dsn" else "notice", tuple(found), message_id, original, sent_to)
+    return BounceReport(kind, tuple(found), message_id, original, sent_to)
 
 
 def _from_status(mail: OpenedMail, lines: list[str]) -> list[BouncedRecipient] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from leadflow_pipeline.inbound.mail.bounces.reasons import reason_of, reply_in, 
 from leadflow_pipeline_tests.inbound.mail.bounces.samples import Sample, read, samples
 
 SAMPLES = samples()
+REPLIES = Path(__file__).with_name("replies.txt")
 DAEMON = b"From: mailer-daemon@leads.example\nSubject: failure notice\n"
 
 COMPLAINT = b"""From: <feedback@leads.example>
@@ -139,6 +141,16 @@ def test_reasons_come_from_code_and_words(
     status: str | None, code: int | None, words: str, reason: str
 ) -> None:
     assert reason_of(status, code, words) == reason
+
+
+def test_answers_of_many_servers_have_their_reason() -> None:
+    wrong = []
+    for line in REPLIES.read_text(encoding="utf-8").splitlines()[1:]:
+        answer, _, reasons = line.partition("|")
+        reason = reason_of(status_in(answer), reply_in(answer), answer)
+        if reason not in reasons.split():
+            wrong.append((reason, answer))
+    assert wrong == []
 
 
 def test_codes_are_not_taken_from_addresses_and_versions() -> None:
