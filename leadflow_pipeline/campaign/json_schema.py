@@ -13,8 +13,8 @@ from leadflow_pipeline.campaign.experiment_checks import COUNTED_BEHAVIOURS
 from leadflow_pipeline.campaign.model import Campaign
 from leadflow_pipeline.harvest.rules import FIELDS_OF
 from leadflow_pipeline.harvest.sources import KINDS
-from leadflow_pipeline.nurture.rules import SendWindow
 from leadflow_pipeline.nurture.steps import SequenceEmails
+from leadflow_pipeline.nurture.timing.rules import SendWindow
 from leadflow_pipeline.route.owners.rules import MatchWeights
 from leadflow_pipeline.route.rules import DEFAULT_INTENT_SIGNALS, Tier
 from leadflow_pipeline.score.dimensions import DIMENSIONS

@@ -19,6 +19,7 @@ from leadflow_pipeline.nurture.step_conditions import (
     leaves_of,
     open_decides_alone,
 )
+from leadflow_pipeline.nurture.timing.rules import SendWindow
 from leadflow_pipeline.nurture.words import Language, Wording
 
 StepName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
@@ -73,6 +74,9 @@ class Step(BaseModel):
         "skip",
         description="where `when` does not hold: skip (on to the next step), exit (the sequence is over), "
         "{go_to: STEP} or {wait_days: N, then: ...}",
+    )
+    send_window: SendWindow | None = Field(
+        None, description="of this step, in the place of the campaign's as a whole"
     )
     then: Literal["exit"] | GoTo | None = Field(
         None, description="after this step: {go_to: STEP}, or exit; without it the next step"

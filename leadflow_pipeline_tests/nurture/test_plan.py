@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadflow_pipeline.nurture.plan import enrolment_ids
-from leadflow_pipeline.nurture.rules import NurtureRules, SendWindow
+from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.shipped import SHIPPED_SEQUENCES
 from leadflow_pipeline.nurture.steps import EmailStep, NurtureSequence
 from leadflow_pipeline.nurture.summary import summarise_nurtured, summarise_touches
+from leadflow_pipeline.nurture.timing.rules import SendWindow
 from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.schema import nurture_touches, nurtured_leads
 from leadflow_pipeline_tests.nurture.world import MONDAY, World, conform_routed, stored

@@ -51,7 +51,7 @@ class World:
 
     def route(
         self, lead: str, day: date, sequence: str = "regular_nurture", number: int = 1, email: str | None = "at",
-        zone: str | None = None,
+        zone: str | None = None, country: str | None = None,
     ) -> None:  # fmt: skip
         """A lead is routed at the end of a day."""
         address = f"{lead}@leads.example" if email == "at" else email
@@ -61,7 +61,9 @@ class World:
                 "sequence_start_at": end_of(day), "routing_number": number,
             }
         )  # fmt: skip
-        self.lead_rows.append({"day": day, "lead_id": lead, "email": address, "time_zone": zone})
+        self.lead_rows.append(
+            {"day": day, "lead_id": lead, "email": address, "time_zone": zone, "country": country}
+        )
 
     def event(self, lead: str, behaviour: str, at: datetime, *, is_machine: bool = False) -> None:
         """A lead does something."""
@@ -95,7 +97,7 @@ class World:
             frame(
                 enriched_leads,
                 [row for row in self.lead_rows if row["day"] <= days[-1]],
-                ["day", "lead_id", "email", "time_zone", "company_domain", "industry"],
+                ["day", "lead_id", "email", "time_zone", "country", "company_domain", "industry"],
             ),
             frame(
                 scored_leads,
