@@ -43,15 +43,15 @@ class NurtureRules(BaseModel):
     )
     tracking: TrackingRules = TrackingRules()
     send_window: SendWindow = SendWindow()
+    limits: Limits = Field(Limits(), description="how many emails may leave")
+    consent: ConsentRules = Field(
+        ConsentRules(), description="whether leads must have agreed to be written to"
+    )
     pace: Pace | None = Field(
         None, description="delays that heed what a lead does; without it all leads are alike"
     )
     preferred_hour: PreferredHour | None = Field(
         None, description="send at the hour at which a lead tends to answer; without it when the window opens"
-    )
-    limits: Limits = Field(Limits(), description="how many emails may leave")
-    consent: ConsentRules = Field(
-        ConsentRules(), description="whether leads must have agreed to be written to"
     )
     stale_after_hours: float = Field(
         72, gt=0, le=720, description="a touch that could not leave in this time is never sent"
@@ -67,11 +67,6 @@ class NurtureRules(BaseModel):
         True,
         description="a reply from the same company (by company_domain, never a free mail provider's) since the "
         "enrolment stops the sequence",
-    )
-    stop_on_owner_touch: bool = Field(
-        True,
-        description="a call, email or meeting of a rep with the lead since the enrolment stops the sequence; a note "
-        "does not",
     )
     graduate_at_engagement: float | None = Field(
         None, ge=0, le=100, description="engagement that hands a lead to sales"

@@ -29,6 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from leadflow_pipeline.campaign import CampaignVersion
 from leadflow_pipeline.delivery.links import Link
+from leadflow_pipeline.delivery.release.due import as_records
 from leadflow_pipeline.delivery.release.variants import EmailVariants
 from leadflow_pipeline.delivery.rendering import Email, EnrolmentSoFar, SentEmail, Urls, email_for
 from leadflow_pipeline.errors import PermanentError
@@ -61,7 +62,7 @@ def written_emails(
     `leads` are what is known of the lead of each touch.
     """
     emails, urls = Emails(), Urls(public_url)
-    for touch, lead in zip(touches.to_dict("records"), leads, strict=True):
+    for touch, lead in zip(as_records(touches), leads, strict=True):
         enrolment, step = touch["enrolment_id"], touch["step"]
         tried = variants.of(touch["lead_id"], touch["sequence"])
         so_far = EnrolmentSoFar(

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from leadflow_pipeline.campaign import CampaignVersion
-from leadflow_pipeline.delivery.release.hours import local_hours, opening_after, zones_of
+from leadflow_pipeline.delivery.release.hours import Clocks
 from leadflow_pipeline.delivery.standing import objection
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.steps import SequenceStep
@@ -79,9 +79,9 @@ def present_says(
     `beside`: the campaigns that take no turns. The hour and what was sent before are asked of emails alone.
     """
     rules = version.rules.nurture
-    zones = zones_of(_time_zones(connection, version.campaign, due["lead_id"], now), version.rules)
-    hours = local_hours(zones, version.rules, now)
-    asked = pd.concat([due, hours[["day_began", "week_began"]]], axis=1)
+    clocks = Clocks.of(due, _places(connection, version.campaign, due["lead_id"], now), version.rules)
+    days = clocks.days(now)
+    asked = pd.concat([due, days[["day_began", "week_began"]]], axis=1)
     known = _answers(connection, asked, rules, version.campaign, beside, now).set_axis(due.index)
 
     reason = known["reason"].mask(known["reason"].isna() & known["is_taken"], RIVAL)
@@ -90,17 +90,17 @@ def present_says(
     may_again = known["last_written_at"] + distance
     limits = rules.limits.person
     passing = (
-        (CLOSED, ~hours["is_open"].astype(bool), pd.Series(now, index=due.index)),
+        (CLOSED, ~clocks.is_open(now), pd.Series(now, index=due.index)),
         (TOO_SOON, may_again > now, may_again),
         (
             DAY_IS_FULL,
             known["today"] >= _stricter(settings.person_emails_a_day, limits.day),
-            hours["day_ends"],
+            days["day_ends"],
         ),
         (
             WEEK_IS_FULL,
             known["this_week"] >= _stricter(settings.person_emails_a_week, limits.week),
-            hours["week_ends"],
+            days["week_ends"],
         ),
     )
     is_email = due["channel"].eq("email")
@@ -109,7 +109,7 @@ def present_says(
         reason = reason.mask(held, text)
         if held.any():
             moments = until[held].astype("datetime64[us, UTC]")
-            free_at.loc[moments.index] = opening_after(moments, zones[held], version.rules)
+            free_at.loc[moments.index] = clocks.opening_after(moments)
     return pd.DataFrame({"reason": reason, "person": known["person"], "free_at": free_at})
 
 
@@ -140,21 +140,18 @@ def _answers(
     return asked[["enrolment_id", "step"]].merge(answers, on=["enrolment_id", "step"], how="left")
 
 
-def _time_zones(
-    connection: Connection, campaign: str, lead_ids: pd.Series[str], now: datetime
-) -> pd.Series[str]:
-    """The time zone of each lead as far as it is known, on the index of `lead_ids`."""
-    tomorrow = (now + timedelta(days=1)).date()
+def _places(connection: Connection, campaign: str, lead_ids: pd.Series[str], now: datetime) -> pd.DataFrame:
+    """`time_zone` and `country` of each lead as far as they are known, on the index of `lead_ids`."""
+    columns, tomorrow = ["time_zone", "country"], (now + timedelta(days=1)).date()
     known = latest_before(
         connection.engine,
         enriched_leads,
         campaign,
         tomorrow,
         lead_ids=lead_ids,
-        columns=("lead_id", "time_zone"),
+        columns=["lead_id", *columns],
     )
-    zones: pd.Series[str] = lead_ids.map(known.set_index("lead_id")["time_zone"]).astype("str")
-    return zones
+    return known.set_index("lead_id").reindex(lead_ids)[columns].set_index(lead_ids.index)
 
 
 def _rival_writes(campaign: str, beside: Set[str], now: datetime) -> Any:

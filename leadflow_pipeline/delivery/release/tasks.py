@@ -27,6 +27,7 @@ from leadflow_pipeline.delivery.brief_facts import facts_of_leads
 from leadflow_pipeline.delivery.claiming import handoffs_of_leads
 from leadflow_pipeline.delivery.notices import SUBJECT_CHARACTERS, About, Notice
 from leadflow_pipeline.delivery.present_reps import PresentRep, present_reps
+from leadflow_pipeline.delivery.release.due import as_records
 from leadflow_pipeline.delivery.rendering import RenderError, plain_template
 from leadflow_pipeline.delivery.tokens import shorten, tokens_of
 from leadflow_pipeline.nurture.steps import TaskStep
@@ -63,7 +64,7 @@ def task_rows(
     owners = handoffs_of_leads(connection, [(campaign, lead_id) for lead_id in touches["lead_id"]])
     present = present_reps(connection, {handoffs[-1].rep for handoffs in owners.values()}, now)
     facts = facts_of_leads(connection.engine, version.rules, touches["lead_id"].tolist(), now)
-    for touch, lead in zip(touches.to_dict("records"), leads, strict=True):
+    for touch, lead in zip(as_records(touches), leads, strict=True):
         lead_id, number = touch["lead_id"], touch["step"]
         step = version.rules.nurture.steps_of(touch["sequence"])[number - 1]
         handoffs = owners.get((campaign, lead_id), [])

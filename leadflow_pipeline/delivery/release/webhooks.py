@@ -19,6 +19,7 @@ import pandas as pd
 
 from leadflow_pipeline.campaign import CampaignVersion
 from leadflow_pipeline.delivery.mail import ID_DIGITS, domain_of
+from leadflow_pipeline.delivery.release.due import as_records
 from leadflow_pipeline.nurture.steps import WebhookStep
 from leadflow_pipeline.store.sequences import TO_ONE_OF_US
 
@@ -30,7 +31,7 @@ def webhook_rows(
     touches: pd.DataFrame, leads: Sequence[Mapping[str, Any]], version: CampaignVersion
 ) -> Iterator[dict[str, Any]]:
     """A row for each webhook. `leads` are what is known of the lead of each touch."""
-    for touch, lead in zip(touches.to_dict("records"), leads, strict=True):
+    for touch, lead in zip(as_records(touches), leads, strict=True):
         step: WebhookStep = version.rules.nurture.steps_of(touch["sequence"])[touch["step"] - 1]
         key = f"{touch['enrolment_id']}|webhook|{touch['step']}"
         digest = hashlib.sha256(key.encode()).hexdigest()[:ID_DIGITS]
