@@ -19,6 +19,7 @@ from leadflow_pipeline.campaign.document import Document, read_document
 from leadflow_pipeline.campaign.enrichment_checks import check_enrichment
 from leadflow_pipeline.campaign.experiment_checks import check_experiments
 from leadflow_pipeline.campaign.handover_checks import check_handover
+from leadflow_pipeline.campaign.low_score_checks import check_low_score
 from leadflow_pipeline.campaign.model import Campaign
 from leadflow_pipeline.campaign.opinion_checks import check_opinion
 from leadflow_pipeline.campaign.ownership_checks import check_ownership
@@ -86,6 +87,7 @@ def parse_document(document: Document, name: str) -> Campaign:
         *check_conversion(document),
         *check_opinion(document),
         *check_handover(document),
+        *check_low_score(document),
         *check_similarity(document),
         *check_ownership(document),
         *check_experiments(document),

@@ -98,6 +98,11 @@ class NurtureRules(BaseModel):
         description="a call, email or meeting of a rep with the lead since the enrolment stops the sequence; a note "
         "does not",
     )
+    low_score_sequence: SequenceName | None = Field(
+        None,
+        description="the sequence of leads that routing nurtures though their score is low "
+        "(`routing.nurture_low_score`), an education perhaps, with a task for the owner; the COLD one without it",
+    )
     graduate_at_engagement: float | None = Field(
         None, ge=0, le=100, description="engagement that hands a lead to sales"
     )
