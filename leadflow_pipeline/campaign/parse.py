@@ -20,6 +20,7 @@ from leadflow_pipeline.campaign.email_variant_checks import check_email_variants
 from leadflow_pipeline.campaign.enrichment_checks import check_enrichment
 from leadflow_pipeline.campaign.experiment_checks import check_experiments
 from leadflow_pipeline.campaign.handover_checks import check_handover
+from leadflow_pipeline.campaign.low_score_checks import check_low_score
 from leadflow_pipeline.campaign.model import Campaign
 from leadflow_pipeline.campaign.nurture_checks import check_nurture
 from leadflow_pipeline.campaign.opinion_checks import check_opinion
@@ -89,6 +90,7 @@ def parse_document(document: Document, name: str) -> Campaign:
         *check_conversion(document),
         *check_opinion(document),
         *check_handover(document),
+        *check_low_score(document),
         *check_similarity(document),
         *check_ownership(document),
         *check_experiments(document),

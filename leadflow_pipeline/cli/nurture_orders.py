@@ -15,7 +15,6 @@ from leadflow_pipeline.campaign import load
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.insight.lead_rows import lead_rows
 from leadflow_pipeline.nurture.rules import NurtureRules
-from leadflow_pipeline.nurture.shipped import shipped_sequences
 from leadflow_pipeline.store.schema import nurtured_leads
 
 PLAIN: Final = ("pause", "resume", "stop", "skip")
@@ -47,7 +46,7 @@ def checked_order(engine: Engine, campaign: str, lead_id: str, value: str) -> st
 
 
 def _check_sequence(rules: NurtureRules, name: str) -> None:
-    known = sorted({*rules.sequences, *shipped_sequences()})
+    known = sorted(rules.sequence_names)
     if name not in known:
         close = get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(known)}"
@@ -65,7 +64,7 @@ def _check_step(engine: Engine, campaign: str, lead_id: str, rules: NurtureRules
         )
     if target is None:
         return
-    steps = rules.emails_of(row.sequence)
+    steps = rules.steps_of(row.sequence)
     places = {step.name: place for place, step in enumerate(steps, 1) if step.name is not None}
     place = places.get(target, int(target) if target.isdecimal() else 0)
     if not 1 <= place <= len(steps):

@@ -66,8 +66,11 @@ PROOFS: Final = ("reply", "meeting")
 REMINDERS: Final = ("warning", "overdue")
 """Kinds of message to one of us that are about a first touch that is wanting."""
 
-STANDING_WORDS: Final = ("pause", "resume", "stop", LIFTED)
-"""What a hand says about a sequence that holds until it says something else."""
+STANDING_WORDS: Final = ("pause", "resume", "stop", "enrol", LIFTED)
+"""What a hand says about a sequence that holds until it says something else, by its first word."""
+
+RESUMING: Final = ("resume", "enrol")
+"""Words after which nothing that was before holds the lead."""
 
 Moment = datetime | ColumnElement[Any]
 
@@ -82,7 +85,7 @@ def objection(who: FromClause, rules: NurtureRules, now: Moment) -> ColumnElemen
     enrolment as `enrolment_id`; `rules` are those of its campaign.
     """
     by_hand, since, why = _standing_override(who, now)
-    was_resumed = case((by_hand == "resume", since), else_=None)
+    was_resumed = case((by_hand.in_(RESUMING), since), else_=None)
     return case(
         (_is_suppressed(who, "all", literal("", Text), now), "nobody is written to now"),
         (_is_suppressed(who, "address", who.c.recipient_key, now), "address is suppressed"),
@@ -190,7 +193,7 @@ def _standing_override(
 
     Orders such as `skip` are carried out by the plan: they do not end a pause.
     """
-    word = func.lower(func.btrim(overrides.c.value))
+    word = func.split_part(func.lower(func.btrim(overrides.c.value)), " ", 1)
     latest = (
         select(word)
         .where(

@@ -84,14 +84,14 @@ def _standing(
     connection: Connection, leads: Sequence[Lead], now: datetime
 ) -> dict[Lead, tuple[str, datetime | None]]:
     """What stands of each lead by hand, and until when."""
-    word = func.lower(func.btrim(overrides.c.value))
+    word = func.split_part(func.lower(func.btrim(overrides.c.value)), " ", 1)
     query = (
         select(overrides.c.campaign, overrides.c.lead_id, word, overrides.c.expires_at)
         .where(
             and_(
                 tuple_(overrides.c.campaign, overrides.c.lead_id).in_(leads),
                 overrides.c.field == "nurture",
-                word.in_(("pause", "stop", "resume", "none")),
+                word.in_(("pause", "stop", "resume", "enrol", "none")),
                 overrides.c.occurred_at <= now,
                 or_(overrides.c.expires_at.is_(None), overrides.c.expires_at > now),
             )

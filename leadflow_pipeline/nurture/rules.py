@@ -68,6 +68,16 @@ class NurtureRules(BaseModel):
         description="a reply from the same company (by company_domain, never a free mail provider's) since the "
         "enrolment stops the sequence",
     )
+    stop_on_owner_touch: bool = Field(
+        True,
+        description="a call, email or meeting of a rep with the lead since the enrolment stops the sequence; a note "
+        "does not",
+    )
+    low_score_sequence: SequenceName | None = Field(
+        None,
+        description="the sequence of leads that routing nurtures though their score is low "
+        "(`routing.nurture_low_score`), an education perhaps, with a task for the owner; the COLD one without it",
+    )
     graduate_at_engagement: float | None = Field(
         None, ge=0, le=100, description="engagement that hands a lead to sales"
     )

@@ -135,7 +135,7 @@ def test_orders_about_a_sequence_become_overrides_where_they_make_sense(written_
 
 def test_the_timeline_tells_everything_in_order_and_marks_machines(written_to: World) -> None:
     engine = written_to.engine
-    written_to.event("lead-0", "open", NOW + timedelta(seconds=1), is_machine=True)
+    written_to.event("lead-0", "open", NOW + timedelta(minutes=4), is_machine=True)
     written_to.event("lead-0", "reply", NOW + timedelta(minutes=9))
     happened(engine)
     entries = tell_timeline(engine, "spring-sale", "lead-0", NOW + timedelta(days=1))

@@ -26,6 +26,9 @@ SCHEMA = "leadflow"
 
 CHECKS = {
     "nurture_touches": {"nurture_touches_channel_check": "channel IN ('email', 'task', 'webhook')"},
+    "nurtured_leads": {
+        "nurtured_leads_tier_at_enrolment_check": "tier_at_enrolment IN ('HOT', 'WARM', 'COOL', 'COLD')"
+    },
     "suppressions": {
         "suppressions_scope_check": "scope IN ('address', 'domain', 'all')",
         "suppressions_subject_check": "(scope = 'all') = (subject = '')",
