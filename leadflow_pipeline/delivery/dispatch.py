@@ -113,9 +113,7 @@ def _side_by_side(
     engine: Engine, settings: Settings, clock: Clock, limits: Iterable[int | None]
 ) -> list[DispatchSummary]:
     """What several dispatchers came to, each a process of its own. A failure of one is raised when all have ended."""
-    # A fork has all modules loaded, where a new process needs seconds; beside threads it may hang.
-    is_forked = sys.platform == "linux" and threading.active_count() == 1
-    processes: Any = multiprocessing.get_context("fork" if is_forked else "spawn")
+    processes: Any = multiprocessing.get_context(start_method())
     url = engine.url.render_as_string(hide_password=False)
     engine.dispose()  # no child may inherit a connection
     running = []
@@ -142,6 +140,11 @@ def _side_by_side(
     if failures:
         raise failures[0]
     return summaries
+
+
+def start_method() -> str:
+    """A fork has all modules loaded, where a new process needs seconds; but beside threads it may hang."""
+    return "fork" if sys.platform == "linux" and threading.active_count() == 1 else "spawn"
 
 
 def _work(url: str, settings: Settings, start: datetime, limit: int | None, channel: Connection) -> None:

@@ -20,9 +20,19 @@ from typing import Any, Literal
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 Manner = Literal[
-    "accept", "busy at rcpt", "refuse at rcpt", "drop at data", "drop after dot", "keep and drop", "busy after dot",
-    "refuse after dot", "stall after dot", "close for service",
+    "accept", "slow", "busy at rcpt", "refuse at rcpt", "busy at data", "drop at data", "stall at data",
+    "drop after dot", "keep and drop", "busy after dot", "refuse after dot", "stall after dot", "keep and stall",
+    "drop after 250", "close for service",
 ]  # fmt: skip
+
+SLOWNESS = 0.03
+"""Seconds before each answer of a slow server."""
+
+STALL = 5.0
+"""Seconds, longer than tests let a client wait."""
+
+KEY_HEADER = "X-Idempotency-Key"
+"""Names enrolment and step, whatever the Message-ID."""
 
 
 class MailServer:
@@ -32,6 +42,8 @@ class MailServer:
         self.manner = manner
         self.taken: Counter[str] = Counter()
         self.answered_250: set[str] = set()
+        self.keys: Counter[str] = Counter()
+        self.keys_answered_250: set[str] = set()
         self.messages: list[EmailMessage] = []
         self.connections = 0
         self.has_taken = threading.Event()
@@ -71,9 +83,11 @@ class MailServer:
         assert isinstance(message, EmailMessage)
         with self._lock:
             self.taken[str(message["Message-ID"])] += 1
+            self.keys[str(message[KEY_HEADER])] += 1
             self.messages.append(message)
             if answered:
                 self.answered_250.add(str(message["Message-ID"]))
+                self.keys_answered_250.add(str(message[KEY_HEADER]))
         self.has_taken.set()
 
 
@@ -85,9 +99,15 @@ class _Conversation(SMTP):
 
     async def smtp_DATA(self, arg: str) -> None:
         recipients = self.envelope.rcpt_tos if self.envelope is not None else []
-        if recipients and self.mail_server.manner(recipients[0]) == "drop at data":
+        manner = self.mail_server.manner(recipients[0]) if recipients else "accept"
+        if manner == "drop at data":
             assert self.transport is not None
             self.transport.abort()
+            return
+        if manner == "stall at data":
+            await asyncio.sleep(STALL)
+        if manner in ("busy at data", "stall at data"):
+            await self.push("451 4.3.0 not now")
             return
         await super().smtp_DATA(arg)
 
@@ -104,6 +124,8 @@ class _Handler:
             return f"451 4.7.1 <{address}> greylisted, come again"
         if manner == "refuse at rcpt":
             return f"550 5.1.1 <{address}> unknown here"
+        if manner == "slow":
+            await asyncio.sleep(SLOWNESS)
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -111,14 +133,16 @@ class _Handler:
         assert isinstance(envelope.content, bytes)
         assert server.transport is not None
         manner = self.server.manner(envelope.rcpt_tos[0])
-        if manner == "keep and drop":
+        if manner in ("keep and drop", "keep and stall"):
             self.server.take(envelope.content, answered=False)
         if manner in ("drop after dot", "keep and drop"):
             server.transport.abort()
             return "250 never heard"
-        if manner == "stall after dot":
-            await asyncio.sleep(5)
+        if manner in ("stall after dot", "keep and stall"):
+            await asyncio.sleep(STALL)
             return "451 4.3.0 too late"
+        if manner == "slow":
+            await asyncio.sleep(SLOWNESS)
         if manner == "busy after dot":
             return "452 4.3.1 no room now"
         if manner == "refuse after dot":
@@ -126,6 +150,9 @@ class _Handler:
         if manner == "close for service":
             return "421 4.3.2 closing"
         self.server.take(envelope.content, answered=True)
+        if manner == "drop after 250":
+            await server.push("250 OK")
+            server.transport.close()
         return "250 OK"
 
 
