@@ -129,6 +129,22 @@ def test_a_name_that_advertises_a_site_counts_as_missing() -> None:
     assert str(mail["Subject"]) == "For you at work"
 
 
+def test_a_person_is_not_called_by_a_domain_and_a_company_may_be() -> None:
+    mail = an_email({"first_name": "Visit evil.com now", "company": "Booking.com"})
+    assert str(mail["Subject"]) == "For you at Booking.com"
+
+
+@pytest.mark.parametrize("custom", [None, float("nan"), "{}", "[]", {"plan": None}, {"plan": {"a": 1}}])
+def test_own_fields_that_say_nothing_are_missing(custom: Any) -> None:
+    step = EmailStep(delay_days=0, subject="s", text='t {{ custom.plan | default("none") }}')
+    assert "t none" in render(a_campaign(), step, {"custom": custom}, LINK).text
+
+
+def test_own_fields_of_several_values_are_listed() -> None:
+    assert clean(["Gold", 2]) == "Gold, 2"
+    assert clean([]) is None
+
+
 @settings(max_examples=60)
 @given(st.text())
 def test_any_text_becomes_one_line_or_nothing(value: str) -> None:
