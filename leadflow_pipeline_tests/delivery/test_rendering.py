@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from leadflow_pipeline.campaign import Campaign, parse_campaign
 from leadflow_pipeline.delivery.mail import compose, headers_of, message_id, wire_address, wire_bytes
 from leadflow_pipeline.delivery.rendering import RenderError, render
+from leadflow_pipeline.delivery.text_markup import paragraphs, unwrap
 from leadflow_pipeline.delivery.tokens import clean
 from leadflow_pipeline.delivery.unsubscribe import Unsubscription, read_token, unsubscribe_url
-from leadflow_pipeline.delivery.wording import paragraphs, unwrap
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.nurture.shipped import shipped_sequences
 from leadflow_pipeline.nurture.steps import EmailStep
