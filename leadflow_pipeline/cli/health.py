@@ -23,6 +23,7 @@ from leadflow_pipeline.campaign import load
 from leadflow_pipeline.cli.instance import dagster_environment
 from leadflow_pipeline.cli.output import counted
 from leadflow_pipeline.delivery.holding import reason_and_remedy
+from leadflow_pipeline.delivery.linting.addresses import leads_nowhere
 from leadflow_pipeline.delivery.pending import LOOKED_BACK, never_told
 from leadflow_pipeline.errors import LeadflowError
 from leadflow_pipeline.harvest.sources.webhook import WebhookSource
@@ -143,6 +144,18 @@ def look_at_messages(engine: Engine) -> Iterator[Finding]:
         yield Finding("outbox", State.BROKEN, sentence, "leadflow dispatch, and look at what it says")
     else:
         yield Finding("outbox", State.WELL, f"{waiting:,} messages wait to be sent")
+
+
+def look_at_links(_engine: Engine) -> Iterator[Finding]:
+    """Whether emails that reach people hold links that people can follow: to unsubscribe, above all."""
+    settings = get_settings()
+    if settings.transport == "smtp" and leads_nowhere(settings.public_url):
+        yield Finding(
+            "links of emails",
+            State.BROKEN,
+            "emails leave by a mail server, and their links lead to this machine, so nobody could unsubscribe",
+            "set LEADFLOW_PUBLIC_URL to where the service is found from outside",
+        )
 
 
 def look_at_owners(engine: Engine) -> Iterator[Finding]:
@@ -345,6 +358,7 @@ def look_at_runs(instance: dg.DagsterInstance, campaigns: list[str]) -> Iterator
 LOOKS = (
     look_at_days,
     look_at_messages,
+    look_at_links,
     look_at_owners,
     look_at_quarantine,
     look_at_vendors,

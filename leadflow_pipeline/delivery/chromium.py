@@ -90,7 +90,7 @@ class Browser:
         """The whole page as a PNG of this width, in pixels of the page; a phone's picture has two for each."""
         screen = {
             "width": width,
-            "height": 600,
+            "height": LOWEST,
             "deviceScaleFactor": 2 if is_phone else 1,
             "mobile": is_phone,
         }

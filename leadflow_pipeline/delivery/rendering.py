@@ -1,7 +1,7 @@
 """Templates become one email: subject, text, HTML, headers and tracked links.
 
 What belongs here: Jinja2 in a sandbox, the language that is chosen, and putting an email together. What does not: the
-small language of texts (`wording`), links inside HTML (`links`), and the wire (`mail`).
+small language of texts (`text_markup`), links inside HTML (`links`), and the wire (`mail`).
 
 Lead data are values, never template source. A token without value or default is an error that names the token, not an
 empty hole. Where a step has no HTML of its own it is made from its text, and the other way round, so that both say the
@@ -24,10 +24,7 @@ from leadflow_pipeline.campaign import Campaign
 from leadflow_pipeline.delivery.footer_words import direction_of, footer_words
 from leadflow_pipeline.delivery.links import Link, check_targets, text_of, tracked
 from leadflow_pipeline.delivery.mail import headers_of, message_id
-from leadflow_pipeline.delivery.tokens import shorten, tokens_of
-from leadflow_pipeline.delivery.tracking import link_url, pixel_url, tracking_key
-from leadflow_pipeline.delivery.unsubscribe import unsubscribe_url
-from leadflow_pipeline.delivery.wording import (
+from leadflow_pipeline.delivery.text_markup import (
     isolated,
     lines_of,
     marks_as_html,
@@ -36,6 +33,9 @@ from leadflow_pipeline.delivery.wording import (
     unwrap,
     without_marks,
 )
+from leadflow_pipeline.delivery.tokens import shorten, tokens_of
+from leadflow_pipeline.delivery.tracking import link_url, pixel_url, tracking_key
+from leadflow_pipeline.delivery.unsubscribe import unsubscribe_url
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.nurture.filters import FILTERS
 from leadflow_pipeline.nurture.rules import NurtureRules

@@ -25,8 +25,8 @@ from leadflow_pipeline.delivery.rendering import (
     email_for,
     wording_for,
 )
+from leadflow_pipeline.delivery.text_markup import paragraphs, plain
 from leadflow_pipeline.delivery.tracking import PIXEL, Tracked, read_token
-from leadflow_pipeline.delivery.wording import paragraphs, plain
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.nurture.filters import proper, without_legal_form
 from leadflow_pipeline.nurture.steps import EmailStep

@@ -7,10 +7,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
+from sqlalchemy import Engine
 
 from leadflow_pipeline.campaign import Campaign, parse_campaign
+from leadflow_pipeline.cli.health import look_at_links
 from leadflow_pipeline.delivery.linting.campaign_lint import lint_campaign
 from leadflow_pipeline.delivery.linting.link_check import check_links
+from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline_tests.delivery.world import CAMPAIGN_FILE
 
 PUBLIC = "https://mail.acme.example"
@@ -130,6 +133,17 @@ experiments:
     )
     told = "\n".join(map(str, lint_campaign(parse_campaign(text, "spring.yaml"), PUBLIC, "aggressive_close")))
     assert "warning: aggressive_close 1 (opening/loud): the subject shouts in capitals" in told
+
+
+@pytest.mark.parametrize(("public_url", "is_told"), [("http://127.0.0.1:8787", True), (PUBLIC, False)])
+def test_the_doctor_tells_of_links_that_nobody_can_follow(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, public_url: str, is_told: bool
+) -> None:
+    monkeypatch.setenv("LEADFLOW_TRANSPORT", "smtp")
+    monkeypatch.setenv("LEADFLOW_PUBLIC_URL", public_url)
+    get_settings.cache_clear()
+    assert bool(list(look_at_links(engine))) is is_told
+    get_settings.cache_clear()
 
 
 class Pages(BaseHTTPRequestHandler):

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from leadflow_pipeline.campaign import Campaign, parse_campaign
 from leadflow_pipeline.delivery.mail import compose, headers_of, message_id, wire_address, wire_bytes
 from leadflow_pipeline.delivery.rendering import RenderError, render
+from leadflow_pipeline.delivery.text_markup import paragraphs, unwrap
 from leadflow_pipeline.delivery.tokens import clean
 from leadflow_pipeline.delivery.unsubscribe import Unsubscription, read_token, unsubscribe_url
-from leadflow_pipeline.delivery.wording import paragraphs, unwrap
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.nurture.shipped import shipped_sequences
 from leadflow_pipeline.nurture.steps import EmailStep
@@ -127,6 +127,22 @@ def test_a_name_is_only_ever_a_name(name: str) -> None:
 def test_a_name_that_advertises_a_site_counts_as_missing() -> None:
     mail = an_email({"first_name": "WIN NOW https://spam.example", "company": "www.spam.example"})
     assert str(mail["Subject"]) == "For you at work"
+
+
+def test_a_person_is_not_called_by_a_domain_and_a_company_may_be() -> None:
+    mail = an_email({"first_name": "Visit evil.com now", "company": "Booking.com"})
+    assert str(mail["Subject"]) == "For you at Booking.com"
+
+
+@pytest.mark.parametrize("custom", [None, float("nan"), "{}", "[]", {"plan": None}, {"plan": {"a": 1}}])
+def test_own_fields_that_say_nothing_are_missing(custom: Any) -> None:
+    step = EmailStep(delay_days=0, subject="s", text='t {{ custom.plan | default("none") }}')
+    assert "t none" in render(a_campaign(), step, {"custom": custom}, LINK).text
+
+
+def test_own_fields_of_several_values_are_listed() -> None:
+    assert clean(["Gold", 2]) == "Gold, 2"
+    assert clean([]) is None
 
 
 @settings(max_examples=60)

@@ -30,6 +30,12 @@ VAGUE_WORDS = frozenset(
 MOST_LINKS = 8
 
 
+def leads_nowhere(public_url: str) -> bool:
+    """Whether nobody but this machine reaches an address."""
+    host = urlsplit(public_url).hostname or ""
+    return host == "localhost" or (_is_number(host) and ipaddress.ip_address(host).is_loopback)
+
+
 def lint_sources(*sources: str | None) -> Iterator[Finding]:
     """Findings about links as templates have them."""
     for source in sources:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from leadflow_pipeline.campaign import Campaign
-from leadflow_pipeline.delivery.linting.addresses import lint_links, lint_sources
+from leadflow_pipeline.delivery.linting.addresses import leads_nowhere, lint_links, lint_sources
 from leadflow_pipeline.delivery.linting.findings import Finding, error, warning
 from leadflow_pipeline.delivery.linting.markup import lint_markup
 from leadflow_pipeline.delivery.linting.wording import lint_subject, lint_words
@@ -139,7 +139,7 @@ def _lint_way_out(email: Email) -> Iterator[Finding]:
 def _lint_whole(campaign: Campaign, public_url: str) -> Iterator[Finding]:
     """Findings about sender, footer, words and where links lead."""
     parts = urlsplit(public_url)
-    if parts.hostname in ("127.0.0.1", "localhost", "::1"):
+    if leads_nowhere(public_url):
         yield warning(
             f"links lead to {parts.netloc}, which nobody but this machine reaches, so nobody could unsubscribe",
             "set LEADFLOW_PUBLIC_URL to where the service is found from outside",
