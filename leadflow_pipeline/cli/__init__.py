@@ -30,6 +30,7 @@ from leadflow_pipeline.cli import (
     route,
     service,
     similar,
+    tracking,
     what_if,
 )
 from leadflow_pipeline.cli.output import fail
@@ -65,6 +66,7 @@ rep_performance.register(reps.app)
 app.add_typer(reps.app, name="reps")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(review.app, name="review")
+app.add_typer(tracking.app, name="tracking")
 app.add_typer(database.app, name="db")
 
 
