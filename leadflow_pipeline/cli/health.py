@@ -49,6 +49,7 @@ GIBIBYTE = 2**30
 ENOUGH_DISK = 2 * GIBIBYTE
 STALE_HEARTBEAT = timedelta(minutes=5)
 LATE_MESSAGE = timedelta(hours=1)
+LATE_LINES = timedelta(minutes=5)
 LONG_WAIT = timedelta(hours=24)
 SECONDS_TO_ANSWER = 5
 
@@ -313,6 +314,19 @@ def look_at_service() -> Finding:
     return Finding("HTTP service", State.BROKEN, sentence, "leadflow up, or leadflow serve")
 
 
+def look_at_journal(_: Engine) -> Iterator[Finding]:
+    """Whether what the service was told has reached the database, and all of it fitted."""
+    folder = get_settings().journal_folder
+    late = datetime.now(UTC) - LATE_LINES
+    waiting = [path for path in folder.glob("*.jsonl") if path.stat().st_mtime < late.timestamp()]
+    if waiting:
+        sentence = f"{counted(len(waiting), 'file')} of opens, clicks and wishes wait to be stored"
+        yield Finding("journal", State.BROKEN, sentence, "leadflow serve, or leadflow up, stores them")
+    if (folder / "refused").exists():
+        sentence = f"the database does not hold some lines, which are in {folder / 'refused'}"
+        yield Finding("journal", State.LOOK, sentence, "look at them, then remove the file")
+
+
 def look_at_dagster(engine: Engine) -> Iterator[Finding]:
     """Dagster's storage, its daemon, and the latest run of each campaign."""
     os.environ.update(dagster_environment())
@@ -364,6 +378,7 @@ LOOKS = (
     look_at_vendors,
     look_at_reviews,
     look_at_webhooks,
+    look_at_journal,
     look_at_dagster,
 )
 """In the order of a lead's life, and Dagster last, which takes longest."""

@@ -87,7 +87,8 @@ def preferences_router(
             remembered = known.get(who.campaign)
             return (remembered[1] if remembered else Names(who.campaign, who.campaign)), None
 
-    @router.api_route("/unsubscribe/{token}", methods=["GET", "HEAD"], response_class=Response)
+    @router.head("/unsubscribe/{token}", response_class=Response, include_in_schema=False)
+    @router.get("/unsubscribe/{token}", response_class=Response)
     async def show(request: Request, token: str) -> Response:
         """The page on which a person says what emails it wants. Asking for it changes nothing."""
         language = language_for(request.headers.get("accept-language", ""))

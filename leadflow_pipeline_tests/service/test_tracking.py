@@ -267,6 +267,45 @@ def test_what_others_tell(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> 
     }  # fmt: skip
 
 
+def test_whatever_comes_is_answered(visitor: Visitor, sns_key: rsa.RSAPrivateKey) -> None:
+    bodies = [
+        b"", b"\xff\xfe\x00", b"[" * 50_000, b"null", b"[1]", b"{}", b'{"TopicArn": []}', b'{"TopicArn": {"a": 1}}',
+        json.dumps({"TopicArn": TOPIC, "Type": ["x"], "SigningCertURL": 1}).encode(), b'"\\ud800"',
+        b"choice=none&choice=all" * 500, b"x" * (1 << 20) + b"x",
+    ]  # fmt: skip
+    told = ses_bounce()
+    told["bounce"]["bouncedRecipients"] = [
+        {"emailAddress": "\ud800@x"},
+        {"emailAddress": 1},
+        2,
+        {"status": []},
+    ]
+    bodies.append(json.dumps(signed_by_sns(sns_key, Message=json.dumps(told))).encode())
+    signed_ones = [json.dumps({"event": "bounce", "occurred_at": at, "recipient": "a@b\0c", "id": "\0"}).encode()
+                   for at in (1e300, "9999-12-31T23:59:59-23:59", "2026-05-05T10:00:00Z")]  # fmt: skip
+    for body in bodies:
+        for path in ("ses", "sendgrid", "generic"):
+            answer = visitor.client.post(
+                f"/webhooks/provider/{path}", content=body, headers=signed(body, "m")
+            )
+            assert answer.status_code < 500, (path, body[:40])
+        assert visitor.client.post(visitor.letters[0].unsubscribe + "x", content=body).status_code == 404
+    for body in signed_ones:
+        answer = visitor.client.post("/webhooks/provider/generic", content=body, headers=signed(body, "m"))
+        assert answer.status_code in (200, 422)
+    for path in (
+        "/o/%00",
+        "/c/" + "a" * 8_000,
+        "/unsubscribe/..%2f",
+        "/unsubscribe/a.b.c",
+        "/c/%f0%9f%98%80.x",
+    ):
+        for method in ("GET", "HEAD", "POST", "PUT"):
+            assert visitor.client.request(method, path).status_code in (404, 405)
+    visitor.settle()
+    assert not visitor.rows(suppressions)
+
+
 def test_a_scanner_changes_nothing(visitor: Visitor, slow: bool) -> None:
     letters = visitor.letters + send(
         visitor.engine, 1_000 if slow else 60, sent_at=datetime.now(UTC) + READ, first=3

@@ -88,9 +88,9 @@ def moment_of(value: object) -> datetime | None:
             found = datetime.fromtimestamp(float(value), UTC)
         else:
             found = datetime.fromisoformat(str(value).strip())
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     return found if datetime(1990, 1, 1, tzinfo=UTC) < found < datetime(2200, 1, 1, tzinfo=UTC) else None
 
 
