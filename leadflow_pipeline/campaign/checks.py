@@ -241,7 +241,6 @@ def _check_known_words(document: Document) -> Iterator[Problem]:
         (("scoring", "points"), shipped.points, "is no scoring factor"),
         (("scoring", "caps"), shipped.caps, "is no group of scoring factors"),
         (("scoring", "dimensions"), DIMENSIONS, "is no ready-made dimension"),
-        (("nurture", "sequences"), SHIPPED_SEQUENCES, "is no sequence"),
     )
     for section, words, message in vocabularies:
         for word in mapping_of(document.value_at(section)):

@@ -22,8 +22,8 @@ from leadflow_pipeline.campaign.checks import (
 from leadflow_pipeline.campaign.document import Document
 from leadflow_pipeline.campaign.problems import Path, Problem, nearest
 from leadflow_pipeline.experiment.rules import ExclusionGroup
-from leadflow_pipeline.nurture.rules import SendWindow
 from leadflow_pipeline.nurture.steps import SequenceEmails
+from leadflow_pipeline.nurture.timing.rules import SendWindow
 from leadflow_pipeline.route.owners.rules import MatchWeights
 from leadflow_pipeline.route.rules import Tier
 from leadflow_pipeline.score.rules import DEFAULT_BEHAVIOURS

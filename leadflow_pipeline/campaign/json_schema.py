@@ -13,8 +13,9 @@ from leadflow_pipeline.campaign.experiment_checks import COUNTED_BEHAVIOURS
 from leadflow_pipeline.campaign.model import Campaign
 from leadflow_pipeline.harvest.rules import FIELDS_OF
 from leadflow_pipeline.harvest.sources import KINDS
-from leadflow_pipeline.nurture.rules import SendWindow
+from leadflow_pipeline.nurture.step_conditions import SCORED_FIELDS, TIER_FIELD
 from leadflow_pipeline.nurture.steps import SequenceEmails
+from leadflow_pipeline.nurture.timing.rules import SendWindow
 from leadflow_pipeline.route.owners.rules import MatchWeights
 from leadflow_pipeline.route.rules import DEFAULT_INTENT_SIGNALS, Tier
 from leadflow_pipeline.score.dimensions import DIMENSIONS
@@ -24,6 +25,7 @@ from leadflow_pipeline.score.rules import ScoreRules
 MAPPED_FIELDS = tuple(dict.fromkeys(field for fields in FIELDS_OF.values() for field in fields))
 """Of leads, events and outcomes alike: a schema cannot say which, the checks can."""
 
+OWN_SEQUENCE = r"^[a-z0-9][a-z0-9_-]*$"
 CUSTOM = {"pattern": r"^custom\.[a-z][a-z0-9_]*$"}
 
 
@@ -42,7 +44,10 @@ def campaign_json_schema() -> dict[str, Any]:
     signals = definitions["RoutingRules"]["properties"]["intent_signals"]
     signals["propertyNames"] = _words_or_custom(tuple(DEFAULT_INTENT_SIGNALS))
     sequences = definitions["NurtureRules"]["properties"]["sequences"]
-    sequences["propertyNames"] = {"enum": list(SHIPPED_SEQUENCES)}
+    sequences["propertyNames"] = {"anyOf": [{"enum": list(SHIPPED_SEQUENCES)}, {"pattern": OWN_SEQUENCE}]}
+    asked = _words_or_custom((*ENRICHED_FIELDS, *SCORED_FIELDS, TIER_FIELD))
+    definitions["Condition"]["properties"]["field"] |= asked
+    definitions["BehaviourTest"]["properties"]["behaviour"]["examples"] = list(COUNTED_BEHAVIOURS)
     for condition in ("FitCriterion", "ScoringFactor", "QualificationFilter"):
         definitions[condition]["properties"]["field"] |= _words_or_custom(ENRICHED_FIELDS)
     variant = definitions["Variant"]["properties"]

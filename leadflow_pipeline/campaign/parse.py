@@ -21,6 +21,7 @@ from leadflow_pipeline.campaign.experiment_checks import check_experiments
 from leadflow_pipeline.campaign.handover_checks import check_handover
 from leadflow_pipeline.campaign.low_score_checks import check_low_score
 from leadflow_pipeline.campaign.model import Campaign
+from leadflow_pipeline.campaign.nurture_checks import check_nurture
 from leadflow_pipeline.campaign.opinion_checks import check_opinion
 from leadflow_pipeline.campaign.ownership_checks import check_ownership
 from leadflow_pipeline.campaign.problems import CampaignError, Path, Problem, nearest
@@ -92,6 +93,7 @@ def parse_document(document: Document, name: str) -> Campaign:
         *check_ownership(document),
         *check_experiments(document),
         *check_qualification(document),
+        *check_nurture(document),
         *check_words(document),
     ]
     try:
@@ -178,7 +180,8 @@ def _kind_problem(document: Document, path: Path, context: dict[str, Any]) -> Pr
         return document.problem((*path, "kind"), "is required but missing", "say which kind it is")
     near = nearest(str(context["tag"]), words)
     remedy = near if near.startswith("did you mean") else ""
-    return document.problem((*path, "kind"), f"must be one of {', '.join(words)}", remedy)
+    key = "channel" if (*path, "channel") in document.lines else "kind"
+    return document.problem((*path, key), f"must be one of {', '.join(words)}", remedy)
 
 
 def _blamed_key(document: Document, path: Path) -> Path:
@@ -227,8 +230,13 @@ def keys_allowed_in(path: Path) -> tuple[str, ...]:
 
 
 def _kinds_of(model: type[BaseModel]) -> tuple[Any, ...]:
-    """What a model's `kind` may be, where it is one of several."""
-    return get_args(model.model_fields["kind"].annotation) if "kind" in model.model_fields else ()
+    """What a model's `kind` (of a step: `channel`) may be, where it is one of several."""
+    return tuple(
+        kind
+        for name in ("kind", "channel")
+        if name in model.model_fields
+        for kind in get_args(model.model_fields[name].annotation)
+    )
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -42,7 +42,7 @@ PREVIOUS_COLUMNS = (
     "day", "lead_id", "enrolment_id", "sequence", "state", "enrolled_at", "tier_at_enrolment", "steps_planned",
     "next_step", "next_touch_at", "last_step_at", "waits_until", "rests_until",
 )  # fmt: skip
-LEAD_COLUMNS = ("day", "lead_id", "email", "time_zone")
+LEAD_COLUMNS = ("day", "lead_id", "email", "time_zone", "country")
 NOTE = "note"
 EVENT_COLUMNS = ("lead_id", "behaviour", "occurred_at", "is_machine")
 

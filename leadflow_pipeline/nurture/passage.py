@@ -77,6 +77,7 @@ class Passages:
             self._obey(mine)
             self._graduate(turn[turn.is_hot])
             self._leave(turn.lead, turn.day)
+            self._quicken(turn[turn.is_quick])
             reached[turn.lead] = turn.day
         everyone = np.arange(len(self.where.state))
         self._uninterrupted(everyone, reached, np.full(len(reached), last_day + np.timedelta64(1, "D")))
@@ -164,7 +165,20 @@ class Passages:
         where = self.where
         where.next_step[lead] = place
         where.waits_until[lead] = NEVER
-        where.next_touch[lead] = self.timetable.step_due(moments, lead, day, where.sequence(lead), place)
+        where.next_touch[lead] = self.timetable.step_due(
+            moments, lead, day, where.enrolled_at(lead), where.sequence(lead), place
+        )
+
+    def _quicken(self, turn: Turns) -> None:
+        """Brings the next step nearer of those who were there."""
+        where = self.where
+        turn = turn[where.is_in(turn.lead, RUNNING) & self._has_more(turn.lead)]
+        lead, day, due = turn.lead, turn.day, where.next_touch[turn.lead]
+        sooner = self.timetable.due_sooner(due, lead, day, where.sequence(lead), where.next_step[lead])
+        is_sooner = (sooner < due) & (due >= end_of(day))
+        lead, day = lead[is_sooner], day[is_sooner]
+        where.next_touch[lead] = sooner[is_sooner]
+        where.go_on(lead, day, "sooner", "the lead was there, so the next step comes sooner")
 
     def _complete(self, lead: Positions, first: Days, until: Days) -> None:
         """Ends the passages that have no step left, on the day after the last was planned."""
@@ -354,7 +368,7 @@ class Passages:
 
     def _exit(self, condition: StepCondition, lead: Positions, day: Days) -> None:
         where = self.where
-        enrolled_at = where.enrolments.enrolled_at[where.enrolment[lead]]
+        enrolled_at = where.enrolled_at(lead)
         asked = where.is_in(lead, HOLDABLE) & ~(where.resumed_at[lead] >= enrolled_at)
         lead, day = lead[asked], day[asked]
         leaves = self.knowledge.holds([condition], where.asked(lead, day))
@@ -366,7 +380,7 @@ class Passages:
         where = self.where
         at_hand = where.is_in(lead, HOLDABLE) | self._will_be_followed(lead)
         lead, day = lead[at_hand], day[at_hand]
-        since = np.fmax(where.enrolments.enrolled_at[where.enrolment[lead]], where.resumed_at[lead])
+        since = np.fmax(where.enrolled_at(lead), where.resumed_at[lead])
         replied = self.colleagues.replied(lead, day, since)
         self._hold_as(STOPPED, "colleague_reply", lead[replied], day[replied])
 

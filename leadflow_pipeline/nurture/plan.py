@@ -46,6 +46,7 @@ from leadflow_pipeline.nurture.passage import Passages
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.timetable import (
     DAYS_PER_LEAD,
+    Habits,
     LeadHistory,
     Positions,
     Timetable,
@@ -54,6 +55,7 @@ from leadflow_pipeline.nurture.timetable import (
     moments_of,
     positions,
 )
+from leadflow_pipeline.nurture.timing.pace import quickened
 from leadflow_pipeline.nurture.turns import Acts, Turns
 from leadflow_pipeline.nurture.ways import CHANNELS, END, followers
 from leadflow_pipeline.nurture.whereabouts import STATES, Enrolments, Whereabouts
@@ -88,8 +90,8 @@ def plan_nurture(
 
     * `routed`: rows of `routed_leads` of these days
     * `previous`: each lead's latest row of `nurtured_leads` before the first day
-    * `leads`: day, lead_id, email, time_zone, company_domain and what conditions ask for, on any days up to the last;
-      the latest as of a day counts
+    * `leads`: day, lead_id, email, time_zone, country, company_domain and what conditions ask for, on any days up to
+      the last; the latest as of a day counts
     * `scores`, `tiers`: day, lead_id and what conditions ask for of the score, and the tier, in the same way; of the
       score at least `engagement` of these days where the rules graduate leads by it
     * `events`, `outcomes`, `overrides`: facts before the end of the last day
@@ -103,6 +105,8 @@ def plan_nurture(
     starts = routed.loc[routed["status"].eq("ROUTED") & routed["email"].notna()]
     holds = holds_by_day(holding_facts(events, outcomes, rules), overrides, first_day, last_day)
     hot = _graduations(scores, rules, first_day)
+    quick = quickened(events, rules.pace)
+    quick = quick.loc[quick["day"].between(first_day, last_day)]
     acts = acts_by_hand(overrides, rules.sequence_names)
     acts = acts.loc[acts["day"].between(first_day, last_day)]
 
@@ -130,14 +134,17 @@ def plan_nurture(
             _keys(acts, lead_index),
         )
     ]
-    turning = pd.Index(pd.concat([starts["lead_id"], holds["lead_id"], hot["lead_id"]]).unique())
+    turning = pd.Index(
+        pd.concat([starts["lead_id"], holds["lead_id"], hot["lead_id"], quick["lead_id"]]).unique()
+    )
     is_asked = np.zeros(len(lead_index), dtype=bool)
     is_asked[np.concatenate(asked_on) // DAYS_PER_LEAD] = True
     turns_up = is_asked[positions(lead_index, live["lead_id"])] | (positions(turning, live["lead_id"]) >= 0)
     live = live.loc[_is_due(live, last_day) | turns_up]
 
     enrolments = Enrolments.of(_begun(live, starts, enrols, campaign), sequences)
-    timetable = Timetable.of(declared, sequences, rules.send_window, history, time_zone)
+    habits = Habits.of(events, lead_index, rules, time_zone)
+    timetable = Timetable.of(declared, sequences, rules.send_window, history, habits, time_zone)
     where = Whereabouts.going_on(live, lead_index, enrolments)
     knowledge = Knowledge(
         lead_index,
@@ -148,7 +155,7 @@ def plan_nurture(
     )
     passages = Passages(where, timetable, knowledge, colleagues, _touches(rep_touches, lead_index), declared)
     passages.live_through(
-        Turns.of(starts, holds, hot, asked_on, lead_index, first_enrolment=len(live)),
+        Turns.of(starts, holds, hot, quick, asked_on, lead_index, first_enrolment=len(live)),
         Acts.among(acts, lead_index, first_enrolment=len(live) + len(starts)),
         _as_day(first_day),
         _as_day(last_day),

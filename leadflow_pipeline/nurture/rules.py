@@ -2,45 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import time
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from leadflow_pipeline.nurture.consent import ConsentRules
 from leadflow_pipeline.nurture.limits import Limits
 from leadflow_pipeline.nurture.step_conditions import fields_asked
 from leadflow_pipeline.nurture.steps import EmailStep, NurtureSequence, SequenceName, SequenceStep
+from leadflow_pipeline.nurture.timing.rules import Pace, PreferredHour, SendWindow
 from leadflow_pipeline.nurture.words import Language, LanguageWords, SnippetName, TrackingRules
-
-WEEKDAYS: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-class SendWindow(BaseModel):
-    """When an email may leave, in the lead's time zone where it is known, else the campaign's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    start: time = time(9, 0)
-    end: time = time(17, 0)
-    weekdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = (
-        "mon",
-        "tue",
-        "wed",
-        "thu",
-        "fri",
-    )
-    use_lead_time_zone: bool = True
-
-    @model_validator(mode="after")
-    def window_is_open_at_some_time(self) -> SendWindow:
-        """Refuses an empty window: no weekday, or a start that equals the end."""
-        if not self.weekdays:
-            raise ValueError("weekdays must name at least one day")
-        if self.start == self.end:
-            raise ValueError("start and end are the same: write 00:00 to 23:59 for the whole day")
-        return self
-
 
 REMOVED_SEQUENCE = NurtureSequence.model_construct(emails=(), steps=None, exits=(), goal=None, after=None)
 """What leads come to the end of at once."""
@@ -77,6 +46,12 @@ class NurtureRules(BaseModel):
     limits: Limits = Field(Limits(), description="how many emails may leave")
     consent: ConsentRules = Field(
         ConsentRules(), description="whether leads must have agreed to be written to"
+    )
+    pace: Pace | None = Field(
+        None, description="delays that heed what a lead does; without it all leads are alike"
+    )
+    preferred_hour: PreferredHour | None = Field(
+        None, description="send at the hour at which a lead tends to answer; without it when the window opens"
     )
     stale_after_hours: float = Field(
         72, gt=0, le=720, description="a touch that could not leave in this time is never sent"

@@ -19,6 +19,7 @@ from leadflow_pipeline.nurture.step_conditions import (
     leaves_of,
     open_decides_alone,
 )
+from leadflow_pipeline.nurture.timing.rules import SendWindow
 from leadflow_pipeline.nurture.words import Language, Wording
 
 StepName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
@@ -38,16 +39,31 @@ class GoTo(BaseModel):
     go_to: StepName = Field(description="name of a later step of this sequence")
 
 
+def _end_or_step(value: Any) -> str:
+    """Whether a value says a word, names a later step, or waits."""
+    if isinstance(value, Wait) or (isinstance(value, dict) and any("wait" in str(key) for key in value)):
+        return "waiting"
+    return "going" if isinstance(value, dict | GoTo) else "word"
+
+
 class Wait(BaseModel):
     """Asked again each day until the conditions hold, for so long at most."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     wait_days: int = Field(ge=1, le=365)
-    then: Literal["skip", "exit"] | GoTo = Field("skip", description="what becomes of it in the end")
+    then: Annotated[
+        Annotated[Literal["skip", "exit"], Tag("word")] | Annotated[GoTo, Tag("going")],
+        Discriminator(_end_or_step),
+    ] = Field("skip", description="what becomes of it in the end")
 
 
-Otherwise: TypeAlias = Literal["skip", "exit"] | GoTo | Wait
+Otherwise: TypeAlias = Annotated[
+    Annotated[Literal["skip", "exit"], Tag("word")]
+    | Annotated[GoTo, Tag("going")]
+    | Annotated[Wait, Tag("waiting")],
+    Discriminator(_end_or_step),
+]
 
 
 class Step(BaseModel):
@@ -74,9 +90,16 @@ class Step(BaseModel):
         description="where `when` does not hold: skip (on to the next step), exit (the sequence is over), "
         "{go_to: STEP} or {wait_days: N, then: ...}",
     )
-    then: Literal["exit"] | GoTo | None = Field(
-        None, description="after this step: {go_to: STEP}, or exit; without it the next step"
+    send_window: SendWindow | None = Field(
+        None, description="of this step, in the place of the campaign's as a whole"
     )
+    then: (
+        Annotated[
+            Annotated[Literal["exit"], Tag("word")] | Annotated[GoTo, Tag("going")],
+            Discriminator(_end_or_step),
+        ]
+        | None
+    ) = Field(None, description="after this step: {go_to: STEP}, or exit; without it the next step")
 
     @model_validator(mode="after")
     def conditions_make_sense(self) -> Step:

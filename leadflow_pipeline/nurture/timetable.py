@@ -16,9 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from leadflow_pipeline.nurture.rules import SendWindow
-from leadflow_pipeline.nurture.send_window import known_zones, next_open
+from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.steps import NurtureSequence
+from leadflow_pipeline.nurture.timing.pace import SignsOfLife, slower, sooner
+from leadflow_pipeline.nurture.timing.preferred_hour import PreferredHours, moved_to
+from leadflow_pipeline.nurture.timing.rules import Pace, SendWindow
+from leadflow_pipeline.nurture.timing.send_window import known_zones, next_open
 from leadflow_pipeline.nurture.ways import END, Ways
 
 Positions = npt.NDArray[np.int64]
@@ -72,18 +75,19 @@ class AsOf:
 
 @dataclass(frozen=True)
 class LeadHistory:
-    """Address and time zone of leads, as known on each day."""
+    """Address, time zone and country of leads, as known on each day."""
 
     email: AsOf
     time_zone: AsOf
+    country: AsOf
 
     @classmethod
     def of(cls, leads: pd.DataFrame, lead_index: pd.Index[Any]) -> LeadHistory:
-        """From rows of day, lead_id, email and time_zone; leads not in `lead_index` are passed over."""
+        """From rows of day, lead_id, email, time_zone and country; leads not in `lead_index` are passed over."""
         lead = positions(lead_index, leads["lead_id"])
         leads, lead = leads.loc[lead >= 0], lead[lead >= 0]
         keys = keys_of(lead, days_of(leads["day"]))
-        return cls(AsOf.of(keys, leads["email"]), AsOf.of(keys, leads["time_zone"]))
+        return cls(*(AsOf.of(keys, leads[column]) for column in ("email", "time_zone", "country")))
 
 
 def positions(lead_index: pd.Index[Any], lead_ids: pd.Series[Any]) -> Positions:
@@ -103,13 +107,38 @@ def moments_of(moments: pd.Series[Any]) -> Moments:
 
 
 @dataclass(frozen=True)
+class Habits:
+    """What leads did, as far as it moves their steps: their pace and their hours. None where the rules heed neither."""
+
+    pace: Pace | None
+    signs: SignsOfLife | None
+    hours: PreferredHours | None
+
+    @classmethod
+    def of(
+        cls, events: pd.DataFrame, lead_index: pd.Index[Any], rules: NurtureRules, time_zone: str
+    ) -> Habits:
+        """From all events of the campaign before the end of the days at hand."""
+        signs = SignsOfLife.of(events, lead_index, rules.pace) if rules.pace else None
+        hours = (
+            PreferredHours.of(events, lead_index, rules.preferred_hour, rules.send_window, time_zone)
+            if rules.preferred_hour
+            else None
+        )
+        return cls(rules.pace, signs, hours)
+
+
+@dataclass(frozen=True)
 class Timetable:
     """The steps of each sequence at hand, and when they fall due."""
 
     sequences: pd.Index[Any]
     ways: Ways
-    window: SendWindow
+    windows: tuple[SendWindow, ...]
+    window_of: Positions
+    """Of each step, by its number in `windows`; shaped as in `ways`."""
     history: LeadHistory
+    habits: Habits
     time_zone: str
 
     @classmethod
@@ -119,37 +148,73 @@ class Timetable:
         sequences: pd.Index[Any],
         window: SendWindow,
         history: LeadHistory,
+        habits: Habits,
         time_zone: str,
     ) -> Timetable:
-        """The timetable of these sequences, named `sequences`; `time_zone` is the campaign's."""
-        return cls(sequences, Ways.of(declared), window, history, time_zone)
+        """The timetable of these sequences, named `sequences`; window and `time_zone` are the campaign's."""
+        ways = Ways.of(declared)
+        windows = [window]
+        window_of = np.zeros(ways.channel.shape, dtype="int64")
+        for row, sequence in enumerate(declared):
+            for place, step in enumerate(sequence.way, 1):
+                if step.send_window is not None:
+                    if step.send_window not in windows:
+                        windows.append(step.send_window)
+                    window_of[row, place] = windows.index(step.send_window)
+        return cls(sequences, ways, tuple(windows), window_of, history, habits, time_zone)
 
     def step_due(
-        self, moments: Moments, lead: Positions, day: Days, sequence: Positions, place: Positions
-    ) -> Moments:
+        self, moments: Moments, lead: Positions, day: Days, enrolled_at: Moments, sequence: Positions,
+        place: Positions,
+    ) -> Moments:  # fmt: skip
         """When the step at `place` is due, counted from `moments`, decided on `day`; NaT at the end."""
         due = np.full(len(moments), np.datetime64("NaT"), dtype="datetime64[us]")
         remains = (place != END) & (place <= self.ways.totals[sequence])
         at = sequence[remains], place[remains]
-        due[remains] = self.open_from(
-            moments[remains] + self.ways.delay[at], lead[remains], day[remains], *at
-        )
+        lead, day, delay = lead[remains], day[remains], self.ways.delay[at]
+        if self.habits.pace is not None and self.habits.signs is not None:
+            delay = slower(
+                delay, lead, end_of(day), enrolled_at[remains], self.habits.signs, self.habits.pace
+            )
+        due[remains] = self.open_from(moments[remains] + delay, lead, day, *at)
         return due
+
+    def due_sooner(
+        self, due: Moments, lead: Positions, day: Days, sequence: Positions, place: Positions
+    ) -> Moments:
+        """When the next step is due of leads that were there on a day; never later than it was."""
+        if self.habits.pace is None:
+            return due
+        nearer = sooner(due, end_of(day), self.habits.pace)
+        return np.minimum(due, self.open_from(nearer, lead, day, sequence, place))
 
     def open_from(
         self, moments: Moments, lead: Positions, day: Days, sequence: Positions, place: Positions
     ) -> Moments:
         """The first moment from each on at which the step may fall due for the lead, as known on `day`."""
         opened = moments.copy()
-        waits = self.ways.keeps_window[sequence, np.minimum(place, self.ways.keeps_window.shape[1] - 1)]
-        opened[waits] = self._window_opens(moments[waits], lead[waits], day[waits])
+        at = sequence, np.minimum(place, self.ways.keeps_window.shape[1] - 1)
+        waits, window_of = self.ways.keeps_window[at], self.window_of[at]
+        for number in np.unique(window_of[waits]):
+            here = waits & (window_of == number)
+            opened[here] = self._window_opens(moments[here], lead[here], day[here], self.windows[number])
         return opened
 
-    def _window_opens(self, moments: Moments, lead: Positions, day: Days) -> Moments:
-        if not len(moments):
-            return moments
+    def _window_opens(self, moments: Moments, lead: Positions, day: Days, window: SendWindow) -> Moments:
         zones = pd.Series(self.time_zone, index=range(len(moments)), dtype="str")
-        if self.window.use_lead_time_zone:
+        if window.use_lead_time_zone:
             zones = known_zones(self.history.time_zone.at(lead, day), self.time_zone)
-        opened = next_open(pd.Series(pd.DatetimeIndex(moments).tz_localize("UTC")), zones, self.window)
-        return moments_of(opened)
+        countries = self.history.country.at(lead, day) if window.keep_lead_holidays else None
+        opened = _opened(moments, zones, window, countries)
+        if self.habits.hours is None:
+            return opened
+        wanted = moved_to(opened, self.habits.hours.at(lead, day, zones), zones)
+        return np.where(_opened(wanted, zones, window, countries) == wanted, wanted, opened)
+
+
+def _opened(
+    moments: Moments, zones: pd.Series[str], window: SendWindow, countries: pd.Series[str] | None
+) -> Moments:
+    return moments_of(
+        next_open(pd.Series(pd.DatetimeIndex(moments).tz_localize("UTC")), zones, window, countries)
+    )

@@ -98,6 +98,8 @@ class Turns(ByLead):
     code: npt.NDArray[Any]
     resumed_at: Moments
     is_hot: npt.NDArray[np.bool_]
+    is_quick: npt.NDArray[np.bool_]
+    """Whether it was there on the day, in a way that brings its next step nearer."""
 
     @classmethod
     def of(
@@ -105,14 +107,19 @@ class Turns(ByLead):
         starts: pd.DataFrame,
         holds: pd.DataFrame,
         hot: pd.DataFrame,
+        quick: pd.DataFrame,
         others: Sequence[Positions],
         lead_index: pd.Index[Any],
         first_enrolment: int,
     ) -> Turns:
-        """From new enrolments, changed holds, enough engagement, and keys of further leads and days."""
-        started, held, heated = (_keys(frame, lead_index) for frame in (starts, holds, hot))
+        """From new enrolments, changed holds, enough engagement, leads that were there, and keys of further leads and
+        days.
+        """
+        started, held, heated, hastened = (_keys(frame, lead_index) for frame in (starts, holds, hot, quick))
         holds, held = holds.loc[held >= 0], held[held >= 0]
-        keys = np.unique(np.concatenate([started, held, heated[heated >= 0], *others]))
+        keys = np.unique(
+            np.concatenate([started, held, heated[heated >= 0], hastened[hastened >= 0], *others])
+        )
         lead, day = np.divmod(keys, DAYS_PER_LEAD)
 
         enrolment = np.full(len(keys), -1, dtype="int64")
@@ -121,8 +128,8 @@ class Turns(ByLead):
         hold = np.append(holds["hold"].to_numpy("int64"), FREE)[standing]
         code = np.append(holds["code"].to_numpy(object), "")[standing]
         resumed_at = np.append(moments_of(holds["resumed_at"]), np.datetime64("NaT", "us"))[standing]
-        is_hot = np.isin(keys, heated)
-        return cls(lead, day.astype("datetime64[D]"), enrolment, hold, code, resumed_at, is_hot)
+        is_hot, is_quick = np.isin(keys, heated), np.isin(keys, hastened)
+        return cls(lead, day.astype("datetime64[D]"), enrolment, hold, code, resumed_at, is_hot, is_quick)
 
 
 def _keys(frame: pd.DataFrame, lead_index: pd.Index[Any]) -> Positions:

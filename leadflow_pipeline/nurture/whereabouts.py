@@ -120,14 +120,18 @@ class Whereabouts:
         """The sequence of each lead, by number."""
         return self.enrolments.sequence[self.enrolment[lead]]
 
+    def enrolled_at(self, lead: Positions) -> Moments:
+        """When each lead's enrolment began."""
+        begun: Moments = self.enrolments.enrolled_at[self.enrolment[lead]]
+        return begun
+
     def is_in(self, lead: Positions, states: tuple[int, ...]) -> npt.NDArray[np.bool_]:
         """Whether each lead is in one of the states."""
         return np.isin(self.state[lead], states)
 
     def asked(self, lead: Positions, day: Days) -> Asked:
         """Leads on days, as conditions ask about them."""
-        enrolled_at = self.enrolments.enrolled_at[self.enrolment[lead]]
-        return Asked(lead, day, enrolled_at, self.last_step[lead], self.tier[lead])
+        return Asked(lead, day, self.enrolled_at(lead), self.last_step[lead], self.tier[lead])
 
     def enter(self, state: str, lead: Positions, day: Days, code: str, text: str) -> None:
         """Puts leads into a state, and writes down where they stand now."""

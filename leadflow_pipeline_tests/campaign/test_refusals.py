@@ -413,3 +413,36 @@ def test_all_mistakes_are_told_at_once() -> None:
         assert path in told
     lines = [int(refusal.split(":")[1]) for refusal in told.splitlines()]
     assert lines == sorted(lines)
+
+
+SEQUENCES = """
+nurture:
+  sequences:
+    regular_nurture:
+      steps:
+        - {delay_days: 0, subject: a, text: b, when: [{field: scroe, at_least: 2}, {any: [{behaviour: klick}]}]}
+        - {channel: branch, when: [{behaviour: click}], otherwise: exit, then: {go_to: last}}
+        - {channel: task, delay_days: 3, title: Call}
+        - {name: last, channel: phone, delay_days: 20}
+      after: {sequence: eduction}
+    education: {emails: [{delay_days: 1, subject: s, text: t}], after: {rest_days: 3, then: education}}
+"""
+
+
+def test_sequences_are_checked_against_the_rest_of_the_file() -> None:
+    refused = "\n".join(refusals(minimal_campaign_text(extra=SEQUENCES)))
+    for expected in (
+        "steps[0].when[0].field: leads have no field scroe; did you mean score?",
+        "steps[0].when[1].any[0].behaviour: klick is no behaviour that is known of leads; did you mean click?",
+        "steps[3].channel: must be one of email, task, webhook, branch",
+        "regular_nurture.after.sequence: eduction is no sequence; did you mean education?",
+        "education.after.then: leads back to itself (education -> education)",
+    ):
+        assert expected in refused
+    steps = (
+        SEQUENCES.replace("scroe", "score").replace("klick", "click").replace("channel: phone", "title: a")
+    )
+    steps = steps.replace("title: a", "subject: a, text: b")
+    refused = "\n".join(refusals(minimal_campaign_text(extra=steps)))
+    assert "steps[2]: is never reached" in refused
+    assert "steps: can take 20 days, but in routing its duration_days is 14" in refused

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadflow_pipeline.nurture.plan import enrolment_ids
-from leadflow_pipeline.nurture.rules import NurtureRules, SendWindow
+from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.shipped import SHIPPED_SEQUENCES
 from leadflow_pipeline.nurture.steps import EmailStep, NurtureSequence
 from leadflow_pipeline.nurture.summary import summarise_nurtured, summarise_touches
+from leadflow_pipeline.nurture.timing.rules import SendWindow
 from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.schema import nurture_touches, nurtured_leads
 from leadflow_pipeline_tests.nurture.world import MONDAY, World, conform_routed, stored
@@ -236,31 +237,99 @@ def test_two_emails_of_one_day_are_two_touches_of_one_partition() -> None:
     assert codes(nurtured, "anna", MONDAY) == ["enrolled", "touch_due"]
 
 
+OF_ANY_SHAPE = NurtureRules.model_validate(
+    {
+        "sequences": {
+            "regular_nurture": {
+                "steps": [
+                    {"delay_days": 0, "subject": "s", "text": "t"},
+                    {
+                        "channel": "branch",
+                        "delay_days": 1,
+                        "when": [{"any": [{"behaviour": "click"}, {"field": "score", "at_least": 60}]}],
+                        "otherwise": {"go_to": "ask"},
+                    },
+                    {"channel": "task", "delay_days": 0.25, "title": "call", "then": {"go_to": "end"}},
+                    {
+                        "name": "ask",
+                        "delay_days": 0.5,
+                        "subject": "s",
+                        "text": "t",
+                        "when": [{"behaviour": "visit", "since": "last_step"}],
+                        "otherwise": {"wait_days": 2, "then": "skip"},
+                    },
+                    {"delay_days": 0, "subject": "s", "text": "t", "when": [{"tier": "rose"}], "then": "exit"},
+                    {"name": "end", "channel": "webhook", "delay_days": 1, "url": "https://hooks.example.org/a",
+                     "secret_from": "LEADFLOW_SECRET"},
+                ],
+                "exits": [
+                    {"tier": "fell"},
+                    {"all": [{"behaviour": "open", "at_least": 2}, {"field": "industry", "equals": "mining"}]},
+                ],
+                "goal": {"when": [{"behaviour": "form"}], "then": "complete"},
+                "after": {"rest_days": 1, "then": "silent"},
+            },
+            "aggressive_close": {
+                "emails": [
+                    {"delay_days": delay, "subject": "s", "text": "t"} for delay in (0, 0.5, 1)
+                ],
+                "exits": [{"behaviour": "visit", "within_days": 3, "never": True}],
+                "goal": {"when": [{"behaviour": "click", "at_least": 2}]},
+                "after": {"sequence": "silent"},
+            },
+            "silent": {
+                "steps": [
+                    {"delay_days": 0.5, "subject": "s", "text": "t"},
+                    {"delay_days": 1, "subject": "s", "text": "t", "when": [{"behaviour": "click"}],
+                     "otherwise": "exit"},
+                ],
+                "after": {"rest_days": 3},
+            },
+        }
+    }
+)  # fmt: skip
+"""Sequences that use everything a sequence can have."""
+
+
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     """Up to five leads whose ten days are full of turns."""
     window = draw(st.sampled_from([ALWAYS, SendWindow(), SendWindow(start=time(22), end=time(6))]))
-    rules = draw(st.sampled_from([NurtureRules(), sequences(0, 0.5, 0, 1.5, 3)])).model_copy(
+    rules = draw(st.sampled_from([NurtureRules(), sequences(0, 0.5, 0, 1.5, 3), OF_ANY_SHAPE, OF_ANY_SHAPE]))
+    rules = rules.model_copy(
         update={"send_window": window, "graduate_at_engagement": draw(st.sampled_from([None, 50.0]))}
     )
     world = World(rules, draw(st.sampled_from(["UTC", "Europe/Lisbon", "Pacific/Apia"])))
     days = world.days_after(MONDAY, 10)
     moments = st.builds(at, st.sampled_from(days), st.integers(0, 23), st.integers(0, 59))
+    acts = ["pause", "resume", "stop", "none", "skip", "move 4", "move end", "enrol silent", "enrol nowhere"]
     for lead in "abcde"[: draw(st.integers(1, 5))]:
         for number, day in enumerate(sorted(draw(st.sets(st.sampled_from(days), max_size=2))), 1):
             zone = draw(st.sampled_from([None, "Asia/Tokyo", "America/New_York"]))
             world.route(
                 lead, day, draw(st.sampled_from(["regular_nurture", "aggressive_close"])), number, zone=zone
             )
-        for moment in draw(st.lists(moments, max_size=2)):
-            world.event(lead, draw(st.sampled_from(["reply", "open", "meeting"])), moment)
+        for day in sorted(draw(st.sets(st.sampled_from(days), max_size=2))):
+            world.know(
+                lead, day, draw(st.sampled_from([None, "acme.example.org", "globex.example.org"])),
+                draw(st.sampled_from(["mining", "retail"])),
+            )  # fmt: skip
+        for moment in draw(st.lists(moments, max_size=3)):
+            behaviours = ["reply", "open", "meeting", "click", "click", "visit", "visit", "form"]
+            world.event(lead, draw(st.sampled_from(behaviours)), moment)
         for moment in draw(st.lists(moments, max_size=1)):
             world.outcome(lead, draw(st.sampled_from(["won", "lost"])), moment)
         for moment in draw(st.lists(moments, max_size=4)):
-            until = draw(st.sampled_from([None, moment + timedelta(hours=5), moment + timedelta(days=4)]))
-            world.override(lead, draw(st.sampled_from(["pause", "resume", "stop", "none"])), moment, until)
-        for day in draw(st.sets(st.sampled_from(days), max_size=1)):
-            world.score_rows.append({"day": day, "lead_id": lead, "engagement": 80.0})
+            until = draw(
+                st.sampled_from([None, None, moment + timedelta(hours=5), moment + timedelta(days=4)])
+            )
+            world.override(lead, draw(st.sampled_from(acts)), moment, until)
+        for day in draw(st.sets(st.sampled_from(days), max_size=2)):
+            score = draw(st.sampled_from([40.0, 70.0]))
+            world.score_rows.append({"day": day, "lead_id": lead, "engagement": score, "score": score})
+        for day in draw(st.sets(st.sampled_from(days), max_size=2)):
+            tier = draw(st.sampled_from(["HOT", "COOL", None]))
+            world.tier_rows.append({"day": day, "lead_id": lead, "tier": tier})
     return world
 
 

@@ -51,7 +51,7 @@ class World:
 
     def route(
         self, lead: str, day: date, sequence: str = "regular_nurture", number: int = 1, email: str | None = "at",
-        zone: str | None = None,
+        zone: str | None = None, country: str | None = None,
     ) -> None:  # fmt: skip
         """A lead is routed at the end of a day."""
         address = f"{lead}@leads.example" if email == "at" else email
@@ -61,7 +61,18 @@ class World:
                 "sequence_start_at": end_of(day), "routing_number": number,
             }
         )  # fmt: skip
-        self.lead_rows.append({"day": day, "lead_id": lead, "email": address, "time_zone": zone})
+        self.lead_rows.append(
+            {"day": day, "lead_id": lead, "email": address, "time_zone": zone, "country": country}
+        )
+
+    def know(self, lead: str, day: date, company_domain: str | None, industry: str | None = None) -> None:
+        """More becomes known of a lead."""
+        self.lead_rows = [row for row in self.lead_rows if (row["lead_id"], row["day"]) != (lead, day)] + [
+            {
+                "day": day, "lead_id": lead, "email": f"{lead}@leads.example", "company_domain": company_domain,
+                "industry": industry,
+            }
+        ]  # fmt: skip
 
     def event(self, lead: str, behaviour: str, at: datetime, *, is_machine: bool = False) -> None:
         """A lead does something."""
@@ -94,17 +105,17 @@ class World:
             earlier.sort_values("day").drop_duplicates("lead_id", keep="last"),
             frame(
                 enriched_leads,
-                [row for row in self.lead_rows if row["day"] <= days[-1]],
-                ["day", "lead_id", "email", "time_zone", "company_domain", "industry"],
+                self._known(self.lead_rows, days),
+                ["day", "lead_id", "email", "time_zone", "country", "company_domain", "industry"],
             ),
             frame(
                 scored_leads,
-                [row for row in self.score_rows if row["day"] <= days[-1]],
+                self._known(self.score_rows, days),
                 ["day", "lead_id", *SCORED_FIELDS],
             ),
             frame(
                 routed_leads,
-                [row for row in self.tier_rows if row["day"] <= days[-1]],
+                self._known(self.tier_rows, days),
                 ["day", "lead_id", "tier"],
             ),
             frame(engagement_events, [row for row in self.event_rows if row["occurred_at"] < before]),
@@ -115,6 +126,10 @@ class World:
             days=days,
             time_zone=self.time_zone,
         )
+
+    def _known(self, rows: list[dict[str, Any]], days: Sequence[date]) -> list[dict[str, Any]]:
+        """Rows of leads up to the last day; in the order of days, as they are read."""
+        return sorted((row for row in rows if row["day"] <= days[-1]), key=lambda row: row["day"])
 
     def days_after(self, first: date, count: int) -> tuple[date, ...]:
         """`count` days from the first on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadflow_pipeline.nurture.rules import WEEKDAYS, SendWindow
-from leadflow_pipeline.nurture.send_window import known_zones, next_open
+from leadflow_pipeline.nurture.timing.rules import WEEKDAYS, SendWindow
+from leadflow_pipeline.nurture.timing.send_window import known_zones, next_open
 
 ZONES = [
     "UTC",
@@ -26,12 +26,14 @@ MINUTE = timedelta(minutes=1)
 
 def is_open_by_the_clock(moment: datetime, zone: ZoneInfo, window: SendWindow) -> bool:
     local = moment.astimezone(zone)
-    now, today, yesterday = local.time(), WEEKDAYS[local.weekday()], WEEKDAYS[local.weekday() - 1]
+    now, today, yesterday = local.time(), local.date(), local.date() - timedelta(days=1)
+
+    def opens_on(day: date) -> bool:
+        return WEEKDAYS[day.weekday()] in window.weekdays and day not in window.closed
+
     if window.start < window.end:
-        return window.start <= now < window.end and today in window.weekdays
-    return (now >= window.start and today in window.weekdays) or (
-        now < window.end and yesterday in window.weekdays
-    )
+        return window.start <= now < window.end and opens_on(today)
+    return (now >= window.start and opens_on(today)) or (now < window.end and opens_on(yesterday))
 
 
 def step_until_open(moment: datetime, zone: str, window: SendWindow) -> datetime:
@@ -71,11 +73,13 @@ def times() -> st.SearchStrategy[time]:
     zone=st.sampled_from(ZONES),
     span=st.tuples(times(), times()).filter(lambda span: span[0] != span[1]),
     weekdays=st.sets(st.sampled_from(WEEKDAYS), min_size=1),
+    closed_after=st.sets(st.integers(-1, 9), max_size=6),
 )
 def test_it_is_the_first_open_minute(
-    moment: datetime, zone: str, span: tuple[time, time], weekdays: set[str]
+    moment: datetime, zone: str, span: tuple[time, time], weekdays: set[str], closed_after: set[int]
 ) -> None:
-    window = SendWindow(start=span[0], end=span[1], weekdays=tuple(sorted(weekdays)))
+    closed = tuple(moment.date() + timedelta(days=days) for days in sorted(closed_after))
+    window = SendWindow(start=span[0], end=span[1], weekdays=tuple(sorted(weekdays)), closed=closed)
     assert ask(moment, zone, window) == step_until_open(moment, zone, window)
 
 
@@ -113,3 +117,37 @@ def test_missing_moments_stay_missing_and_unknown_zones_get_another() -> None:
     zones = known_zones(pd.Series(["nonsense", None], dtype="str"), "UTC")
     assert zones.tolist() == ["UTC", "UTC"]
     assert next_open(moments, zones, SendWindow()).isna().tolist() == [True, False]
+
+
+def test_public_holidays_are_closed() -> None:
+    """1 May 2026 is a Friday, a holiday in Germany and none in the United States."""
+    friday = datetime(2026, 5, 1, 10, tzinfo=UTC)
+    monday = datetime(2026, 5, 4, 9, tzinfo=UTC)
+    assert ask(friday, "UTC", SendWindow(holidays=("DE",))) == monday
+    assert ask(friday, "UTC", SendWindow(holidays=("US",))) == friday
+    own = SendWindow(keep_lead_holidays=True)
+    answers = next_open(
+        pd.Series([friday] * 4).astype("datetime64[us, UTC]"),
+        pd.Series(["UTC"] * 4, dtype="str"),
+        own,
+        pd.Series(["DE", "US", None, "ZZ"], dtype="str"),
+    )
+    assert answers.tolist() == [monday, friday, friday, friday]
+
+
+def test_corpus_christi_is_closed_in_bavaria_only() -> None:
+    thursday = datetime(2026, 6, 4, 10, tzinfo=UTC)
+    assert ask(thursday, "UTC", SendWindow(holidays=("DE-BY",))) > thursday
+    assert ask(thursday, "UTC", SendWindow(holidays=("DE",))) == thursday
+
+
+def test_a_place_without_holidays_is_refused() -> None:
+    with pytest.raises(ValueError, match="no public holidays are known of ZZ: list the days under closed"):
+        SendWindow(holidays=("ZZ",))
+
+
+def test_a_window_that_never_opens_is_refused_and_a_long_closure_is_waited_out() -> None:
+    start = datetime(2026, 5, 4, 10, tzinfo=UTC)
+    closed = tuple(start.date() + timedelta(days=days) for days in range(400))
+    window = SendWindow(start=time(9), end=time(17), weekdays=("mon",), closed=closed)
+    assert ask(start, "UTC", window) == datetime(2027, 6, 14, 9, tzinfo=UTC)
