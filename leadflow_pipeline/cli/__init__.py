@@ -29,6 +29,7 @@ from leadflow_pipeline.cli import (
     reps,
     review,
     route,
+    sending,
     service,
     similar,
     what_if,
@@ -54,6 +55,7 @@ collect.register(app)
 handover.register(app)
 dispatch.register(app)
 preview.register(app)
+sending.register(app)
 attribution.register(app)
 explain.register(app)
 similar.register(app)
