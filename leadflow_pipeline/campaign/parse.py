@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from leadflow_pipeline.campaign.checks import check_document
 from leadflow_pipeline.campaign.conversion_checks import check_conversion
 from leadflow_pipeline.campaign.document import Document, read_document
+from leadflow_pipeline.campaign.email_variant_checks import check_email_variants
 from leadflow_pipeline.campaign.enrichment_checks import check_enrichment
 from leadflow_pipeline.campaign.experiment_checks import check_experiments
 from leadflow_pipeline.campaign.handover_checks import check_handover
@@ -27,6 +28,7 @@ from leadflow_pipeline.campaign.ownership_checks import check_ownership
 from leadflow_pipeline.campaign.problems import CampaignError, Path, Problem, nearest
 from leadflow_pipeline.campaign.qualification_checks import check_qualification
 from leadflow_pipeline.campaign.similarity_checks import check_similarity
+from leadflow_pipeline.campaign.webhook_step_checks import check_webhook_steps
 from leadflow_pipeline.campaign.word_checks import check_words
 
 SLUG_REMEDY = "use lower-case letters, digits, - and _, beginning with a letter or digit"
@@ -92,6 +94,8 @@ def parse_document(document: Document, name: str) -> Campaign:
         *check_similarity(document),
         *check_ownership(document),
         *check_experiments(document),
+        *check_email_variants(document),
+        *check_webhook_steps(document),
         *check_qualification(document),
         *check_nurture(document),
         *check_words(document),

@@ -31,6 +31,7 @@ from leadflow_pipeline.cli import (
     reps,
     review,
     route,
+    sending,
     service,
     similar,
     timeline,
@@ -58,6 +59,7 @@ handover.register(app)
 dispatch.register(app)
 permission.register(app)
 preview.register(app)
+sending.register(app)
 attribution.register(app)
 explain.register(app)
 timeline.register(app)

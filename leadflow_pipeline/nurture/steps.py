@@ -150,6 +150,10 @@ class WebhookStep(Step):
     secret_from: Annotated[str, Field(pattern=r"^LEADFLOW_[A-Z0-9_]+$")] = Field(
         description="environment variable that holds the signing secret"
     )
+    fields: tuple[str, ...] = Field(
+        (),
+        description="fields of the lead that the request holds, beside ids; without them no personal data leave",
+    )
 
 
 class BranchStep(Step):

@@ -23,7 +23,7 @@ from leadflow_pipeline.delivery.release.limits import (
     warm_up_of_day,
 )
 from leadflow_pipeline.nurture.limits import Limits, SenderLimits, WarmUp
-from leadflow_pipeline.nurture.rules import WEEKDAYS
+from leadflow_pipeline.nurture.timing.rules import WEEKDAYS
 from leadflow_pipeline_tests.delivery.world import NOW, YESTERDAY, World
 
 OPENING, CLOSING = datetime(2026, 5, 5, 9, tzinfo=UTC), datetime(2026, 5, 5, 17, tzinfo=UTC)

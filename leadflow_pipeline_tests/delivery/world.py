@@ -79,6 +79,7 @@ class World:
         state: str = "TOUCH_DUE",
         planned_at: datetime = NOW - timedelta(minutes=30),
         stale_after: timedelta = timedelta(hours=72),
+        channel: str = "email",
     ) -> list[str]:
         """Leads with a touch in the partition of `day`; the partition is replaced. Their enrolments."""
         if isinstance(leads, int):
@@ -107,7 +108,7 @@ class World:
         touches = rows[["day", "lead_id", "enrolment_id", "email"]].assign(
             step=step,
             sequence=sequence,
-            channel="email",
+            channel=channel,
             planned_at=planned_at,
             not_after=planned_at + stale_after,
         )

@@ -21,7 +21,7 @@ Releases go one after the other, because two at once could each see a person fre
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
@@ -35,6 +35,9 @@ from leadflow_pipeline.delivery.release.due import due_touches, plan_says
 from leadflow_pipeline.delivery.release.emails import put_in_links, sent_before, written_emails
 from leadflow_pipeline.delivery.release.present import RIVAL, TOO_SOON, present_says
 from leadflow_pipeline.delivery.release.sent import address_of, senders_of, who_waits
+from leadflow_pipeline.delivery.release.tasks import task_rows
+from leadflow_pipeline.delivery.release.variants import email_variants
+from leadflow_pipeline.delivery.release.webhooks import webhook_rows
 from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.copy import read
 from leadflow_pipeline.store.keys import address_keys
@@ -50,6 +53,8 @@ PRECEDENCE: Final = ["priority", "enrolled_at", "campaign", "enrolment_id", "ste
 
 QUEUE: Final = ["priority", "is_first", "planned_at", "enrolment_id", "step"]
 """Who leaves first where there is no room for all: who has had an email before goes before who waits for a first."""
+
+NO_SUCH_STEP: Final = "the sequence has no such step any more"
 
 LEAD_COLUMNS: Final = ["lead_id", *(name for name in LEAD_TOKENS if name in enriched_leads.columns), "custom"]
 
@@ -178,21 +183,89 @@ def _write(
     now: datetime,
     released: Released,
 ) -> None:
+    """Puts the touches of a campaign into the outbox. A step that the campaign file has no more is held."""
+    is_there = _is_there(touches, version)
+    released.held.update([NO_SUCH_STEP] * int((~is_there).sum()))
+    touches = touches[is_there]
     for begin in range(0, len(touches), BATCH):
         batch = touches.iloc[begin : begin + BATCH]
-        leads = _leads(connection.engine, version.campaign, batch["lead_id"], now)
-        sent = sent_before(connection, batch["enrolment_id"])
-        emails = written_emails(batch, leads, sent, version, settings.public_url, released.held)
-        put_in(connection, emails.rows)
-        put_in_links(connection, emails.links)
-        released.count += len(emails.rows)
-        released.by_sequence.update(row["sequence"] for row in emails.rows)
+        for channel, some in batch.groupby("channel", sort=True):
+            # A webhook may name any field of a lead.
+            columns = None if channel == "webhook" else LEAD_COLUMNS
+            leads = _leads(connection.engine, version.campaign, some["lead_id"], now, columns)
+            put = CHANNELS[str(channel)](connection, version, some, leads, settings, now, released.held)
+            released.count += len(put)
+            released.by_sequence.update(put)
 
 
-def _leads(engine: Engine, campaign: str, lead_ids: pd.Series[str], now: datetime) -> list[Mapping[str, Any]]:
-    """What is known of each lead."""
+def _is_there(touches: pd.DataFrame, version: CampaignVersion) -> pd.Series[bool]:
+    """Whether the step of each touch is still one of its channel in the campaign's present version."""
+    channels = {
+        (sequence, number): step.channel
+        for sequence in touches["sequence"].unique()
+        for number, step in enumerate(version.rules.nurture.steps_of(sequence), 1)
+    }
+    present = pd.MultiIndex.from_frame(touches[["sequence", "step"]]).map(channels.get)
+    return pd.Series(present == touches["channel"].to_numpy(), index=touches.index)
+
+
+def _put_in_emails(
+    connection: Connection,
+    version: CampaignVersion,
+    touches: pd.DataFrame,
+    leads: list[Mapping[str, Any]],
+    settings: Settings,
+    now: datetime,
+    held: Counter[str],
+) -> list[str]:
+    sent = sent_before(connection, touches["enrolment_id"])
+    variants = email_variants(connection.engine, version, touches["lead_id"], now)
+    emails = written_emails(touches, leads, sent, variants, version, settings.public_url, held)
+    put_in(connection, emails.rows)
+    put_in_links(connection, emails.links)
+    return [row["sequence"] for row in emails.rows]
+
+
+def _put_in_tasks(
+    connection: Connection,
+    version: CampaignVersion,
+    touches: pd.DataFrame,
+    leads: list[Mapping[str, Any]],
+    _settings: Settings,
+    now: datetime,
+    held: Counter[str],
+) -> list[str]:
+    tasks = list(task_rows(connection, touches, leads, version, now, held))
+    for rows in tasks:
+        for row in rows:
+            put_in(connection, [row])
+    return [rows[0]["sequence"] for rows in tasks]
+
+
+def _put_in_webhooks(
+    connection: Connection,
+    version: CampaignVersion,
+    touches: pd.DataFrame,
+    leads: list[Mapping[str, Any]],
+    _settings: Settings,
+    _now: datetime,
+    _held: Counter[str],
+) -> list[str]:
+    rows = list(webhook_rows(touches, leads, version))
+    put_in(connection, rows)
+    return [row["sequence"] for row in rows]
+
+
+CHANNELS: Final = {"email": _put_in_emails, "task": _put_in_tasks, "webhook": _put_in_webhooks}
+"""How the touches of each channel get into the outbox; each answers with the sequence of every touch that did."""
+
+
+def _leads(
+    engine: Engine, campaign: str, lead_ids: pd.Series[str], now: datetime, columns: Sequence[str] | None
+) -> list[Mapping[str, Any]]:
+    """What is known of each lead; all of it where no columns are named."""
     tomorrow = (now + timedelta(days=1)).date()
     leads = latest_before(
-        engine, enriched_leads, campaign, tomorrow, lead_ids=lead_ids, columns=LEAD_COLUMNS
+        engine, enriched_leads, campaign, tomorrow, lead_ids=lead_ids, columns=columns
     ).set_index("lead_id")
     return cast("list[Mapping[str, Any]]", leads.reindex(lead_ids).astype(object).to_dict("records"))

@@ -9,7 +9,7 @@ that became a task in the campaign file is not done a second time as one.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pandas as pd
 from sqlalchemy import Select, exists, func, or_, select
@@ -81,6 +81,11 @@ def plan_says(due: pd.DataFrame) -> pd.Series[str]:
     ended = due["plan_state"].isin(ENDED_BY_PLAN)
     reason = reason.mask(ended, "plan: " + due["plan_state"].str.lower())
     return reason.mask(due["plan_enrolment_id"].ne(due["enrolment_id"]), SUPERSEDED)
+
+
+def as_records(touches: pd.DataFrame) -> list[dict[str, Any]]:
+    """The touches one by one: what becomes of each is its own text."""
+    return cast("list[dict[str, Any]]", touches.to_dict("records"))
 
 
 def _is_first() -> Any:

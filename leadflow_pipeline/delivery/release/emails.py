@@ -29,6 +29,8 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from leadflow_pipeline.campaign import CampaignVersion
 from leadflow_pipeline.delivery.links import Link
+from leadflow_pipeline.delivery.release.due import as_records
+from leadflow_pipeline.delivery.release.variants import EmailVariants
 from leadflow_pipeline.delivery.rendering import Email, EnrolmentSoFar, SentEmail, Urls, email_for
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.store.schema import message_links, messages
@@ -50,6 +52,7 @@ def written_emails(
     touches: pd.DataFrame,
     leads: Sequence[Mapping[str, Any]],
     sent: SentBefore,
+    variants: EmailVariants,
     version: CampaignVersion,
     public_url: str,
     held: Counter[str],
@@ -59,10 +62,16 @@ def written_emails(
     `leads` are what is known of the lead of each touch.
     """
     emails, urls = Emails(), Urls(public_url)
-    for touch, lead in zip(touches.to_dict("records"), leads, strict=True):
+    for touch, lead in zip(as_records(touches), leads, strict=True):
         enrolment, step = touch["enrolment_id"], touch["step"]
+        tried = variants.of(touch["lead_id"], touch["sequence"])
         so_far = EnrolmentSoFar(
-            enrolment, touch["recipient"], touch["recipient_key"], sent.get(enrolment, ())
+            enrolment,
+            touch["recipient"],
+            touch["recipient_key"],
+            sent.get(enrolment, ()),
+            tried.label,
+            tried.email(version.rules.nurture, touch["sequence"], step),
         )
         try:
             email = email_for(version.rules, touch["sequence"], step, lead, so_far, urls)

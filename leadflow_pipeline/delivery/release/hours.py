@@ -5,37 +5,81 @@ What belongs here: one moment on many wall clocks. What does not: planning (`nur
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from leadflow_pipeline.campaign import Campaign
-from leadflow_pipeline.nurture.send_window import is_open, known_zones, next_open
+from leadflow_pipeline.nurture.timing.rules import SendWindow
+from leadflow_pipeline.nurture.timing.send_window import known_zones, next_open
 
-COLUMNS: Final = ["is_open", "day_began", "week_began", "day_ends", "week_ends"]
-
-
-def zones_of(time_zones: pd.Series[str], campaign: Campaign) -> pd.Series[str]:
-    """The zone of each lead; the campaign's where it is not known, or where the campaign goes by its own clock."""
-    if not campaign.nurture.send_window.use_lead_time_zone:
-        return pd.Series(campaign.time_zone, index=time_zones.index, dtype="str")
-    return known_zones(time_zones, campaign.time_zone)
+COLUMNS: Final = ["day_began", "week_began", "day_ends", "week_ends"]
 
 
-def local_hours(zones: pd.Series[str], campaign: Campaign, now: datetime) -> pd.DataFrame:
-    """`is_open`, and where day and week of each zone begin and end (moments in UTC), a row for each of `zones`."""
-    moment, window = pd.DatetimeIndex([now]), campaign.nurture.send_window
-    known = sorted(zones.unique())
-    rows = [(bool(is_open(moment, zone, window)[0]), *_day_and_week(zone, now)) for zone in known]
-    hours = pd.DataFrame(rows, index=pd.Index(known, dtype="str"), columns=COLUMNS)
-    return hours.reindex(zones).set_index(zones.index)
+@dataclass(frozen=True)
+class Clocks:
+    """The clock and the calendar of each of some touches, and the window of its step; all on one index."""
 
+    zones: pd.Series[str]
+    countries: pd.Series[str]
+    windows: pd.Series[int]
+    campaign: Campaign
+    choice: tuple[SendWindow, ...]
+    """The windows, by their number in `windows`."""
 
-def opening_after(moments: pd.Series[pd.Timestamp], zones: pd.Series[str], campaign: Campaign) -> pd.Series:
-    """The first moment from each on at which the lead may be written to."""
-    return next_open(moments, zones, campaign.nurture.send_window)
+    @classmethod
+    def of(cls, touches: pd.DataFrame, leads: pd.DataFrame, campaign: Campaign) -> Clocks:
+        """Of touches (sequence, step) and what is known of their leads (time_zone, country), on the same index."""
+        rules = campaign.nurture
+        choice = [rules.send_window]
+        number_of: dict[tuple[str, int], int] = {}
+        for sequence in touches["sequence"].unique():
+            for step, each in enumerate(rules.steps_of(sequence), 1):
+                window = each.send_window or rules.send_window
+                if window not in choice:
+                    choice.append(window)
+                number_of[sequence, step] = choice.index(window)
+        keys = touches[["sequence", "step"]].itertuples(index=False, name=None)
+        windows = pd.Series([number_of.get(key, 0) for key in keys], index=touches.index, dtype="int64")
+        zones = known_zones(leads["time_zone"], campaign.time_zone)
+        return cls(zones, leads["country"], windows, campaign, tuple(choice))
+
+    def opening_after(self, moments: pd.Series[pd.Timestamp]) -> pd.Series[pd.Timestamp]:
+        """The first moment from each on at which the lead may be written to; `moments` are of some of the touches."""
+        opened = moments.copy()
+        for window, members in self._by_window(moments.index):
+            zones = self._zones(members, window)
+            opened.loc[members] = next_open(moments.loc[members], zones, window, self.countries.loc[members])
+        return opened
+
+    def is_open(self, now: datetime) -> pd.Series[bool]:
+        """Whether the window of each touch is open."""
+        present = pd.Series(pd.Timestamp(now), index=self.zones.index, dtype="datetime64[us, UTC]")
+        return self.opening_after(present).eq(present)
+
+    def days(self, now: datetime) -> pd.DataFrame:
+        """Where day and week of each lead begin and end, as moments in UTC."""
+        zones = self._zones(self.zones.index, self.campaign.nurture.send_window)
+        known = sorted(zones.unique())
+        rows = [_day_and_week(zone, now) for zone in known]
+        days = pd.DataFrame(rows, index=pd.Index(known, dtype="str"), columns=COLUMNS)
+        return days.astype("datetime64[us, UTC]").reindex(zones).set_index(zones.index)
+
+    def _by_window(self, index: pd.Index) -> Iterator[tuple[SendWindow, pd.Index]]:
+        windows = self.windows.loc[index]
+        for number in np.unique(windows):
+            yield self.choice[number], windows.index[windows == number]
+
+    def _zones(self, index: pd.Index, window: SendWindow) -> pd.Series[str]:
+        """The campaign's zone where the window goes by its clock and not by the lead's."""
+        if window.use_lead_time_zone:
+            return self.zones.loc[index]
+        return pd.Series(self.campaign.time_zone, index=index, dtype="str")
 
 
 def _day_and_week(zone: str, now: datetime) -> tuple[pd.Timestamp, ...]:

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 
 from leadflow_pipeline.nurture.limits import Limits, SenderLimits, WarmUp
-from leadflow_pipeline.nurture.rules import WEEKDAYS
+from leadflow_pipeline.nurture.timing.rules import WEEKDAYS
 
 HOUR: Final = timedelta(hours=1)
 

@@ -6,7 +6,7 @@ comes first where several could leave, and how many may (`limits`).
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -26,9 +26,10 @@ from sqlalchemy import (
 )
 
 from leadflow_pipeline.campaign import CampaignVersion
-from leadflow_pipeline.delivery.release.hours import local_hours, opening_after, zones_of
+from leadflow_pipeline.delivery.release.hours import Clocks
 from leadflow_pipeline.delivery.standing import objection
 from leadflow_pipeline.nurture.rules import NurtureRules
+from leadflow_pipeline.nurture.steps import SequenceStep
 from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.copy import copy_in, read
 from leadflow_pipeline.store.frames import conform
@@ -78,9 +79,9 @@ def present_says(
     `beside`: the campaigns that take no turns. The hour and what was sent before are asked of emails alone.
     """
     rules = version.rules.nurture
-    zones = zones_of(_time_zones(connection, version.campaign, due["lead_id"], now), version.rules)
-    hours = local_hours(zones, version.rules, now)
-    asked = pd.concat([due, hours[["day_began", "week_began"]]], axis=1)
+    clocks = Clocks.of(due, _places(connection, version.campaign, due["lead_id"], now), version.rules)
+    days = clocks.days(now)
+    asked = pd.concat([due, days[["day_began", "week_began"]]], axis=1)
     known = _answers(connection, asked, rules, version.campaign, beside, now).set_axis(due.index)
 
     reason = known["reason"].mask(known["reason"].isna() & known["is_taken"], RIVAL)
@@ -89,17 +90,17 @@ def present_says(
     may_again = known["last_written_at"] + distance
     limits = rules.limits.person
     passing = (
-        (CLOSED, ~hours["is_open"].astype(bool), pd.Series(now, index=due.index)),
+        (CLOSED, ~clocks.is_open(now), pd.Series(now, index=due.index)),
         (TOO_SOON, may_again > now, may_again),
         (
             DAY_IS_FULL,
             known["today"] >= _stricter(settings.person_emails_a_day, limits.day),
-            hours["day_ends"],
+            days["day_ends"],
         ),
         (
             WEEK_IS_FULL,
             known["this_week"] >= _stricter(settings.person_emails_a_week, limits.week),
-            hours["week_ends"],
+            days["week_ends"],
         ),
     )
     is_email = due["channel"].eq("email")
@@ -108,7 +109,7 @@ def present_says(
         reason = reason.mask(held, text)
         if held.any():
             moments = until[held].astype("datetime64[us, UTC]")
-            free_at.loc[moments.index] = opening_after(moments, zones[held], version.rules)
+            free_at.loc[moments.index] = clocks.opening_after(moments)
     return pd.DataFrame({"reason": reason, "person": known["person"], "free_at": free_at})
 
 
@@ -139,21 +140,18 @@ def _answers(
     return asked[["enrolment_id", "step"]].merge(answers, on=["enrolment_id", "step"], how="left")
 
 
-def _time_zones(
-    connection: Connection, campaign: str, lead_ids: pd.Series[str], now: datetime
-) -> pd.Series[str]:
-    """The time zone of each lead as far as it is known, on the index of `lead_ids`."""
-    tomorrow = (now + timedelta(days=1)).date()
+def _places(connection: Connection, campaign: str, lead_ids: pd.Series[str], now: datetime) -> pd.DataFrame:
+    """`time_zone` and `country` of each lead as far as they are known, on the index of `lead_ids`."""
+    columns, tomorrow = ["time_zone", "country"], (now + timedelta(days=1)).date()
     known = latest_before(
         connection.engine,
         enriched_leads,
         campaign,
         tomorrow,
         lead_ids=lead_ids,
-        columns=("lead_id", "time_zone"),
+        columns=["lead_id", *columns],
     )
-    zones: pd.Series[str] = lead_ids.map(known.set_index("lead_id")["time_zone"]).astype("str")
-    return zones
+    return known.set_index("lead_id").reindex(lead_ids)[columns].set_index(lead_ids.index)
 
 
 def _rival_writes(campaign: str, beside: Set[str], now: datetime) -> Any:
@@ -200,14 +198,24 @@ def _written(now: datetime) -> Any:
 def _distances(due: pd.DataFrame, rules: NurtureRules) -> pd.Series[pd.Timedelta]:
     """How far each touch must keep from the email before, which a later step may shorten by its own delay."""
     delays = {
-        (sequence, step): min(timedelta(days=email.delay_days), MOST_DISTANCE)
+        (sequence, step): min(timedelta(days=days), MOST_DISTANCE)
         for sequence in due["sequence"].unique()
-        for step, email in enumerate(rules.emails_of(sequence), 1)
-        if step > 1
+        for step, days in _days_since_email(rules.steps_of(sequence))
     }
     keys = pd.MultiIndex.from_frame(due[["sequence", "step"]])
     known = [delays.get(key, MOST_DISTANCE) for key in keys]
     return pd.Series(known, index=due.index, dtype="timedelta64[us]")
+
+
+def _days_since_email(steps: Sequence[SequenceStep]) -> Iterator[tuple[int, float]]:
+    """Each step after the first, with the delays since the email before it."""
+    days = 0.0
+    for step, each in enumerate(steps, 1):
+        days += each.delay_days
+        if step > 1:
+            yield step, days
+        if each.channel == "email":
+            days = 0.0
 
 
 def _stricter(ours: int, theirs: int | None) -> int:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -31,9 +31,12 @@ from leadflow_pipeline.delivery.release.limits import (
     room,
     strictest,
 )
-from leadflow_pipeline.nurture.rules import SendWindow
+from leadflow_pipeline.nurture.timing.rules import SendWindow
 from leadflow_pipeline.store.schema import Timestamp, messages
-from leadflow_pipeline.store.sequences import HOLDING_STATES, is_to_lead
+from leadflow_pipeline.store.sequences import is_to_lead
+
+IN_FLIGHT: Final = ("planned", "claimed", "on_wire")
+"""States of messages that may leave at any moment."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,8 @@ def _used(connection: Connection, senders: Mapping[str, Sender]) -> dict[tuple[s
     domain = func.lower(func.split_part(messages.c.recipient, "@", 2))
     moment = func.coalesce(messages.c.sent_at, literal(now, Timestamp))
     earliest = min(now - HOUR, *(sender.day_began for sender in senders.values()))
+    left_lately = messages.c.sent_at >= earliest
+    may_leave = messages.c.state.in_(IN_FLIGHT)
     query = (
         select(
             given.c.sender,
@@ -125,9 +130,7 @@ def _used(connection: Connection, senders: Mapping[str, Sender]) -> dict[tuple[s
         .where(
             messages.c.channel == "email",
             is_to_lead(),
-            messages.c.state.in_(HOLDING_STATES),
-            or_(messages.c.sent_at >= earliest, messages.c.sent_at.is_(None)),
-            messages.c.created_at > now - timedelta(days=45),
+            or_(left_lately, may_leave),
         )
         .group_by(given.c.sender, domain)
     )
