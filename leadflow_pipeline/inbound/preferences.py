@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, exists, select
 
 from leadflow_pipeline.delivery.unsubscribe import Unsubscription
 from leadflow_pipeline.inbound.recording import UNSUBSCRIBED
 from leadflow_pipeline.inbound.subscriptions import resubscribe, unsubscribe
+from leadflow_pipeline.store.schema import suppressions
 from leadflow_pipeline.store.suppressions import EVERY_CAMPAIGN, standing_of_address
 
 CHOICE = "choice"
@@ -58,6 +59,17 @@ def standing_choice(connection: Connection, who: Unsubscription, at: datetime) -
     return "campaign" if reasons else "none"
 
 
+def _was_said_later(connection: Connection, who: Unsubscription, at: datetime) -> bool:
+    """Whether the address was suppressed after a moment: a wish that is stored late, or again, takes nothing back."""
+    later = exists().where(
+        suppressions.c.scope == "address",
+        suppressions.c.subject == who.recipient_key,
+        suppressions.c.campaign.in_((EVERY_CAMPAIGN, who.campaign)),
+        suppressions.c.occurred_at > at,
+    )
+    return bool(connection.scalar(select(later)))
+
+
 def _store_choice(connection: Connection, line: Mapping[str, Any]) -> bool:
     at = datetime.fromisoformat(line["at"])
     who = Unsubscription(line["campaign"], line["recipient"])
@@ -68,6 +80,8 @@ def _store_choice(connection: Connection, line: Mapping[str, Any]) -> bool:
         "origin": line["origin"],
     }
     if line["choice"] == "none":
+        if _was_said_later(connection, who, at):
+            return False
         return resubscribe(connection, everywhere=True, event_id=f"resubscribe {line['id']}", **told)
     if standing_choice(connection, who, at) in ("all", line["choice"]):
         return False

@@ -41,7 +41,7 @@ FRESH = {
     "X-Content-Type-Options": "nosniff",
 }
 VISITOR_DIGITS = 16
-SECONDS_TO_WAIT, BETWEEN_TRIES = 8.0, 0.25
+SECONDS_TO_WAIT, BETWEEN_TRIES = 8.0, 0.05
 """For a database that restarts, before a person who clicked is asked to come again."""
 
 

@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from sqlalchemy import Engine, select
 
+from leadflow_pipeline.delivery.unsubscribe import Unsubscription
+from leadflow_pipeline.inbound.preferences import PAGE, Choice, choice_line
 from leadflow_pipeline.inbound.taking_in import take_in_lines
 from leadflow_pipeline.inbound.tracking.judgement import TRAP
 from leadflow_pipeline.inbound.tracking.judging import count_unjudged, judge_due
@@ -333,6 +335,21 @@ def test_what_the_database_refuses_is_put_aside(visitor: Visitor) -> None:
     assert take_in_lines(visitor.engine, [wrong[0], good, *wrong[1:3]]) == wrong[:3]
     assert take_in_lines(visitor.engine, [{**good, "id": "h4", "key": "erased"}, good]) == []
     assert [row["hit_id"] for row in visitor.rows(tracking_hits)] == ["h1"]
+
+
+def test_a_wish_that_is_stored_again_undoes_no_later_one(visitor: Visitor) -> None:
+    who = Unsubscription(CAMPAIGN, visitor.letters[0].recipient_key)
+    now = datetime.now(UTC)
+    wishes: list[tuple[Choice, int]] = [("all", 0), ("none", 1), ("campaign", 2), ("campaign", 3)]
+    lines = [
+        choice_line(str(minute), who, choice, PAGE, now + timedelta(minutes=minute - 5))
+        for choice, minute in wishes
+    ]
+    for replayed in (lines, lines[:2], lines[1:2], lines):
+        assert take_in_lines(visitor.engine, replayed) == []
+        standing = [row["campaign"] for row in visitor.rows(suppressions) if row["lifted_at"] is None]
+        assert standing == [CAMPAIGN]
+    assert len(visitor.events()) == 3
 
 
 def test_the_journal_outlives_its_writer(visitor: Visitor) -> None:
