@@ -37,6 +37,10 @@ REASON_TEXTS: Final[dict[str, str]] = {
     "engagement": "engagement reached the level that hands a lead to sales",
 }
 
+RESUBSCRIBE: Final = "resubscribe"
+TAKEN_BACK: Final = ("unsubscribe", "complaint")
+"""What a lead takes back by subscribing again."""
+
 _OUTCOME_HOLDS: Final = {"won": GRADUATED, "meeting": GRADUATED, "lost": STOPPED}
 _OVERRIDE_HOLDS: Final = {"pause": PAUSED, "stop": STOPPED, "resume": FREE, "enrol": FREE}
 """Who is enrolled by hand is resumed by it: what was before holds it no more."""
@@ -48,7 +52,7 @@ def reason_text(code: str) -> str:
 
 
 def holding_facts(events: pd.DataFrame, outcomes: pd.DataFrame, rules: NurtureRules) -> pd.DataFrame:
-    """Every event and outcome that holds a lead: lead_id, at, hold, code.
+    """Every event and outcome that holds a lead: lead_id, at, hold, code, taken_back_at.
 
     A meeting or a won lead graduates, it is not merely stopped: sales has it. What a machine did (a link
     scanner, an automatic answer) holds nobody.
@@ -57,7 +61,7 @@ def holding_facts(events: pd.DataFrame, outcomes: pd.DataFrame, rules: NurtureRu
     stops = events.loc[events["behaviour"].isin(rules.stop_on) & by_people]
     ends = outcomes.loc[outcomes["outcome"].isin(list(_OUTCOME_HOLDS)) & rules.stop_on_outcome]
     stop_holds = np.where(stops["behaviour"].eq("meeting"), GRADUATED, STOPPED)
-    return pd.concat(
+    facts = pd.concat(
         [
             stops.assign(at=stops["occurred_at"], hold=stop_holds, code=stops["behaviour"]),
             ends.assign(
@@ -66,6 +70,22 @@ def holding_facts(events: pd.DataFrame, outcomes: pd.DataFrame, rules: NurtureRu
         ],
         ignore_index=True,
     )[["lead_id", "at", "hold", "code"]].astype({"hold": "int64"})
+    return facts.assign(taken_back_at=_taken_back_at(facts, events.loc[by_people]))
+
+
+def _taken_back_at(facts: pd.DataFrame, events: pd.DataFrame) -> pd.Series[pd.Timestamp]:
+    """When each fact was taken back; missing where it stands."""
+    again = events.loc[events["behaviour"].eq(RESUBSCRIBE), ["lead_id", "occurred_at"]]
+    may_be = facts.loc[facts["code"].isin(TAKEN_BACK), ["lead_id", "at"]].rename_axis("fact").reset_index()
+    found = pd.merge_asof(
+        may_be.sort_values("at"),
+        again.rename(columns={"occurred_at": "taken_back_at"}).sort_values("taken_back_at"),
+        left_on="at",
+        right_on="taken_back_at",
+        by="lead_id",
+        direction="forward",
+    )
+    return found.set_index("fact")["taken_back_at"].reindex(facts.index)
 
 
 def holds_by_day(
@@ -84,7 +104,8 @@ def holds_by_day(
 
     seen = points.merge(facts, on="lead_id")
     end_of_day = (seen["day"] + pd.Timedelta(days=1)).dt.tz_localize("UTC")
-    seen = seen.loc[(seen["at"] < end_of_day) & ~(seen["at"] <= seen["resumed_at"])]
+    stands = (seen["at"] < end_of_day) & ~(seen["at"] <= seen["resumed_at"])
+    seen = seen.loc[stands & ~(seen["taken_back_at"] < end_of_day)]
     by_hand = points.assign(
         at=standing["occurred_at"], hold=standing["value"].map(_OVERRIDE_HOLDS), code=standing["value"]
     )
@@ -112,6 +133,7 @@ def _days_that_may_differ(
     moments = pd.concat(
         [
             facts[["lead_id", "at"]],
+            facts[["lead_id"]].assign(at=facts["taken_back_at"]).dropna(),
             overrides[["lead_id"]].assign(at=overrides["occurred_at"]),
             # An override stands at the end of a day that it does not expire before.
             overrides[["lead_id"]].assign(at=overrides["expires_at"]).dropna(),

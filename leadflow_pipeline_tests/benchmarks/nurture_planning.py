@@ -58,9 +58,9 @@ nurture:
 
 LEADS = """
 INSERT INTO leadflow.enriched_leads (campaign, day, lead_id, is_new, source, received_at, email, email_status,
-  email_is_role, email_is_disposable, email_is_free, phone_status, company_domain, is_decision_maker, country, time_zone,
-  recent_job_change, company_funded_recently, company_hiring, social_urls, enrichment_status, provenance, custom,
-  campaign_version)
+  email_is_role, email_is_disposable, email_is_free, phone_status, company_domain, is_decision_maker, country,
+  time_zone, recent_job_change, company_funded_recently, company_hiring, social_urls, enrichment_status, provenance,
+  custom, campaign_version)
 SELECT :campaign, :day, 'l' || lpad(i::text, 8, '0'), true, 'file', now(), 'l' || i || '@leads.example', 'valid',
   false, false, false, 'missing', 'c' || i / 5 || '.example.org', false, (ARRAY['DE', 'FR', 'US', 'PT'])[1 + i % 4],
   (ARRAY['Europe/Berlin', 'Europe/Paris', 'America/New_York', NULL])[1 + i % 4],
