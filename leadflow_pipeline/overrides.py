@@ -17,6 +17,9 @@ import pandas as pd
 LIFTED = "none"
 """Value of an override that gives the decision back to the rules."""
 
+OUT_OF_OFFICE = "out of office"
+"""Reason of a pause of `nurture` that no person decided: an automatic answer said until when nobody is there."""
+
 COLUMNS = ["value", "actor", "reason", "occurred_at"]
 
 

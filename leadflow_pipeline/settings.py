@@ -41,9 +41,28 @@ class Settings(BaseSettings):
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     smtp_security: str = Field("starttls", pattern="^(none|starttls|tls)$")
+    smtp_rate: float | None = Field(
+        None, gt=0, description="emails a second that the mail server takes, from all dispatchers together"
+    )
+    idempotency_header: str = Field(
+        "X-Idempotency-Key",
+        pattern=r"^[A-Za-z][A-Za-z0-9-]*$",
+        description="header that tells a relay which email it is, for one that takes the same only once",
+    )
+    dispatchers: int = Field(
+        1, ge=1, le=64, description="processes that send at a time, in a run of dispatch"
+    )
     public_url: str = Field(
         "http://127.0.0.1:8787", description="where the unsubscribe links of emails point to"
     )
+
+    soft_bounces_in_a_row: int = Field(
+        5, ge=1, description="an address that refuses so many emails one after the other is suppressed"
+    )
+    person_emails_a_day: int = Field(
+        2, ge=1, description="emails to one person on a day of its own calendar, over all campaigns"
+    )
+    person_emails_a_week: int = Field(5, ge=1, description="the same from Monday to Sunday")
 
     slack_token: SecretStr | None = Field(
         None, description="bot token with chat:write; without it messages to Slack become files"

@@ -14,7 +14,8 @@ from leadflow_pipeline.store.resource import StoreResource
 def dispatch_due_messages(context: dg.OpExecutionContext, store: StoreResource) -> None:
     """Releases touches that are due now into the outbox, and sends what it holds."""
     with plain_failures():
-        summary = dispatch_due(store.engine, get_settings())
+        settings = get_settings()
+        summary = dispatch_due(store.engine, settings, workers=settings.dispatchers)
     context.add_output_metadata(summary.to_dict())
 
 

@@ -43,6 +43,7 @@ CONDITION_LISTS: tuple[Path, ...] = (
     ("qualification", "filters"),
 )
 OWN_WORDS: Path = ("nurture", "words")
+SNIPPETS: Path = ("nurture", "snippets")
 FIELD_MAPPINGS = ("mapping", "constants", "defaults")
 TIER_SEQUENCES = ("hot_sequence", "warm_sequence", "cool_sequence", "cold_sequence")
 SHIPPED_SEQUENCES: dict[str, ContentSequence] = {
@@ -388,20 +389,38 @@ def _check_templates(document: Document) -> Iterator[Problem]:
 
 def check_emails(document: Document, section: Path) -> Iterator[Problem]:
     """Emails of the sequences in a section whose templates would fail, or leave a hole, when they are sent."""
-    custom = custom_fields(document)
-    tokens = (*LEAD_TOKENS, *CAMPAIGN_TOKENS, *mapping_of(document.value_at(OWN_WORDS)))
     for sequence in mapping_of(document.value_at(section)):
-        for path, email in items_of(document, (*section, sequence, "emails")):
-            for part in ("subject", "text", "html"):
-                template = email.get(part)
-                if not isinstance(template, str):
-                    continue
-                if part == "subject" and len(template.splitlines()) > 1:
-                    yield document.problem((*path, part), "has several lines", "a subject is one line")
-                for problem in template_problems(template, tokens, custom):
-                    yield document.problem(
-                        (*path, part), problem.message, problem.remedy, text_line=problem.line
-                    )
+        for place in ("emails", "steps"):
+            for path, email in items_of(document, (*section, sequence, place)):
+                if email.get("channel", "email") == "email":
+                    yield from _check_wording(document, path, email)
+
+
+def _check_wording(document: Document, path: Path, email: dict[str, Any]) -> Iterator[Problem]:
+    """The templates of an email, in each of its languages."""
+    wordings = [(path, email)]
+    wordings += [
+        ((*path, "languages", language), mapping_of(wording))
+        for language, wording in mapping_of(email.get("languages")).items()
+    ]
+    for place, wording in wordings:
+        for part in ("subject", "text", "html"):
+            template = wording.get(part)
+            if not isinstance(template, str):
+                continue
+            if part == "subject" and len(template.splitlines()) > 1:
+                yield document.problem((*place, part), "has several lines", "a subject is one line")
+            yield from check_template(document, (*place, part), template)
+
+
+def check_template(
+    document: Document, path: Path, template: str, *, may_use_snippets: bool = True
+) -> Iterator[Problem]:
+    """What is wrong with one template of the emails."""
+    tokens = (*LEAD_TOKENS, *CAMPAIGN_TOKENS, *mapping_of(document.value_at(OWN_WORDS)))
+    snippets = tuple(mapping_of(document.value_at(SNIPPETS))) if may_use_snippets else None
+    for problem in template_problems(template, tokens, custom_fields(document), snippets):
+        yield document.problem(path, problem.message, problem.remedy, text_line=problem.line)
 
 
 def items_of(document: Document, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:

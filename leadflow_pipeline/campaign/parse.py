@@ -16,9 +16,11 @@ from pydantic_core import ErrorDetails
 from leadflow_pipeline.campaign.checks import check_document
 from leadflow_pipeline.campaign.conversion_checks import check_conversion
 from leadflow_pipeline.campaign.document import Document, read_document
+from leadflow_pipeline.campaign.email_variant_checks import check_email_variants
 from leadflow_pipeline.campaign.enrichment_checks import check_enrichment
 from leadflow_pipeline.campaign.experiment_checks import check_experiments
 from leadflow_pipeline.campaign.handover_checks import check_handover
+from leadflow_pipeline.campaign.low_score_checks import check_low_score
 from leadflow_pipeline.campaign.model import Campaign
 from leadflow_pipeline.campaign.nurture_checks import check_nurture
 from leadflow_pipeline.campaign.opinion_checks import check_opinion
@@ -26,6 +28,8 @@ from leadflow_pipeline.campaign.ownership_checks import check_ownership
 from leadflow_pipeline.campaign.problems import CampaignError, Path, Problem, nearest
 from leadflow_pipeline.campaign.qualification_checks import check_qualification
 from leadflow_pipeline.campaign.similarity_checks import check_similarity
+from leadflow_pipeline.campaign.webhook_step_checks import check_webhook_steps
+from leadflow_pipeline.campaign.word_checks import check_words
 
 SLUG_REMEDY = "use lower-case letters, digits, - and _, beginning with a letter or digit"
 
@@ -50,6 +54,7 @@ BLAMED: dict[str, tuple[str, ...]] = {
     "temperature": ("hot", "warm", "hysteresis"),
     "qualification": ("review_band", "threshold"),
     "send_window": ("end", "start", "weekdays"),
+    "consent": ("valid_days",),
     "ideal_customer_profile": ("criteria",),
     "scoring": ("factors", "groups"),
 }
@@ -85,11 +90,15 @@ def parse_document(document: Document, name: str) -> Campaign:
         *check_conversion(document),
         *check_opinion(document),
         *check_handover(document),
+        *check_low_score(document),
         *check_similarity(document),
         *check_ownership(document),
         *check_experiments(document),
+        *check_email_variants(document),
+        *check_webhook_steps(document),
         *check_qualification(document),
         *check_nurture(document),
+        *check_words(document),
     ]
     try:
         campaign = _validated(document.content)
@@ -190,6 +199,10 @@ def _blamed_key(document: Document, path: Path) -> Path:
 def _pattern_in_words(pattern: str, path: Path) -> tuple[str, str]:
     if pattern.startswith("^[a-z0-9]"):
         return "is no slug", SLUG_REMEDY
+    if pattern.startswith("^[a-z]{2,3}"):
+        return "must be the code of a language", "such as de or pt-BR"
+    if pattern.startswith("^[a-z][a-z0-9_]"):
+        return "cannot be a token", "use lower-case letters, digits and _"
     if pattern.startswith("^https?"):
         return (
             "must be a web address",

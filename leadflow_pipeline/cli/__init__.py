@@ -23,13 +23,18 @@ from leadflow_pipeline.cli import (
     identity,
     leads,
     model,
+    nurture,
     operate,
+    permission,
+    preview,
     rep_performance,
     reps,
     review,
     route,
+    sending,
     service,
     similar,
+    timeline,
     what_if,
 )
 from leadflow_pipeline.cli.output import fail
@@ -52,8 +57,12 @@ leads.register(app)
 collect.register(app)
 handover.register(app)
 dispatch.register(app)
+permission.register(app)
+preview.register(app)
+sending.register(app)
 attribution.register(app)
 explain.register(app)
+timeline.register(app)
 similar.register(app)
 what_if.register(app)
 route.register(app)
@@ -61,6 +70,7 @@ app.add_typer(campaign.app, name="campaign")
 app.add_typer(enrichment.app, name="enrich")
 app.add_typer(identity.app, name="identity")
 app.add_typer(model.app, name="model")
+app.add_typer(nurture.app, name="nurture")
 rep_performance.register(reps.app)
 app.add_typer(reps.app, name="reps")
 app.add_typer(experiment.app, name="experiment")

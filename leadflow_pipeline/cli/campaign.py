@@ -24,6 +24,7 @@ from leadflow_pipeline.campaign import (
     set_status,
     source_text,
 )
+from leadflow_pipeline.cli import preview
 from leadflow_pipeline.cli.output import console, print_json
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.settings import get_settings
@@ -33,6 +34,8 @@ from leadflow_pipeline.store.engine import get_engine
 app = typer.Typer(
     no_args_is_help=True, help="Register campaign files, look at their versions, pause and resume."
 )
+
+preview.register_lint(app)
 
 Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

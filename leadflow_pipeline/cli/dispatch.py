@@ -67,6 +67,10 @@ def dispatch(
         int | None, typer.Option(min=1, help="Release and try at most so many messages.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would leave.")] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Processes that send at a time; LEADFLOW_DISPATCHERS if not given."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Send what is due now: emails to leads, and what owners are told by email, in Slack and in HubSpot.
@@ -74,7 +78,9 @@ def dispatch(
     By default all of it goes into the outbox folder, as .eml and .json files.
     """
     settings = get_settings()
-    summary = dispatch_due(get_engine(), settings, limit=limit, dry_run=dry_run)
+    summary = dispatch_due(
+        get_engine(), settings, limit=limit, dry_run=dry_run, workers=workers or settings.dispatchers
+    )
     if as_json:
         print_json(summary.to_dict())
     else:
@@ -113,6 +119,8 @@ def _print(summary: DispatchSummary, *, dry_run: bool) -> None:
         typer.echo(f"  {sequence}: {count:,}")
     for reason, count in summary.held.items():
         typer.echo(f"  held back, {reason}: {count:,}")
+    for sender in summary.standing_still:
+        typer.echo(f"  emails of {sender} stand still: leadflow sending show says why")
     if summary.unknown:
         typer.echo("  leadflow messages list --state unknown shows what needs a person")
 

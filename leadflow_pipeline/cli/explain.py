@@ -100,6 +100,7 @@ def _print(story: Story) -> None:
             _say(
                 f"Received on {story.first_day}, and not scored yet: leadflow materialize {story.campaign} scores it."
             )
+        _print_latest(story)
         _print_company(story)
         return
     _print_score(story.scored)
@@ -108,6 +109,7 @@ def _print(story: Story) -> None:
     _print_lines(story.scored)
     _print_since(story)
     _print_history(story)
+    _print_latest(story)
     _print_company(story)
 
 
@@ -270,6 +272,16 @@ def _print_history(story: Story) -> None:
         for past in reversed(story.history[-MOST_SCORES:])
     ]
     console.print(table_of("The latest first", shown))
+
+
+def _print_latest(story: Story) -> None:
+    if not story.latest:
+        return
+    _say("")
+    _say(f"Latest of all that is known (leadflow timeline {story.lead_id} tells the rest)")
+    for entry in story.latest:
+        mark = " (a machine)" if entry.is_machine else ""
+        _say(f"  {entry.at:%Y-%m-%d %H:%M} UTC: {entry.kind}, {entry.words}{mark}")
 
 
 def _print_company(story: Story) -> None:

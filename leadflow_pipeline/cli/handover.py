@@ -45,13 +45,15 @@ def handover(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Hand over the leads that wait for their owner now, and pass on those whose owner was not in touch in time.
+    """Hand over the leads that wait for their owner now, those that answered or are engaged enough with the thread,
+    and pass on those whose owner was not in touch in time.
 
     Messages go into the outbox; `leadflow dispatch` sends them.
     """
     if context.invoked_subcommand is not None:
         return
     from leadflow_pipeline.delivery.first_touch import count_overdue, sweep_first_touches
+    from leadflow_pipeline.delivery.graduation import count_graduations, graduate_due
     from leadflow_pipeline.delivery.handover import hand_over_due
     from leadflow_pipeline.insight.similar_accounts.for_briefs import similar_accounts_of
 
@@ -65,9 +67,12 @@ def handover(
         similar=similar_accounts_of,
     )
     swept: dict[str, int] = (
-        {"overdue": count_overdue(engine, now)}
+        {"graduated": count_graduations(engine, now), "overdue": count_overdue(engine, now)}
         if dry_run
-        else sweep_first_touches(engine, now, similar=similar_accounts_of).to_dict()
+        else {
+            **graduate_due(engine, now, similar=similar_accounts_of).to_dict(),
+            **sweep_first_touches(engine, now, similar=similar_accounts_of).to_dict(),
+        }
     )
     if as_json:
         print_json({**summary.to_dict(), **swept})

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, and_, exists, select, true
 
+from leadflow_pipeline.cli.nurture_orders import spelt_order
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.harvest.keys import lead_ids
 from leadflow_pipeline.harvest.normalise import TEXT, clean_email
@@ -30,7 +31,6 @@ DECISIONS: dict[str, tuple[str, ...]] = {
     "status": QUALIFICATION_STATUSES,
     "tier": TIERS,
     "sequence": tuple(kind.value for kind in ContentSequenceType),
-    "nurture": ("pause", "stop", "resume"),
 }
 """Field -> what it may be set to; an owner may be anyone."""
 
@@ -151,6 +151,8 @@ def check_decision(field: str, value: str) -> str:
     Raises PermanentError for a value that no stage would understand.
     """
     spelt = value.strip()
+    if field == "nurture" and spelt.lower() != LIFTED:
+        return spelt_order(spelt)
     allowed = DECISIONS.get(field)
     if spelt.lower() == LIFTED or allowed is None:
         return LIFTED if spelt.lower() == LIFTED else spelt

@@ -210,3 +210,7 @@ def erase(
         console.print(f"Removed {report.files_removed} message files.")
     for path in report.files_to_mend:
         error_console.print(f"The address still stands in {path}: remove it there.", highlight=False)
+    for mailbox in report.mailboxes_to_mend:
+        error_console.print(
+            f"Their mails still lie in the mailbox {mailbox}: delete them there.", highlight=False
+        )

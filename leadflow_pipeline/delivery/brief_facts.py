@@ -28,6 +28,7 @@ from leadflow_pipeline.store.schema import (
     scored_leads,
     suppressions,
 )
+from leadflow_pipeline.store.suppressions import stands
 
 DAYS_LOOKED_BACK: Final = 30
 MOST_OUTCOMES: Final = 500
@@ -71,7 +72,7 @@ def facts_of_leads(
     scores, routes = latest(scored_leads, SCORE_COLUMNS), latest(routed_leads, ROUTE_COLUMNS)
     enriched = frames[enriched_leads.name]
     events = _events(engine, campaign.campaign, wanted, now)
-    unwilling = _unwilling(engine, campaign.campaign, enriched)
+    unwilling = _unwilling(engine, campaign.campaign, enriched, now)
     alike = (similar or same_industry_and_size)(engine, campaign, enriched, now)
     return {
         lead_id: BriefFacts(
@@ -153,13 +154,14 @@ def _events(
     return found
 
 
-def _unwilling(engine: Engine, campaign: str, leads: pd.DataFrame) -> set[str]:
+def _unwilling(engine: Engine, campaign: str, leads: pd.DataFrame, now: datetime) -> set[str]:
     """Leads whose address is not to be written to."""
     keys = address_keys(leads["email"])
     query = select(suppressions.c.subject).where(
         and_(
             suppressions.c.scope == "address",
             suppressions.c.campaign.in_(("", campaign)),
+            stands(now),
             suppressions.c.subject.in_(keys.dropna().tolist()),
         )
     )

@@ -43,6 +43,11 @@ class HandoverRules(BaseModel):
     hubspot: bool = Field(
         False, description="put the contact into HubSpot, with its owner and a task for the first touch"
     )
+    graduations: bool = Field(
+        True,
+        description="tell the owner, with the thread, once an enrolled lead replies, is engaged enough or reaches the "
+        "goal of its sequence",
+    )
     not_after_hours: float = Field(
         48.0,
         gt=0,

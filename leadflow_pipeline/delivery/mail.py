@@ -26,7 +26,7 @@ ID_DIGITS = 32
 ADDRESS = re.compile(r"[^\s<>()\[\],;:\"\\@\x00-\x1f\x7f]+@[^\s<>()\[\],;:\"\\@\x00-\x1f\x7f]+")
 """What needs no quoting. Rarer addresses exist, and are not worth what quoting them wrongly would cost."""
 
-WHOLE_HEADERS = ("list-unsubscribe", "feedback-id", "message-id")
+WHOLE_HEADERS = ("list-unsubscribe", "feedback-id", "message-id", "in-reply-to", "references")
 
 
 class WholeLinkPolicy(EmailPolicy):
@@ -38,7 +38,10 @@ class WholeLinkPolicy(EmailPolicy):
     def fold(self, name: str, value: Any) -> str:
         """The header as text lines."""
         if name.lower() in WHOLE_HEADERS:
-            return f"{name}: {value}".replace(", ", f",{self.linesep} ") + self.linesep
+            return (
+                f"{name}: {value}".replace("> <", f">{self.linesep} <").replace(", ", f",{self.linesep} ")
+                + self.linesep
+            )
         folded: str = super().fold(name, value)
         return folded
 
@@ -89,7 +92,8 @@ def compose(
     headers: Mapping[str, str], rfc_message_id: str, subject: str, text: str, html: str, date: datetime
 ) -> EmailMessage:
     """The whole message. Raises ValueError for a header with a line break in it."""
-    message = EmailMessage(policy=SMTP)
+    # 7bit: a relay that had to re-encode a part on its way would break the signature over it (RFC 6376, 5.3).
+    message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     for name, value in headers.items():
         message[name] = value
     message["Subject"] = subject

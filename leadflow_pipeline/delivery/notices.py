@@ -29,11 +29,15 @@ from leadflow_pipeline.delivery.claiming import Handoff
 from leadflow_pipeline.delivery.handover_rules import HandoverRules
 from leadflow_pipeline.delivery.mail import ADDRESS, ID_DIGITS, domain_of, wire_address
 from leadflow_pipeline.delivery.rendering import ESCAPING
+from leadflow_pipeline.delivery.thread import Entry
 from leadflow_pipeline.delivery.tokens import clean, shorten
 from leadflow_pipeline.route.owners.reps.rep import Rep
 from leadflow_pipeline.store.sequences import TO_ONE_OF_US
 
 SEQUENCE: Final = "handover"
+GRADUATION: Final = "graduation"
+REPLIED: Final = "replied"
+"""Why a lead came of age, where it answered."""
 TOLD, WARNED, OVERDUE, TAKEN = 1, 2, 3, 4
 """Steps of a hand-over: the owner is told, is reminded, the manager is told, and the lead went to somebody else."""
 
@@ -44,6 +48,8 @@ OWNER: Final = "owner"
 SUBJECT_CHARACTERS: Final = 150
 SECTION_CHARACTERS: Final = 2_900
 LABEL_CHARACTERS: Final = 24
+MOST_POSTED: Final = 4
+"""Emails of a thread that a post shows, the latest."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,10 @@ class Notice:
     lines: tuple[str, ...]
     points: tuple[str, ...] = ()
     due_at: datetime | None = None
+    thread: tuple[Entry, ...] = ()
+    """What was said by email, the latest last."""
+    since: datetime | None = None
+    """Of what is about a lead that came of age: since when its owner's clock runs."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +87,72 @@ class About:
         return f"handoff:{self.version.campaign}:{self.lead_id}:{self.assignment_number}"
 
     @property
+    def sequence(self) -> str:
+        """What the outbox calls messages like these."""
+        return SEQUENCE
+
+    @property
     def reference(self) -> str:
         """What a person, or a vendor's search, finds the messages by."""
         return hashlib.sha256(self.subject_key.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class AboutEnrolment(About):
+    """Which enrolment came of age: its owner is told once, whoever that is."""
+
+    enrolment_id: str
+
+    @property
+    def subject_key(self) -> str:
+        """What makes its messages one of a kind."""
+        return str(graduation_key(self.version.campaign, self.enrolment_id))
+
+    @property
+    def sequence(self) -> str:
+        """Apart from hand-overs: a lead may have both."""
+        return GRADUATION
+
+
+def graduation_key(campaign: Any, enrolment_id: Any) -> Any:
+    """The key of the messages of an enrolment that came of age, as text or in SQL."""
+    return GRADUATION + ":" + campaign + ":" + enrolment_id
+
+
+def came_of_age(
+    about: About, facts: BriefFacts, points: Sequence[str], thread: Sequence[Entry], why: str, clock: Clock
+) -> Notice:
+    """An owner hears that a lead answered, or is ready to talk, and what was said so far."""
+    name = name_of(facts)
+    company = clean(facts.lead.get("company"))
+    subject = f"{'Replied' if why == REPLIED else 'Ready to talk'}: {name}"
+    if company and company not in name:
+        subject += f", {company}"
+    lines = [
+        f"{name} of “{about.campaign.name}” {why}.",
+        "No automatic email is sent to them any more: please take over.",
+    ]
+    if clock.due_at is not None:
+        lines.append(f"Please be in touch by {in_zone(clock.due_at, clock.rep)}.")
+    return Notice(
+        "graduated",
+        TOLD,
+        shorten(subject, SUBJECT_CHARACTERS),
+        tuple(lines),
+        tuple(points),
+        clock.due_at,
+        tuple(thread),
+        clock.since,
+    )
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Until when an owner is to be in touch; without a moment there is no clock."""
+
+    since: datetime
+    due_at: datetime | None = None
+    rep: Rep | None = None
 
 
 def told(about: About, facts: BriefFacts, points: Sequence[str], handoff: Handoff, rep: Rep) -> Notice:
@@ -198,6 +271,8 @@ def _row(
 ) -> dict[str, Any]:
     key = f"{about.subject_key}|{row['channel']}|{notice.step}"
     payload = {"kind": notice.kind, "assignment_number": about.assignment_number, **row.get("payload", {})}
+    if notice.since is not None:
+        payload["since"] = notice.since.isoformat()
     return {
         "subject_key": about.subject_key,
         "step": notice.step,
@@ -205,7 +280,7 @@ def _row(
         "campaign_version": about.version.version,
         "lead_id": about.lead_id,
         "recipient_key": TO_ONE_OF_US,
-        "sequence": SEQUENCE,
+        "sequence": about.sequence,
         "subject": notice.subject,
         "body_text": _text(about, notice),
         "body_html": "",
@@ -247,6 +322,7 @@ def _email(about: About, notice: Notice, address: str, rep: Rep | None) -> dict[
         headline=notice.subject,
         lines=notice.lines,
         points=[_labelled(point) for point in notice.points],
+        thread=notice.thread,
         foot=_foot(about),
     )
     greeting = f"Hello {rep.name}," if rep is not None and rep.name else "Hello,"
@@ -263,6 +339,8 @@ def _text(about: About, notice: Notice) -> str:
     parts = ["\n".join(notice.lines)]
     if notice.points:
         parts.append("\n".join(f"- {point}" for point in notice.points))
+    for entry in notice.thread:
+        parts.append("\n".join([entry.headline, *(f"  {line}".rstrip() for line in entry.lines)]))
     parts.append(_foot(about))
     return "\n\n".join(parts) + "\n"
 
@@ -315,6 +393,11 @@ def slack_message(about: About, notice: Notice, rep: Rep) -> dict[str, Any]:
             {"type": "divider"},
             {"type": "section", "text": {"type": "mrkdwn", "text": shorten(points, SECTION_CHARACTERS)}},
         ]
+    for entry in notice.thread[-MOST_POSTED:]:
+        said = "\n".join([f"*{escaped(entry.headline)}*", *map(escaped, entry.lines)])
+        blocks.append(
+            {"type": "section", "text": {"type": "mrkdwn", "text": shorten(said, SECTION_CHARACTERS)}}
+        )
     blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": escaped(_foot(about))}]})
     return {
         "text": shorten(f"{owner} {escaped(notice.subject)}", SECTION_CHARACTERS),

@@ -1,7 +1,8 @@
 """The outbox: every message once, and the only ways it may change state.
 
-What belongs here: the state machine and its transitions, each guarded in SQL by the state it starts from. What does
-not: deciding whether a message may leave (`standing`), and leaving (`transports`).
+What belongs here: the state machine and its transitions, each guarded in SQL by the state it starts from; those of
+every message that leaves are in `desk`. What does not: deciding whether a message may leave (`standing`), and leaving
+(`transports`).
 
     planned -> claimed -> on_wire -> sent | failed | unknown
        ^          |          |
@@ -40,7 +41,6 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.store.schema import (
-    MESSAGE_CHANNELS,
     activity_log,
     campaigns,
     message_attempts,
@@ -112,9 +112,7 @@ def move(
 
     Raises ValueError for a transition that does not exist.
     """
-    wrong = [f"{state} -> {to}" for state in states if (state, to) not in TRANSITIONS]
-    if wrong:
-        raise ValueError(f"the outbox knows no transition {', '.join(wrong)}")
+    check_transitions(to, states)
     if to not in LEASED:
         values = {"lease_until": None, **values}
     statement = (
@@ -124,6 +122,13 @@ def move(
         .returning(messages.c.message_id)
     )
     return list(connection.scalars(statement))
+
+
+def check_transitions(to: str, states: Collection[str]) -> None:
+    """Raises ValueError where one of these transitions does not exist."""
+    wrong = [f"{state} -> {to}" for state in states if (state, to) not in TRANSITIONS]
+    if wrong:
+        raise ValueError(f"the outbox knows no transition {', '.join(wrong)}")
 
 
 def sweep(engine: Engine, now: datetime) -> dict[str, int]:
@@ -146,129 +151,6 @@ def sweep(engine: Engine, now: datetime) -> dict[str, int]:
             state_reason="too old to be sent",
         )
     return {"returned": len(returned), "unknown": len(unknown), "expired": len(expired)}
-
-
-def claim(
-    engine: Engine, owner: str, now: datetime, limit: int, channels: Collection[str] = MESSAGE_CHANNELS
-) -> list[RowMapping]:
-    """Takes up to `limit` due messages of active campaigns and these channels for `owner`, earliest first.
-
-    Messages that another dispatcher is claiming at this moment are passed over, not waited for.
-    """
-    due = (
-        select(messages.c.message_id)
-        .join(campaigns, campaigns.c.campaign == messages.c.campaign)
-        .where(
-            messages.c.state == "planned",
-            messages.c.next_attempt_at <= now,
-            messages.c.not_after > now,
-            campaigns.c.status == "active",
-            messages.c.channel.in_(sorted(channels)),
-        )
-        .order_by(messages.c.next_attempt_at, messages.c.message_id)
-        .limit(limit)
-        .with_for_update(of=messages, skip_locked=True)
-    )
-    with engine.begin() as connection:
-        taken = move(
-            connection, "claimed", ("planned",), messages.c.message_id.in_(due.scalar_subquery()),
-            lease_owner=owner, lease_until=now + LEASE,
-        )  # fmt: skip
-        chosen = select(messages).where(messages.c.message_id.in_(taken))
-        return list(
-            connection.execute(chosen.order_by(messages.c.planned_at, messages.c.message_id)).mappings()
-        )
-
-
-def begin_attempt(
-    connection: Connection, message_id: int, owner: str, transport: str, now: datetime
-) -> int | None:
-    """Counts an attempt and opens its record; its number, or None where the lease is no longer ours."""
-    statement = (
-        update(messages)
-        .where(
-            _is_held(message_id, owner, "claimed"), messages.c.lease_until > now, messages.c.not_after > now
-        )
-        .values(attempts=messages.c.attempts + 1, lease_until=now + LEASE, updated_at=func.now())
-        .returning(messages.c.attempts)
-    )
-    attempt: int | None = connection.scalar(statement)
-    if attempt is not None:
-        record = {"message_id": message_id, "attempt": attempt, "transport": transport}
-        connection.execute(insert(message_attempts).values(**record, started_at=now, phase="connect"))
-    return attempt
-
-
-def put_on_wire(engine: Engine, message_id: int, owner: str, now: datetime) -> bool:
-    """Commits that from here on nobody can know; False where the lease is no longer ours, and nothing may be sent."""
-    conditions = (_is_held(message_id, owner), messages.c.lease_until > now, messages.c.not_after > now)
-    with engine.begin() as connection:
-        return bool(move(connection, "on_wire", ("claimed",), *conditions, lease_until=now + LEASE))
-
-
-def give_back(
-    connection: Connection,
-    message_id: int,
-    owner: str,
-    reason: str | None,
-    next_attempt_at: datetime | None = None,
-) -> bool:
-    """Returns a claimed message unsent, for now or for later."""
-    later = {} if next_attempt_at is None else {"next_attempt_at": next_attempt_at}
-    values = {"lease_owner": None, "state_reason": reason, **later}
-    return bool(move(connection, "planned", ("claimed",), _is_held(message_id, owner), **values))
-
-
-def give_back_all(engine: Engine, owner: str) -> None:
-    """Returns what a dispatcher claimed and did not try."""
-    with engine.begin() as connection:
-        move(connection, "planned", ("claimed",), messages.c.lease_owner == owner, lease_owner=None)
-
-
-def close(connection: Connection, message_id: int, owner: str, to: str, reason: str) -> bool:
-    """Ends a claimed message without sending it: suppressed, expired or failed."""
-    return bool(move(connection, to, ("claimed",), _is_held(message_id, owner), state_reason=reason))
-
-
-def settle(
-    connection: Connection,
-    message_id: int,
-    owner: str,
-    to: str,
-    reason: str,
-    now: datetime,
-    attempts: int,
-    not_before: datetime | None = None,
-) -> bool:
-    """What became of a message that was tried: sent, failed, unknown, or planned again after a while.
-
-    An answer that arrives after the lease was thought lost still counts, as long as nobody else has taken the message:
-    a server's yes is better than not knowing.
-    """
-    states = {"sent": ("on_wire", "unknown"), "unknown": ("on_wire",)}.get(to, ("claimed", "on_wire"))
-    values: Mapping[str, Any] = {"state_reason": reason}
-    if to == "sent":
-        values = {**values, "sent_at": now}
-    if to == "planned":
-        later = max(now + backoff(attempts), not_before or now)
-        values = {**values, "lease_owner": None, "next_attempt_at": later}
-    return bool(move(connection, to, states, _is_held(message_id, owner), **values))
-
-
-def end_attempt(
-    connection: Connection,
-    message_id: int,
-    attempt: int,
-    now: datetime,
-    phase: str,
-    reply: tuple[int | None, str | None],
-) -> None:
-    """Closes the record of an attempt: how far it came and what the server said."""
-    connection.execute(
-        update(message_attempts)
-        .where(message_attempts.c.message_id == message_id, message_attempts.c.attempt == attempt)
-        .values(finished_at=now, phase=phase, reply_code=reply[0], reply_text=reply[1])
-    )
 
 
 def settle_by_hand(engine: Engine, message_id: int, to: str, *, actor: str, now: datetime) -> None:
@@ -394,8 +276,3 @@ def ended_leases(engine: Engine, now: datetime) -> int:
     query = select(func.count()).where(messages.c.state.in_(LEASED), messages.c.lease_until <= now)
     with engine.connect() as connection:
         return int(connection.scalar(query) or 0)
-
-
-def _is_held(message_id: int, owner: str, state: str | None = None) -> ColumnElement[bool]:
-    held = (messages.c.message_id == message_id) & (messages.c.lease_owner == owner)
-    return held if state is None else held & (messages.c.state == state)

@@ -19,7 +19,11 @@ import pandas as pd
 from leadflow_pipeline.campaign import LEAD_TOKENS, Campaign
 
 MOST_CHARACTERS = 120
-WEB_ADDRESS = re.compile(r"://|\bwww\.", re.IGNORECASE)
+WEB_ADDRESS = re.compile(r"://|\bwww\.|\w\.[a-z]{2,}/\S", re.IGNORECASE)
+PILED_MARKS = re.compile(
+    r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{3})[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
+)
+"""More marks on one letter than any language writes: they would run over the lines above and below."""
 INVISIBLE_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 JOINERS = "\u200c\u200d"
 """Category Cf as well, but several scripts and emoji are misspelt without them. Marks that turn the direction of
@@ -28,9 +32,13 @@ writing are not spared: one in a name would turn the sentence around it."""
 
 def clean(value: Any) -> str | None:
     """A value as one line of visible text; None where nothing is left or it carries a web address."""
-    if value is None or pd.isna(value):
+    if isinstance(value, list | tuple):
+        value = ", ".join(str(part) for part in value)
+    if value is None or isinstance(value, Mapping) or pd.isna(value):
         return None
-    text = unicodedata.normalize("NFC", str(value)[: MOST_CHARACTERS * 20])
+    text = str(value)[: MOST_CHARACTERS * 20]
+    if not text.isascii():
+        text = PILED_MARKS.sub(r"\1", unicodedata.normalize("NFC", text))
     visible = text if text.isprintable() else "".join(map(_visible, text))
     line = shorten(" ".join(visible.split()), MOST_CHARACTERS)
     return line if line and not WEB_ADDRESS.search(line) else None
@@ -46,10 +54,17 @@ def shorten(text: str, most_characters: int) -> str:
     return text if len(text) <= most_characters else text[: most_characters - 1].rstrip() + "…"
 
 
-def tokens_of(campaign: Campaign, lead: Mapping[str, Any], unsubscribe_url: str) -> dict[str, Any]:
-    """Token -> value. A missing value has no entry, so that only a default can stand in for it."""
+def tokens_of(
+    campaign: Campaign, lead: Mapping[str, Any], unsubscribe_url: str, language: str | None = None
+) -> dict[str, Any]:
+    """Token -> value, the campaign's own words in `language` where it has them.
+
+    A missing value has no entry, so that only a default can stand in for it.
+    """
     values: dict[str, Any] = {name: clean(lead.get(name)) for name in LEAD_TOKENS}
-    values |= {name: clean(word) for name, word in campaign.nurture.words.items()}
+    spoken = campaign.nurture.languages.get(language or campaign.nurture.language)
+    own = {**campaign.nurture.words, **(spoken.words if spoken else {})}
+    values |= {name: clean(word) for name, word in own.items()}
     values |= {
         "campaign_name": clean(campaign.name),
         "sender_name": clean(campaign.sender.name),

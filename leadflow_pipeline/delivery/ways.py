@@ -1,4 +1,4 @@
-"""How a message leaves, by its channel: as an email, a post in Slack, a contact and task in HubSpot, or a file.
+"""How a message leaves, by its channel: as an email, a post in Slack, a contact and task in HubSpot, a request, a file.
 
 What belongs here: the way of each channel, and what its failures mean for the message. What does not: the wire of
 emails (`transports`), the shapes of vendors (`vendors`), and what is said (`notices`).
@@ -18,7 +18,8 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import Engine, RowMapping
 
-from leadflow_pipeline.delivery.mail import compose, wire_address, wire_bytes
+from leadflow_pipeline.delivery.mail import wire_address
+from leadflow_pipeline.delivery.tracking import tracking_key
 from leadflow_pipeline.delivery.transports import (
     Delivery,
     FaultPoint,
@@ -28,11 +29,14 @@ from leadflow_pipeline.delivery.transports import (
     transport_of,
     write_whole,
 )
+from leadflow_pipeline.delivery.webhook_way import WebhookWay
+from leadflow_pipeline.delivery.wire_format import mail_bytes
 from leadflow_pipeline.errors import Deferred, FateUnknown, LeadflowError, PermanentError
 from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.outbox_files import file_name
 from leadflow_pipeline.vendors import hubspot, slack
 from leadflow_pipeline.vendors.hubspot import HubSpot, PutContact
+from leadflow_pipeline.vendors.limits import Rate
 from leadflow_pipeline.vendors.session import Refused, VendorSession, utc_now
 from leadflow_pipeline.vendors.slack import Slack, TokenRefused
 
@@ -71,10 +75,10 @@ def ways_of(
     """The way of every channel, as the settings say. `transport` is another one for emails."""
     files = JsonFolder(settings.outbox_folder, at_point)
     ways: dict[str, Way] = {
-        "email": EmailWay(transport or transport_of(settings)),
+        "email": EmailWay(transport or transport_of(settings), settings.idempotency_header),
         "slack": files,
         "hubspot": files,
-        "webhook": files,
+        "webhook": WebhookWay(files, clock, at_point),
     }
     if settings.slack_token is not None:
         key = settings.slack_token.get_secret_value()
@@ -85,11 +89,22 @@ def ways_of(
     return ways
 
 
+def rates_of(settings: Settings) -> dict[str, Rate]:
+    """How fast the messages of a channel may leave, from all dispatchers together; vendors' sessions know theirs."""
+    a_second = settings.smtp_rate
+    if settings.transport != "smtp" or a_second is None:
+        return {}
+    bucket = f"smtp {settings.smtp_host}:{settings.smtp_port}"
+    whole = max(1, int(a_second))
+    return {"email": Rate(whole, whole / a_second, bucket)}
+
+
 class EmailWay:
     """Emails, by whatever transport."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, idempotency_header: str | None = None) -> None:
         self._transport = transport
+        self._idempotency_header = idempotency_header
 
     @property
     def name(self) -> str:
@@ -98,7 +113,7 @@ class EmailWay:
 
     def send(self, message: RowMapping, now: datetime, commit: Commit) -> Delivery:
         """One email."""
-        return self._transport.send(letter_of(message, now), commit)
+        return self._transport.send(letter_of(message, now, self._idempotency_header), commit)
 
     def was_sent(self, _message: RowMapping) -> bool:
         """Only the mail server's log could tell."""
@@ -291,18 +306,30 @@ class HubSpotWay(_OverHttp):
         return put.contact_id
 
 
-def letter_of(message: RowMapping, now: datetime) -> Letter:
-    """A message of the outbox as bytes for the wire of emails."""
-    headers = message["headers"]
+def letter_of(message: RowMapping, now: datetime, idempotency_header: str | None = None) -> Letter:
+    """A message of the outbox as bytes for the wire of emails.
+
+    `idempotency_header`: by this name a relay that deduplicates is told the key of the message: enrolment and step,
+    not what it says, as a hash.
+    """
+    headers = dict(message["headers"])
+    if idempotency_header is not None:
+        headers[idempotency_header] = idempotency_key(message)
     sender = headers["From"].rpartition("<")[2].rstrip(">")
     recipient = wire_address(message["recipient"])
-    mail = compose(
+    utf8 = not (sender.isascii() and recipient.isascii())
+    content = mail_bytes(
         headers,
         message["rfc_message_id"],
         message["subject"],
         message["body_text"],
         message["body_html"],
         now.replace(microsecond=0),
+        utf8=utf8,
     )
-    utf8 = not (sender.isascii() and recipient.isascii())
-    return Letter(message["rfc_message_id"], sender, recipient, wire_bytes(mail, utf8=utf8))
+    return Letter(message["rfc_message_id"], sender, recipient, content)
+
+
+def idempotency_key(message: RowMapping) -> str:
+    """What makes a message one of a kind, as the outbox knows it: channel, enrolment and step."""
+    return tracking_key(message["channel"], message["subject_key"], message["step"])

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Kind = Literal["routing", "sequences", "emails", "send_times"]
-KINDS_APPLIED: tuple[Kind, ...] = ("routing", "sequences")
+KINDS_APPLIED: tuple[Kind, ...] = ("routing", "sequences", "emails")
 """Kinds that change something today. The others can be declared and looked up, and not yet started."""
 
 SETTING_OF_KIND: dict[Kind, str] = {
@@ -51,7 +51,7 @@ class Variant(BaseModel):
         None, description="sequences: tier -> the sequence that its leads enter instead"
     )
     emails: dict[str, Any] | None = Field(
-        None, description="emails: sequence -> its emails, as nurture.sequences has them"
+        None, description="emails: sequence -> its emails in other words; their number and delays stay"
     )
     send_window: dict[str, Any] | None = Field(
         None, description="send_times: when emails may leave, as nurture.send_window has it"

@@ -40,9 +40,7 @@ from leadflow_pipeline.store.schema import (
     source_records,
     suppressions,
 )
-
-ERASURE = "erasure"
-"""Reason of the suppressions of people who asked to be forgotten: their records are not stored again."""
+from leadflow_pipeline.store.suppressions import ERASURE, stands
 
 TABLE_OF = {
     Contents.EVENTS: engagement_events,
@@ -138,7 +136,7 @@ class Door:
         self._keys_of = keys_of
         # Two files of a source with the same records would otherwise wait for each other, crosswise.
         self._lock("import", source.name)
-        query = select(suppressions.c.subject).where(suppressions.c.reason == ERASURE)
+        query = select(suppressions.c.subject).where(suppressions.c.reason == ERASURE, stands())
         self._erased_keys = frozenset(connection.scalars(query))
         self._has_earlier_records = connection.scalar(select(exists().where(*self._is_of_source())))
         self._keys_of_origin: list[pa.Array] = []

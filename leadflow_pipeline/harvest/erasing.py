@@ -35,7 +35,6 @@ from sqlalchemy import cast as as_type
 from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.harvest.door import ERASURE
 from leadflow_pipeline.harvest.erasure import addresses_in
 from leadflow_pipeline.harvest.keys import USABLE_EMAIL, lead_ids
 from leadflow_pipeline.harvest.landing import DONE, REFUSED
@@ -50,13 +49,16 @@ from leadflow_pipeline.store.schema import (
     accounts,
     activity_log,
     campaigns,
+    consents,
     engagement_events,
     enriched_leads,
     handoff_briefs,
     handoffs,
     held_handoffs,
+    inbound_mails,
     match_reviews,
     message_attempts,
+    message_links,
     messages,
     outcomes,
     overrides,
@@ -64,6 +66,7 @@ from leadflow_pipeline.store.schema import (
     person_aliases,
     person_leads,
     persons,
+    provider_events,
     qualification_log,
     quarantined_records,
     rep_touches,
@@ -71,9 +74,11 @@ from leadflow_pipeline.store.schema import (
     similar_accounts,
     source_records,
     suppressions,
+    tracking_hits,
     vendor_lookups,
 )
 from leadflow_pipeline.store.sequences import is_to_lead
+from leadflow_pipeline.store.suppressions import ERASURE
 
 LEAD_TABLES: tuple[Table, ...] = (
     *(table for table in DERIVED_TABLES if "lead_id" in table.c and table is not quarantined_records),
@@ -91,6 +96,7 @@ LEAD_TABLES: tuple[Table, ...] = (
 TEXTS: dict[Table, tuple[ColumnElement[str], ...]] = {
     source_records: (as_type(source_records.c.payload, SqlText), source_records.c.raw),
     quarantined_records: (quarantined_records.c.raw,),
+    inbound_mails: (inbound_mails.c.subject, inbound_mails.c.body_text),
     vendor_lookups: (as_type(vendor_lookups.c.answer, SqlText), as_type(vendor_lookups.c.question, SqlText)),
 }
 """Where an address may stand in any text of a row. What was asked of vendors and answered is searched whole."""
@@ -108,6 +114,8 @@ class ErasureReport:
     files_removed: int = 0
     files_to_mend: list[str] = field(default_factory=list)
     """Imported files that still hold the address: they belong to whoever delivered them."""
+    mailboxes_to_mend: list[str] = field(default_factory=list)
+    """Mailboxes in which their mails still lie."""
 
 
 def erase_person(engine: Engine, email: str, *, actor: str) -> ErasureReport:
@@ -135,6 +143,8 @@ def erase_person(engine: Engine, email: str, *, actor: str) -> ErasureReport:
         for table in LEAD_TABLES:
             _remove(connection, table, is_one_of(table, leads), report)
         files = _remove_messages(connection, leads, addresses, report)
+        keys = [address_key(known) for known in addresses]
+        _remove(connection, consents, consents.c.recipient_key.in_(keys), report)
         _remove_identity(connection, leads, report)
         for known in addresses:
             for table, texts in TEXTS.items():
@@ -149,6 +159,7 @@ def erase_person(engine: Engine, email: str, *, actor: str) -> ErasureReport:
         path.unlink()
         report.files_removed += 1
     report.files_to_mend = sorted(set(report.files_to_mend))
+    report.mailboxes_to_mend = sorted(set(report.mailboxes_to_mend))
     return report
 
 
@@ -158,7 +169,7 @@ def _suppress(connection: Connection, address: str, reason: str) -> None:
     )
     connection.execute(
         statement.on_conflict_do_update(
-            index_elements=["scope", "subject", "campaign"], set_={"reason": reason}
+            index_elements=["scope", "subject", "campaign"], set_={"reason": reason, "lifted_at": None}
         )
     )
 
@@ -218,10 +229,29 @@ def _remove_messages(
     written = select(messages.c.message_id, messages.c.rfc_message_id).where(theirs)
     rows = connection.execute(written).tuples().all()
     ids = [number for number, _ in rows]
-    connection.execute(delete(message_attempts).where(message_attempts.c.message_id.in_(ids)))
+    _remove_mails(connection, leads, addresses, ids, report)
+    for table in (message_attempts, message_links, tracking_hits, provider_events):
+        _remove(connection, table, table.c.message_id.in_(ids), report)
     _remove(connection, messages, messages.c.message_id.in_(ids), report)
     folder = get_settings().outbox_folder
     return [folder / file_name(rfc_id, suffix) for _, rfc_id in rows for suffix in SUFFIXES]
+
+
+def _remove_mails(
+    connection: Connection,
+    leads: list[Lead],
+    addresses: list[str],
+    message_ids: list[int],
+    report: ErasureReport,
+) -> None:
+    """Removes what they wrote to us, and what answers an email to them; names the mailboxes that still hold it."""
+    theirs = or_(
+        is_one_of(inbound_mails, leads),
+        inbound_mails.c.message_id.in_(message_ids),
+        inbound_mails.c.sender_key.in_([address_key(address) for address in addresses]),
+    )
+    report.mailboxes_to_mend += connection.scalars(select(inbound_mails.c.mailbox).where(theirs).distinct())
+    _remove(connection, inbound_mails, theirs, report)
 
 
 def _remove_identity(connection: Connection, leads: list[Lead], report: ErasureReport) -> None:

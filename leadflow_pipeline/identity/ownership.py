@@ -46,6 +46,7 @@ from leadflow_pipeline.store.schema import (
     suppressions,
 )
 from leadflow_pipeline.store.sequences import is_running, is_to_lead
+from leadflow_pipeline.store.suppressions import stands
 
 VALUES: Final = ("email", "full_name", "company")
 """Personal data, shown only where it is asked for."""
@@ -122,7 +123,7 @@ def what_they_own(
             .lateral("who")
         )
         is_suppressed = exists().where(
-            suppressions.c.scope == "address", suppressions.c.subject == any_(address_keys_of(who))
+            suppressions.c.scope == "address", suppressions.c.subject == any_(address_keys_of(who)), stands()
         )
         words = aggregate_order_by(outcomes.c.outcome.distinct(), outcomes.c.outcome)
         running = select(func.max(messages.c.sequence)).where(theirs, is_running(now))

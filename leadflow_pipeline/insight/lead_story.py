@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -33,6 +34,8 @@ from leadflow_pipeline.insight.story_history import (
     records_of,
     routed_by,
 )
+from leadflow_pipeline.insight.timeline import tell_timeline
+from leadflow_pipeline.insight.timeline_entry import Entry
 from leadflow_pipeline.score.changes import (
     for_and_against,
     line_words,
@@ -42,6 +45,9 @@ from leadflow_pipeline.score.changes import (
     what_changed,
 )
 from leadflow_pipeline.score.model_registry import scorer
+
+MOST_LATEST = 6
+"""Entries of the timeline that a story ends with."""
 
 SCORED_BY = ("ideal_customer_profile", "scoring", "conversion", "sources", "opinion")
 """Sections of a campaign file that a score depends on."""
@@ -91,10 +97,17 @@ def tell_story(engine: Engine, campaign: str, lead_id: str, day: date | None = N
         owners=tell_owners(engine, campaign, lead, as_of),
         since_last=since,
         history=tuple(history),
+        latest=_latest(engine, campaign, lead, day),
         aliases=len(known_as) - 1,
         other_campaigns=others[0],
         leads_in_other_campaigns=others[1],
     )
+
+
+def _latest(engine: Engine, campaign: str, lead_id: str, day: date | None) -> tuple[Entry, ...]:
+    until = datetime.combine(day + timedelta(days=1), time(), UTC) if day is not None else None
+    entries = tell_timeline(engine, campaign, lead_id, until)
+    return tuple(replace(entry, text=None) for entry in entries[-MOST_LATEST:])
 
 
 def _scored(present: PastScore, row: Any, words: dict[str, str]) -> Scored:

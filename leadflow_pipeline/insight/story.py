@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from leadflow_pipeline.campaign import Difference
 from leadflow_pipeline.insight.owner_story import OwnerStory
+from leadflow_pipeline.insight.timeline_entry import Entry
 from leadflow_pipeline.score.changes import Change
 
 
@@ -124,6 +125,8 @@ class Story:
     owners: OwnerStory | None
     since_last: SinceLast | None
     history: tuple[PastScore, ...]
+    latest: tuple[Entry, ...]
+    """The end of its timeline, without what anybody wrote."""
     aliases: int
     other_campaigns: int
     leads_in_other_campaigns: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import dagster as dg
 import pandas as pd
@@ -17,20 +18,21 @@ from leadflow_pipeline.campaign import load, version_named_by
 from leadflow_pipeline.lead_fields import columns_holding, with_custom_fields
 from leadflow_pipeline.nurture.by_hand import ENROL, acts_by_hand
 from leadflow_pipeline.nurture.endings import DOMAIN, REPLY, stops_on_colleagues
-from leadflow_pipeline.nurture.plan import may_go_on, plan_nurture
+from leadflow_pipeline.nurture.plan import may_go_on, plan_nurture, with_low_score_sequence
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.step_conditions import SCORED_FIELDS, TIER_FIELD
 from leadflow_pipeline.nurture.summary import summarise_nurtured, summarise_touches
 from leadflow_pipeline.partitions import PartitionRange, add_partition_metadata
-from leadflow_pipeline.store.facts import read_events, read_outcomes, read_overrides
+from leadflow_pipeline.store.facts import read_events, read_outcomes, read_overrides, read_rep_touches
 from leadflow_pipeline.store.frames import conform, empty
 from leadflow_pipeline.store.locks import stage_lock
-from leadflow_pipeline.store.partitions import latest_before, read_history, read_partitions
+from leadflow_pipeline.store.partitions import as_of, latest_before, read_history, read_partitions
 from leadflow_pipeline.store.resource import StoreResource
 from leadflow_pipeline.store.schema import (
     enriched_leads,
     nurture_touches,
     nurtured_leads,
+    qualified_leads,
     routed_leads,
     scored_leads,
 )
@@ -41,6 +43,7 @@ PREVIOUS_COLUMNS = (
     "next_step", "next_touch_at", "last_step_at", "waits_until", "rests_until",
 )  # fmt: skip
 LEAD_COLUMNS = ("day", "lead_id", "email", "time_zone", "country")
+NOTE = "note"
 EVENT_COLUMNS = ("lead_id", "behaviour", "occurred_at", "is_machine")
 
 
@@ -49,7 +52,7 @@ EVENT_COLUMNS = ("lead_id", "behaviour", "occurred_at", "is_machine")
     stage="nurture",
     name="nurture",
     upstream=[routed_leads],
-    reads=[enriched_leads, scored_leads],
+    reads=[enriched_leads, scored_leads, qualified_leads],
 )
 def nurture(
     context: dg.AssetExecutionContext, routed_leads: pd.DataFrame, store: StoreResource
@@ -72,6 +75,9 @@ def nurture(
             routed_leads["lead_id"],
             acts.loc[acts["act"].eq(ENROL), "lead_id"],
         ]
+        routed_leads = with_low_score_sequence(
+            routed_leads, _rejected(store.engine, partitions, routed_leads, rules), rules
+        )
         known = _Reader(store.engine, partitions, pd.concat(at_hand).drop_duplicates(), rules)
         nurtured, touches = plan_nurture(
             routed_leads,
@@ -86,6 +92,7 @@ def nurture(
             campaign=partitions.campaign,
             days=partitions.days,
             time_zone=version.rules.time_zone,
+            rep_touches=known.rep_touches(),
         )
         for table, frame, summary in (
             (nurtured_leads, nurtured, summarise_nurtured(nurtured, routed_leads)),
@@ -94,6 +101,18 @@ def nurture(
             add_partition_metadata(context, partitions, summary, asset_key=table.name)
             conformed = conform(frame, table, campaign=partitions.campaign, campaign_version=version.version)
             yield dg.Output(conformed, output_name=table.name)
+
+
+def _rejected(
+    engine: Engine, partitions: PartitionRange, routed: pd.DataFrame, rules: NurtureRules
+) -> pd.Series[bool]:
+    """Whether qualification rejected each routed lead, where that gives it a sequence of its own."""
+    rejected = pd.Series(False, index=routed.index)
+    if rules.low_score_sequence is None or routed.empty:
+        return rejected
+    judged = as_of(engine, qualified_leads, partitions.campaign, routed, ["lead_id", "status"])
+    refused = pd.MultiIndex.from_frame(judged.loc[judged["status"].eq("REJECTED"), ["day", "lead_id"]])
+    return rejected | pd.MultiIndex.from_frame(routed[["day", "lead_id"]]).isin(refused)
 
 
 @dataclass(frozen=True)
@@ -139,6 +158,18 @@ class _Reader:
         if TIER_FIELD not in self.rules.fields_asked:
             return empty(routed_leads)[columns]
         return self._history(routed_leads, columns)
+
+    def rep_touches(self) -> pd.DataFrame | None:
+        """When reps were in touch with leads, where that stops sequences. Of a note the lead knows nothing."""
+        if not self.rules.stop_on_owner_touch:
+            return None
+        touches = read_rep_touches(
+            self.engine,
+            self.partitions.campaign,
+            since=datetime.min.replace(tzinfo=UTC),
+            before=self.partitions.as_of,
+        )
+        return touches.loc[touches["kind"].ne(NOTE), ["lead_id", "occurred_at"]]
 
     def _history(self, table: Table, columns: Sequence[str]) -> pd.DataFrame:
         """Leads as they stood before the range, and every change in it."""

@@ -17,7 +17,7 @@ import pandas as pd
 
 from leadflow_pipeline.nurture.by_hand import is_enrolment
 from leadflow_pipeline.nurture.rules import NurtureRules
-from leadflow_pipeline.overrides import standing_overrides
+from leadflow_pipeline.overrides import OUT_OF_OFFICE, standing_overrides
 
 FREE, PAUSED, STOPPED, GRADUATED = range(4)
 """How a lead is held, from not at all to most."""
@@ -33,13 +33,16 @@ REASON_TEXTS: Final[dict[str, str]] = {
     "pause": "paused by hand",
     "stop": "stopped by hand",
     "resume": "the hold was lifted",
+    "away": "out of office, as an automatic answer said",
+    "owner_touch": "a rep is in touch with the lead",
     "colleague_reply": "somebody of the same company replied",
     "engagement": "engagement reached the level that hands a lead to sales",
 }
 
-RESUBSCRIBE: Final = "resubscribe"
+AWAY: Final = "away"
 TAKEN_BACK: Final = ("unsubscribe", "complaint")
-"""What a lead takes back by subscribing again."""
+RESUBSCRIBED: Final = "resubscribe"
+"""What a person takes back by subscribing again, and the behaviour that says so: a later sequence may begin."""
 
 _OUTCOME_HOLDS: Final = {"won": GRADUATED, "meeting": GRADUATED, "lost": STOPPED}
 _OVERRIDE_HOLDS: Final = {"pause": PAUSED, "stop": STOPPED, "resume": FREE, "enrol": FREE}
@@ -52,7 +55,7 @@ def reason_text(code: str) -> str:
 
 
 def holding_facts(events: pd.DataFrame, outcomes: pd.DataFrame, rules: NurtureRules) -> pd.DataFrame:
-    """Every event and outcome that holds a lead: lead_id, at, hold, code, taken_back_at.
+    """Every event and outcome that holds a lead: lead_id, at, hold, code, and `until` when, if it was taken back.
 
     A meeting or a won lead graduates, it is not merely stopped: sales has it. What a machine did (a link
     scanner, an automatic answer) holds nobody.
@@ -61,31 +64,32 @@ def holding_facts(events: pd.DataFrame, outcomes: pd.DataFrame, rules: NurtureRu
     stops = events.loc[events["behaviour"].isin(rules.stop_on) & by_people]
     ends = outcomes.loc[outcomes["outcome"].isin(list(_OUTCOME_HOLDS)) & rules.stop_on_outcome]
     stop_holds = np.where(stops["behaviour"].eq("meeting"), GRADUATED, STOPPED)
-    facts = pd.concat(
+    return pd.concat(
         [
-            stops.assign(at=stops["occurred_at"], hold=stop_holds, code=stops["behaviour"]),
+            stops.assign(
+                at=stops["occurred_at"],
+                hold=stop_holds,
+                code=stops["behaviour"],
+                until=_taken_back(stops, events),
+            ),
             ends.assign(
-                at=ends["occurred_at"], hold=ends["outcome"].map(_OUTCOME_HOLDS), code=ends["outcome"]
+                at=ends["occurred_at"],
+                hold=ends["outcome"].map(_OUTCOME_HOLDS),
+                code=ends["outcome"],
+                until=pd.Series(pd.NaT, index=ends.index, dtype=ends["occurred_at"].dtype),
             ),
         ],
         ignore_index=True,
-    )[["lead_id", "at", "hold", "code"]].astype({"hold": "int64"})
-    return facts.assign(taken_back_at=_taken_back_at(facts, events.loc[by_people]))
+    )[["lead_id", "at", "hold", "code", "until"]].astype({"hold": "int64"})
 
 
-def _taken_back_at(facts: pd.DataFrame, events: pd.DataFrame) -> pd.Series[pd.Timestamp]:
-    """When each fact was taken back; missing where it stands."""
-    again = events.loc[events["behaviour"].eq(RESUBSCRIBE), ["lead_id", "occurred_at"]]
-    may_be = facts.loc[facts["code"].isin(TAKEN_BACK), ["lead_id", "at"]].rename_axis("fact").reset_index()
-    found = pd.merge_asof(
-        may_be.sort_values("at"),
-        again.rename(columns={"occurred_at": "taken_back_at"}).sort_values("taken_back_at"),
-        left_on="at",
-        right_on="taken_back_at",
-        by="lead_id",
-        direction="forward",
-    )
-    return found.set_index("fact")["taken_back_at"].reindex(facts.index)
+def _taken_back(stops: pd.DataFrame, events: pd.DataFrame) -> pd.Series[pd.Timestamp]:
+    """When each stop was taken back by subscribing again; missing where it was not."""
+    again = events.loc[events["behaviour"].eq(RESUBSCRIBED), ["lead_id", "occurred_at"]]
+    may = stops.loc[stops["behaviour"].isin(TAKEN_BACK), ["lead_id", "occurred_at"]]
+    pairs = may.reset_index(names="stop").merge(again, on="lead_id", suffixes=("", "_again"))
+    later = pairs.loc[pairs["occurred_at_again"] >= pairs["occurred_at"]]
+    return later.groupby("stop")["occurred_at_again"].min().reindex(stops.index)
 
 
 def holds_by_day(
@@ -104,10 +108,14 @@ def holds_by_day(
 
     seen = points.merge(facts, on="lead_id")
     end_of_day = (seen["day"] + pd.Timedelta(days=1)).dt.tz_localize("UTC")
-    stands = (seen["at"] < end_of_day) & ~(seen["at"] <= seen["resumed_at"])
-    seen = seen.loc[stands & ~(seen["taken_back_at"] < end_of_day)]
+    seen = seen.loc[
+        (seen["at"] < end_of_day) & ~(seen["at"] <= seen["resumed_at"]) & ~(seen["until"] < end_of_day)
+    ]
+    is_away = standing["value"].eq("pause") & standing["reason"].eq(OUT_OF_OFFICE)
     by_hand = points.assign(
-        at=standing["occurred_at"], hold=standing["value"].map(_OVERRIDE_HOLDS), code=standing["value"]
+        at=standing["occurred_at"],
+        hold=standing["value"].map(_OVERRIDE_HOLDS),
+        code=standing["value"].mask(is_away, AWAY),
     )
     by_hand = by_hand.loc[by_hand["hold"].notna()].astype({"hold": "int64"})
 
@@ -133,7 +141,7 @@ def _days_that_may_differ(
     moments = pd.concat(
         [
             facts[["lead_id", "at"]],
-            facts[["lead_id"]].assign(at=facts["taken_back_at"]).dropna(),
+            facts[["lead_id"]].assign(at=facts["until"]).dropna(),
             overrides[["lead_id"]].assign(at=overrides["occurred_at"]),
             # An override stands at the end of a day that it does not expire before.
             overrides[["lead_id"]].assign(at=overrides["expires_at"]).dropna(),

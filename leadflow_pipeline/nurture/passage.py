@@ -20,7 +20,7 @@ import pandas as pd
 from leadflow_pipeline.nurture.by_hand import MOVE, SKIP, named_after
 from leadflow_pipeline.nurture.endings import Colleagues
 from leadflow_pipeline.nurture.holds import FREE, GRADUATED, PAUSED, STOPPED, reason_text
-from leadflow_pipeline.nurture.knowledge import Knowledge
+from leadflow_pipeline.nurture.knowledge import Doings, Knowledge
 from leadflow_pipeline.nurture.step_conditions import StepCondition, in_words
 from leadflow_pipeline.nurture.steps import Goal, NurtureSequence
 from leadflow_pipeline.nurture.timetable import Days, Moments, Positions, Timetable, end_of
@@ -54,6 +54,8 @@ class Passages:
     knowledge: Knowledge
     colleagues: Colleagues | None
     """None where their replies stop nobody."""
+    touches: Doings | None
+    """Of reps with each lead; None where they stop nobody."""
     rules: list[NurtureSequence]
     """Of each sequence at hand, by number."""
 
@@ -351,6 +353,7 @@ class Passages:
             for exit_ in rules.exits:
                 self._exit(exit_, who, when)
         self._stop_on_colleagues(lead, day)
+        self._stop_on_touches(lead, day)
 
     def _reach_goal(self, goal: Goal, lead: Positions, day: Days) -> None:
         conditions = goal.when
@@ -380,6 +383,17 @@ class Passages:
         since = np.fmax(where.enrolled_at(lead), where.resumed_at[lead])
         replied = self.colleagues.replied(lead, day, since)
         self._hold_as(STOPPED, "colleague_reply", lead[replied], day[replied])
+
+    def _stop_on_touches(self, lead: Positions, day: Days) -> None:
+        """A rep who is in touch with a lead has taken it over from its sequence."""
+        if self.touches is None:
+            return
+        where = self.where
+        at_hand = where.is_in(lead, HOLDABLE)
+        lead, day = lead[at_hand], day[at_hand]
+        since = np.fmax(where.enrolments.enrolled_at[where.enrolment[lead]], where.resumed_at[lead])
+        touched = self.touches.count(lead, since, end_of(day)) > 0
+        self._hold_as(STOPPED, "owner_touch", lead[touched], day[touched])
 
     def _end(self, lead: Positions) -> None:
         """Leaves no step to come."""

@@ -19,7 +19,7 @@ turns of a lead and over the steps of a sequence, never over leads or days.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -41,7 +41,7 @@ from leadflow_pipeline.nurture.endings import (
     stops_on_colleagues,
 )
 from leadflow_pipeline.nurture.holds import holding_facts, holds_by_day
-from leadflow_pipeline.nurture.knowledge import TIERS, Knowledge, Records
+from leadflow_pipeline.nurture.knowledge import TIERS, Doings, Knowledge, Records
 from leadflow_pipeline.nurture.passage import Passages
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.timetable import (
@@ -52,6 +52,7 @@ from leadflow_pipeline.nurture.timetable import (
     Timetable,
     days_of,
     keys_of,
+    moments_of,
     positions,
 )
 from leadflow_pipeline.nurture.timing.pace import quickened
@@ -83,6 +84,7 @@ def plan_nurture(
     campaign: str,
     days: Sequence[date],
     time_zone: str,
+    rep_touches: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`(nurtured_leads, nurture_touches)` of consecutive `days`, by key, without the campaign's columns.
 
@@ -93,6 +95,7 @@ def plan_nurture(
     * `scores`, `tiers`: day, lead_id and what conditions ask for of the score, and the tier, in the same way; of the
       score at least `engagement` of these days where the rules graduate leads by it
     * `events`, `outcomes`, `overrides`: facts before the end of the last day
+    * `rep_touches`: lead_id, occurred_at of reps in touch with leads before then, where that stops sequences
 
     A routed lead without an email is not enrolled; the summary counts it.
     """
@@ -127,6 +130,7 @@ def plan_nurture(
         for keys in (
             *days_to_ask(asked_at_any_time(declared), events, scores, tiers, leads, lead_index),
             *(colleagues.days() if colleagues is not None else ()),
+            *_touched_on(rep_touches, lead_index),
             _keys(acts, lead_index),
         )
     ]
@@ -149,7 +153,7 @@ def plan_nurture(
         scores=Records.of(scores, lead_index),
         tiers=Records.of(tiers, lead_index),
     )
-    passages = Passages(where, timetable, knowledge, colleagues, declared)
+    passages = Passages(where, timetable, knowledge, colleagues, _touches(rep_touches, lead_index), declared)
     passages.live_through(
         Turns.of(starts, holds, hot, quick, asked_on, lead_index, first_enrolment=len(live)),
         Acts.among(acts, lead_index, first_enrolment=len(live) + len(starts)),
@@ -159,6 +163,30 @@ def plan_nurture(
     return _nurtured_leads(passages, lead_index), _nurture_touches(
         passages, lead_index, rules.stale_after_hours
     )
+
+
+def with_low_score_sequence(
+    routed: pd.DataFrame, is_rejected: pd.Series[bool], rules: NurtureRules
+) -> pd.DataFrame:
+    """Routed rows with the campaign's sequence for leads that are nurtured though qualification rejected them."""
+    if rules.low_score_sequence is None:
+        return routed
+    is_educated = is_rejected & routed["status"].eq("ROUTED") & routed["tier"].eq("COLD")
+    return routed.assign(sequence=routed["sequence"].mask(is_educated, rules.low_score_sequence))
+
+
+def _touches(rep_touches: pd.DataFrame | None, lead_index: pd.Index[Any]) -> Doings | None:
+    if rep_touches is None:
+        return None
+    return Doings.of(positions(lead_index, rep_touches["lead_id"]), moments_of(rep_touches["occurred_at"]))
+
+
+def _touched_on(rep_touches: pd.DataFrame | None, lead_index: pd.Index[Any]) -> Iterator[Positions]:
+    """Keys of leads and days on which a rep was in touch."""
+    if rep_touches is not None:
+        lead = positions(lead_index, rep_touches["lead_id"])
+        day = moments_of(rep_touches["occurred_at"]).astype("datetime64[D]")
+        yield keys_of(lead[lead >= 0], day[lead >= 0])
 
 
 def enrolment_ids(routed: pd.DataFrame, campaign: str) -> pd.Series[str]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from leadflow_pipeline.nurture.consent import ConsentRules
+from leadflow_pipeline.nurture.limits import Limits
 from leadflow_pipeline.nurture.step_conditions import fields_asked
 from leadflow_pipeline.nurture.steps import EmailStep, NurtureSequence, SequenceName, SequenceStep
 from leadflow_pipeline.nurture.timing.rules import Pace, PreferredHour, SendWindow
+from leadflow_pipeline.nurture.words import Language, LanguageWords, SnippetName, TrackingRules
 
 REMOVED_SEQUENCE = NurtureSequence.model_construct(emails=(), steps=None, exits=(), goal=None, after=None)
 """What leads come to the end of at once."""
@@ -26,7 +29,24 @@ class NurtureRules(BaseModel):
         "offer: 'Planwell', 'scheduling software') and `benefit` (what it lets a customer do: 'plan a week "
         "in an hour')",
     )
+    language: Language = Field("en", description="of the emails, where a lead speaks none of the others")
+    snippets: dict[SnippetName, str] = Field(
+        default_factory=dict,
+        description="name -> text used in several emails as {{ snippets.<name> }}; a template itself",
+    )
+    languages: dict[Language, LanguageWords] = Field(
+        default_factory=dict, description="language -> words, snippets and reason in it"
+    )
+    reason: str | None = Field(
+        None,
+        description="why the lead is written to, as the footer says it; a template. Anti-spam laws want it true",
+    )
+    tracking: TrackingRules = TrackingRules()
     send_window: SendWindow = SendWindow()
+    limits: Limits = Field(Limits(), description="how many emails may leave")
+    consent: ConsentRules = Field(
+        ConsentRules(), description="whether leads must have agreed to be written to"
+    )
     pace: Pace | None = Field(
         None, description="delays that heed what a lead does; without it all leads are alike"
     )
@@ -47,6 +67,16 @@ class NurtureRules(BaseModel):
         True,
         description="a reply from the same company (by company_domain, never a free mail provider's) since the "
         "enrolment stops the sequence",
+    )
+    stop_on_owner_touch: bool = Field(
+        True,
+        description="a call, email or meeting of a rep with the lead since the enrolment stops the sequence; a note "
+        "does not",
+    )
+    low_score_sequence: SequenceName | None = Field(
+        None,
+        description="the sequence of leads that routing nurtures though their score is low "
+        "(`routing.nurture_low_score`), an education perhaps, with a task for the owner; the COLD one without it",
     )
     graduate_at_engagement: float | None = Field(
         None, ge=0, le=100, description="engagement that hands a lead to sales"

@@ -20,6 +20,7 @@ from leadflow_pipeline.nurture.step_conditions import (
     open_decides_alone,
 )
 from leadflow_pipeline.nurture.timing.rules import SendWindow
+from leadflow_pipeline.nurture.words import Language, Wording
 
 StepName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 SequenceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
@@ -112,13 +113,18 @@ class Step(BaseModel):
         return self
 
 
-class EmailStep(Step):
-    """One email of a sequence. Subject, text and HTML are Jinja2 templates over the tokens of a lead."""
+class EmailStep(Step, Wording):
+    """One email of a sequence, in the campaign's language and in others."""
 
     channel: Literal["email"] = "email"
-    subject: str = Field(min_length=1)
-    text: str = Field(min_length=1)
-    html: str | None = Field(None, description="made from the text where it is not given")
+    languages: dict[Language, Wording] = Field(
+        default_factory=dict, description="language -> the same email in it, for leads who speak it"
+    )
+    thread: bool = Field(
+        False,
+        description="an answer to the email sent before it: mailboxes show both as one conversation, under the "
+        "subject of the first. Its own subject counts where nothing was sent before",
+    )
 
 
 class TaskStep(Step):
@@ -143,6 +149,10 @@ class WebhookStep(Step):
     )
     secret_from: Annotated[str, Field(pattern=r"^LEADFLOW_[A-Z0-9_]+$")] = Field(
         description="environment variable that holds the signing secret"
+    )
+    fields: tuple[str, ...] = Field(
+        (),
+        description="fields of the lead that the request holds, beside ids; without them no personal data leave",
     )
 
 

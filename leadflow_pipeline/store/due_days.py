@@ -87,6 +87,11 @@ FACTS_OF_TABLE: dict[Table, tuple[FactsOfTable, ...]] = {
             schema.handoffs.c.campaign, schema.handoffs.c.decision_day, schema.handoffs.c.differs_at
         ),
     ),
+    schema.nurtured_leads: (
+        FactsOfTable(
+            schema.rep_touches.c.campaign, schema.rep_touches.c.day, schema.rep_touches.c.received_at
+        ),
+    ),
 }
 """Outcomes carry no time of arrival, so a late one makes no day due: it acts from the next day that is
 computed."""

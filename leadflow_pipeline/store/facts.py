@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pandas as pd
@@ -42,6 +42,7 @@ from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.keys import address_keys
 from leadflow_pipeline.store.schema import (
     activity_log,
+    consents,
     engagement_events,
     handoffs,
     lead_aliases,
@@ -52,6 +53,7 @@ from leadflow_pipeline.store.schema import (
     suppressions,
     vendor_lookups,
 )
+from leadflow_pipeline.store.suppressions import stands, suppress
 
 OPINION_PROVIDER = "language model"
 """Who is asked for opinions, among those who are asked about leads. A campaign's own providers have names without
@@ -100,6 +102,11 @@ def add_outcomes(engine: Engine, frame: pd.DataFrame) -> AddedFacts:
     return _add(engine, frame, outcomes)
 
 
+def add_consents(engine: Engine, frame: pd.DataFrame) -> AddedFacts:
+    """Keeps consents and withdrawals; the same of an address, campaign, source and moment is repeated."""
+    return _add(engine, frame, consents)
+
+
 def add_override(
     engine: Engine,
     *,
@@ -142,17 +149,20 @@ def add_suppression(
     subject: str,
     reason: str,
     campaign: str = "",
+    origin: str = "",
     occurred_at: datetime | None = None,
 ) -> bool:
-    """Keeps an address key (see `keys`) or a domain from being written to; False where it was kept
-    already.
-    """
-    values: dict[str, Any] = {"scope": scope, "subject": subject, "campaign": campaign, "reason": reason}
-    if occurred_at is not None:
-        values["occurred_at"] = occurred_at
+    """Keeps an address key (see `keys`), a domain or everybody from being written to; False where it was so already."""
+    row = {
+        "scope": scope,
+        "subject": subject,
+        "campaign": campaign,
+        "reason": reason,
+        "origin": origin,
+        "occurred_at": occurred_at or datetime.now(UTC),
+    }
     with engine.begin() as connection:
-        statement = insert_or_skip(suppressions).values(values).on_conflict_do_nothing()
-        return connection.execute(statement, execution_options=COUNTED).rowcount == 1
+        return bool(suppress(connection, [row]))
 
 
 def log_activity(
@@ -276,6 +286,7 @@ def are_not_asked_about(engine: Engine, campaign: str, leads: pd.DataFrame) -> p
     gone = select(suppressions.c.subject).where(
         suppressions.c.scope == "address",
         suppressions.c.campaign.in_(["", campaign]),
+        stands(),
         suppressions.c.subject == any_(literal(keys.dropna().tolist(), ARRAY(Text))),
     )
     aliases = select(lead_aliases.c.lead_id).where(lead_aliases.c.campaign == campaign)

@@ -408,7 +408,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         "routing.warm_tier_min_score: tier thresholds", "qualification.threshold", "scoring.points.companyy",
         "aggressive_close.emails: has 1 emails", "emails[0].subject: unknown token nme",
         "emails[0].txt: unknown key",
-        "emails[0].text: is required", "time_zone: is given twice, first on line 7",
+        "emails[0]: an email needs a text", "time_zone: is given twice, first on line 7",
     ):  # fmt: skip
         assert path in told
     lines = [int(refusal.split(":")[1]) for refusal in told.splitlines()]

@@ -83,7 +83,7 @@ def test_no_rule_of_the_bank_sees_how_a_call_ended() -> None:
         (("properties", "status", "enum"), ["active", "paused", "archived"]),
         (("additionalProperties",), False),
         (("$defs", "Sender", "required"), ["name", "email"]),
-        (("$defs", "EmailStep", "required"), ["delay_days", "subject", "text"]),
+        (("$defs", "EmailStep", "required"), ["subject", "delay_days"]),
         (
             ("$defs", "NurtureRules", "properties", "sequences", "propertyNames", "anyOf", 0, "enum"),
             ["aggressive_close", "regular_nurture", "long_term_nurture", "cold_outreach"],

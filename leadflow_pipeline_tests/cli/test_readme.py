@@ -31,6 +31,7 @@ REPS, REPS_COMMANDS, OWNERSHIP, DRY_RUNS = blocks("Reps and territories")
 [QUALIFICATION] = blocks("Who is worth a conversation")
 EXPERIMENTS, EXPERIMENTING = blocks("Trying things on leads")
 HANDOVER, HANDING_OVER = blocks("Handing over to owners")
+[PERMISSION] = blocks("Who is not written to")
 
 
 def test_the_campaign_file_may_say_what_is_written_there() -> None:
@@ -70,7 +71,7 @@ def test_the_reps_and_the_rules_for_owners_are_understood(tmp_path: Path) -> Non
     "line",
     [
         line
-        for typed in (COMMANDS, EXPERIMENTING, REPS_COMMANDS, DRY_RUNS, HANDING_OVER)
+        for typed in (COMMANDS, EXPERIMENTING, REPS_COMMANDS, DRY_RUNS, HANDING_OVER, PERMISSION)
         for line in typed.splitlines()
     ],
 )

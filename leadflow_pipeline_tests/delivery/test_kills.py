@@ -21,7 +21,7 @@ from leadflow_pipeline.delivery.transports import EmlFolder, Smtp
 from leadflow_pipeline_tests.delivery.world import NOW, World
 from leadflow_pipeline_tests.fakes.smtp import MailServer
 
-POINTS = ("claimed", "attempt_begun", "before_wire", "on_wire", "dot", "accepted", "settled")
+POINTS = ("claimed", "asked", "before_wire", "on_wire", "dot", "accepted", "settled")
 MESSAGES = 6
 FORK = multiprocessing.get_context("fork")
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
+from sqlalchemy import insert
 
 from leadflow_pipeline.campaign import set_status
 from leadflow_pipeline.delivery.dispatch import count_due, dispatch_due
 from leadflow_pipeline.delivery.release import release_due
 from leadflow_pipeline.store.facts import add_override, add_suppression
 from leadflow_pipeline.store.keys import address_key
+from leadflow_pipeline.store.schema import account_leads, accounts, rep_touches
+from leadflow_pipeline.store.suppressions import lift
 from leadflow_pipeline_tests.delivery.world import NOW, TODAY, YESTERDAY, World
 
 
@@ -215,3 +218,64 @@ def test_a_later_email_waits_for_a_first_that_was_never_sent(world):
     released = release_due(world.engine, world.settings, NOW)
     assert released.count == 0
     assert released.held == {"the first email of the sequence was never sent": 1}
+
+
+def test_nobody_is_written_to_while_everybody_is_suppressed_and_a_lifted_one_forbids_nothing(world: World):
+    world.register()
+    world.plan(1)
+    add_suppression(world.engine, scope="all", subject="", reason="a mistake in the list", occurred_at=NOW)
+    assert release_due(world.engine, world.settings, NOW).held == {"nobody is written to now": 1}
+    with world.engine.begin() as connection:
+        assert lift(connection, NOW + timedelta(minutes=1), scope="all", subject="")
+    assert released(world, NOW + timedelta(minutes=2)) == 1
+
+
+def test_a_rep_who_is_in_touch_stops_the_sequence_and_a_note_does_not(world: World):
+    world.register()
+    world.plan(2)
+    touch(world, "lead-0", "call", NOW - timedelta(minutes=5))
+    touch(world, "lead-1", "note", NOW - timedelta(minutes=5))
+    result = release_due(world.engine, world.settings, NOW)
+    assert (result.count, dict(result.held)) == (1, {"a rep is in touch with the lead": 1})
+    override(world, "resume", occurred_at=NOW)
+    assert released(world) == 1
+
+
+def test_a_touch_of_before_the_enrolment_stops_nothing_and_a_campaign_may_go_on(world: World):
+    world.register()
+    world.plan(1)
+    touch(world, "lead-0", "call", NOW - timedelta(days=30))
+    assert released(world) == 1
+    world.register("autumn-sale", nurture="stop_on_owner_touch: false")
+    world.plan([{"lead_id": "other"}], campaign="autumn-sale")
+    touch(world, "other", "call", NOW - timedelta(minutes=5), campaign="autumn-sale")
+    assert released(world) == 1
+
+
+@pytest.mark.parametrize(("rules", "count"), [("{}", 1), ("stop_on_colleague_reply: false", 2)])
+def test_a_colleagues_reply_stops_the_others_of_the_account(world: World, rules: str, count: int):
+    world.register(nurture=rules)
+    world.plan(3)
+    with world.engine.begin() as connection:
+        connection.execute(
+            insert(accounts), [{"account_id": name, "name": name, "name_key": name} for name in "ab"]
+        )
+        member = {"campaign": "spring-sale", "evidence": {}}
+        connection.execute(
+            insert(account_leads),
+            [
+                {**member, "lead_id": lead, "account_id": account}
+                for lead, account in (("lead-0", "a"), ("lead-1", "a"), ("lead-2", "b"))
+            ],
+        )
+    world.event("lead-0", "reply", NOW - timedelta(minutes=5))
+    assert released(world) == count
+
+
+def touch(world: World, lead: str, kind: str, at: datetime, campaign: str = "spring-sale") -> None:
+    row = {
+        "campaign": campaign, "touch_id": f"{lead}-{kind}", "lead_id": lead, "rep": "rep", "kind": kind,
+        "occurred_at": at, "origin": "test",
+    }  # fmt: skip
+    with world.engine.begin() as connection:
+        connection.execute(insert(rep_touches).values(row))

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from leadflow_pipeline.campaign import Campaign, parse_campaign
 from leadflow_pipeline.delivery.mail import compose, headers_of, message_id, wire_address, wire_bytes
-from leadflow_pipeline.delivery.rendering import RenderError, paragraphs, render, unwrap
-from leadflow_pipeline.delivery.tokens import clean, tokens_of
+from leadflow_pipeline.delivery.rendering import RenderError, render
+from leadflow_pipeline.delivery.tokens import clean
 from leadflow_pipeline.delivery.unsubscribe import Unsubscription, read_token, unsubscribe_url
+from leadflow_pipeline.delivery.wording import paragraphs, unwrap
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.nurture.shipped import shipped_sequences
 from leadflow_pipeline.nurture.steps import EmailStep
@@ -43,7 +44,7 @@ def an_email(
         subject='For {{ first_name | default("you", true) }} at {{ company | default("work", true) }}',
         text='Hi {{ first_name | default("there", true) }},\n\nfrom {{ company | default("you", true) }}.',
     )
-    words = render(step, tokens_of(campaign, lead, LINK))
+    words = render(campaign, step, lead, LINK)
     headers = headers_of(campaign, recipient, "regular_nurture", 1, LINK)
     mail = compose(headers, message_id(campaign, "e1", 1), words.subject, words.text, words.html, DATE)
     parsed = message_from_bytes(wire_bytes(mail, utf8=not recipient.isascii()), policy=default)
@@ -139,14 +140,14 @@ def test_any_text_becomes_one_line_or_nothing(value: str) -> None:
 def test_templates_cannot_reach_into_the_machine() -> None:
     attack = "{{ ''.__class__.__mro__[1].__subclasses__() }}"
     with pytest.raises(RenderError):
-        render(EmailStep(delay_days=0, subject="s", text=attack), tokens_of(a_campaign(), {}, LINK))
+        render(a_campaign(), EmailStep(delay_days=0, subject="s", text=attack), {}, LINK)
 
 
 def test_a_token_without_value_or_default_is_named() -> None:
     step = EmailStep(delay_days=0, subject="Hello", text="Your {{ custom.plan }}")
-    assert "Gold" in render(step, tokens_of(a_campaign(), {"custom": '{"plan": "Gold"}'}, LINK)).text
+    assert "Gold" in render(a_campaign(), step, {"custom": '{"plan": "Gold"}'}, LINK).text
     with pytest.raises(RenderError, match="plan"):
-        render(step, tokens_of(a_campaign(), {}, LINK))
+        render(a_campaign(), step, {}, LINK)
 
 
 def test_html_of_ones_own_is_escaped_where_it_takes_values() -> None:

@@ -29,6 +29,10 @@ from leadflow_pipeline.store.schema import (
 NOW = datetime(2026, 5, 5, 9, 30, tzinfo=UTC)
 TODAY, YESTERDAY = date(2026, 5, 5), date(2026, 5, 4)
 
+AT_ALL_HOURS = """
+    send_window: {start: "00:00", end: "23:59", weekdays: [mon, tue, wed, thu, fri, sat, sun]}
+"""
+
 CAMPAIGN_FILE = """
 campaign: {slug}
 name: {name}
@@ -57,7 +61,9 @@ class World:
     def settings(self) -> Settings:
         return Settings(home=self.home, public_url="https://mail.example.org/leads")
 
-    def register(self, slug: str = "spring-sale", nurture: str = "{}", name: str = "Spring Sale") -> str:
+    def register(
+        self, slug: str = "spring-sale", nurture: str = AT_ALL_HOURS, name: str = "Spring Sale"
+    ) -> str:
         """A campaign, as its file says."""
         register(self.engine, CAMPAIGN_FILE.format(slug=slug, nurture=nurture, name=name), f"{slug}.yaml")
         return slug
@@ -73,6 +79,7 @@ class World:
         state: str = "TOUCH_DUE",
         planned_at: datetime = NOW - timedelta(minutes=30),
         stale_after: timedelta = timedelta(hours=72),
+        channel: str = "email",
     ) -> list[str]:
         """Leads with a touch in the partition of `day`; the partition is replaced. Their enrolments."""
         if isinstance(leads, int):
@@ -101,7 +108,7 @@ class World:
         touches = rows[["day", "lead_id", "enrolment_id", "email"]].assign(
             step=step,
             sequence=sequence,
-            channel="email",
+            channel=channel,
             planned_at=planned_at,
             not_after=planned_at + stale_after,
         )

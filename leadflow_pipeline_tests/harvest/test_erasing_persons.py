@@ -20,16 +20,23 @@ from leadflow_pipeline.store.partitions import replace_partitions
 from leadflow_pipeline.store.schema import (
     account_leads,
     accounts,
+    consents,
     harvested_leads,
+    inbound_mails,
     lead_aliases,
     match_reviews,
+    message_links,
+    messages,
     metadata,
     person_aliases,
     person_leads,
     persons,
+    provider_events,
     suppressions,
+    tracking_hits,
     vendor_lookups,
 )
+from leadflow_pipeline.store.suppressions import erased_among
 
 CAMPAIGN = """\
 campaign: {slug}
@@ -199,3 +206,63 @@ def test_what_others_tell_under_a_shared_mailbox_still_comes_in(
     path.write_text("\n".join(["email,phone,name,received", *later]), encoding="utf-8")
     report = import_file(engine, "autumn", path)
     assert (report.new, report.erased) == (1, 1)
+
+
+def test_what_was_written_to_them_and_what_came_back_goes_too(
+    engine: Engine, lead: Callable[[str], tuple[str, str]]
+) -> None:
+    anna, bruno = "anna@leads.example", "bruno@leads.example"
+    with engine.begin() as connection:
+        for number, address in enumerate((anna, bruno), 1):
+            slug, lead_id = lead(address)
+            connection.execute(insert(messages).values(email_to(address, slug, lead_id)))
+            connection.execute(
+                insert(message_links).values(message_id=number, number=1, target="https://x", is_trap=False)
+            )
+            connection.execute(
+                insert(tracking_hits).values(
+                    hit_id=address,
+                    message_id=number,
+                    kind="open",
+                    occurred_at=DAY,
+                    visitor_key="",
+                    agent="mail",
+                )
+            )
+            connection.execute(
+                insert(provider_events).values(
+                    provider="ses", event_id=address, kind="delivered", message_id=number, occurred_at=DAY
+                )
+            )
+            consent = {"recipient_key": address_key(address), "is_given": True, "source": "fair"}
+            connection.execute(insert(consents).values(**consent, occurred_at=DAY, origin="import"))
+        mail = {"mailbox": "box", "kind": "reply", "received_at": DAY, "verdict": {}, "subject": None}
+        nobody = {"message_id": None, "sender_key": None, "body_text": None}
+        connection.execute(
+            insert(inbound_mails),
+            [
+                {**mail, **nobody, **of_mail}
+                for of_mail in (
+                    {"mail_key": "1", "message_id": 1, "body_text": "Anna"},
+                    {"mail_key": "2", "sender_key": address_key(anna), "body_text": "Anna again"},
+                    {"mail_key": "3", "body_text": f"write to {anna.upper()} instead"},
+                    {"mail_key": "4", "message_id": 2, "body_text": "Bruno"},
+                )
+            ],
+        )
+    report = erase_person(engine, anna, actor="ida")
+    assert report.mailboxes_to_mend == ["box"]
+    assert report.rows["inbound_mails"] == 3
+    with engine.connect() as connection:
+        for table in (messages, message_links, tracking_hits, provider_events, consents, inbound_mails):
+            assert len(connection.execute(select(table)).all()) == 1, table.name
+        assert erased_among(connection, [address_key(anna), address_key(bruno)]) == {address_key(anna)}
+
+
+def email_to(address: str, campaign: str, lead_id: str) -> dict[str, object]:
+    return {
+        "channel": "email", "subject_key": address, "step": 1, "campaign": campaign, "campaign_version": 1,
+        "lead_id": lead_id, "recipient": address, "recipient_key": address_key(address), "sequence": "s",
+        "subject": "", "body_text": "", "body_html": "", "headers": {}, "rfc_message_id": f"<{lead_id}@x>",
+        "planned_at": DAY, "not_after": DAY, "next_attempt_at": DAY, "state": "sent", "sent_at": DAY,
+    }  # fmt: skip

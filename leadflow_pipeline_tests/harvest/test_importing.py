@@ -12,13 +12,13 @@ from sqlalchemy import Engine, func, insert, select
 
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.harvest.door import ERASURE
 from leadflow_pipeline.harvest.importing import ImportReport, import_file, import_landed
 from leadflow_pipeline.harvest.refusal import FileRefused
 from leadflow_pipeline.harvest.rules import Contents
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline.store.schema import engagement_events, outcomes, source_records, suppressions
+from leadflow_pipeline.store.suppressions import ERASURE
 from leadflow_pipeline_tests.harvest.nasty_files import PEOPLE, SAME_PEOPLE, delimited
 
 CAMPAIGN = """\

@@ -14,7 +14,6 @@ import pytest
 from sqlalchemy import Engine, create_engine, insert, make_url, select, text
 
 from leadflow_pipeline.campaign import load, register, set_status
-from leadflow_pipeline.harvest.door import ERASURE
 from leadflow_pipeline.partitions import last_complete_day
 from leadflow_pipeline.service import bodies
 from leadflow_pipeline.service.deliveries import KEPT, Delivery, Fate, forget_old_ids, take_in_deliveries
@@ -31,6 +30,7 @@ from leadflow_pipeline.store.schema import (
     suppressions,
     webhook_deliveries,
 )
+from leadflow_pipeline.store.suppressions import ERASURE
 from leadflow_pipeline_tests.service.senders import (
     BUSY,
     CAMPAIGN,

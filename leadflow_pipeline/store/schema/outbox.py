@@ -83,6 +83,8 @@ messages = Table(
     CheckConstraint("(state IN ('claimed', 'on_wire')) = (lease_until IS NOT NULL)", name="lease"),
     Index("messages_due_idx", "next_attempt_at", postgresql_where="state = 'planned'"),
     Index("messages_lease_idx", "lease_until", postgresql_where="state IN ('claimed', 'on_wire')"),
+    Index("messages_sent_idx", "sent_at", postgresql_where="sent_at IS NOT NULL"),
+    Index("messages_failed_idx", "updated_at", postgresql_where="state = 'failed'"),
     Index(None, "campaign", "lead_id"),
     Index(None, "recipient_key", "sent_at"),
 )

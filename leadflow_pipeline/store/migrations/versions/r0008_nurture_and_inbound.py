@@ -26,6 +26,9 @@ SCHEMA = "leadflow"
 
 CHECKS = {
     "nurture_touches": {"nurture_touches_channel_check": "channel IN ('email', 'task', 'webhook')"},
+    "nurtured_leads": {
+        "nurtured_leads_tier_at_enrolment_check": "tier_at_enrolment IN ('HOT', 'WARM', 'COOL', 'COLD')"
+    },
     "suppressions": {
         "suppressions_scope_check": "scope IN ('address', 'domain', 'all')",
         "suppressions_subject_check": "(scope = 'all') = (subject = '')",
@@ -256,11 +259,27 @@ def upgrade() -> None:
     )
     op.drop_index(op.f("messages_recipient_key_idx"), table_name="messages", schema=SCHEMA)
     op.create_index(
+        "messages_failed_idx",
+        "messages",
+        ["updated_at"],
+        unique=False,
+        schema=SCHEMA,
+        postgresql_where="state = 'failed'",
+    )
+    op.create_index(
         op.f("messages_recipient_key_sent_at_idx"),
         "messages",
         ["recipient_key", "sent_at"],
         unique=False,
         schema=SCHEMA,
+    )
+    op.create_index(
+        "messages_sent_idx",
+        "messages",
+        ["sent_at"],
+        unique=False,
+        schema=SCHEMA,
+        postgresql_where="sent_at IS NOT NULL",
     )
     op.create_unique_constraint(
         op.f("messages_tracking_key_key"), "messages", ["tracking_key"], schema=SCHEMA
@@ -346,11 +365,6 @@ def upgrade() -> None:
         existing_comment="HMAC of the normalised address, or the domain itself",
         existing_nullable=False,
         schema=SCHEMA,
-    )
-    # A passage that had begun knew its next step by counting.
-    op.execute(
-        "UPDATE leadflow.nurtured_leads SET next_step = steps_planned + 1 "
-        "WHERE steps_planned < steps_total AND state IN ('ENROLLED', 'TOUCH_DUE', 'PAUSED', 'STOPPED')"
     )
     for table, checks in CHECKS.items():
         for name, condition in checks.items():
