@@ -51,7 +51,10 @@ RULES = {
             primary: {outcome: won, within_days: 9}
         """,
     "limited": """
-        routing: {max_leads: 2, reroute_on_tier_rise: true}
+        routing:
+          max_leads: 2
+          reroute_on_tier_rise: true
+          cold_sequence: {name: Cold, sequence_type: cold_outreach, duration_days: 60, email_count: 1, goal: Meet}
         qualification: {threshold: 30, review_band: 10}
         experiments:
           - key: warmer
@@ -61,6 +64,23 @@ RULES = {
             variants: [{key: as-is}, {key: sooner, sequences: {COOL: aggressive_close, WARM: cold_outreach}}]
             primary: {behaviour: click, within_days: 5}
         ownership: {strategy: round_robin, keep_account_owner: false, territory: prefer}
+        nurture:
+          sequences:
+            long_term_nurture:
+              steps:
+                - {delay_days: 0, subject: a, text: b}
+                - channel: branch
+                  when: [{any: [{behaviour: visit}, {field: score, at_least: 60}, {field: custom.plan, equals: pro}]}]
+                  otherwise: {go_to: ask}
+                - {channel: task, delay_days: 1, title: Call, then: {go_to: end}}
+                - {name: ask, delay_days: 1, subject: a, text: b, when: [{behaviour: click, since: last_step}],
+                   otherwise: {wait_days: 3}}
+                - {name: end, delay_days: 1, subject: a, text: b, when: [{not: {tier: fell}}], otherwise: exit}
+              exits: [{all: [{behaviour: open, at_least: 2}, {behaviour: visit, within_days: 5, never: true}]}]
+              goal: {when: [{behaviour: form}]}
+              after: {rest_days: 2, then: education}
+            cold_outreach: {emails: [{delay_days: 1, subject: a, text: b}], after: {sequence: education}}
+            education: {steps: [{delay_days: 1, subject: a, text: b}, {delay_days: 2, subject: a, text: b}]}
         """,
     "eager": """
         scoring: {fit_weight: 0.5}
@@ -172,6 +192,7 @@ def tell_the_facts(engine: Engine, folder) -> None:
             report = import_file(engine, campaign, path, contents=contents)
             assert report.rows == report.new + report.repeated + report.quarantined
     decide_by_hand(engine)
+    order_by_hand(engine)
     try_things_out(engine)
     tell_of_reps(engine)
     crown(engine, "limited", DAYS[9], invented_model())
@@ -271,6 +292,26 @@ def decide_by_hand(engine: Engine) -> None:
         )
 
 
+def order_by_hand(engine: Engine) -> None:
+    """People skip steps, move leads to others and enrol them once more."""
+    with engine.connect() as connection:
+        table = text(
+            "SELECT DISTINCT lead_id FROM leadflow.engagement_events WHERE campaign = 'limited' ORDER BY 1"
+        )
+        leads = connection.scalars(table).all()
+    for number, lead_id in enumerate(leads[1::2]):
+        add_override(
+            engine,
+            campaign="limited",
+            lead_id=lead_id,
+            field="nurture",
+            value=("skip", "enrol education", "move end", "enrol long_term_nurture")[number % 4],
+            actor="reviewer-1",
+            reason="knows them",
+            occurred_at=datetime(2026, 3, 5 + number % 22, 15, tzinfo=UTC),
+        )
+
+
 def try_things_out(engine: Engine) -> None:
     """One experiment ends with a winner; one stops for some days."""
     for campaign, key, begins in (
@@ -352,6 +393,9 @@ def assert_something_happened(engine: Engine) -> None:
         assert kinds["temperature"] == {"hot", "warm", "cold"}
         assert {"QUALIFIED", "REJECTED", "PENDING"} <= kinds["status"]
         assert {"ENROLLED", "TOUCH_DUE", "STOPPED", "GRADUATED"} <= kinds["state"]
+        said = "SELECT DISTINCT reason->>'code' FROM leadflow.nurtured_leads, jsonb_array_elements(reasons) AS reason"
+        codes = set(connection.scalars(text(f"{said} WHERE campaign = 'limited'")))
+        assert codes >= {"branch", "waits", "exit", "goal", "follows", "enrol"}
         owners = text("SELECT DISTINCT campaign, status, method FROM leadflow.owner_decisions")
         decided = {tuple(row) for row in connection.execute(owners)}
         assert {status for _, status, _ in decided} == {"ASSIGNED", "REASSIGNED", "HELD"}

@@ -129,6 +129,17 @@ def test_an_unsubscribed_lead_that_is_routed_again_gets_nothing() -> None:
     assert codes(nurtured, "anna", MONDAY) == ["enrolled", "unsubscribe"]
 
 
+def test_who_subscribes_again_can_be_routed_again() -> None:
+    world = World()
+    world.event("anna", "unsubscribe", at(MONDAY - timedelta(days=40)))
+    world.event("anna", "resubscribe", at(MONDAY + timedelta(days=2)))
+    world.route("anna", MONDAY, number=1)
+    world.route("anna", MONDAY + timedelta(days=3), number=2)
+    nurtured, touches = world.plan(world.days_after(MONDAY, 30))
+    assert states(nurtured, "anna")[MONDAY] == "STOPPED"
+    assert touches["step"].tolist() == [1, 2, 3, 4]
+
+
 def test_a_pause_moves_the_touches_behind_it_and_ends_by_itself() -> None:
     world = World()
     world.route("anna", MONDAY)

@@ -62,6 +62,10 @@ ROWS = {
     'firma.example', 1, 'open');
     INSERT INTO leadflow.similar_account_vectors (build_id, is_open, cell, account_number, embedding) VALUES (1,
     true, 0, 0, array_fill(0.5, ARRAY[128])::vector);
+    INSERT INTO leadflow.nurtured_leads (campaign, day, lead_id, enrolment_id, sequence, state, enrolled_at, steps_total,
+    steps_planned, reasons, campaign_version) SELECT 'spring-sale', '2026-05-01', state || planned, 'e', 's', state,
+    '2026-05-01', 3, planned, '[]', 1 FROM unnest(ARRAY['TOUCH_DUE', 'STOPPED', 'COMPLETED']) AS state,
+    generate_series(2, 3) AS planned;
     """,
     "0008": """ INSERT INTO leadflow.suppressions (scope, subject, reason, origin) VALUES ('all', '', 'by hand', 'ada');
     INSERT INTO leadflow.consents (recipient_key, is_given, source, occurred_at, origin) VALUES ('k', true, 'a fair',
@@ -131,6 +135,18 @@ def test_up_from_every_revision_with_rows_in_place(bare, revision):
     migrate.check(bare)
     assert differences(bare) == []
     assert before.items() <= counts(bare).items()
+
+
+def test_a_passage_that_had_begun_knows_its_next_step(bare):
+    migrate.upgrade(bare, "0007")
+    with bare.begin() as connection:
+        connection.execute(text(ROWS["0007"]))
+    migrate.upgrade(bare)
+    with bare.connect() as connection:
+        known = connection.execute(
+            text("SELECT lead_id, next_step FROM leadflow.nurtured_leads WHERE next_step IS NOT NULL")
+        )
+        assert dict(known.tuples().all()) == {"TOUCH_DUE2": 3, "STOPPED2": 3}
 
 
 def counts(engine: Engine) -> dict[str, int]:

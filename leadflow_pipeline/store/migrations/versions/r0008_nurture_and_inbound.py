@@ -395,6 +395,11 @@ def upgrade() -> None:
         existing_nullable=False,
         schema=SCHEMA,
     )
+    # A passage that had begun knew its next step by counting.
+    op.execute(
+        "UPDATE leadflow.nurtured_leads SET next_step = steps_planned + 1 "
+        "WHERE steps_planned < steps_total AND state IN ('ENROLLED', 'TOUCH_DUE', 'PAUSED', 'STOPPED')"
+    )
     for table, checks in CHECKS.items():
         for name, condition in checks.items():
             op.execute(f"ALTER TABLE {SCHEMA}.{table} DROP CONSTRAINT IF EXISTS {name}")
