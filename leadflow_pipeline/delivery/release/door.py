@@ -43,10 +43,13 @@ from leadflow_pipeline.store.copy import read
 from leadflow_pipeline.store.keys import address_keys
 from leadflow_pipeline.store.locks import lock_number
 from leadflow_pipeline.store.partitions import latest_before
-from leadflow_pipeline.store.schema import enriched_leads
+from leadflow_pipeline.store.schema import enriched_leads, messages
 
 BATCH: Final = 2_000
 """Messages rendered and written at a time; it bounds memory, not what is released."""
+
+MANY: Final = 1_000
+"""Messages that change what the database should know of the outbox."""
 
 PRECEDENCE: Final = ["priority", "enrolled_at", "campaign", "enrolment_id", "step"]
 """Whose touch leaves where a person has several: the smallest in all of these, so the order of reading is no matter."""
@@ -101,6 +104,10 @@ def release_due(
                 _write(connection, versions[str(campaign)], touches, settings, now, released)
                 if not dry_run:
                     connection.commit()
+            if released.count >= MANY and not dry_run:
+                # A planner that thinks the outbox empty would read all of it for every person, until the next vacuum.
+                connection.exec_driver_sql(f"ANALYZE {messages.fullname}")
+                connection.commit()
         finally:
             connection.rollback()
             guard.scalar(select(func.pg_advisory_unlock(number)))
