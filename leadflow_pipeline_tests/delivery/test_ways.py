@@ -209,9 +209,7 @@ def work(world: OwnersWorld, server: FakeServer, at: Any, point: str) -> None:
 
 
 @pytest.mark.parametrize("channel", ["slack", "hubspot"])
-@pytest.mark.parametrize(
-    "point", ["claimed", "asked", "before_wire", "on_wire", "accepted", "settled"]
-)
+@pytest.mark.parametrize("point", ["claimed", "asked", "before_wire", "on_wire", "accepted", "settled"])
 def test_a_dispatcher_killed_at_any_point_doubles_nothing(
     ready: OwnersWorld, slack: FakeSlack, hubspot: FakeHubSpot, channel: str, point: str
 ) -> None:
