@@ -79,7 +79,7 @@ class _Conversation(socketserver.StreamRequestHandler):
             done = answer(rest) if answer else "BAD unknown"
             if done is None:
                 return
-            self.say(f"{tag} {done}")
+            self.say(f"{tag} {done} done")
 
     def say(self, text: str) -> None:
         self.wfile.write(f"{text}\r\n".encode())

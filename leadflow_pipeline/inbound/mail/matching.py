@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from leadflow_pipeline.delivery.tracking import KEY_BYTES, read_token
+from leadflow_pipeline.delivery.return_address import message_key
+from leadflow_pipeline.delivery.tracking import read_token
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.inbound.mail.classify import Verdict
 from leadflow_pipeline.store.keys import address_key
@@ -28,7 +29,6 @@ RECENT: Final = timedelta(days=120)
 LEFT: Final = ("sent", "unknown", "on_wire")
 """States of a message that may have arrived."""
 
-KEY_IN_ADDRESS: Final = re.compile(rf"(?<![0-9a-f])[0-9a-f]{{{KEY_BYTES * 2}}}(?![0-9a-f])")
 SUBJECT_PREFIX: Final = re.compile(r"^(?:\s*[^\W\d_]{1,12}(?:\[\d+\])?\s?[:：])+\s*|^\s*\[[^\]]{1,30}\]\s*")
 
 
@@ -66,8 +66,8 @@ def match(connection: Connection, verdict: Verdict, now: datetime) -> Match | No
     if found := _first(connection, messages.c.tracking_key, list(_keys_of(letter.tokens))):
         return _as_match(found, "link")
     returned = [*letter.recipients, *(verdict.bounce.sent_to if verdict.bounce else ())]
-    keys = [key for address in returned for key in KEY_IN_ADDRESS.findall(address.lower())]
-    if found := _first(connection, messages.c.tracking_key, keys):
+    key = message_key(returned)
+    if key is not None and (found := _first(connection, messages.c.tracking_key, [key])):
         return _as_match(found, "address_key")
     if verdict.bounce is not None:
         addresses: Iterable[str] = (

@@ -17,6 +17,8 @@ from leadflow_pipeline.inbound.mail.markup import LINE_ABOVE
 from leadflow_pipeline.inbound.mail.phrases import longest_of, one_of, words_of
 
 MOST_LINES = 4000
+LONGEST_HEADER = 400
+"""Letters of the longest line that a program puts above a mail that is answered."""
 SAME_AS_SENT = 12
 """Letters a line needs to be told as one of those that we sent; shorter ones may be anybody's."""
 
@@ -159,7 +161,7 @@ def _introduction(lines: list[str], place: int) -> int:
         ):
             return 0
         joined = f"{joined} {line.strip()}".strip()
-        if len(joined) > 400:
+        if len(joined) > LONGEST_HEADER:
             return 0
         if DATED_ADDRESS.fullmatch(joined):
             return taken
@@ -193,6 +195,8 @@ def _introduces(text: str) -> bool:
 def _cuts(lines: list[str], place: int) -> bool:
     """Whether all from this line on is of another mail."""
     line = lines[place]
+    if len(line) > LONGEST_HEADER:
+        return False
     if REPLY_ABOVE.search(line) or WROTE_BETWEEN_DASHES.match(line):
         return True
     if FROM_LINE.match(line) and _header_lines(lines, place) >= 3:

@@ -1,0 +1,195 @@
+"""The mailbox: each mail counts once, for the message that it answers, and none is lost or removed unread."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select, text
+from typer.testing import CliRunner
+
+from leadflow_pipeline.cli import app
+from leadflow_pipeline.delivery.dispatch import dispatch_due
+from leadflow_pipeline.errors import PermanentError, TransientError
+from leadflow_pipeline.inbound.mail.inbox import InboxSummary, count_new, read_inbox
+from leadflow_pipeline.settings import Settings
+from leadflow_pipeline.store.schema import engagement_events, inbound_mails, suppressions
+from leadflow_pipeline_tests.delivery.world import NOW, World
+from leadflow_pipeline_tests.fakes.imap import PASSWORD, USER, ImapServer
+
+LATER = NOW + timedelta(hours=5)
+
+
+@pytest.fixture
+def server() -> Iterator[ImapServer]:
+    with ImapServer() as server:
+        yield server
+
+
+@pytest.fixture
+def sent(world: World) -> list[dict[str, Any]]:
+    """Three emails that left, to lead-0, lead-1 and lead-2."""
+    world.register()
+    world.plan(3)
+    dispatch_due(world.engine, world.settings, NOW)
+    return world.rows()
+
+
+def settings(server: ImapServer, **more: Any) -> Settings:
+    return Settings(mailbox=server.url, mailbox_password=SecretStr(PASSWORD), **more)
+
+
+def mail(
+    words: str, sender: str = "lead-0@leads.example", subject: str = "Re: Hello", **headers: str
+) -> bytes:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = sender, "eva@sender.example.org", subject
+    message["Date"] = format_datetime(LATER - timedelta(hours=1))
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    message.set_content(words)
+    return message.as_bytes()
+
+
+def read(world: World, server: ImapServer, **more: Any) -> InboxSummary:
+    return read_inbox(world.engine, settings(server, **more), now=LATER)
+
+
+def mails(world: World) -> list[dict[str, Any]]:
+    with world.engine.connect() as connection:
+        rows = connection.execute(select(inbound_mails).order_by(inbound_mails.c.mail_id)).mappings()
+        return [dict(row) for row in rows]
+
+
+def events(world: World) -> list[tuple[str, str]]:
+    query = select(engagement_events.c.lead_id, engagement_events.c.behaviour)
+    with world.engine.connect() as connection:
+        return sorted((row.lead_id, row.behaviour) for row in connection.execute(query))
+
+
+def test_a_mail_counts_once_however_often_and_wherever_it_is_read(
+    world: World, sent: list[dict[str, Any]], server: ImapServer, tmp_path: Path
+) -> None:
+    raw = mail("Yes, please.", In_Reply_To=sent[1]["rfc_message_id"], Message_ID="<a@leads.example>")
+    server.folder.add(raw)
+    assert count_new(world.engine, settings(server), LATER) == 1
+    assert [read(world, server).read, read(world, server).read] == [1, 0]
+    server.folder.renumber()
+    assert read(world, server).to_dict() == {"read": 1, "known": 1, "unmatched": 0}
+    for folder in ("new", "cur", "tmp"):
+        (tmp_path / "Maildir" / folder).mkdir(parents=True)
+    (tmp_path / "Maildir" / "new" / "1.M1.example").write_bytes(raw.replace(b"\n", b"\r\n"))
+    own = Settings(mailbox=f"maildir:{tmp_path / 'Maildir'}", mailbox_days=10_000, mailbox_afterwards="seen")
+    assert [read_inbox(world.engine, own, now=LATER).read for _ in range(2)] == [1, 0]
+    assert [path.name for path in (tmp_path / "Maildir" / "cur").iterdir()] == ["1.M1.example:2,S"]
+    assert (len(mails(world)), events(world)) == (2, [("lead-1", "reply")])
+    assert server.folder.flags == {101: set()}
+
+
+def test_a_mail_finds_its_message_by_id_then_by_address_with_a_tag(
+    world: World, sent: list[dict[str, Any]], server: ImapServer
+) -> None:
+    elsewhere = "Robin <robin.private@leads.example>"
+    server.folder.add(mail("One", elsewhere, References=f"<x@y> {sent[2]['rfc_message_id']} <z@y>"))
+    server.folder.add(mail("Two", "Lead-1+work@Leads.Example"))
+    server.folder.add(mail("Three", "a.stranger@leads.example"))
+    assert read(world, server).to_dict() == {"read": 3, "known": 0, "unmatched": 1, "other": 1, "reply": 2}
+    rows = mails(world)
+    assert [(row["kind"], row["lead_id"], row["verdict"].get("matched_by")) for row in rows] == [
+        ("reply", "lead-2", "message_id"),
+        ("reply", "lead-1", "sender"),
+        ("other", None, None),
+    ]
+    assert [row["received_at"] for row in rows] == [LATER - timedelta(hours=1)] * 3
+
+
+def test_each_kind_has_its_own_effect(world: World, sent: list[dict[str, Any]], server: ImapServer) -> None:
+    server.folder.add(mail("I'm out of the office until 20 May.", subject="Automatic reply: Hello"))
+    server.folder.add(mail("Please remove me from your list.", "lead-1@leads.example"))
+    server.folder.add(
+        mail("Sent by ourselves", "eva@sender.example.org", In_Reply_To=sent[2]["rfc_message_id"])
+    )
+    read(world, server)
+    assert [row["kind"] for row in mails(world)] == ["auto_reply", "unsubscribe", "other"]
+    assert mails(world)[0]["verdict"]["away_until"] == "2026-05-20T23:59:59+00:00"
+    assert events(world) == [("lead-0", "auto_reply"), ("lead-1", "unsubscribe")]
+    with world.engine.connect() as connection:
+        assert connection.scalars(select(suppressions.c.subject)).all() == [sent[1]["recipient_key"]]
+
+
+def test_a_line_that_dies_loses_nothing_and_removes_only_what_is_stored(
+    world: World, sent: list[dict[str, Any]], server: ImapServer
+) -> None:
+    for number in range(5):
+        server.folder.add(mail(f"Answer {number}", Message_ID=f"<{number}@leads.example>"))
+    server.folder.flags[5].add(r"\Deleted")  # by somebody else, who may still change their mind
+    server.hangs_up_after = 2
+    with pytest.raises(TransientError, match="goes on from here"):
+        read(world, server, mailbox_afterwards="delete")
+    assert sorted(server.folder.mails) == [3, 4, 5]
+    server.hangs_up_after = None
+    assert (
+        read_inbox(world.engine, settings(server, mailbox_afterwards="delete"), now=LATER, limit=2).read == 2
+    )
+    assert (sorted(server.folder.mails), len(mails(world))) == ([5], 4)
+
+
+def test_what_the_database_cannot_take_does_not_stand_in_the_way(
+    world: World, sent: list[dict[str, Any]], server: ImapServer
+) -> None:
+    server.folder.add(
+        b"Subject: =?utf-8?b?AAAA?=\nContent-Type: text/plain; charset=utf-8\n\n\xed\xa0\x80 \x00 \xff"
+    )
+    server.folder.add(b"\xff\x00" * 50)
+    server.folder.add(mail("Yes"))
+    assert read(world, server).read == 3
+    assert events(world) == [("lead-0", "reply")]
+
+
+def test_who_may_not_sign_in_is_told_so_without_a_secret(world: World, server: ImapServer) -> None:
+    wrong = Settings(mailbox=server.url, mailbox_password=SecretStr("wrong-canary"))
+    with pytest.raises(PermanentError, match="refuses to be opened") as told:
+        read_inbox(world.engine, wrong)
+    assert "canary" not in str(told.value)
+    with pytest.raises(PermanentError, match="LEADFLOW_MAILBOX"):
+        read_inbox(world.engine, Settings())
+    token = Settings(mailbox=server.url, mailbox_password=SecretStr(PASSWORD), mailbox_login="xoauth2")
+    assert read_inbox(world.engine, token).read == 0
+
+
+def test_two_readings_at_once_are_refused(world: World, server: ImapServer) -> None:
+    from leadflow_pipeline.store.locks import lock_number
+
+    number = lock_number("mailbox", f"imap://{USER}@127.0.0.1:{server.port}/INBOX")
+    with world.engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:number)"), {"number": number})
+        with pytest.raises(TransientError, match="is being read"):
+            read(world, server)
+        connection.execute(text("SELECT pg_advisory_unlock(:number)"), {"number": number})
+
+
+def test_a_person_looks_and_says_whose_a_mail_is(
+    world: World, sent: list[dict[str, Any]], server: ImapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.folder.add(mail("I use another address now.", "new@leads.example", "A question"))
+    read(world, server)
+
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(app, ["inbox", *words], catch_exceptions=False)
+        assert result.exit_code == 0
+        return result.stdout
+
+    [row] = json.loads(run("list", "--unmatched", "--json"))
+    assert (row["kind"], row["seems"]) == ("other", "reply")
+    assert "I use another address now." in run("show", str(row["mail_id"]))
+    assert "reply" in run("assign", str(row["mail_id"]), "lead-2", "--campaign", "spring-sale")
+    assert events(world) == [("lead-2", "reply")]
+    with pytest.raises(PermanentError, match="no email was sent to lead nobody"):
+        run("assign", str(row["mail_id"]), "nobody", "--campaign", "spring-sale")
