@@ -165,10 +165,11 @@ def email_for(
 
 def step_of(campaign: Campaign, sequence: str, step: int) -> EmailStep:
     """The email at a place of a sequence. Raises RenderError where the campaign has none there any more."""
-    emails = campaign.nurture.emails_of(sequence)
-    if step > len(emails):
+    steps = campaign.nurture.steps_of(sequence)
+    email = steps[step - 1] if step <= len(steps) else None
+    if not isinstance(email, EmailStep):
         raise RenderError("the sequence has no such step any more")
-    return emails[step - 1]
+    return email
 
 
 def render(
