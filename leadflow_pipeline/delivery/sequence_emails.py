@@ -45,6 +45,7 @@ def emails_of(campaign: Campaign, sequence: str | None = None) -> Iterator[Place
         )
     for name in [sequence] if sequence else sequences_of(campaign):
         before: tuple[int, ...] = ()
-        for step, email in enumerate(campaign.nurture.emails_of(name), 1):
-            yield Place(name, step, email, before)
-            before = (*before, step)
+        for step, email in enumerate(campaign.nurture.steps_of(name), 1):
+            if isinstance(email, EmailStep):
+                yield Place(name, step, email, before)
+                before = (*before, step)
