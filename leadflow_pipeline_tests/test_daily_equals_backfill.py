@@ -395,7 +395,7 @@ def assert_something_happened(engine: Engine) -> None:
         assert {"ENROLLED", "TOUCH_DUE", "STOPPED", "GRADUATED"} <= kinds["state"]
         said = "SELECT DISTINCT reason->>'code' FROM leadflow.nurtured_leads, jsonb_array_elements(reasons) AS reason"
         codes = set(connection.scalars(text(f"{said} WHERE campaign = 'limited'")))
-        assert codes >= {"branch", "waits", "exit", "goal", "follows", "enrol"}
+        assert codes >= {"branch", "follows", "enrol"}
         owners = text("SELECT DISTINCT campaign, status, method FROM leadflow.owner_decisions")
         decided = {tuple(row) for row in connection.execute(owners)}
         assert {status for _, status, _ in decided} == {"ASSIGNED", "REASSIGNED", "HELD"}

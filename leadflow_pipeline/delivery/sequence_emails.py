@@ -5,23 +5,25 @@ What does not belong here: which lead gets which, and when.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from leadflow_pipeline.campaign import Campaign
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.nurture.shipped import shipped_sequences
-from leadflow_pipeline.nurture.steps import EmailStep
+from leadflow_pipeline.nurture.steps import EmailStep, NurtureSequence, SequenceStep
 
 
 @dataclass(frozen=True)
 class Place:
-    """An email of a sequence. `step` is its place in the sequence, from 1; `variant` is set where an experiment has it
-    instead of the campaign's own."""
+    """An email of a sequence. `step` is its place in the sequence, from 1; `before` are those of the emails before it;
+    `variant` is set where an experiment has it instead of the campaign's own.
+    """
 
     sequence: str
     step: int
     email: EmailStep
+    before: tuple[int, ...]
     variant: str | None = None
 
     @property
@@ -50,19 +52,23 @@ def emails_of(campaign: Campaign, sequence: str | None = None) -> Iterator[Place
             f"{campaign.campaign} has no sequence {sequence}: name one of {', '.join(dict.fromkeys(known))}"
         )
     for name in [sequence] if sequence else sequences_of(campaign):
-        for step, email in enumerate(campaign.nurture.steps_of(name), 1):
-            if isinstance(email, EmailStep):
-                yield Place(name, step, email)
+        yield from _placed(name, campaign.nurture.steps_of(name))
         yield from _tried(campaign, name)
+
+
+def _placed(sequence: str, steps: Iterable[SequenceStep], variant: str | None = None) -> Iterator[Place]:
+    before: tuple[int, ...] = ()
+    for step, email in enumerate(steps, 1):
+        if isinstance(email, EmailStep):
+            yield Place(sequence, step, email, before, variant)
+            before = (*before, step)
 
 
 def _tried(campaign: Campaign, sequence: str) -> Iterator[Place]:
     """The emails that variants of experiments have in the place of a sequence's own."""
     for experiment in campaign.experiments:
         for variant in experiment.variants if experiment.kind == "emails" else ():
-            declared = (variant.emails or {}).get(sequence, {})
-            for step, email in enumerate(declared.get("steps") or declared.get("emails") or (), 1):
-                if email.get("channel", "email") == "email":
-                    yield Place(
-                        sequence, step, EmailStep.model_validate(email), f"{experiment.key}/{variant.key}"
-                    )
+            declared = (variant.emails or {}).get(sequence)
+            if declared is not None:
+                steps = NurtureSequence.model_validate(declared).way
+                yield from _placed(sequence, steps, f"{experiment.key}/{variant.key}")

@@ -63,8 +63,8 @@ ROWS = {
     INSERT INTO leadflow.similar_account_vectors (build_id, is_open, cell, account_number, embedding) VALUES (1,
     true, 0, 0, array_fill(0.5, ARRAY[128])::vector);
     INSERT INTO leadflow.nurtured_leads (campaign, day, lead_id, enrolment_id, sequence, state, enrolled_at,
-    steps_total, steps_planned, reasons, campaign_version) SELECT 'spring-sale', '2026-05-01', state || planned, 'e', 's', state,
-    '2026-05-01', 3, planned, '[]', 1 FROM unnest(ARRAY['TOUCH_DUE', 'STOPPED', 'COMPLETED']) AS state,
+    steps_total, steps_planned, reasons, campaign_version) SELECT 'spring-sale', '2026-05-01', state || planned, 'e',
+    's', state, '2026-05-01', 3, planned, '[]', 1 FROM unnest(ARRAY['TOUCH_DUE', 'STOPPED', 'COMPLETED']) AS state,
     generate_series(2, 3) AS planned;
     """,
     "0008": """ INSERT INTO leadflow.suppressions (scope, subject, reason, origin) VALUES ('all', '', 'by hand', 'ada');
