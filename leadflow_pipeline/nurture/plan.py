@@ -43,6 +43,7 @@ from leadflow_pipeline.nurture.endings import (
 )
 from leadflow_pipeline.nurture.holds import holding_facts, holds_by_day
 from leadflow_pipeline.nurture.knowledge import TIERS, Doings, Knowledge, Records
+from leadflow_pipeline.nurture.leaving import Leaving
 from leadflow_pipeline.nurture.passage import Passages
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.timetable import (
@@ -159,7 +160,8 @@ def plan_nurture(
         scores=Records.of(scores, lead_index),
         tiers=Records.of(tiers, lead_index),
     )
-    passages = Passages(where, timetable, knowledge, colleagues, _touches(rep_touches, lead_index), declared)
+    leaving = Leaving(where, knowledge, colleagues, _touches(rep_touches, lead_index), declared)
+    passages = Passages(where, timetable, knowledge, leaving, declared)
     passages.live_through(
         Turns.of(starts, holds, hot, quick, asked_on, lead_index, first_enrolment=len(live)),
         Acts.among(acts, lead_index, first_enrolment=len(live) + len(starts)),

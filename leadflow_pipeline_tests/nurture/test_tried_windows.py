@@ -41,7 +41,8 @@ RULES = NurtureRules.model_validate(
 )
 
 
-def change(state: str, from_day: date, winner: str | None = None) -> StateChange:
+def change(state: str, winner: str | None, from_day: date) -> StateChange:
+    """What somebody decided of the experiment."""
     return StateChange("hours", state, winner, from_day, "a person", "", datetime(2026, 5, 1, tzinfo=UTC))
 
 
@@ -61,18 +62,18 @@ def hours(touches: pd.DataFrame) -> dict[str, list[int]]:
 
 
 def test_a_lead_is_written_to_in_the_window_that_it_met() -> None:
-    world = tried(change("running", MONDAY))
+    world = tried(change("running", None, MONDAY))
     _, touches = world.plan(world.days_after(MONDAY - timedelta(days=3), 14))
     plain = [9, 9, 7, 9]
     assert hours(touches) == {"as-is": plain, "evening": [18, 18, 7, 18], "holdout": plain, "early": plain}
 
 
 def test_after_a_stop_all_have_the_campaigns_window_and_a_winners_is_for_everybody() -> None:
-    stopped = tried(change("running", MONDAY), change("stopped", MONDAY + timedelta(days=1)))
+    stopped = tried(change("running", None, MONDAY), change("stopped", None, MONDAY + timedelta(days=1)))
     days = stopped.days_after(MONDAY - timedelta(days=3), 14)
     # The second email was planned while the experiment ran.
     assert hours(stopped.plan(days)[1])["evening"] == [18, 18, 7, 9]
-    won = tried(change("running", MONDAY), change("decided", MONDAY + timedelta(days=1), "evening"))
+    won = tried(change("running", None, MONDAY), change("decided", "evening", MONDAY + timedelta(days=1)))
     assert {lead: each[-1] for lead, each in hours(won.plan(days)[1]).items()} == dict.fromkeys(
         ("as-is", "early", "evening", "holdout"), 18
     )
@@ -80,9 +81,9 @@ def test_after_a_stop_all_have_the_campaigns_window_and_a_winners_is_for_everybo
 
 def test_day_by_day_and_a_range_give_the_same_plan() -> None:
     world = tried(
-        change("running", MONDAY),
-        change("stopped", MONDAY + timedelta(days=2)),
-        change("decided", MONDAY + timedelta(days=5), "evening"),
+        change("running", None, MONDAY),
+        change("stopped", None, MONDAY + timedelta(days=2)),
+        change("decided", "evening", MONDAY + timedelta(days=5)),
     )
     days = world.days_after(MONDAY - timedelta(days=3), 14)
     whole, touches = world.plan(days)

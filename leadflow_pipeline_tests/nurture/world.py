@@ -15,10 +15,11 @@ from leadflow_pipeline.experiment.life_cycle import StateChange
 from leadflow_pipeline.experiment.rules import Experiment
 from leadflow_pipeline.nurture.movers import moved_by_facts, moved_by_rows
 from leadflow_pipeline.nurture.plan import moves_by_itself, plan_nurture
+from leadflow_pipeline.nurture.reading import EVENT_COLUMNS, ROUTED_COLUMNS
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.step_conditions import SCORED_FIELDS
 from leadflow_pipeline.partitions import days_between, end_of
-from leadflow_pipeline.store.frames import conform, empty
+from leadflow_pipeline.store.frames import conform, dtypes_of, empty
 from leadflow_pipeline.store.schema import (
     engagement_events,
     enriched_leads,
@@ -37,9 +38,12 @@ LEAD_COLUMNS = ("day", "lead_id", "email", "time_zone", "country", "company_doma
 
 def frame(table: Table, rows: Iterable[dict[str, Any]], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Rows in the dtypes of a table, with only the columns that matter to a plan."""
-    shape = empty(table)
-    names = list(columns or shape.columns)
-    return pd.DataFrame(list(rows), columns=names).astype(shape[names].dtypes.to_dict())
+    dtypes = dtypes_of(table.columns)
+    names = list(columns or dtypes)
+    rows = list(rows)
+    return pd.DataFrame(
+        {name: pd.Series([row.get(name) for row in rows], dtype=dtypes[name]) for name in names}
+    )
 
 
 @dataclass
@@ -131,11 +135,11 @@ class World:
         scores = frame(scored_leads, self._known(self.score_rows, days), ["day", "lead_id", *SCORED_FIELDS])
         tiers = frame(routed_leads, self._known(self.tier_rows, days), ["day", "lead_id", "tier"])
         facts = [
-            frame(table, [row for row in rows if row["occurred_at"] < before])
-            for table, rows in (
-                (engagement_events, self.event_rows),
-                (outcomes, self.outcome_rows),
-                (overrides, self.override_rows),
+            frame(table, [row for row in rows if row["occurred_at"] < before], columns)
+            for table, rows, columns in (
+                (engagement_events, self.event_rows, EVENT_COLUMNS),
+                (outcomes, self.outcome_rows, ("lead_id", "outcome", "occurred_at")),
+                (overrides, self.override_rows, None),
             )
         ]
         # As few rows as the store would give: of leads that move by themselves, or that something moves.
@@ -196,7 +200,7 @@ class World:
 
 def conform_routed(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Routed rows with the columns that nurture reads."""
-    return frame(routed_leads, rows)
+    return frame(routed_leads, rows, ROUTED_COLUMNS)
 
 
 def stored(nurtured: pd.DataFrame) -> pd.DataFrame:
