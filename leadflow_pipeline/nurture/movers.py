@@ -16,6 +16,8 @@ from leadflow_pipeline.nurture.endings import REPLY, asked_at_any_time, stops_on
 from leadflow_pipeline.nurture.holds import RESUBSCRIBED, holding_facts
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.step_conditions import (
+    SCORED_FIELDS,
+    TIER_FIELD,
     BehaviourTest,
     StepCondition,
     fields_asked,
@@ -73,9 +75,9 @@ def moved_by_rows(leads: pd.DataFrame, scores: pd.DataFrame, rules: NurtureRules
     """The leads that rows of these days may move: `leads` and `scores` are those of the days, and no earlier ones."""
     fields = set(fields_asked(_asked_at_any_time(rules)))
     moved = [leads["lead_id"].head(0)]
-    if stops_on_colleagues(rules) or fields & set(leads.columns):
+    if stops_on_colleagues(rules) or fields - {*SCORED_FIELDS, TIER_FIELD}:
         moved.append(leads["lead_id"])
-    if fields & set(scores.columns):
+    if fields & set(SCORED_FIELDS):
         moved.append(scores["lead_id"])
     elif rules.graduate_at_engagement is not None:
         moved.append(scores.loc[scores["engagement"] >= rules.graduate_at_engagement, "lead_id"])

@@ -140,7 +140,7 @@ class Known:
     def leads(self) -> pd.DataFrame:
         """Address, time zone and what conditions ask for; and the companies of all who replied, on every day."""
         leads = pd.concat([self._before(enriched_leads, self._lead_columns), self._leads_within])
-        if DOMAIN in self._lead_columns:
+        if stops_on_colleagues(self.rules):
             companies = read_history(
                 self.engine,
                 enriched_leads,
