@@ -39,6 +39,8 @@ class Verdict:
     reason: str = ""
     """Of an automatic answer: out_of_office, left, acknowledged, challenge, read_receipt or automatic."""
     away_until: datetime | None = None
+    has_left: bool = False
+    """Of an automatic answer: whether it plainly says that the mailbox's owner works there no more."""
     language: str = ""
     evidence: tuple[str, ...] = ()
     bounce: BounceReport | None = None
@@ -105,7 +107,7 @@ def _verdict(
 
 
 def _with_absence(verdict: Verdict, absence: Absence) -> Verdict:
-    return replace(verdict, reason=absence.reason, away_until=absence.away_until)
+    return replace(verdict, reason=absence.reason, away_until=absence.away_until, has_left=absence.has_left)
 
 
 def _is_rather_absent(absence: Absence | None, report: BounceReport) -> bool:
