@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import takewhile
 
 from leadflow_pipeline.inbound.mail.markup import LINE_ABOVE
 from leadflow_pipeline.inbound.mail.phrases import longest_of, one_of, words_of
@@ -45,6 +46,12 @@ _from_labels = longest_of(_words["from_labels"])
 _labels = longest_of([*_words["from_labels"], *_words["other_labels"]])
 HEADER_LINE = re.compile(rf"\s{{0,4}}[*_>\s]{{0,6}}{_labels}\s?[*_]{{0,2}}\s?[:：]", re.IGNORECASE)
 FROM_LINE = re.compile(rf"\s{{0,4}}[*_>\s]{{0,6}}{_from_labels}\s?[*_]{{0,2}}\s?[:：]\s*\S?", re.IGNORECASE)
+LABEL_ALONE = re.compile(rf"\s{{0,8}}(?!.?\s*$){_labels}\s*", re.IGNORECASE)
+MOMENT_ALONE = re.compile(
+    r"\s{0,8}\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? \d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?: ?[ap]m)?\s*", re.IGNORECASE
+)
+LINES_OF_NOTES = 16
+"""Lines in which Notes sets out who wrote when to whom: name, moment, and each label on a line of its own."""
 WROTE_BETWEEN_DASHES = re.compile(
     rf"\s{{0,4}}-{{3,}}[^\n]{{5,300}}{_wrote}[^\n]{{0,30}}-{{3,}}\s*$", re.IGNORECASE
 )
@@ -218,10 +225,20 @@ def _cuts(lines: list[str], place: int) -> bool:
     if LINE_OF_DASHES.match(line) or DASHES_BEFORE.match(line):
         following = [each for each in lines[place + 1 : place + 5] if each.strip()]
         return bool(LINE_OF_DASHES.match(line)) or any(HEADER_LINE.match(each) for each in following)
+    if _is_headed_by_notes(lines, place):
+        return True
     if RULE.match(line):
         first = place + 1 + _first_written(lines[place + 1 :])
         return bool(_header_lines(lines, first) >= 2 or _introduction(lines, first))
     return False
+
+
+def _is_headed_by_notes(lines: list[str], place: int) -> bool:
+    close = list(takewhile(str.strip, lines[place : place + 4]))
+    if not any(MOMENT_ALONE.fullmatch(each) for each in close[1:]):
+        return False
+    following = lines[place + 1 : place + LINES_OF_NOTES]
+    return sum(1 for each in following if LABEL_ALONE.fullmatch(each)) >= 2
 
 
 def _header_lines(lines: list[str], place: int) -> int:

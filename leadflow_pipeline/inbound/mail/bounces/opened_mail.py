@@ -168,6 +168,16 @@ def _with_boundary(content: bytes) -> bytes:
     return head + b'\nContent-Type: multipart/mixed; boundary="' + begins.group(1) + b'"' + gap + body
 
 
+def _with_parts(part: Message) -> Message | None:
+    """A part within the mail whose boundary was lost on the way, with the parts that it plainly has."""
+    content = _text(part).encode("utf-8", "replace")
+    begins = LOST_BOUNDARY.search(content[:LOST_WITHIN])
+    if begins is None:
+        return None
+    head = b'Content-Type: multipart/mixed; boundary="' + begins.group(1) + b'"\n\n'
+    return email.message_from_bytes(head + content, policy=compat32)
+
+
 def _sort(message: Message, opened: OpenedMail) -> None:
     """Puts each part where it belongs, in order; parts of the returned original are left alone.
 
@@ -205,6 +215,8 @@ def _sorted_parts(message: Message, opened: OpenedMail) -> Message | None:
             waiting[:0] = [each for each in part.get_payload() if isinstance(each, Message)]
         elif kind == "text/html":
             html.append(text_of_html(_text(part)))
+        elif kind.startswith("multipart/") and (with_parts := _with_parts(part)) is not None:
+            waiting.insert(0, with_parts)
         elif kind.startswith(("text/", "multipart/", "application/octet-stream")):
             # What says that it has parts and has none is read as it stands.
             in_disguise = _is_report_in_disguise(part, opened)
