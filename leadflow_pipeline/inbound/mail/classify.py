@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
-from leadflow_pipeline.inbound.mail.absence import Absence, absence_in
+from leadflow_pipeline.inbound.mail.absence import SURE, Absence, absence_in
 from leadflow_pipeline.inbound.mail.bounces.reading import read_bounce
 from leadflow_pipeline.inbound.mail.bounces.report import BounceReport
 from leadflow_pipeline.inbound.mail.languages import language_of
@@ -25,7 +25,6 @@ WITHOUT_ANSWER = ("list-id", "list-post")
 """Headers of newsletters and lists: such a mail that answers nothing is no reply."""
 COMPLAINT_SUBJECT = re.compile(r"complaint about message from \d", re.IGNORECASE)
 """What Outlook.com's programme for senders writes above the mail that was complained of."""
-SURE_ANSWER = re.compile(r"header (?:auto-submitted|x-auto|precedence)|automatic subject|absent subject")
 
 
 @dataclass(frozen=True)
@@ -118,4 +117,4 @@ def _is_rather_absent(absence: Absence | None, report: BounceReport) -> bool:
         or absence.reason not in ("out_of_office", "left", "read_receipt")
     ):
         return False
-    return any(SURE_ANSWER.match(each) for each in absence.evidence)
+    return any(SURE.match(each) or each == "absent subject" for each in absence.evidence)
