@@ -128,7 +128,7 @@ def _print(summary: DispatchSummary, *, dry_run: bool) -> None:
 @messages_app.command("list")
 def list_messages(
     state: Annotated[State | None, typer.Option(help="Only messages in this state.")] = None,
-    campaign: Annotated[str | None, typer.Option(help="Only messages of this campaign.")] = None,
+    campaign: Annotated[str | None, typer.Option(help="Only this campaign.")] = None,
     notices: Annotated[
         bool, typer.Option("--notices", help="Only what owners, managers and operators are told.")
     ] = False,
@@ -148,11 +148,25 @@ def list_messages(
     if as_json:
         print_json(rows)
     elif rows:
-        console.print(table_of("messages", rows))
+        console.print(table_of("Messages (UTC)", [_as_listed(row) for row in rows]))
         if any(row["state"] == "failed" and row["sequence"] == NOTICES for row in rows):
             typer.echo("an owner does not know: mend the cause, then leadflow messages again ID")
     else:
         typer.echo("no such messages")
+
+
+def _as_listed(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": str(row["message_id"]),
+        "channel": row["channel"],
+        "campaign": row["campaign"],
+        "lead": (row["lead_id"] or "")[:8],
+        "sequence": f"{row['sequence']} {row['step']}",
+        "state": row["state"],
+        "planned": row["planned_at"],
+        "sent": row["sent_at"],
+        "reason": row["state_reason"],
+    }
 
 
 @messages_app.command()
@@ -185,7 +199,8 @@ def show(message_id: MessageId, as_json: Json = False) -> None:
 def settle(
     message_id: MessageId,
     finding: Annotated[
-        Finding, typer.Argument(help="sent: it arrived; failed: it did not; again: send it again.")
+        Finding,
+        typer.Argument(metavar="FINDING", help="sent: it arrived; failed: it did not; again: send it again."),
     ],
 ) -> None:
     """Settle a message of which it is unknown whether it arrived. First ask the mail server's log, or look there."""
