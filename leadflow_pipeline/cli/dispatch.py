@@ -202,11 +202,15 @@ def settle(
         Finding,
         typer.Argument(metavar="FINDING", help="sent: it arrived; failed: it did not; again: send it again."),
     ],
+    as_json: Json = False,
 ) -> None:
     """Settle a message of which it is unknown whether it arrived. First ask the mail server's log, or look there."""
     to = "planned" if finding is Finding.AGAIN else finding.value
     outbox.settle_by_hand(get_engine(), message_id, to, actor=getpass.getuser(), now=datetime.now(UTC))
-    typer.echo(f"message {message_id} is {to}")
+    if as_json:
+        print_json({"message_id": message_id, "state": to})
+    else:
+        typer.echo(f"message {message_id} is {to}")
 
 
 @messages_app.command()
@@ -220,6 +224,7 @@ def again(
     to: Annotated[
         str | None, typer.Option(help="Where they go instead: an address, or a channel of Slack.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Try messages to owners and managers again that failed for good, once their cause is mended.
 
@@ -230,8 +235,11 @@ def again(
         raise PermanentError("name messages by their numbers, or a channel with --channel, one of the two")
     engine = get_engine()
     numbers = message_ids or outbox.failed_notices(engine, str(channel), now - FAILED_LATELY)
-    if not numbers:
+    if numbers:
+        outbox.try_again_by_hand(engine, numbers, actor=getpass.getuser(), now=now, recipient=to)
+    if as_json:
+        print_json({"message_ids": list(numbers)})
+    elif not numbers:
         typer.echo(f"no message by {channel} has failed")
-        return
-    outbox.try_again_by_hand(engine, numbers, actor=getpass.getuser(), now=now, recipient=to)
-    typer.echo(f"{counted(len(numbers), 'message')} will be tried again. Next: leadflow dispatch")
+    else:
+        typer.echo(f"{counted(len(numbers), 'message')} will be tried again. Next: leadflow dispatch")
