@@ -29,8 +29,8 @@ from leadflow_pipeline.errors import LeadflowError, PermanentError, TransientErr
 from leadflow_pipeline.harvest.sources.webhook import WebhookSource
 from leadflow_pipeline.inbound.mail.mailbox import mailbox_of
 from leadflow_pipeline.partitions import CAMPAIGN_TAG, last_complete_day
-from leadflow_pipeline.service.signatures import key_of
 from leadflow_pipeline.settings import get_settings, secret
+from leadflow_pipeline.signatures import key_of
 from leadflow_pipeline.store import migrate
 from leadflow_pipeline.store.due_days import active_campaigns, due_days, known_campaigns
 from leadflow_pipeline.store.engine import get_engine

@@ -36,6 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
+from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.store.copy import copy_in, read
 from leadflow_pipeline.store.engine import APPLICATION
 from leadflow_pipeline.store.frames import conform
@@ -120,8 +121,12 @@ def add_override(
     expires_at: datetime | None = None,
 ) -> int:
     """Keeps a person's decision about one field of a lead, from now (or `occurred_at`) until it expires;
-    its id.
+    its id. Raises PermanentError for one that is over before it begins.
     """
+    if expires_at is not None and expires_at <= (occurred_at or datetime.now(UTC)):
+        raise PermanentError(
+            "a decision cannot end before it begins: name a last day that is not over, or none for good"
+        )
     with engine.begin() as connection:
         return insert_override(
             connection,

@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import insert, select, text
@@ -21,8 +22,16 @@ from leadflow_pipeline.delivery.dispatch import dispatch_due
 from leadflow_pipeline.errors import PermanentError, TransientError
 from leadflow_pipeline.inbound.mail.inbox import InboxSummary, count_new, read_inbox
 from leadflow_pipeline.settings import Settings
-from leadflow_pipeline.store.schema import engagement_events, inbound_mails, reps, suppressions
-from leadflow_pipeline_tests.delivery.world import NOW, World
+from leadflow_pipeline.store.frames import conform
+from leadflow_pipeline.store.partitions import replace_partitions
+from leadflow_pipeline.store.schema import (
+    engagement_events,
+    harvested_leads,
+    inbound_mails,
+    reps,
+    suppressions,
+)
+from leadflow_pipeline_tests.delivery.world import NOW, YESTERDAY, World
 from leadflow_pipeline_tests.fakes.imap import PASSWORD, USER, ImapServer
 
 LATER = NOW + timedelta(hours=5)
@@ -222,6 +231,22 @@ def test_a_person_looks_and_says_whose_a_mail_is(
 ) -> None:
     server.folder.add(mail("I use another address now.", "new@leads.example", "A question"))
     read(world, server)
+    rows = pd.DataFrame(
+        {
+            "day": pd.Timestamp(YESTERDAY).as_unit("us"), "lead_id": ["lead-2", "nobody"], "is_new": True,
+            "record_count": 1, "source": "list", "received_at": NOW, "custom": "{}",
+        }
+    )  # fmt: skip
+    harvested = conform(rows, harvested_leads, campaign="spring-sale", campaign_version=1)
+    replace_partitions(
+        world.engine,
+        harvested_leads,
+        "spring-sale",
+        [YESTERDAY],
+        harvested,
+        campaign_version=1,
+        run_id="a test",
+    )
 
     def run(*words: str) -> str:
         result = CliRunner().invoke(app, ["inbox", *words], catch_exceptions=False)
@@ -235,3 +260,5 @@ def test_a_person_looks_and_says_whose_a_mail_is(
     assert events(world) == [("lead-2", "reply")]
     with pytest.raises(PermanentError, match="no email was sent to lead nobody"):
         run("assign", str(row["mail_id"]), "nobody", "--campaign", "spring-sale")
+    with pytest.raises(PermanentError, match="no such lead"):
+        run("assign", str(row["mail_id"]), "somebody", "--campaign", "spring-sale")

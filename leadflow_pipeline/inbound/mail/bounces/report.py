@@ -97,8 +97,3 @@ class BounceReport:
     """Addresses that the report itself went to: one of them may be a return address that names the message."""
     feedback_type: str | None = None
     """Of a complaint: `abuse`, `fraud`, `opt-out`, ... as it was said."""
-
-    @property
-    def is_temporary(self) -> bool:
-        """Whether all that is told is that it takes longer."""
-        return bool(self.recipients) and all(one.is_permanent is False for one in self.recipients)
