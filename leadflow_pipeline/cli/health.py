@@ -28,7 +28,6 @@ from leadflow_pipeline.delivery.pending import LOOKED_BACK, never_told
 from leadflow_pipeline.errors import LeadflowError
 from leadflow_pipeline.harvest.sources.webhook import WebhookSource
 from leadflow_pipeline.partitions import CAMPAIGN_TAG, last_complete_day
-from leadflow_pipeline.service.signatures import key_of
 from leadflow_pipeline.settings import get_settings, secret
 from leadflow_pipeline.store import migrate
 from leadflow_pipeline.store.due_days import active_campaigns, due_days, known_campaigns
@@ -44,6 +43,7 @@ from leadflow_pipeline.store.schema import (
     vendor_lookups,
 )
 from leadflow_pipeline.store.sequences import is_to_lead
+from leadflow_pipeline.webhook_signatures import key_of
 
 GIBIBYTE = 2**30
 ENOUGH_DISK = 2 * GIBIBYTE

@@ -22,10 +22,10 @@ from sqlalchemy import RowMapping
 from leadflow_pipeline.campaign.enrichment_checks import is_this_machine
 from leadflow_pipeline.delivery.transports import Delivery, FaultPoint, nothing
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.service.signatures import key_of, sign
 from leadflow_pipeline.settings import secret
 from leadflow_pipeline.vendors.http_facts import is_distrust, is_unconnected, retry_after
 from leadflow_pipeline.vendors.session import utc_now
+from leadflow_pipeline.webhook_signatures import key_of, sign
 
 TIMEOUT: Final = (5.0, 15.0)
 """Seconds to connect and to wait for an answer; the specification recommends 15 to 30 in all."""

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 from sqlalchemy import Engine, func, select
 
-from leadflow_pipeline.service.signatures import key_of, sign
 from leadflow_pipeline.store.schema import source_records, webhook_deliveries
+from leadflow_pipeline.webhook_signatures import key_of, sign
 
 OLD_SECRET = "whsec_" + "b2xk" * 10
 NEW_SECRET = "whsec_" + "bmV3" * 10
