@@ -128,7 +128,7 @@ def _store(connection: Connection, mailbox: str, key: str, raw: bytes, now: date
     }
     connection.execute(insert(inbound_mails).values(row))
     if found is not None and not is_own:
-        record(connection, _happenings(verdict, found, received_at, key))
+        record(connection, _happenings(verdict, found, received_at, key), now)
     return StoredMail(kind, is_new=True, is_matched=found is not None)
 
 
@@ -249,7 +249,7 @@ def assign_mail(
             "detail": {"mail_id": mail_id, "kind": means, "message_id": found.message_id},
         }  # fmt: skip
         connection.execute(insert(activity_log).values(note))
-        record(connection, _by_hand(row, means, found, told))
+        record(connection, _by_hand(row, means, found, told), now)
     return means
 
 
