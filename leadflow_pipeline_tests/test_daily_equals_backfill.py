@@ -2,8 +2,8 @@
 
 Three campaigns over 31 days, made to differ: leads that come back, corrected records, decaying engagement, re-routing,
 a daily limit, people who stop, overrides with an expiry, conversion models that take turns, experiments that begin and
-are decided. Each way of computing them
-must give the same digests.
+are decided; and sequences of every shape, with their pace, hours, waits, exits, goals and what people order. Each way
+of computing them must give the same digests.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from sqlalchemy import Engine, insert, select, text
 from leadflow_pipeline.campaign import load, register
 from leadflow_pipeline.cli.runs import QUIET
 from leadflow_pipeline.definitions import STAGE_ASSETS, build_defs
+from leadflow_pipeline.delivery.touches import add_touch
 from leadflow_pipeline.harvest.importing import Contents, import_file
+from leadflow_pipeline.overrides import OUT_OF_OFFICE
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRange, days_between
 from leadflow_pipeline.route.owners.reps.rep import Capacity, Rep, Territory
 from leadflow_pipeline.route.owners.reps.roster import add_absence, import_reps, set_status
@@ -40,6 +42,9 @@ RULES = {
         ownership:
           teams: [{team: Large, when: [{field: company_size, at_least: 500}]}]
           value: {field: budget, otherwise: 5000}
+        nurture:
+          preferred_hour: {least_behaviours: 1, prior_weight: 0.5, within_days: 14}
+          pace: {silent_after_days: 4, later: 2, least_days: 0.5}
         experiments:
           - key: results
             hypothesis: who sells more sells more of these too
@@ -65,6 +70,7 @@ RULES = {
             primary: {behaviour: click, within_days: 5}
         ownership: {strategy: round_robin, keep_account_owner: false, territory: prefer}
         nurture:
+          stop_on_colleague_reply: false
           sequences:
             long_term_nurture:
               steps:
@@ -88,7 +94,17 @@ RULES = {
         qualification: {threshold: 40}
         nurture:
           graduate_at_engagement: 60
+          stop_on_colleague_reply: false
+          low_score_sequence: education
           send_window: {start: "22:00", end: "06:00", weekdays: [mon, wed, sat]}
+          pace: {sooner_on: [click, visit, form], sooner: 0.3}
+          sequences:
+            education:
+              steps:
+                - {delay_days: 1, subject: a, text: b}
+                - {delay_days: 4, subject: a, text: b, when: [{behaviour: visit, never: true}], otherwise: {go_to: end}}
+                - {name: end, delay_days: 4, subject: a, text: b}
+              goal: {when: [{behaviour: form}], then: complete}
         experiments:
           - key: colder
             hypothesis: cold leads want to be left in peace
@@ -104,6 +120,9 @@ RULES = {
 
 AMONG_OTHERS = "limited"
 """The campaign that is computed among the others: one comes before it, one after."""
+
+DAYS_ALONE = 14
+"""Of that campaign, which are computed one by one before the others are taken some at once."""
 
 Compute = Callable[[str, date, date], None]
 
@@ -137,12 +156,13 @@ def test_every_way_of_computing_gives_the_same_bytes(
     """Day by day, before anything else; one range; weeks; then any days again.
 
     In one case the other campaigns are computed in between, in one order and in the other, and each is as it is alone.
-    All cases would tell the same of that. The others take a day, or some at once, as chance has it, but for --slow.
+    All cases would tell the same of that. The others take a day, or some at once, as chance has it, but for --slow; in
+    the one case days come one by one for two weeks.
     """
     among = list(RULES) if campaign == AMONG_OTHERS else [campaign]
     tell_the_facts(engine, tmp_path)
 
-    for first, last in pieces(1 if slow or campaign == AMONG_OTHERS else 4):
+    for first, last in pieces(4, alone=len(DAYS) if slow else DAYS_ALONE * (campaign == AMONG_OTHERS)):
         compute(campaign, first, last)
     day_by_day = digest(engine, campaign)
 
@@ -167,11 +187,11 @@ def test_every_way_of_computing_gives_the_same_bytes(
         assert digest(engine) == everything, f"computing {campaign} from {day} again changed something"
 
 
-def pieces(most_days: int) -> Iterator[tuple[date, date]]:
-    """The days in order, cut into so many days at the most."""
+def pieces(most_days: int, alone: int) -> Iterator[tuple[date, date]]:
+    """The days in order, the first each alone, the others cut into so many days at the most."""
     chance, number = random.Random(7), 0
     while number < len(DAYS):
-        length = chance.randint(1, most_days)
+        length = 1 if number < alone else chance.randint(1, most_days)
         yield DAYS[number], DAYS[min(number + length, len(DAYS)) - 1]
         number += length
 
@@ -193,6 +213,7 @@ def tell_the_facts(engine: Engine, folder) -> None:
             assert report.rows == report.new + report.repeated + report.quarantined
     decide_by_hand(engine)
     order_by_hand(engine)
+    be_in_touch_or_away(engine)
     try_things_out(engine)
     tell_of_reps(engine)
     crown(engine, "limited", DAYS[9], invented_model())
@@ -294,22 +315,45 @@ def decide_by_hand(engine: Engine) -> None:
 
 def order_by_hand(engine: Engine) -> None:
     """People skip steps, move leads to others and enrol them once more."""
+    for campaign, orders in (
+        ("limited", ("skip", "enrol education", "move end", "enrol long_term_nurture")),
+        ("eager", ("skip", "enrol education", "move 3")),
+    ):
+        for number, lead_id in enumerate(leads_that_did_something(engine, campaign)[1::2]):
+            add_override(
+                engine,
+                campaign=campaign,
+                lead_id=lead_id,
+                field="nurture",
+                value=orders[number % len(orders)],
+                actor="reviewer-1",
+                reason="knows them",
+                occurred_at=datetime(2026, 3, 5 + number % 22, 15, tzinfo=UTC),
+            )
+
+
+def be_in_touch_or_away(engine: Engine) -> None:
+    """Reps call some leads or note something; automatic answers say of others until when they are away."""
+    for campaign in RULES:
+        for number, lead_id in enumerate(leads_that_did_something(engine, campaign)[2::4]):
+            at = datetime(2026, 3, 4 + number % 24, 7 + number % 12, tzinfo=UTC)
+            if number % 2:
+                add_touch(
+                    engine, campaign, lead_id, "ana", ("call", "note")[number % 4 == 1], at, origin="test"
+                )
+                continue
+            add_override(
+                engine, campaign=campaign, lead_id=lead_id, field="nurture", value="pause", actor="mailbox",
+                reason=OUT_OF_OFFICE, occurred_at=at, expires_at=at + timedelta(days=1 + number % 6, hours=5),
+            )  # fmt: skip
+
+
+def leads_that_did_something(engine: Engine, campaign: str) -> list[str]:
+    query = text(
+        "SELECT DISTINCT lead_id FROM leadflow.engagement_events WHERE campaign = :campaign ORDER BY 1"
+    )
     with engine.connect() as connection:
-        table = text(
-            "SELECT DISTINCT lead_id FROM leadflow.engagement_events WHERE campaign = 'limited' ORDER BY 1"
-        )
-        leads = connection.scalars(table).all()
-    for number, lead_id in enumerate(leads[1::2]):
-        add_override(
-            engine,
-            campaign="limited",
-            lead_id=lead_id,
-            field="nurture",
-            value=("skip", "enrol education", "move end", "enrol long_term_nurture")[number % 4],
-            actor="reviewer-1",
-            reason="knows them",
-            occurred_at=datetime(2026, 3, 5 + number % 22, 15, tzinfo=UTC),
-        )
+        return list(connection.scalars(query, {"campaign": campaign}))
 
 
 def try_things_out(engine: Engine) -> None:
@@ -394,8 +438,19 @@ def assert_something_happened(engine: Engine) -> None:
         assert {"QUALIFIED", "REJECTED", "PENDING"} <= kinds["status"]
         assert {"ENROLLED", "TOUCH_DUE", "STOPPED", "GRADUATED"} <= kinds["state"]
         said = "SELECT DISTINCT reason->>'code' FROM leadflow.nurtured_leads, jsonb_array_elements(reasons) AS reason"
-        codes = set(connection.scalars(text(f"{said} WHERE campaign = 'limited'")))
-        assert codes >= {"branch", "follows", "enrol"}
+        codes = {slug: set(connection.scalars(text(f"{said} WHERE campaign = '{slug}'"))) for slug in RULES}
+        assert codes["limited"] >= {
+            "branch", "follows", "enrol", "waits", "exit", "goal", "skip", "not_moved", "away", "owner_touch",
+            "passed_over", "resume",
+        }  # fmt: skip
+        assert codes["eager"] >= {"sooner", "goal", "passed_over", "skip", "move", "away", "owner_touch"}
+        assert codes["spring"] >= {"sooner", "colleague_reply"}
+        hours = "SELECT count(DISTINCT extract(hour FROM planned_at)) FROM leadflow.nurture_touches"
+        assert connection.scalar(text(f"{hours} WHERE campaign = 'spring'")) > 4
+        educated = (
+            "SELECT 1 FROM leadflow.nurtured_leads WHERE sequence = 'education' AND campaign = 'eager' AND"
+        )
+        assert connection.execute(text(f"{educated} reasons->0->>'code' = 'enrolled'")).first()
         owners = text("SELECT DISTINCT campaign, status, method FROM leadflow.owner_decisions")
         decided = {tuple(row) for row in connection.execute(owners)}
         assert {status for _, status, _ in decided} == {"ASSIGNED", "REASSIGNED", "HELD"}

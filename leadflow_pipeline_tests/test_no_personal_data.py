@@ -14,10 +14,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 import dagster as dg
+import httpx
 import pandas as pd
 import pytest
 from sqlalchemy import Engine, MetaData, select, text
@@ -28,6 +30,7 @@ from leadflow_pipeline.campaign import load, register
 from leadflow_pipeline.cli.instance import dagster_instance
 from leadflow_pipeline.cli.runs import RunReport, register_partitions, run_days
 from leadflow_pipeline.definitions import defs
+from leadflow_pipeline.delivery.tracking import pixel_url
 from leadflow_pipeline.delivery.transports import Smtp
 from leadflow_pipeline.harvest.importing import Contents, import_file
 from leadflow_pipeline.identity.present_assets import PRESENT_ASSETS
@@ -36,12 +39,20 @@ from leadflow_pipeline.insight.attribution.assets import source_attribution
 from leadflow_pipeline.partitions import PartitionRange, days_between, last_complete_day
 from leadflow_pipeline.route.owners.reps.rep import Rep
 from leadflow_pipeline.route.owners.reps.roster import import_reps
+from leadflow_pipeline.service.app import build_app
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.experiment_states import change_state
 from leadflow_pipeline.store.facts import add_override
 from leadflow_pipeline.store.resource import StoreResource
-from leadflow_pipeline.store.schema import DERIVED_TABLES, activity_log, message_attempts, metadata
+from leadflow_pipeline.store.schema import (
+    DERIVED_TABLES,
+    activity_log,
+    message_attempts,
+    metadata,
+    tracking_hits,
+)
 from leadflow_pipeline_tests.fakes.smtp import MailServer, Manner
+from leadflow_pipeline_tests.service.conftest import served
 
 YESTERDAY = last_complete_day(datetime.now(UTC))
 FIRST_DAY = YESTERDAY - timedelta(days=1)
@@ -50,8 +61,10 @@ DAYS = PartitionRange("quiet", days_between(FIRST_DAY, YESTERDAY))
 MARK = "canaryq"
 """Begins every word that must not be found; long enough not to occur by chance in a picture's base64."""
 
-LOG_OF_THE_STAND_IN = "mail.log"
-"""The mail server of the test runs in this process, and tells of its guests."""
+LOGS_OF_STAND_INS = ("mail.log", "httpx")
+"""The mail server of the test runs in this process, and tells of its guests; so does whoever asks the service."""
+
+NETWORK_ADDRESS = "198.51.100.77"
 
 PHONE_DIGITS = "7700900987"
 TOLD_IN_TEXT = (
@@ -143,27 +156,35 @@ def test_no_word_of_a_lead_is_found_outside_the_pipelines_tables(
         assert not break_the_wire(engine, instance)
         assert run_job(instance, dispatch_job)
     assert len(server.messages) == 1
+    ask_the_service(engine)
+    assert run_job(instance, judge_job)
+    assert not break_the_mailbox(
+        engine, instance, tmp_path, monkeypatch, str(server.messages[0]["Message-ID"])
+    )
+    assert run_job(instance, mail_job)
+    assert_listened(engine)
 
     assert resolve_identity(instance)
 
     printed = capfd.readouterr()
-    logged = [record for record in caplog.records if record.name != LOG_OF_THE_STAND_IN]
+    logged = [record for record in caplog.records if record.name not in LOGS_OF_STAND_INS]
     everywhere = {
         "what was printed": printed.out + printed.err,
         "what was logged": "\n".join(f"{record.getMessage()} {record.__dict__}" for record in logged),
         "what is told of failures": "\n".join(said),
         **files_of(get_settings().dagster_home),
         **tables_of(engine, "public"),
-        **texts_of_tables(engine, (activity_log, message_attempts)),
+        **texts_of_tables(engine, (activity_log, message_attempts, tracking_hits)),
+        "verdicts of mails": str(verdicts(engine)),
     }
-    assert len(instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))) == len(said) + 2
+    assert len(instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))) == len(said) + 3
     assert any(DAYS.campaign in found for found in everywhere.values()), (
         "the search itself finds what is there"
     )
     leaks = {
         place: found[max(0, at - 100) : at + 100]
         for place, found in ((place, found.lower()) for place, found in everywhere.items())
-        for word in (MARK, PHONE_DIGITS)
+        for word in (MARK, PHONE_DIGITS, NETWORK_ADDRESS)
         if (at := found.find(word)) >= 0
     }
     assert leaks == {}
@@ -390,6 +411,58 @@ def break_the_wire(engine: Engine, instance: dg.DagsterInstance) -> bool:
     return succeeded
 
 
+def ask_the_service(engine: Engine) -> None:
+    """Somebody with a telling program follows what is in the email, and what is in none."""
+    with engine.connect() as connection:
+        key = connection.scalar(text("SELECT tracking_key FROM leadflow.messages WHERE state = 'sent'"))
+    assert key is not None
+    headers = {"user-agent": f"{MARK}agent Chrome/137.0", "x-forwarded-for": NETWORK_ADDRESS}
+    with served(build_app()) as url, httpx.Client(base_url=url, headers=headers, timeout=30) as client:
+        assert client.get(pixel_url("", key)).status_code == 200
+        for path in ("c", "o", "unsubscribe", "webhooks/provider"):
+            wrong = client.post if "hooks" in path else client.get
+            assert wrong(f"/{path}/{MARK}mail.kept@leads.example").status_code in (400, 404, 405, 422)
+    an_hour_ago = "now() - interval '1 hour'"
+    with engine.begin() as connection:
+        connection.execute(
+            text(f"UPDATE leadflow.tracking_hits SET occurred_at = {an_hour_ago}, stored_at = {an_hour_ago}")
+        )
+
+
+def break_the_mailbox(
+    engine: Engine, instance: dg.DagsterInstance, folder: Path, monkeypatch: pytest.MonkeyPatch, answered: str
+) -> bool:
+    """An answer comes, and the database does not want it; it lies there still when the database does."""
+    for name in ("new", "cur", "tmp"):
+        (folder / "Maildir" / name).mkdir(parents=True)
+    answer = (
+        f"From: {MARK}last <{MARK}mail.kept@leads.example>\nTo: ida@sender.example.org\nSubject: {MARK}subject\n"
+        f"Date: {format_datetime(datetime.now(UTC))}\nUser-Agent: {MARK}agent\nIn-Reply-To: {answered}\n"
+        f"Message-ID: <{MARK}@leads.example>\n\n{MARK}words, call +44{PHONE_DIGITS}\n"
+    )
+    (folder / "Maildir" / "new" / f"1.{MARK}.example").write_text(answer)
+    monkeypatch.setenv("LEADFLOW_MAILBOX", f"maildir:{folder / 'Maildir'}")
+    get_settings.cache_clear()
+    with a_trigger_refuses(engine, "inbound_mails"):
+        return run_job(instance, mail_job)
+
+
+def assert_listened(engine: Engine) -> None:
+    """Nothing would leak either if nothing had come."""
+    with engine.connect() as connection:
+        mail = connection.execute(text("SELECT kind, subject, body_text FROM leadflow.inbound_mails")).one()
+        assert (mail.kind, mail.subject) == ("reply", f"{MARK}subject")
+        assert f"{MARK}words" in mail.body_text
+        judged = "SELECT count(*) FROM leadflow.tracking_hits WHERE is_machine IS NOT NULL"
+        assert connection.scalar(text(judged)) == 1
+
+
+def verdicts(engine: Engine) -> list[Any]:
+    """What is kept of a mail beside its words."""
+    with engine.connect() as connection:
+        return list(connection.scalars(text("SELECT verdict FROM leadflow.inbound_mails")))
+
+
 def manner_towards(recipient: str) -> Manner:
     """The mail server repeats the address in whatever it refuses."""
     kind = recipient.partition("@")[0].rpartition(".")[2]
@@ -415,6 +488,16 @@ def import_job() -> dg.JobDefinition:
 def dispatch_job() -> dg.JobDefinition:
     """From a function, because Dagster wants one that it can import."""
     return defs.resolve_job_def(automation.dispatch.name)
+
+
+def judge_job() -> dg.JobDefinition:
+    """From a function, because Dagster wants one that it can import."""
+    return defs.resolve_job_def(automation.judge_hits.name)
+
+
+def mail_job() -> dg.JobDefinition:
+    """From a function, because Dagster wants one that it can import."""
+    return defs.resolve_job_def(automation.read_mail.name)
 
 
 def run_job(instance: dg.DagsterInstance, job: Callable[[], dg.JobDefinition], **config: Any) -> bool:

@@ -103,11 +103,11 @@ def _signed(
     campaign: str, body: bytes, source: str | None, webhook_id: str | None, url: str | None
 ) -> tuple[str, dict[str, str]]:
     """The address of a campaign's webhook, and the headers that go with a body."""
-    from leadflow_pipeline import signatures
     from leadflow_pipeline.campaign import load
     from leadflow_pipeline.harvest.sources.webhook import WebhookSource
     from leadflow_pipeline.settings import get_settings
     from leadflow_pipeline.settings import secret as secret_named
+    from leadflow_pipeline.signatures import key_of, sign
     from leadflow_pipeline.store.engine import get_engine
 
     found = [
@@ -120,11 +120,11 @@ def _signed(
         raise PermanentError(
             f"campaign {campaign} has not one webhook source to send to but {names}: name one with --source"
         )
-    key = signatures.key_of(secret_named(found[0].secrets_from[0]))
+    key = key_of(secret_named(found[0].secrets_from[0]))
     sent_id, timestamp = webhook_id or f"msg_{secrets.token_hex(12)}", int(datetime.now(UTC).timestamp())
     base = url or get_settings().service_url
     return f"{base.rstrip('/')}/webhooks/lead/{campaign}/{found[0].name}", {
         "webhook-id": sent_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": signatures.sign(key, sent_id, timestamp, body),
+        "webhook-signature": sign(key, sent_id, timestamp, body),
     }

@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from leadflow_pipeline.delivery.notices import TOLD, graduation_key
 from leadflow_pipeline.delivery.permission import consent_objections
+from leadflow_pipeline.nurture.by_hand import ENROL
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.overrides import LIFTED, OUT_OF_OFFICE
 from leadflow_pipeline.store.people import address_keys_of, lead_ids_of
@@ -56,6 +57,7 @@ RESUBSCRIBED: Final = "resubscribe"
 
 HANDED_OVER: Final = "the lead came of age: its owner has it"
 TAKEN_OVER: Final = "a rep is in touch with the lead"
+ENROLLED_ANEW: Final = "another sequence was begun by hand"
 COLLEAGUE_REPLIED: Final = "a colleague of the lead replied"
 NOTE: Final = "note"
 """Kind of a rep's touch that the lead knows nothing of."""
@@ -96,6 +98,7 @@ def objection(who: FromClause, rules: NurtureRules, now: Moment) -> ColumnElemen
         ),
         *consent_objections(who, rules.consent, now),
         (by_hand == "stop", "stopped by hand"),
+        (_is_enrolled_anew(who, rules, now), ENROLLED_ANEW),
         *_stop_events(who, {*rules.stop_on, *ALWAYS_STOP}, was_resumed, now),
         *(_outcomes(who, was_resumed, now) if rules.stop_on_outcome else ()),
         (_is_handed_over(who, was_resumed), HANDED_OVER),
@@ -213,6 +216,19 @@ def _standing_override(
         for each in (overrides.c.occurred_at, overrides.c.reason)
     )
     return latest.scalar_subquery(), since, why
+
+
+def _is_enrolled_anew(who: FromClause, rules: NurtureRules, now: Moment) -> ColumnElement[bool]:
+    """Whether somebody has begun another sequence for the lead since this touch was planned, at the midnight before."""
+    asked = func.lower(func.btrim(overrides.c.value))
+    return exists().where(
+        overrides.c.campaign == who.c.campaign,
+        overrides.c.lead_id == who.c.lead_id,
+        overrides.c.field == "nurture",
+        asked.op("~")(rf"^{ENROL}\s"),
+        func.regexp_replace(asked, r"^\S+\s+", "").in_(sorted(rules.sequence_names)),
+        overrides.c.occurred_at.between(func.date_trunc("day", who.c.planned_at, "UTC"), now),
+    )
 
 
 def _stop_events(

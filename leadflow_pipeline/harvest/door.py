@@ -21,8 +21,8 @@ import pyarrow.compute as pc
 from sqlalchemy import ARRAY, Column, Connection, MetaData, Table, Text, any_, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
+from leadflow_pipeline.erasure import rows_of_erased
 from leadflow_pipeline.harvest.arrivals import Arrival, arrival_of
-from leadflow_pipeline.harvest.erasure import rows_of_erased
 from leadflow_pipeline.harvest.keyed_leads import told_of_known_leads
 from leadflow_pipeline.harvest.nested import batch_of_records
 from leadflow_pipeline.harvest.records import unreadable_facts

@@ -13,6 +13,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,8 +35,8 @@ from sqlalchemy import Text as SqlText
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
+from leadflow_pipeline.erasure import addresses_in, without_address
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.harvest.erasure import addresses_in
 from leadflow_pipeline.harvest.keys import USABLE_EMAIL, lead_ids
 from leadflow_pipeline.harvest.landing import DONE, REFUSED
 from leadflow_pipeline.harvest.whole_person import Lead, addresses_of, is_one_of, leads_of_person, records_of
@@ -149,6 +150,7 @@ def erase_person(engine: Engine, email: str, *, actor: str) -> ErasureReport:
         for known in addresses:
             for table, texts in TEXTS.items():
                 _remove_texts(connection, table, texts, known, report)
+            _forget_in_messages(connection, known)
         connection.execute(update(activity_log).where(is_one_of(activity_log, leads)).values(lead_id=None))
         connection.execute(
             insert(activity_log).values(actor=actor, action="erase", detail={"rows": report.rows})
@@ -235,6 +237,28 @@ def _remove_messages(
     _remove(connection, messages, messages.c.message_id.in_(ids), report)
     folder = get_settings().outbox_folder
     return [folder / file_name(rfc_id, suffix) for _, rfc_id in rows for suffix in SUFFIXES]
+
+
+def _forget_in_messages(connection: Connection, address: str) -> None:
+    """Takes an address out of messages about others: tasks, webhooks and hand-overs may name it.
+
+    The messages stay: without its key a message would be sent a second time.
+    """
+    words = ("subject", "body_text", "body_html", "payload")
+    text = func.concat_ws(" ", *(as_type(messages.c[name], SqlText) for name in words))
+    names = select(messages.c.message_id, *(messages.c[name] for name in words))
+    for row in connection.execute(names.where(func.strpos(func.lower(text), address) > 0)).mappings().all():
+        without = {name: _without(row[name], address) for name in words}
+        connection.execute(update(messages).where(messages.c.message_id == row["message_id"]).values(without))
+
+
+def _without(value: Any, address: str) -> Any:
+    """A text, or what JSON can hold, without an address."""
+    if isinstance(value, str):
+        return without_address(value, address)
+    if isinstance(value, dict):
+        return {name: _without(each, address) for name, each in value.items()}
+    return [_without(each, address) for each in value] if isinstance(value, list) else value
 
 
 def _remove_mails(

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from leadflow_pipeline.nurture.consent import ConsentRules
 from leadflow_pipeline.nurture.limits import Limits
 from leadflow_pipeline.nurture.step_conditions import fields_asked
-from leadflow_pipeline.nurture.steps import EmailStep, NurtureSequence, SequenceName, SequenceStep
+from leadflow_pipeline.nurture.steps import NurtureSequence, SequenceName, SequenceStep
 from leadflow_pipeline.nurture.timing.rules import Pace, PreferredHour, SendWindow
 from leadflow_pipeline.nurture.words import Language, LanguageWords, SnippetName, TrackingRules
 
@@ -104,7 +104,3 @@ class NurtureRules(BaseModel):
     def steps_of(self, sequence: str) -> tuple[SequenceStep, ...]:
         """The steps of a sequence, in order: the first has place 1."""
         return self.sequence_of(sequence).way
-
-    def emails_of(self, sequence: str) -> tuple[EmailStep, ...]:
-        """The emails of a sequence, in order."""
-        return tuple(step for step in self.steps_of(sequence) if isinstance(step, EmailStep))

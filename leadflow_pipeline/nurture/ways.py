@@ -63,7 +63,7 @@ class Ways:
                 ways.keeps_window[at] = step.keeps_window
                 ways.delay[at] = np.timedelta64(round(step.delay_days * MICROSECONDS_A_DAY), "us")
                 ways.is_asked[at] = bool(step.when)
-                ways.passed[at] = _passed(sequence, place, step)
+                ways.passed[at] = step_after(sequence, place)
                 ways.failed[at] = _failed(sequence, place, step)
                 ways.wait_days[at] = step.otherwise.wait_days if isinstance(step.otherwise, Wait) else 0
         return ways
@@ -72,12 +72,20 @@ class Ways:
 MICROSECONDS_A_DAY = 86_400_000_000
 
 
+def step_after(sequence: NurtureSequence, place: int) -> int:
+    """The place of the step that follows one that was taken; END where none does."""
+    step = sequence.way[place - 1]
+    if step.then is None:
+        return _next(sequence, place)
+    return _place_of(sequence, step.then)
+
+
 def unreachable(sequence: NurtureSequence) -> list[int]:
     """The places of steps that no lead can come to, whatever it does."""
     reached = {FIRST}
     for place, step in enumerate(sequence.way, FIRST):
         if place in reached:
-            reached.add(_passed(sequence, place, step))
+            reached.add(step_after(sequence, place))
             if step.when:
                 reached.add(_failed(sequence, place, step))
     return [place for place in range(FIRST, len(sequence.way) + 1) if place not in reached]
@@ -88,7 +96,7 @@ def most_on_a_way(sequence: NurtureSequence) -> tuple[int, float]:
     emails, days = [0] * (len(sequence.way) + 1), [0.0] * (len(sequence.way) + 1)
     for place in range(len(sequence.way), 0, -1):
         step = sequence.way[place - 1]
-        passed, failed = _passed(sequence, place, step), _failed(sequence, place, step)
+        passed, failed = step_after(sequence, place), _failed(sequence, place, step)
         emails[place] = emails[passed] + (CHANNELS.index(getattr(step, "channel")) == 1)  # noqa: B009
         wait = step.otherwise.wait_days if isinstance(step.otherwise, Wait) else 0
         days[place] = step.delay_days + wait + days[passed]
@@ -111,12 +119,6 @@ def followers(rules: NurtureRules, names: Sequence[str]) -> Iterator[str]:
         after = rules.sequence_of(name).after
         if after is not None and after.follower is not None:
             waiting.append(after.follower)
-
-
-def _passed(sequence: NurtureSequence, place: int, step: Step) -> int:
-    if step.then is None:
-        return _next(sequence, place)
-    return _place_of(sequence, step.then)
 
 
 def _failed(sequence: NurtureSequence, place: int, step: Step) -> int:

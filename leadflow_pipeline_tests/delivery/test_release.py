@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from leadflow_pipeline.campaign import set_status
 from leadflow_pipeline.delivery.dispatch import count_due, dispatch_due
@@ -218,6 +218,88 @@ def test_a_later_email_waits_for_a_first_that_was_never_sent(world):
     released = release_due(world.engine, world.settings, NOW)
     assert released.count == 0
     assert released.held == {"the first email of the sequence was never sent": 1}
+
+
+FIRST_TASK = """
+    send_window: {start: "00:00", end: "23:59", weekdays: [mon, tue, wed, thu, fri, sat, sun]}
+    sequences:
+      regular_nurture:
+        steps:
+          - {channel: branch, when: [{behaviour: visit}], otherwise: {go_to: letter}}
+          - {channel: task, delay_days: 0, title: Call}
+          - {name: letter, delay_days: 0, subject: a, text: b}
+          - {name: last, delay_days: 0, subject: a, text: b}
+"""
+
+
+def steps_planned(world: World, number: int) -> None:
+    with world.engine.begin() as connection:
+        connection.execute(text("UPDATE leadflow.nurtured_leads SET steps_planned = :n"), {"n": number})
+
+
+def test_the_first_email_need_be_neither_the_first_step_nor_the_first_touch(world: World):
+    world.register(nurture=FIRST_TASK)
+    world.plan(1, step=3)
+    steps_planned(world, 1)
+    assert released(world) == 1, "a fork and a task were gone past"
+
+    world.plan([{"lead_id": "called"}], day=YESTERDAY - timedelta(days=1), step=2, channel="task")
+    steps_planned(world, 1)
+    assert released(world) == 1
+    world.plan([{"lead_id": "called"}], step=4)
+    steps_planned(world, 3)
+    assert release_due(world.engine, world.settings, NOW).held == {
+        "the first email of the sequence was never sent": 1
+    }, "a task is no email"
+    steps_planned(world, 2)
+    assert released(world) == 1
+
+
+@pytest.mark.parametrize(
+    ("order", "hours_before", "held"),
+    [
+        ("skip", 1, "passed over by hand"),
+        ("skip", -0.2, None),
+        ("skip", 30, None),
+        ("move last", 1, "moved to another step by hand"),
+        ("move 4", 1, "moved to another step by hand"),
+        ("move letter", 1, None),
+        ("move last", -0.2, None),
+        ("enrol cold_outreach", 1, "another sequence was begun by hand"),
+        ("enrol cold_outreach", -0.2, "another sequence was begun by hand"),
+        ("enrol cold_outreach", 30, None),
+        ("enrol nothing_known", 1, None),
+    ],
+)
+def test_what_was_asked_since_a_touch_was_planned_counts_at_the_door(
+    world: World, order: str, hours_before: float, held: str | None
+):
+    """As the next plan will have it: until a touch falls due it is the step that comes next."""
+    world.register(nurture=FIRST_TASK)
+    world.plan(1, step=3)
+    steps_planned(world, 1)
+    planned_at = NOW - timedelta(minutes=30)
+    override(world, order, occurred_at=planned_at - timedelta(hours=hours_before))
+    result = release_due(world.engine, world.settings, NOW)
+    assert (result.count, dict(result.held)) == ((0, {held: 1}) if held else (1, {}))
+
+
+def test_of_two_touches_of_a_day_the_nearer_one_is_passed_over(world: World):
+    world.register(nurture=FIRST_TASK)
+    world.plan(1, step=3)
+    with world.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO leadflow.nurture_touches SELECT campaign, day, lead_id, enrolment_id, 4, sequence, "
+                "channel, email, planned_at + interval '10 minutes', not_after, campaign_version "
+                "FROM leadflow.nurture_touches"
+            )
+        )
+    steps_planned(world, 2)
+    override(world, "skip", occurred_at=NOW - timedelta(hours=1))
+    result = release_due(world.engine, world.settings, NOW)
+    assert (result.count, dict(result.held)) == (1, {"passed over by hand": 1})
+    assert [row["step"] for row in world.rows()] == [4], "though no email was sent before it"
 
 
 def test_nobody_is_written_to_while_everybody_is_suppressed_and_a_lifted_one_forbids_nothing(world: World):

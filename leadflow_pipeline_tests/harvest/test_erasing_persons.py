@@ -250,12 +250,36 @@ def test_what_was_written_to_them_and_what_came_back_goes_too(
                 )
             ],
         )
+        told = {
+            "task": {"lines": [f"{anna.title()}, not xx{anna}", "Call"]},
+            "webhook": {"body": {"email": anna}},
+        }
+        for number, address in enumerate((anna, bruno), 3):
+            slug, lead_id = lead(address)
+            to_one_of_us = {
+                "recipient": "ida@sender.example.org",
+                "recipient_key": "",
+                "step": 2,
+                "payload": told,
+            }
+            task = {
+                **email_to(address, slug, lead_id),
+                **to_one_of_us,
+                "body_text": f"Ask {anna}.",
+                "channel": "webhook",
+            }
+            connection.execute(insert(messages).values({**task, "rfc_message_id": f"<{number}@x>"}))
     report = erase_person(engine, anna, actor="ida")
     assert report.mailboxes_to_mend == ["box"]
     assert report.rows["inbound_mails"] == 3
     with engine.connect() as connection:
-        for table in (messages, message_links, tracking_hits, provider_events, consents, inbound_mails):
+        for table in (message_links, tracking_hits, provider_events, consents, inbound_mails):
             assert len(connection.execute(select(table)).all()) == 1, table.name
+        email, task = connection.execute(select(messages).order_by(messages.c.message_id)).all()
+        assert (email.recipient, task.body_text) == (bruno, "Ask [erased].")
+        assert task.payload == {
+            "task": {"lines": [f"[erased], not xx{anna}", "Call"]}, "webhook": {"body": {"email": "[erased]"}},
+        }  # fmt: skip
         assert erased_among(connection, [address_key(anna), address_key(bruno)]) == {address_key(anna)}
 
 

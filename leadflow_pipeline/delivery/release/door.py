@@ -33,6 +33,7 @@ from leadflow_pipeline.campaign import LEAD_TOKENS, CampaignVersion, active_camp
 from leadflow_pipeline.delivery.outbox import put_in
 from leadflow_pipeline.delivery.release.due import due_touches, plan_says
 from leadflow_pipeline.delivery.release.emails import put_in_links, sent_before, written_emails
+from leadflow_pipeline.delivery.release.orders import hand_says
 from leadflow_pipeline.delivery.release.present import RIVAL, TOO_SOON, present_says
 from leadflow_pipeline.delivery.release.sent import address_of, senders_of, who_waits
 from leadflow_pipeline.delivery.release.tasks import task_rows
@@ -161,14 +162,16 @@ def _free_touches(
     due = read(connection, due_touches(version.campaign, now))
     due["recipient_key"] = address_keys(due["recipient"])
     due["sender"] = address_of(version.rules)
-    due["reason"] = plan_says(due)
+    due["reason"] = plan_says(due).fillna(hand_says(connection, due, version.rules.nurture))
     released.held.update(due["reason"].dropna().tolist())
     asked = due[due["reason"].isna()]
     said = present_says(connection, asked, version, beside, settings, now)
     released.hold(said)
     is_free = said["reason"].isna()
     return asked[is_free].assign(
-        person=said.loc[is_free, "person"], priority=version.rules.priority, is_first=asked["step"].eq(1)
+        person=said.loc[is_free, "person"],
+        priority=version.rules.priority,
+        is_first=~asked["has_written"].astype(bool),
     )
 
 

@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 import pandas as pd
-from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy import Select, exists, func, select
 
-from leadflow_pipeline.store.schema import messages, nurture_touches, nurtured_leads
-from leadflow_pipeline.store.sequences import HOLDING_STATES
+from leadflow_pipeline.nurture.by_hand import MOVE, SKIP
+from leadflow_pipeline.store.schema import messages, nurture_touches, nurtured_leads, overrides
+from leadflow_pipeline.store.sequences import HOLDING_STATES, TO_ONE_OF_US
 
 OLDEST_TOUCH: Final = timedelta(days=32)
 """A touch lives 30 days at most (`stale_after_hours`) and falls due up to two days after its own day."""
@@ -46,10 +47,13 @@ def due_touches(campaign: str, now: datetime) -> Select[Any]:
     )
     return (
         select(
-            or_(_is_first(), _has_begun()).label("has_begun"),
+            _has_messages(is_to_lead=False).label("has_messages"),
+            _has_messages(is_to_lead=True).label("has_written"),
+            _is_first_email().label("is_first_email"),
+            _was_led_past(plan.c.enrolled_at).label("was_led_past"),
             *(
                 touch.c[name]
-                for name in ("campaign", "lead_id", "enrolment_id", "step", "sequence", "channel")
+                for name in ("campaign", "day", "lead_id", "enrolment_id", "step", "sequence", "channel")
             ),
             touch.c.email.label("recipient"),
             touch.c.planned_at,
@@ -74,10 +78,17 @@ def plan_says(due: pd.DataFrame) -> pd.Series[str]:
     """Why the lead's latest row, or the sequence so far, forbids the touch; missing where they do not.
 
     A later email speaks of those before it, so it is held where none of them ever left: after a backfill, or where
-    the dispatcher stood still for so long that the first one grew stale.
+    the dispatcher stood still for so long that the first one grew stale. A task or webhook is held where nothing did.
+    Where somebody passed over steps by hand, they meant the lead to go on without them.
     """
     reason = pd.Series(None, index=due.index, dtype="str")
-    reason = reason.mask(~due["has_begun"].astype(bool), NEVER_BEGUN)
+    says = {
+        name: due[name].astype(bool)
+        for name in ("has_messages", "has_written", "is_first_email", "was_led_past")
+    }
+    has_begun = says["has_written"] | says["is_first_email"] | says["was_led_past"]
+    has_begun |= says["has_messages"] & due["channel"].ne("email")
+    reason = reason.mask(~has_begun, NEVER_BEGUN)
     ended = due["plan_state"].isin(ENDED_BY_PLAN)
     reason = reason.mask(ended, "plan: " + due["plan_state"].str.lower())
     return reason.mask(due["plan_enrolment_id"].ne(due["enrolment_id"]), SUPERSEDED)
@@ -88,33 +99,57 @@ def as_records(touches: pd.DataFrame) -> list[dict[str, Any]]:
     return cast("list[dict[str, Any]]", touches.to_dict("records"))
 
 
-def _is_first() -> Any:
-    """Whether the touch is the first of its enrolment, which need not be step 1: steps may be skipped."""
+def _has_messages(*, is_to_lead: bool) -> Any:
+    """Whether any message of the touch's enrolment has left, or may still; with `is_to_lead`, an email to the lead."""
+    earlier = messages.alias("earlier")
+    to_leads = [earlier.c.recipient_key != TO_ONE_OF_US] if is_to_lead else []
+    return exists().where(
+        earlier.c.subject_key == nurture_touches.c.enrolment_id,
+        earlier.c.state.in_(HOLDING_STATES),
+        *to_leads,
+    )
+
+
+def _is_first_email() -> Any:
+    """Whether the enrolment planned nothing before the touch but what is written to no lead.
+
+    How many touches it planned is known of each day; where the sequence begins is not: its first steps may be forks,
+    or left out.
+    """
     touch, later, own = nurture_touches, nurture_touches.alias("later"), nurtured_leads.alias("own")
-    after_it = (
-        select(func.count())
+    other = messages.alias("other")
+    same = (
+        later.c.campaign == touch.c.campaign,
+        later.c.day == touch.c.day,
+        later.c.lead_id == touch.c.lead_id,
+        later.c.enrolment_id == touch.c.enrolment_id,
+    )
+    not_before = select(func.count()).where(*same, later.c.step >= touch.c.step).correlate(touch)
+    others = (
+        select(func.count(other.c.step.distinct()))
         .where(
-            later.c.campaign == touch.c.campaign,
-            later.c.day == touch.c.day,
-            later.c.lead_id == touch.c.lead_id,
-            later.c.enrolment_id == touch.c.enrolment_id,
-            later.c.step > touch.c.step,
+            other.c.subject_key == touch.c.enrolment_id,
+            other.c.step < touch.c.step,
+            other.c.recipient_key == TO_ONE_OF_US,
         )
         .correlate(touch)
-        .scalar_subquery()
     )
-    only_one = exists().where(
+    return exists().where(
         own.c.campaign == touch.c.campaign,
         own.c.day == touch.c.day,
         own.c.lead_id == touch.c.lead_id,
         own.c.enrolment_id == touch.c.enrolment_id,
-        own.c.steps_planned - after_it <= 1,
+        own.c.steps_planned - not_before.scalar_subquery() <= others.scalar_subquery(),
     )
-    return or_(touch.c.step == 1, only_one)
 
 
-def _has_begun() -> Any:
-    earlier = messages.alias("earlier")
+def _was_led_past(enrolled_at: Any) -> Any:
+    """Whether somebody has passed over steps by hand since the enrolment began."""
     return exists().where(
-        earlier.c.subject_key == nurture_touches.c.enrolment_id, earlier.c.state.in_(HOLDING_STATES)
+        overrides.c.campaign == nurture_touches.c.campaign,
+        overrides.c.lead_id == nurture_touches.c.lead_id,
+        overrides.c.field == "nurture",
+        func.lower(func.btrim(overrides.c.value)).op("~")(f"^({SKIP}|{MOVE})"),
+        overrides.c.occurred_at >= enrolled_at - timedelta(days=1),
+        overrides.c.occurred_at < nurture_touches.c.planned_at,
     )

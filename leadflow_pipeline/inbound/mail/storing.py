@@ -4,20 +4,25 @@ What belongs here: keeping a mail, and turning its verdict into happenings. What
 (`classify`), finding its message (`matching`), and what becomes of happenings (`inbound.recording`).
 
 A mail of no message of ours is kept as `other`, with what it seemed to be, until a person assigns it to a lead.
+
+Of who asked to be forgotten nothing is kept: not what they write, nor what a mail server tells of them. A mail of
+somebody else that names them is kept without its words.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import pandas as pd
 from sqlalchemy import Connection, Engine, insert, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
+from leadflow_pipeline.erasure import addresses_in
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.inbound.happenings import Happening
 from leadflow_pipeline.inbound.happenings import Kind as HappeningKind
@@ -27,6 +32,7 @@ from leadflow_pipeline.inbound.mail.matching import Match, address_keys_of, is_o
 from leadflow_pipeline.inbound.recording import record
 from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline.store.schema import INBOUND_MAIL_KINDS, activity_log, inbound_mails, read_mails
+from leadflow_pipeline.store.suppressions import erased_among
 
 ORIGIN: Final = "mailbox"
 CLOCKS_APART: Final = timedelta(minutes=10)
@@ -34,11 +40,13 @@ OLDEST: Final = timedelta(days=400)
 MOST_KEPT: Final = 20_000
 """Characters of a mail's text that are kept."""
 OWN: Final = "our own"
+ERASED: Final = "erased"
+"""Kind of a mail that is not kept, because it is from or about somebody who asked to be forgotten."""
 
 
 @dataclass(frozen=True)
 class StoredMail:
-    """What became of a mail: as what it was kept, and whether it was known."""
+    """What became of a mail: as what it was kept, whether it was new, and whether it is clear whom it concerns."""
 
     kind: str
     is_new: bool
@@ -91,10 +99,15 @@ def _store(connection: Connection, mailbox: str, key: str, raw: bytes, now: date
         # Now that one knows what was sent, its lines are not taken for the writer's own.
         verdict = classify(raw, received=now.date(), sent=found.body_text)
     is_own = found is not None and is_ours(connection, verdict.letter.senders[:1], found)
+    if _is_erased(connection, _people_of(verdict)):
+        return StoredMail(ERASED, is_new=True, is_matched=True)
     kind = verdict.kind if found is not None and not is_own else "other"
     received_at = _received_at(verdict, found, now)
     told: dict[str, Any] = {**verdict.as_json(), "matched_by": OWN if is_own else found.by if found else None}
     text = f"{verdict.text}\n\n-- \n{verdict.signature}" if verdict.signature else verdict.text
+    subject = verdict.letter.subject
+    if _is_erased(connection, addresses_in(pd.Series([f"{subject}\n{text}"], dtype="str"))):
+        subject = text = ""
     row = {
         "mailbox": mailbox,
         "mail_key": key,
@@ -105,14 +118,27 @@ def _store(connection: Connection, mailbox: str, key: str, raw: bytes, now: date
         "received_at": received_at,
         "sender_key": address_key(verdict.letter.senders[0]) if verdict.letter.senders else None,
         "rfc_message_id": _storable(verdict.letter.message_id) or None,
-        "subject": _storable(verdict.letter.subject) or None,
+        "subject": _storable(subject) or None,
         "body_text": _storable(text[:MOST_KEPT]) or None,
         "verdict": told,
     }
     connection.execute(insert(inbound_mails).values(row))
     if found is not None and not is_own:
-        record(connection, _happenings(verdict, found, received_at, key))
+        record(connection, _happenings(verdict, found, received_at, key), now)
     return StoredMail(kind, is_new=True, is_matched=found is not None)
+
+
+def _people_of(verdict: Verdict) -> list[str]:
+    """Addresses of who wrote the mail, and of whom it tells that an email did not reach them."""
+    reported = verdict.bounce.recipients if verdict.bounce else ()
+    return [
+        *verdict.letter.senders,
+        *(address for each in reported for address in (each.address, *each.other_addresses)),
+    ]
+
+
+def _is_erased(connection: Connection, addresses: Iterable[str]) -> bool:
+    return bool(erased_among(connection, address_keys_of(addresses)))
 
 
 def _storable(text: str) -> str:
@@ -221,7 +247,7 @@ def assign_mail(
             "detail": {"mail_id": mail_id, "kind": means, "message_id": found.message_id},
         }  # fmt: skip
         connection.execute(insert(activity_log).values(note))
-        record(connection, _by_hand(row, means, found, told))
+        record(connection, _by_hand(row, means, found, told), now)
     return means
 
 

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from leadflow_pipeline.cli import app, health
 from leadflow_pipeline.delivery.dispatch import dispatch_due
 from leadflow_pipeline.errors import PermanentError, TransientError
+from leadflow_pipeline.harvest.erasing import erase_person
 from leadflow_pipeline.inbound.mail.inbox import InboxSummary, count_new, read_inbox
 from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.frames import conform
@@ -262,3 +263,30 @@ def test_a_person_looks_and_says_whose_a_mail_is(
         run("assign", str(row["mail_id"]), "nobody", "--campaign", "spring-sale")
     with pytest.raises(PermanentError, match="no such lead"):
         run("assign", str(row["mail_id"]), "somebody", "--campaign", "spring-sale")
+
+
+def test_of_who_asked_to_be_forgotten_nothing_is_kept(
+    world: World, sent: list[dict[str, Any]], server: ImapServer
+) -> None:
+    first = mail("Please forget me.", In_Reply_To=sent[0]["rfc_message_id"])
+    server.folder.add(first)
+    read(world, server)
+    erase_person(world.engine, "lead-0@leads.example", actor="ida")
+    server.folder.renumber()
+    server.folder.add(mail("And once more.", "Lead-0+me@leads.example"))
+    server.folder.add(bounce_of("lead-0@leads.example"))
+    server.folder.add(mail("Ask lead-0@leads.example.", "lead-1@leads.example", "Re: Hello"))
+    assert read(world, server).to_dict() == {"read": 4, "known": 1, "unmatched": 0, "erased": 2, "reply": 1}
+    assert [(row["lead_id"], row["subject"], row["body_text"]) for row in mails(world)] == [
+        ("lead-1", None, None)
+    ]
+    assert events(world) == [("lead-1", "reply")]
+
+
+def bounce_of(address: str) -> bytes:
+    return (
+        f"From: MAILER-DAEMON@leads.example\nTo: eva@sender.example.org\nSubject: Undelivered\nMIME-Version: 1.0\n"
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\nSorry.\n\n--b\n"
+        "Content-Type: message/delivery-status\n\nReporting-MTA: dns; leads.example\n\n"
+        f"Final-Recipient: rfc822; {address}\nAction: failed\nStatus: 5.1.1\n\n--b--\n"
+    ).encode()

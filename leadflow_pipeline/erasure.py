@@ -5,13 +5,17 @@ What belongs here: finding addresses in a record's text. What does not: removing
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
-ADDRESS = r"[^\s\"'<>(),;:\\\[\]{}|=]+@[^\s\"'<>(),;:\\\[\]{}|=]+"
+_PART = r"[^\s\"'<>(),;:\\\[\]{}|=]"
+ADDRESS = rf"{_PART}+@{_PART}+"
+FORGOTTEN = "[erased]"
+"""What stands where an address stood."""
 _JSON_ESCAPES = r"\\[nrtbf]"
 
 
@@ -23,6 +27,13 @@ def addresses_in(texts: pd.Series) -> pd.Series:
     plain = plain.str.replace(_JSON_ESCAPES, " ", regex=True).str.lower()
     found = plain.str.findall(ADDRESS).explode().dropna()
     return found.astype("str").str.removeprefix("mailto:").str.strip(".")
+
+
+def without_address(text: str, address: str) -> str:
+    """The text with a word in the place of an address, however it is spelt. Longer addresses around it stay."""
+    return re.sub(
+        rf"(?<!{_PART}){re.escape(address)}(?!\.*(?!\.){_PART})", FORGOTTEN, text, flags=re.IGNORECASE
+    )
 
 
 def rows_of_erased(
