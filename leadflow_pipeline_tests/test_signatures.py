@@ -11,11 +11,7 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
 from leadflow_pipeline.errors import PermanentError
-<<<<<<<< HEAD:leadflow_pipeline_tests/test_signatures.py
 from leadflow_pipeline.signatures import SignedHeaders, is_signed, key_of, sign
-========
-from leadflow_pipeline.signatures import SignedHeaders, is_signed, key_of, sign
->>>>>>>> wt-LAW:leadflow_pipeline_tests/test_signatures.py
 from leadflow_pipeline_tests.service.senders import NEW_SECRET, OLD_SECRET
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
