@@ -128,7 +128,7 @@ def _print(summary: DispatchSummary, *, dry_run: bool) -> None:
 @messages_app.command("list")
 def list_messages(
     state: Annotated[State | None, typer.Option(help="Only messages in this state.")] = None,
-    campaign: Annotated[str | None, typer.Option(help="Only messages of this campaign.")] = None,
+    campaign: Annotated[str | None, typer.Option(help="Only this campaign.")] = None,
     notices: Annotated[
         bool, typer.Option("--notices", help="Only what owners, managers and operators are told.")
     ] = False,
@@ -148,11 +148,25 @@ def list_messages(
     if as_json:
         print_json(rows)
     elif rows:
-        console.print(table_of("messages", rows))
+        console.print(table_of("Messages (UTC)", [_as_listed(row) for row in rows]))
         if any(row["state"] == "failed" and row["sequence"] == NOTICES for row in rows):
             typer.echo("an owner does not know: mend the cause, then leadflow messages again ID")
     else:
         typer.echo("no such messages")
+
+
+def _as_listed(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": str(row["message_id"]),
+        "channel": row["channel"],
+        "campaign": row["campaign"],
+        "lead": (row["lead_id"] or "")[:8],
+        "sequence": f"{row['sequence']} {row['step']}",
+        "state": row["state"],
+        "planned": row["planned_at"],
+        "sent": row["sent_at"],
+        "reason": row["state_reason"],
+    }
 
 
 @messages_app.command()
@@ -185,13 +199,18 @@ def show(message_id: MessageId, as_json: Json = False) -> None:
 def settle(
     message_id: MessageId,
     finding: Annotated[
-        Finding, typer.Argument(help="sent: it arrived; failed: it did not; again: send it again.")
+        Finding,
+        typer.Argument(metavar="FINDING", help="sent: it arrived; failed: it did not; again: send it again."),
     ],
+    as_json: Json = False,
 ) -> None:
     """Settle a message of which it is unknown whether it arrived. First ask the mail server's log, or look there."""
     to = "planned" if finding is Finding.AGAIN else finding.value
     outbox.settle_by_hand(get_engine(), message_id, to, actor=getpass.getuser(), now=datetime.now(UTC))
-    typer.echo(f"message {message_id} is {to}")
+    if as_json:
+        print_json({"message_id": message_id, "state": to})
+    else:
+        typer.echo(f"message {message_id} is {to}")
 
 
 @messages_app.command()
@@ -205,6 +224,7 @@ def again(
     to: Annotated[
         str | None, typer.Option(help="Where they go instead: an address, or a channel of Slack.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Try messages to owners and managers again that failed for good, once their cause is mended.
 
@@ -215,8 +235,11 @@ def again(
         raise PermanentError("name messages by their numbers, or a channel with --channel, one of the two")
     engine = get_engine()
     numbers = message_ids or outbox.failed_notices(engine, str(channel), now - FAILED_LATELY)
-    if not numbers:
+    if numbers:
+        outbox.try_again_by_hand(engine, numbers, actor=getpass.getuser(), now=now, recipient=to)
+    if as_json:
+        print_json({"message_ids": list(numbers)})
+    elif not numbers:
         typer.echo(f"no message by {channel} has failed")
-        return
-    outbox.try_again_by_hand(engine, numbers, actor=getpass.getuser(), now=now, recipient=to)
-    typer.echo(f"{counted(len(numbers), 'message')} will be tried again. Next: leadflow dispatch")
+    else:
+        typer.echo(f"{counted(len(numbers), 'message')} will be tried again. Next: leadflow dispatch")

@@ -77,14 +77,14 @@ def status(
 ) -> None:
     """Show who was asked, what waits, what it cost, and what nobody knows the fate of."""
     from leadflow_pipeline.campaign import load
-    from leadflow_pipeline.cli.known_leads import known_lead
+    from leadflow_pipeline.cli.known_leads import find_lead
     from leadflow_pipeline.enrich import inquiry
     from leadflow_pipeline.store.engine import get_engine
 
     engine = get_engine()
     load(engine, campaign)
     if lead is not None:
-        found = inquiry.lead_status(engine, campaign, known_lead(engine, campaign, lead))
+        found = inquiry.lead_status(engine, campaign, find_lead(engine, lead, campaign)[1])
         if as_json:
             print_json(found)
         else:

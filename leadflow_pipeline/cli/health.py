@@ -25,11 +25,12 @@ from leadflow_pipeline.cli.output import counted
 from leadflow_pipeline.delivery.holding import reason_and_remedy
 from leadflow_pipeline.delivery.linting.addresses import leads_nowhere
 from leadflow_pipeline.delivery.pending import LOOKED_BACK, never_told
-from leadflow_pipeline.errors import LeadflowError
+from leadflow_pipeline.errors import LeadflowError, PermanentError, TransientError
 from leadflow_pipeline.harvest.sources.webhook import WebhookSource
+from leadflow_pipeline.inbound.mail.mailbox import mailbox_of
 from leadflow_pipeline.partitions import CAMPAIGN_TAG, last_complete_day
-from leadflow_pipeline.service.signatures import key_of
 from leadflow_pipeline.settings import get_settings, secret
+from leadflow_pipeline.signatures import key_of
 from leadflow_pipeline.store import migrate
 from leadflow_pipeline.store.due_days import active_campaigns, due_days, known_campaigns
 from leadflow_pipeline.store.engine import get_engine
@@ -157,6 +158,24 @@ def look_at_links(_engine: Engine) -> Iterator[Finding]:
             "emails leave by a mail server, and their links lead to this machine, so nobody could unsubscribe",
             "set LEADFLOW_PUBLIC_URL to where the service is found from outside",
         )
+
+
+def look_at_mailbox(_engine: Engine) -> Iterator[Finding]:
+    """Whether the mailbox that bounces and answers come to can be opened, as it is each time it is read."""
+    settings = get_settings()
+    if not settings.mailbox:
+        return
+    try:
+        with mailbox_of(settings, timeout=SECONDS_TO_ANSWER):
+            yield Finding("mailbox", State.WELL, "can be opened and read")
+    except TransientError as error:
+        remedy = (
+            "look whether LEADFLOW_MAILBOX names the right server; the next reading tries again by itself"
+        )
+        yield Finding("mailbox", State.BROKEN, describe(error), remedy)
+    except PermanentError as error:
+        remedy = "mend it, then leadflow inbox read: until then nobody hears of bounces and answers"
+        yield Finding("mailbox", State.BROKEN, describe(error), remedy)
 
 
 def look_at_owners(engine: Engine) -> Iterator[Finding]:
@@ -373,6 +392,7 @@ LOOKS = (
     look_at_days,
     look_at_messages,
     look_at_links,
+    look_at_mailbox,
     look_at_owners,
     look_at_quarantine,
     look_at_vendors,

@@ -6,6 +6,7 @@ What belongs here: arguments and output. What does not: what a mail means, and w
 from __future__ import annotations
 
 import getpass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -59,7 +60,7 @@ def read(
 @app.command("list")
 def list_mails(
     kind: Annotated[Kind | None, typer.Option(help="Only mails of this kind.")] = None,
-    campaign: Annotated[str | None, typer.Option(help="Only mails of this campaign.")] = None,
+    campaign: Annotated[str | None, typer.Option(help="Only this campaign.")] = None,
     unmatched: Annotated[bool, typer.Option("--unmatched", help="Only mails of no message of ours.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="The latest so many.")] = 50,
     as_json: Json = False,
@@ -79,8 +80,20 @@ def list_mails(
     elif rows:
         console.print(
             table_of(
-                "mails",
-                [{name: "" if value is None else value for name, value in row.items()} for row in rows],
+                "Mails that came back (UTC)",
+                [
+                    {
+                        "id": str(row["mail_id"]),
+                        "received": row["received_at"],
+                        "kind": row["kind"],
+                        "campaign": row["campaign"],
+                        "lead": (row["lead_id"] or "")[:8],
+                        "message": str(row["message_id"] or ""),
+                        "found by": row["matched_by"],
+                        "told": _more(row),
+                    }
+                    for row in rows
+                ],
             )
         )
     else:
@@ -111,20 +124,36 @@ def show(
 @app.command()
 def assign(
     mail_id: Annotated[int, typer.Argument(metavar="ID", help="Number of a mail.")],
-    lead: Annotated[str, typer.Argument(metavar="LEAD", help="Whose it is.")],
+    lead: Annotated[
+        str, typer.Argument(metavar="LEAD", help="A lead_id, the beginning of one, or an email address.")
+    ],
     campaign: Annotated[str, typer.Option(help="The lead's campaign.")],
     kind: Annotated[
         Kind | None, typer.Option(help="What it is, where it was taken for something else.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Say whose a mail is, and what it is: then it counts as if it had been known from the start."""
+    from leadflow_pipeline.cli.known_leads import find_lead
     from leadflow_pipeline.inbound.mail.storing import assign_mail
 
+    engine = get_engine()
+    _, lead_id = find_lead(engine, lead, campaign)
     means = assign_mail(
-        get_engine(), mail_id, campaign, lead, kind=kind.value if kind else None, actor=getpass.getuser(),
+        engine, mail_id, campaign, lead_id, kind=kind.value if kind else None, actor=getpass.getuser(),
         now=datetime.now(UTC),
     )  # fmt: skip
-    typer.echo(f"mail {mail_id} is of lead {lead}: {means}")
+    if as_json:
+        print_json({"mail_id": mail_id, "lead_id": lead_id, "campaign": campaign, "kind": means})
+    else:
+        typer.echo(f"mail {mail_id} is of lead {lead_id}: {means}")
+
+
+def _more(row: Mapping[str, Any]) -> str:
+    """What else is told of a mail, in one cell."""
+    away = f"away until {row['away_until']}" if row["away_until"] else None
+    seems = f"seems {row['seems']}" if row["seems"] else None
+    return ", ".join(filter(None, (row["reason"], away, seems)))
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:

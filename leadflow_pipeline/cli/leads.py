@@ -154,23 +154,28 @@ def export(
 
 def override(
     campaign: Slug,
-    lead: Annotated[str, typer.Argument(help="The lead's id, or its email address.")],
+    lead: Annotated[
+        str, typer.Argument(metavar="LEAD", help="A lead_id, the beginning of one, or an email address.")
+    ],
     field: Annotated[Field, typer.Argument(help="What is decided.")],
     value: Annotated[str, typer.Argument(help="The decision; `none` gives it back to the rules.")],
     reason: Annotated[str, typer.Option(help="Why, for whoever asks later.")],
     actor: Annotated[str | None, typer.Option(help="Who decides; your account's name if left out.")] = None,
-    expires: Annotated[datetime | None, typer.Option(help="Last day it stands.", **DAY)] = None,
+    expires: Annotated[
+        datetime | None, typer.Option(help="Last day it stands; for good if left out.", **DAY)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Decide something about a lead by hand, from now on. The rules explain themselves around it."""
-    from leadflow_pipeline.cli.known_leads import check_decision, known_lead
+    from leadflow_pipeline.cli.decisions import checked_decision
+    from leadflow_pipeline.cli.known_leads import find_lead
     from leadflow_pipeline.partitions import end_of
     from leadflow_pipeline.store.engine import get_engine
     from leadflow_pipeline.store.facts import add_override
 
     engine = get_engine()
-    lead_id = known_lead(engine, campaign, lead)
-    decision = check_decision(field.value, value)
+    _, lead_id = find_lead(engine, lead, campaign)
+    decision = checked_decision(engine, campaign, lead_id, field.value, value)
     number = add_override(
         engine,
         campaign=campaign,

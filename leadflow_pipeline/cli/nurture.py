@@ -19,7 +19,9 @@ app = typer.Typer(
 )
 
 Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")]
-LeadName = Annotated[str, typer.Argument(metavar="LEAD", help="The lead's id, or its email address.")]
+LeadName = Annotated[
+    str, typer.Argument(metavar="LEAD", help="A lead_id, the beginning of one, or an email address.")
+]
 Reason = Annotated[str, typer.Option(help="Why, for whoever asks later.")]
 Actor = Annotated[str | None, typer.Option(help="Who decides; your account's name if left out.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -105,15 +107,15 @@ def _decide(
     until: datetime | None,
     as_json: bool,
 ) -> None:
-    from leadflow_pipeline.cli.known_leads import known_lead
-    from leadflow_pipeline.cli.nurture_orders import checked_order
+    from leadflow_pipeline.cli.decisions import checked_decision
+    from leadflow_pipeline.cli.known_leads import find_lead
     from leadflow_pipeline.partitions import end_of
     from leadflow_pipeline.store.engine import get_engine
     from leadflow_pipeline.store.facts import add_override
 
     engine = get_engine()
-    lead_id = known_lead(engine, campaign, lead)
-    order = checked_order(engine, campaign, lead_id, value)
+    _, lead_id = find_lead(engine, lead, campaign)
+    order = checked_decision(engine, campaign, lead_id, "nurture", value)
     number = add_override(
         engine,
         campaign=campaign,
@@ -127,4 +129,4 @@ def _decide(
     if as_json:
         print_json({"override_id": number, "lead_id": lead_id, "field": "nurture", "value": order})
     else:
-        typer.echo(f"Override {number}: {order}, lead {lead_id} of {campaign}")
+        typer.echo(f"{order}: lead {lead_id} of {campaign} (override {number})")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
@@ -58,11 +59,22 @@ def table_of(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     width = min(cell_len(render(title).plain), console.width)
     table = Table(title=title, title_justify="left", header_style="bold", min_width=width)
     for name in rows[0] if rows else ():
-        is_number = all(map(_is_number, (row[name] for row in rows)))
+        is_number = all(_is_number(row[name]) for row in rows if row[name] is not None)
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
+        table.add_row(*map(_shown, row.values()))
     return table
+
+
+def _shown(value: Any) -> str:
+    """As a person reads it: nothing for what is not there, minutes of UTC for a moment."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
 
 
 def _is_number(value: Any) -> bool:

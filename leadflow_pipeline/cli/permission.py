@@ -24,7 +24,7 @@ from leadflow_pipeline.store.suppressions import EVERY_CAMPAIGN, lift, stands, s
 suppress_app = typer.Typer(
     no_args_is_help=True, help="Say who is not to be written to, see it, and take it back."
 )
-consent_app = typer.Typer(no_args_is_help=True, help="Keep who agreed to be written to, and look at it.")
+consent_app = typer.Typer(no_args_is_help=True, help="Keep who agreed to be written to, and see it.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Campaign = Annotated[str | None, typer.Option(help="Only in this campaign; in every one if left out.")]
@@ -68,7 +68,8 @@ def add(
         print_json({"scope": scope, "campaign": reach, "is_new": is_new})
     else:
         where = f"in {reach}" if reach else "in every campaign"
-        typer.echo(f"{scope} {'is' if is_new else 'was already'} suppressed {where}")
+        whom = {"all": "everybody", "domain": subject}.get(scope, "the address")
+        typer.echo(f"{whom} {'is' if is_new else 'was already'} suppressed {where}")
 
 
 @suppress_app.command("lift")
@@ -108,7 +109,7 @@ def list_suppressions(
     ] = None,
     campaign: Annotated[str | None, typer.Option(help="Only what reaches this campaign.")] = None,
     lifted: Annotated[bool, typer.Option("--lifted", help="Those that were taken back, too.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="The latest so many.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List who is not to be written to; addresses by the beginning of their key."""
@@ -191,9 +192,9 @@ def show(
 ) -> None:
     """Show what an address agreed to, and where it said so, the latest first."""
     table = consents.c
-    scope, key = subject_of(address)
-    if scope != "address":
+    if "@" not in address.strip("@"):
         raise PermanentError("that is no address: write it as name@example.org")
+    _, key = subject_of(address)
     query = (
         select(table.campaign, table.is_given, table.source, table.occurred_at, table.origin)
         .where(table.recipient_key == key)

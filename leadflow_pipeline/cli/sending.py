@@ -8,7 +8,7 @@ from __future__ import annotations
 import getpass
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,7 +24,7 @@ sending_app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Domain = Annotated[
     str | None,
-    typer.Argument(metavar="[DOMAIN]", help="Of the sender, after the @; all senders if not given."),
+    typer.Argument(metavar="DOMAIN", help="Of the sender, after the @; all senders if not given."),
 ]
 
 
@@ -52,17 +52,39 @@ def show(as_json: Json = False) -> None:
     if not standing:
         typer.echo("emails leave: no sender stands still")
     if counts:
-        console.print(table_of("what was counted", counts))
+        console.print(table_of("What was counted", [_as_shown(each) for each in counts]))
     if len(stops) > len(standing):
         console.print(
-            table_of("stops that are over", [stop for stop in stops if stop["closed_at"] is not None])
+            table_of(
+                "Stops that are over (UTC)",
+                [
+                    {
+                        "sender": stop["sender_domain"] or "all senders",
+                        "reason": stop["reason"],
+                        "stopped": stop["opened_at"],
+                        "resumed": stop["closed_at"],
+                        "by": stop["closed_by"],
+                    }
+                    for stop in stops
+                    if stop["closed_at"] is not None
+                ],
+            )
         )
+
+
+def _as_shown(counts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **counts,
+        "rate": f"{100 * counts['rate']:.2f} %",
+        "limit": f"{100 * counts['limit']:.1f} %",
+    }
 
 
 @sending_app.command()
 def stop(
     domain: Domain = None,
     reason: Annotated[str, typer.Option(help="Why, for those who find it standing still.")] = breaker.BY_HAND,
+    as_json: Json = False,
 ) -> None:
     """Stop emails to leads at once, of one sender or of all. What is due waits, and grows stale as it always does."""
     name = (domain or breaker.EVERYBODY).lower()
@@ -71,16 +93,24 @@ def stop(
             connection, name, reason, {}, actor=getpass.getuser(), now=datetime.now(UTC)
         )
     if number is None:
-        raise PermanentError(f"emails of {name or 'all senders'} stand still already")
+        raise PermanentError(
+            f"emails of {name or 'all senders'} stand still already: leadflow sending show says since when"
+        )
+    if as_json:
+        print_json({"sender_domain": name, "stop_id": number})
+        return
     typer.echo(
         f"emails of {name or 'all senders'} stand still. To go on: leadflow sending resume {name}".rstrip()
     )
 
 
 @sending_app.command()
-def resume(domain: Domain = None) -> None:
+def resume(domain: Domain = None, as_json: Json = False) -> None:
     """Let emails go on, of one sender or of all. What was counted until now is not counted again."""
     name = (domain or breaker.EVERYBODY).lower()
     with get_engine().begin() as connection:
         breaker.close_stop(connection, name, actor=getpass.getuser(), now=datetime.now(UTC))
-    typer.echo(f"emails of {name or 'all senders'} go on. Next: leadflow dispatch")
+    if as_json:
+        print_json({"sender_domain": name})
+    else:
+        typer.echo(f"emails of {name or 'all senders'} go on. Next: leadflow dispatch")

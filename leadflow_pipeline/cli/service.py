@@ -103,9 +103,9 @@ def _signed(
     campaign: str, body: bytes, source: str | None, webhook_id: str | None, url: str | None
 ) -> tuple[str, dict[str, str]]:
     """The address of a campaign's webhook, and the headers that go with a body."""
+    from leadflow_pipeline import signatures
     from leadflow_pipeline.campaign import load
     from leadflow_pipeline.harvest.sources.webhook import WebhookSource
-    from leadflow_pipeline.service import signatures
     from leadflow_pipeline.settings import get_settings
     from leadflow_pipeline.settings import secret as secret_named
     from leadflow_pipeline.store.engine import get_engine

@@ -16,11 +16,13 @@ from leadflow_pipeline.inbound.tracking.judging import judge_due
 from leadflow_pipeline.store.engine import get_engine
 from leadflow_pipeline.store.schema import messages, tracking_hits
 
-app = typer.Typer(no_args_is_help=True, help="Opens and clicks: who made them, people or machines.")
+app = typer.Typer(
+    no_args_is_help=True, help="Judge opens and clicks, and see which people made, and which machines."
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-Campaign = Annotated[str | None, typer.Option(help="Of this campaign alone.")]
-Days = Annotated[int, typer.Option(min=1, help="Of so many days until now.")]
+Campaign = Annotated[str | None, typer.Option(help="Only this campaign.")]
+Days = Annotated[int, typer.Option(min=1, help="The latest so many days.")]
 
 
 @app.command()
@@ -29,13 +31,15 @@ def judge(as_json: Json = False) -> None:
     judged = judge_due(get_engine())
     if as_json:
         print_json(judged.to_dict())
-    else:
+    elif judged.hits:
         console.print(f"{counted(judged.hits, 'request')} judged, {judged.machines:,} of them machines'")
+    else:
+        console.print("no open or click waits to be judged")
 
 
 @app.command()
 def show(campaign: Campaign = None, days: Days = 30, as_json: Json = False) -> None:
-    """How many opens and clicks people made, how many machines, and how the machines were known."""
+    """Show how many opens and clicks people made, how many machines, and how the machines were known."""
     rows = _told(campaign, datetime.now(UTC) - timedelta(days=days))
     if as_json:
         print_json(rows)

@@ -19,8 +19,6 @@ from leadflow_pipeline.vendors.reading import parsed
 
 WORDED: Final = {"company_facts": "Company", "why_now": "Why now", "fit": "Fit", "engagement": "Engagement"}
 NEXT: Final = "Next step"
-LABELS: Final = (*WORDED.values(), "Similar accounts", NEXT)
-"""The points that the model words, in order."""
 
 INSTRUCTIONS: Final = (
     "You brief a salesperson about a lead before the first call. The user message is one JSON object of facts, a text "

@@ -70,10 +70,10 @@ class Preview:
     @property
     def moment(self) -> str:
         """When it falls due."""
-        days = f"{self.place.email.delay_days:g}"
-        return (
-            f"{days} days after the start" if self.place.step == 1 else f"{days} days after the step before"
-        )
+        days, before = self.place.email.delay_days, "start" if self.place.step == 1 else "step before"
+        if days == 0:
+            return f"right after the {before}"
+        return f"{days:g} {'day' if days == 1 else 'days'} after the {before}"
 
 
 def previews_of(

@@ -22,8 +22,8 @@ from sqlalchemy import RowMapping
 from leadflow_pipeline.campaign.enrichment_checks import is_this_machine
 from leadflow_pipeline.delivery.transports import Delivery, FaultPoint, nothing
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.service.signatures import key_of, sign
 from leadflow_pipeline.settings import secret
+from leadflow_pipeline.signatures import key_of, sign
 from leadflow_pipeline.vendors.http_facts import is_distrust, is_unconnected, retry_after
 from leadflow_pipeline.vendors.session import utc_now
 

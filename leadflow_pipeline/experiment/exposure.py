@@ -57,6 +57,15 @@ class Given:
     """Whether leads that are routed on the day meet the experiment; false where a winner is for everybody."""
 
 
+@dataclass(frozen=True)
+class Begun:
+    """Experiments that were begun, their changes in order, and who met them up to a day, as `EXPOSURE_COLUMNS`."""
+
+    experiments: Sequence[Experiment]
+    changes: Sequence[StateChange]
+    exposed: pd.DataFrame
+
+
 def variants_for(
     lead_ids: pd.Series,
     day: date,

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from leadflow_pipeline.experiment.rules import KINDS_APPLIED, Experiment
+from leadflow_pipeline.experiment.rules import Experiment
 
 FOLLOWS: dict[str, tuple[str, ...]] = {
     "draft": ("running",),
@@ -88,8 +88,6 @@ def why_not(
         return f"{key} has no variant {winner}: choose one of {', '.join(experiment.keys)}, or none"
     if state != "running":
         return None
-    if experiment.kind not in KINDS_APPLIED:
-        return f"{key} tries {experiment.kind}, which nothing applies yet: it can be declared, not started"
     for other in experiments:
         is_rival = other.key != key and other.kind == experiment.kind and not _are_apart(experiment, other)
         if is_rival and _runs_from(changes, other.key, from_day):

@@ -15,8 +15,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Kind = Literal["routing", "sequences", "emails", "send_times"]
-KINDS_APPLIED: tuple[Kind, ...] = ("routing", "sequences", "emails")
-"""Kinds that change something today. The others can be declared and looked up, and not yet started."""
 
 SETTING_OF_KIND: dict[Kind, str] = {
     "routing": "match",

@@ -1,7 +1,7 @@
-"""What the variants that leads have change: the weights of their match, and the sequence of their tier.
+"""What the variants that leads have change: the weights of their match, the sequence of their tier, their send window.
 
 What belongs here: settings of variants laid over those of the campaign. What does not: who has which variant
-(`exposure`), and what weights and sequences are for (`route`).
+(`exposure`), and what weights, sequences and windows are for (`route`, `nurture`).
 
 Where two experiments change the same thing, what runs wins over what is decided, and of those the later declared. Two
 that run and try the same never share a lead: `life_cycle` starts no such pair.
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from leadflow_pipeline.experiment.arrays import Floats, Ints
-from leadflow_pipeline.experiment.exposure import Given
+from leadflow_pipeline.experiment.exposure import NONE, Given
 
 
 def match_weights(
@@ -49,4 +49,21 @@ def sequence_codes(
             has_it = each.variant == number
             for tier, sequence in (variant.sequences or {}).items():
                 codes[has_it, list(tiers).index(tier)] = list(sequences).index(sequence)
+    return codes
+
+
+def window_codes(
+    given: Sequence[Given], leads: int, windows: Mapping[tuple[str, str], int], otherwise: int
+) -> Ints:
+    """The send window of each lead. `windows` has a code for each experiment and variant that has one; what changes
+    nothing gives the campaign's, `otherwise`.
+    """
+    codes = np.full(leads, otherwise, dtype=np.int64)
+    for each in given:
+        if each.takes_in:
+            # Whoever takes part and has no window of the variant's has the campaign's, whatever was decided before.
+            codes[each.variant != NONE] = otherwise
+        for number, key in enumerate(each.experiment.keys):
+            if (each.experiment.key, key) in windows:
+                codes[each.variant == number] = windows[each.experiment.key, key]
     return codes

@@ -35,6 +35,8 @@ class Happening:
     machine_reason: str | None = None
     away_until: datetime | None = None
     """Of an `auto_reply`: until when nobody is there, where it says so."""
+    has_left: bool = False
+    """Of an `auto_reply`: whether it plainly says that whoever the message went to works there no more."""
     everywhere: bool = True
     """Of an `unsubscribe`: from all campaigns, and not only from the message's own."""
     detail: Mapping[str, Any] = field(default_factory=dict)

@@ -48,6 +48,9 @@ SUPPRESSED_BY: Final = {
 }
 """Kinds after which an address is not written to any more, and the reason that is kept."""
 
+LEFT: Final = "works there no more"
+"""The reason that is kept where a mailbox says so of its owner."""
+
 NO_PERSON: Final = {"auto_reply": "answered by itself", "delivered": "told by a mail server"}
 """Kinds that no person does, and so count for nothing, and why."""
 
@@ -181,12 +184,12 @@ def _suppress(connection: Connection, news: Sequence[tuple[Happening, Row]]) -> 
                 "campaign": EVERY_CAMPAIGN
                 if each.everywhere or each.kind != "unsubscribe"
                 else message["campaign"],
-                "reason": SUPPRESSED_BY[each.kind],
+                "reason": SUPPRESSED_BY.get(each.kind, LEFT),
                 "origin": each.origin,
                 "occurred_at": each.occurred_at,
             }
             for each, message in news
-            if each.kind in SUPPRESSED_BY
+            if each.kind in SUPPRESSED_BY or each.has_left
         ],
     )
 

@@ -193,9 +193,9 @@ def by_hand(connection: Connection, lead: Lead) -> Iterator[Entry]:
         if row.reason == OUT_OF_OFFICE:
             yield Entry(row.occurred_at, "away", f"out of office, paused{until}", is_machine=True)
             continue
-        value = "given back to the rules" if row.value == LIFTED else f"is {row.value}"
+        value = "given back to the rules" if row.value == LIFTED else row.value
         yield Entry(
-            row.occurred_at, "by hand", f"{row.field} {value}{until}, said {row.actor}", text=row.reason
+            row.occurred_at, "by hand", f"{row.field}: {value}{until}, by {row.actor}", text=row.reason
         )
 
 

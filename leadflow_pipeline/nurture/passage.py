@@ -1,8 +1,8 @@
 """A lead's passage through a sequence: enrolled, asked, written to, held, freed, ended, followed by another.
 
 What belongs here: how days and turns move every lead's passage on. What does not: where passages stand
-(`whereabouts`), what counts as a turn (`turns`), whether conditions hold (`knowledge`), and when a step falls due
-(`timetable`).
+(`whereabouts`), who leaves before the end (`leaving`), what counts as a turn (`turns`), whether conditions hold
+(`knowledge`), and when a step falls due (`timetable`).
 
 When a step falls due, it is decided at the end of the day before: first whether the lead leaves (`endings`), then
 whether the step's conditions hold. Later steps that fall due in the same 24 hours are decided by the same knowledge.
@@ -18,11 +18,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from leadflow_pipeline.nurture.by_hand import MOVE, SKIP, named_after
-from leadflow_pipeline.nurture.endings import Colleagues
 from leadflow_pipeline.nurture.holds import FREE, GRADUATED, PAUSED, STOPPED, reason_text
-from leadflow_pipeline.nurture.knowledge import Doings, Knowledge
-from leadflow_pipeline.nurture.step_conditions import StepCondition, in_words
-from leadflow_pipeline.nurture.steps import Goal, NurtureSequence
+from leadflow_pipeline.nurture.knowledge import Knowledge
+from leadflow_pipeline.nurture.leaving import Leaving, groups
+from leadflow_pipeline.nurture.step_conditions import in_words
+from leadflow_pipeline.nurture.steps import NurtureSequence
 from leadflow_pipeline.nurture.timetable import Days, Moments, Positions, Timetable, end_of
 from leadflow_pipeline.nurture.turns import Acts, Turns
 from leadflow_pipeline.nurture.ways import BRANCH, CHANNELS, END, FIRST
@@ -33,7 +33,6 @@ from leadflow_pipeline.nurture.whereabouts import (
     RUNNING,
     STATE_CODE,
     STATE_OF_HOLD,
-    STATES,
     Whereabouts,
 )
 
@@ -52,10 +51,7 @@ class Passages:
     where: Whereabouts
     timetable: Timetable
     knowledge: Knowledge
-    colleagues: Colleagues | None
-    """None where their replies stop nobody."""
-    touches: Doings | None
-    """Of reps with each lead; None where they stop nobody."""
+    leaving: Leaving
     rules: list[NurtureSequence]
     """Of each sequence at hand, by number."""
 
@@ -76,7 +72,7 @@ class Passages:
             self._free(turn[turn.hold == FREE])
             self._obey(mine)
             self._graduate(turn[turn.is_hot])
-            self._leave(turn.lead, turn.day)
+            self.leaving.leave(turn.lead, turn.day)
             self._quicken(turn[turn.is_quick])
             reached[turn.lead] = turn.day
         everyone = np.arange(len(self.where.state))
@@ -102,7 +98,7 @@ class Passages:
 
     def _decide(self, lead: Positions, day: Days) -> None:
         """What becomes of the step that falls due for each lead."""
-        self._leave(lead, day)
+        self.leaving.leave(lead, day)
         stays = self.where.is_in(lead, RUNNING)
         lead, day = lead[stays], day[stays]
         at = self.where.sequence(lead), self.where.next_step[lead]
@@ -187,8 +183,8 @@ class Passages:
         over_on = np.maximum(where.since[lead] + np.timedelta64(1, "D"), first)
         is_over &= over_on < until
         lead, day = lead[is_over], over_on[is_over]
-        self._end(lead)
-        for sequence, rows in _groups(where.sequence(lead)):
+        self.where.end(lead)
+        for sequence, rows in groups(where.sequence(lead)):
             after = self.rules[sequence].after
             if after is not None:
                 rest = np.timedelta64(after.rest_days or 0, "D")
@@ -202,30 +198,19 @@ class Passages:
         lead, first, until = lead[rests], first[rests], until[rests]
         begins_on = np.maximum(_day_before(where.rests_until[lead]), first)
         begins = begins_on < until
-        begins[begins] = self._follower(lead[begins]) >= 0
+        begins[begins] = self.leaving.follower(lead[begins]) >= 0
         lead, day, until = lead[begins], begins_on[begins], until[begins]
-        self._stop_on_colleagues(lead, day)
+        self.leaving.stop_on_colleagues(lead, day)
         begins = where.state[lead] == COMPLETED
         lead, day, until = lead[begins], day[begins], until[begins]
         names = where.enrolments.enrolment_id.take(where.enrolment[lead]).tolist()
         ids = pd.Series([named_after(f"{name}|after") for name in names], dtype="str")
-        self._enrol(lead, day, where.enrolments.add(ids, self._follower(lead), end_of(day)), "follows")
+        self._enrol(lead, day, where.enrolments.add(ids, self.leaving.follower(lead), end_of(day)), "follows")
         for code in np.unique(where.hold_code[lead[where.hold[lead] == PAUSED]].astype("str")):
             paused = (where.hold[lead] == PAUSED) & (where.hold_code[lead] == code)
-            self._hold_as(PAUSED, str(code), lead[paused], day[paused])
-        self._leave(lead, day)
+            self.where.hold_as(PAUSED, str(code), lead[paused], day[paused])
+        self.leaving.leave(lead, day)
         return lead, day, until
-
-    def _follower(self, lead: Positions) -> Positions:
-        """The sequence that follows each lead's own, by number; -1 where none does."""
-        after = [
-            self.timetable.sequences.get_loc(rules.after.follower)
-            if rules.after and rules.after.follower
-            else -1
-            for rules in self.rules
-        ]
-        found: Positions = np.array(after, dtype="int64")[self.where.sequence(lead)]
-        return found
 
     def _catch_up(self, lead: Positions, day: Days) -> None:
         """Moves a step whose moment passed unplanned to the next open moment after the day."""
@@ -264,29 +249,16 @@ class Passages:
         state = self.where.state[turn.lead]
         may_change = np.isin(state, HOLDABLE) & (STATE_OF_HOLD[turn.hold] != state)
         may_change &= self._has_more(turn.lead) | (turn.hold != PAUSED)
-        turn = turn[may_change | (self._will_be_followed(turn.lead) & (turn.hold != PAUSED))]
+        turn = turn[may_change | (self.leaving.will_be_followed(turn.lead) & (turn.hold != PAUSED))]
         for hold in (PAUSED, STOPPED, GRADUATED):
             for code in np.unique(turn.code[turn.hold == hold].astype("str")):
                 held = turn[(turn.hold == hold) & (turn.code == code)]
-                self._hold_as(hold, str(code), held.lead, held.day)
+                self.where.hold_as(hold, str(code), held.lead, held.day)
 
     def _graduate(self, turn: Turns) -> None:
         """Hands over whoever is on the way and has become engaged enough."""
-        is_at_hand = self.where.is_in(turn.lead, HOLDABLE) | self._will_be_followed(turn.lead)
-        self._hold_as(GRADUATED, "engagement", turn.lead[is_at_hand], turn.day[is_at_hand])
-
-    def _hold_as(self, hold: int, code: str, lead: Positions, day: Days, text: str | None = None) -> None:
-        if hold != PAUSED:
-            self.where.next_touch[lead] = NEVER
-            self.where.rests_until[lead] = NEVER
-        self.where.enter(STATES[STATE_OF_HOLD[hold]], lead, day, code, text or reason_text(code))
-
-    def _will_be_followed(self, lead: Positions) -> npt.NDArray[np.bool_]:
-        """Whether each lead rests before another sequence: then it can still be held."""
-        where = self.where
-        rests: npt.NDArray[np.bool_] = (where.state[lead] == COMPLETED) & ~np.isnat(where.rests_until[lead])
-        rests[rests] = self._follower(lead[rests]) >= 0
-        return rests
+        is_at_hand = self.where.is_in(turn.lead, HOLDABLE) | self.leaving.will_be_followed(turn.lead)
+        self.where.hold_as(GRADUATED, "engagement", turn.lead[is_at_hand], turn.day[is_at_hand])
 
     def _free(self, turn: Turns) -> None:
         """Lets a paused lead go on, and a stopped one that was resumed by hand after it had been stopped."""
@@ -333,74 +305,11 @@ class Passages:
     def _places(self, acts: Acts) -> Positions:
         """The place of the step that each act names, in the lead's own sequence; END where there is none."""
         place = np.full(len(acts.lead), END, dtype="int64")
-        for sequence, rows in _groups(self.where.sequence(acts.lead)):
+        for sequence, rows in groups(self.where.sequence(acts.lead)):
             rules = self.rules[sequence]
             places = {str(number): number for number in range(1, len(rules.way) + 1)} | rules.name_places
             place[rows] = [places.get(str(target), END) for target in acts.target[rows]]
         return place
-
-    def _leave(self, lead: Positions, day: Days) -> None:
-        """Ends the passages of those who reached the goal, or who meet an exit; and of those whose colleague replied.
-
-        Who was resumed by hand since the enrolment is asked about no exit: a person has decided.
-        """
-        at_hand = self.where.is_in(lead, HOLDABLE)
-        lead, day = lead[at_hand], day[at_hand]
-        for sequence, rows in _groups(self.where.sequence(lead)):
-            rules, who, when = self.rules[sequence], lead[rows], day[rows]
-            if rules.goal is not None:
-                self._reach_goal(rules.goal, who, when)
-            for exit_ in rules.exits:
-                self._exit(exit_, who, when)
-        self._stop_on_colleagues(lead, day)
-        self._stop_on_touches(lead, day)
-
-    def _reach_goal(self, goal: Goal, lead: Positions, day: Days) -> None:
-        conditions = goal.when
-        reached = self.knowledge.holds(conditions, self.where.asked(lead, day))
-        lead, day = lead[reached], day[reached]
-        text = f"the goal is reached: {' and '.join(map(in_words, conditions))}"
-        if goal.then == "graduate":
-            self._hold_as(GRADUATED, "goal", lead, day, text)
-            return
-        self._end(lead)
-        self.where.enter("COMPLETED", lead, day, "goal", text)
-
-    def _exit(self, condition: StepCondition, lead: Positions, day: Days) -> None:
-        where = self.where
-        enrolled_at = where.enrolled_at(lead)
-        asked = where.is_in(lead, HOLDABLE) & ~(where.resumed_at[lead] >= enrolled_at)
-        lead, day = lead[asked], day[asked]
-        leaves = self.knowledge.holds([condition], where.asked(lead, day))
-        self._hold_as(STOPPED, "exit", lead[leaves], day[leaves], f"an exit: {in_words(condition)}")
-
-    def _stop_on_colleagues(self, lead: Positions, day: Days) -> None:
-        if self.colleagues is None:
-            return
-        where = self.where
-        at_hand = where.is_in(lead, HOLDABLE) | self._will_be_followed(lead)
-        lead, day = lead[at_hand], day[at_hand]
-        since = np.fmax(where.enrolled_at(lead), where.resumed_at[lead])
-        replied = self.colleagues.replied(lead, day, since)
-        self._hold_as(STOPPED, "colleague_reply", lead[replied], day[replied])
-
-    def _stop_on_touches(self, lead: Positions, day: Days) -> None:
-        """A rep who is in touch with a lead has taken it over from its sequence."""
-        if self.touches is None:
-            return
-        where = self.where
-        at_hand = where.is_in(lead, HOLDABLE)
-        lead, day = lead[at_hand], day[at_hand]
-        since = np.fmax(where.enrolments.enrolled_at[where.enrolment[lead]], where.resumed_at[lead])
-        touched = self.touches.count(lead, since, end_of(day)) > 0
-        self._hold_as(STOPPED, "owner_touch", lead[touched], day[touched])
-
-    def _end(self, lead: Positions) -> None:
-        """Leaves no step to come."""
-        self.where.next_step[lead] = END
-        self.where.next_touch[lead] = NEVER
-        self.where.waits_until[lead] = NEVER
-        self.where.rests_until[lead] = NEVER
 
     def _has_more(self, lead: Positions) -> npt.NDArray[np.bool_]:
         """Whether a step comes next that is still there: the rules may have changed since."""
@@ -417,14 +326,8 @@ def _day_before(moments: Moments) -> Days:
     return days - np.timedelta64(1, "D")
 
 
-def _groups(numbers: Positions) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
-    """Each number, with the rows that have it."""
-    for number in np.unique(numbers):
-        yield int(number), np.flatnonzero(numbers == number)
-
-
 def _by_step(sequence: Positions, place: Positions) -> Iterator[tuple[int, int, npt.NDArray[np.int64]]]:
     """Each sequence and place, with the rows that have them."""
-    for number, rows in _groups(sequence):
-        for at, within in _groups(place[rows]):
+    for number, rows in groups(sequence):
+        for at, within in groups(place[rows]):
             yield number, at, rows[within]

@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from leadflow_pipeline.experiment.exposure import Begun
 from leadflow_pipeline.nurture.by_hand import (
     ENROL,
     acts_by_hand,
@@ -42,6 +43,7 @@ from leadflow_pipeline.nurture.endings import (
 )
 from leadflow_pipeline.nurture.holds import holding_facts, holds_by_day
 from leadflow_pipeline.nurture.knowledge import TIERS, Doings, Knowledge, Records
+from leadflow_pipeline.nurture.leaving import Leaving
 from leadflow_pipeline.nurture.passage import Passages
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.timetable import (
@@ -56,6 +58,7 @@ from leadflow_pipeline.nurture.timetable import (
     positions,
 )
 from leadflow_pipeline.nurture.timing.pace import quickened
+from leadflow_pipeline.nurture.tried_windows import TriedWindows
 from leadflow_pipeline.nurture.turns import Acts, Turns
 from leadflow_pipeline.nurture.ways import CHANNELS, END, followers
 from leadflow_pipeline.nurture.whereabouts import STATES, Enrolments, Whereabouts
@@ -85,17 +88,20 @@ def plan_nurture(
     days: Sequence[date],
     time_zone: str,
     rep_touches: pd.DataFrame | None = None,
+    send_times: Begun | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`(nurtured_leads, nurture_touches)` of consecutive `days`, by key, without the campaign's columns.
 
     * `routed`: rows of `routed_leads` of these days
-    * `previous`: each lead's latest row of `nurtured_leads` before the first day
+    * `previous`: each lead's latest row of `nurtured_leads` before the first day; rows of leads that neither move by
+      themselves nor are moved by anything (see `movers`) may be left out
     * `leads`: day, lead_id, email, time_zone, country, company_domain and what conditions ask for, on any days up to
       the last; the latest as of a day counts
     * `scores`, `tiers`: day, lead_id and what conditions ask for of the score, and the tier, in the same way; of the
       score at least `engagement` of these days where the rules graduate leads by it
     * `events`, `outcomes`, `overrides`: facts before the end of the last day
     * `rep_touches`: lead_id, occurred_at of reps in touch with leads before then, where that stops sequences
+    * `send_times`: experiments of that kind, and who met them up to the last day; None where none was begun
 
     A routed lead without an email is not enrolled; the summary counts it.
     """
@@ -140,11 +146,12 @@ def plan_nurture(
     is_asked = np.zeros(len(lead_index), dtype=bool)
     is_asked[np.concatenate(asked_on) // DAYS_PER_LEAD] = True
     turns_up = is_asked[positions(lead_index, live["lead_id"])] | (positions(turning, live["lead_id"]) >= 0)
-    live = live.loc[_is_due(live, last_day) | turns_up]
+    live = live.loc[moves_by_itself(live, last_day) | turns_up]
 
     enrolments = Enrolments.of(_begun(live, starts, enrols, campaign), sequences)
     habits = Habits.of(events, lead_index, rules, time_zone)
-    timetable = Timetable.of(declared, sequences, rules.send_window, history, habits, time_zone)
+    tried = TriedWindows.of(send_times, lead_index) if send_times is not None else None
+    timetable = Timetable.of(declared, sequences, rules.send_window, history, habits, time_zone, tried)
     where = Whereabouts.going_on(live, lead_index, enrolments)
     knowledge = Knowledge(
         lead_index,
@@ -153,7 +160,8 @@ def plan_nurture(
         scores=Records.of(scores, lead_index),
         tiers=Records.of(tiers, lead_index),
     )
-    passages = Passages(where, timetable, knowledge, colleagues, _touches(rep_touches, lead_index), declared)
+    leaving = Leaving(where, knowledge, colleagues, _touches(rep_touches, lead_index), declared)
+    passages = Passages(where, timetable, knowledge, leaving, declared)
     passages.live_through(
         Turns.of(starts, holds, hot, quick, asked_on, lead_index, first_enrolment=len(live)),
         Acts.among(acts, lead_index, first_enrolment=len(live) + len(starts)),
@@ -213,7 +221,7 @@ def _begun(live: pd.DataFrame, starts: pd.DataFrame, enrols: pd.DataFrame, campa
     return pd.concat([live[columns], routed[columns], asked_for[columns]], ignore_index=True)
 
 
-def _is_due(live: pd.DataFrame, last_day: pd.Timestamp) -> pd.Series[bool]:
+def moves_by_itself(live: pd.DataFrame, last_day: pd.Timestamp) -> pd.Series[bool]:
     """Whether each passage moves on by itself in the days up to the last: a step, its end, or what follows it."""
     midnight = (last_day + pd.Timedelta(days=1)).tz_localize("UTC")
     runs = live["state"].isin(RUNNING_STATES) & ~(live["next_touch_at"] >= midnight + pd.Timedelta(days=1))

@@ -165,14 +165,6 @@ class BranchStep(Step):
     delay_days: float = Field(0, ge=0, description="after the planned time of the step before")
 
 
-STEP_KINDS: dict[str, type[Step]] = {
-    "email": EmailStep,
-    "task": TaskStep,
-    "webhook": WebhookStep,
-    "branch": BranchStep,
-}
-
-
 def _channel_of(value: Any) -> str:
     """Which kind of step a value in a campaign file, or a model, is."""
     if isinstance(value, dict):

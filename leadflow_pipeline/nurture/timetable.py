@@ -22,6 +22,7 @@ from leadflow_pipeline.nurture.timing.pace import SignsOfLife, slower, sooner
 from leadflow_pipeline.nurture.timing.preferred_hour import PreferredHours, moved_to
 from leadflow_pipeline.nurture.timing.rules import Pace, SendWindow
 from leadflow_pipeline.nurture.timing.send_window import known_zones, next_open
+from leadflow_pipeline.nurture.tried_windows import NONE, TriedWindows
 from leadflow_pipeline.nurture.ways import END, Ways
 
 Positions = npt.NDArray[np.int64]
@@ -140,6 +141,8 @@ class Timetable:
     history: LeadHistory
     habits: Habits
     time_zone: str
+    tried: TriedWindows | None = None
+    """Windows that experiments put in the place of the campaign's."""
 
     @classmethod
     def of(
@@ -150,6 +153,7 @@ class Timetable:
         history: LeadHistory,
         habits: Habits,
         time_zone: str,
+        tried: TriedWindows | None = None,
     ) -> Timetable:
         """The timetable of these sequences, named `sequences`; window and `time_zone` are the campaign's."""
         ways = Ways.of(declared)
@@ -161,7 +165,7 @@ class Timetable:
                     if step.send_window not in windows:
                         windows.append(step.send_window)
                     window_of[row, place] = windows.index(step.send_window)
-        return cls(sequences, ways, tuple(windows), window_of, history, habits, time_zone)
+        return cls(sequences, ways, tuple(windows), window_of, history, habits, time_zone, tried)
 
     def step_due(
         self, moments: Moments, lead: Positions, day: Days, enrolled_at: Moments, sequence: Positions,
@@ -194,10 +198,15 @@ class Timetable:
         """The first moment from each on at which the step may fall due for the lead, as known on `day`."""
         opened = moments.copy()
         at = sequence, np.minimum(place, self.ways.keeps_window.shape[1] - 1)
-        waits, window_of = self.ways.keeps_window[at], self.window_of[at]
+        waits = self.ways.keeps_window[at]
+        window_of, windows = self.window_of[at], self.windows
+        if self.tried is not None:
+            tried = np.where(waits & (window_of == 0), self.tried.at(lead, day), NONE)
+            window_of = np.where(tried == NONE, window_of, len(windows) + tried)
+            windows = (*windows, *self.tried.windows)
         for number in np.unique(window_of[waits]):
             here = waits & (window_of == number)
-            opened[here] = self._window_opens(moments[here], lead[here], day[here], self.windows[number])
+            opened[here] = self._window_opens(moments[here], lead[here], day[here], windows[number])
         return opened
 
     def _window_opens(self, moments: Moments, lead: Positions, day: Days, window: SendWindow) -> Moments:
@@ -208,7 +217,7 @@ class Timetable:
         opened = _opened(moments, zones, window, countries)
         if self.habits.hours is None:
             return opened
-        wanted = moved_to(opened, self.habits.hours.at(lead, day, zones), zones)
+        wanted = moved_to(opened, self.habits.hours.at(lead, day, zones, window), zones)
         return np.where(_opened(wanted, zones, window, countries) == wanted, wanted, opened)
 
 

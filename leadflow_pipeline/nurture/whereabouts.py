@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from leadflow_pipeline.nurture.holds import FREE
+from leadflow_pipeline.nurture.holds import FREE, PAUSED, reason_text
 from leadflow_pipeline.nurture.journal import WHERE, Columns, Journal
 from leadflow_pipeline.nurture.knowledge import TIERS, Asked
 from leadflow_pipeline.nurture.timetable import Days, Moments, Positions, days_of, moments_of, positions
@@ -137,6 +137,20 @@ class Whereabouts:
         """Puts leads into a state, and writes down where they stand now."""
         self.state[lead] = STATE_CODE[state]
         self.note(lead, day, code, text)
+
+    def hold_as(self, hold: int, code: str, lead: Positions, day: Days, text: str | None = None) -> None:
+        """Pauses, stops or graduates leads: of what was to come only a pause leaves anything."""
+        if hold != PAUSED:
+            self.next_touch[lead] = NEVER
+            self.rests_until[lead] = NEVER
+        self.enter(STATES[STATE_OF_HOLD[hold]], lead, day, code, text or reason_text(code))
+
+    def end(self, lead: Positions) -> None:
+        """Leaves no step to come."""
+        self.next_step[lead] = END
+        self.next_touch[lead] = NEVER
+        self.waits_until[lead] = NEVER
+        self.rests_until[lead] = NEVER
 
     def go_on(self, lead: Positions, day: Days, code: str, text: str) -> None:
         """Writes down where leads stand that are on their way, or paused, as before.

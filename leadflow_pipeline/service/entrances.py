@@ -20,8 +20,8 @@ from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.harvest.door import source_with_keys
 from leadflow_pipeline.harvest.rules import SourceRules
 from leadflow_pipeline.harvest.sources.webhook import WebhookSource
-from leadflow_pipeline.service.signatures import key_of
 from leadflow_pipeline.settings import secret
+from leadflow_pipeline.signatures import key_of
 
 log = logging.getLogger(__name__)
 

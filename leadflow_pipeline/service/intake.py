@@ -21,7 +21,7 @@ from leadflow_pipeline.service.deliveries import Delivery, Fate, body_key
 from leadflow_pipeline.service.delivery_queue import DeliveryQueue
 from leadflow_pipeline.service.entrances import Entrances
 from leadflow_pipeline.service.problems import Problem, not_now
-from leadflow_pipeline.service.signatures import SignedHeaders, is_signed
+from leadflow_pipeline.signatures import SignedHeaders, is_signed
 
 NOBODY = bytes(32)
 """The key of campaigns that there are not: comparing takes as long as for those that there are."""

@@ -28,9 +28,9 @@ from leadflow_pipeline.inbound.providers.storing import event_line
 from leadflow_pipeline.service.bodies import read_body
 from leadflow_pipeline.service.certificates import Certificates
 from leadflow_pipeline.service.problems import Problem, not_now
-from leadflow_pipeline.service.signatures import SignedHeaders, is_signed, key_of
 from leadflow_pipeline.service.tracking_journal import Journal, JournalFull
 from leadflow_pipeline.settings import Settings, get_settings
+from leadflow_pipeline.signatures import SignedHeaders, is_signed, key_of
 
 log = logging.getLogger(__name__)
 

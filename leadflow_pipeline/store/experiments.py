@@ -11,9 +11,9 @@ from datetime import UTC, date, datetime, time, timedelta
 import pandas as pd
 from sqlalchemy import ARRAY, Engine, Text, any_, literal, select
 
-from leadflow_pipeline.experiment.exposure import Exposures
+from leadflow_pipeline.experiment.exposure import Begun, Exposures
 from leadflow_pipeline.experiment.life_cycle import first_day_of
-from leadflow_pipeline.experiment.rules import Experiment, Metric
+from leadflow_pipeline.experiment.rules import Experiment, Kind, Metric
 from leadflow_pipeline.store.copy import read
 from leadflow_pipeline.store.experiment_states import read_changes
 from leadflow_pipeline.store.facts import read_events, read_outcomes
@@ -39,6 +39,27 @@ def read_exposed(
     )
     with engine.connect() as connection:
         return read(connection, query)
+
+
+def read_begun(
+    engine: Engine, campaign: str, experiments: Sequence[Experiment], kind: Kind, until: date
+) -> Begun | None:
+    """The experiments of a kind that were ever begun, and everybody who met them up to a day; None where there are
+    none.
+    """
+    declared = [each for each in experiments if each.kind == kind]
+    changes = read_changes(engine, campaign) if declared else ()
+    begun = [each for each in declared if first_day_of(changes, each.key) is not None]
+    if not begun:
+        return None
+    exposed = read_exposed(
+        engine,
+        campaign,
+        until + timedelta(days=1),
+        lead_ids=pd.Series(dtype="str"),
+        whole=[each.key for each in begun],
+    )
+    return Begun(begun, changes, exposed)
 
 
 def read_hits(

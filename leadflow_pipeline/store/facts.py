@@ -36,6 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
+from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.store.copy import copy_in, read
 from leadflow_pipeline.store.engine import APPLICATION
 from leadflow_pipeline.store.frames import conform
@@ -120,8 +121,12 @@ def add_override(
     expires_at: datetime | None = None,
 ) -> int:
     """Keeps a person's decision about one field of a lead, from now (or `occurred_at`) until it expires;
-    its id.
+    its id. Raises PermanentError for one that is over before it begins.
     """
+    if expires_at is not None and expires_at <= (occurred_at or datetime.now(UTC)):
+        raise PermanentError(
+            "a decision cannot end before it begins: name a last day that is not over, or none for good"
+        )
     with engine.begin() as connection:
         return insert_override(
             connection,
@@ -201,8 +206,11 @@ def read_events(
     before: datetime,
     lead_ids: pd.Series | None = None,
     columns: Sequence[str] | None = None,
+    behaviours: Sequence[str] | None = None,
+    by_people: bool = False,
 ) -> pd.DataFrame:
-    """What leads (these, or all) did before a moment, by (occurred_at, event_id). `columns` narrows what is read.
+    """What leads (these, or all) did before a moment, by (occurred_at, event_id). `columns` narrows what is read;
+    `behaviours` and `by_people` narrow which events are: to some, and to those of no machine.
 
     What an alias did from the day on which it became one is its canonical lead's doing; as in all readers below.
     """
@@ -211,6 +219,10 @@ def read_events(
     aliases = read_aliases(engine, campaign)
     wanted = [table.c[name] for name in dict.fromkeys([*names, "lead_id", "day"])]
     query = select(*wanted).where(table.c.campaign == campaign, table.c.occurred_at < before)
+    if behaviours is not None:
+        query = query.where(table.c.behaviour == any_(literal(list(behaviours), ARRAY(Text))))
+    if by_people:
+        query = query.where(~table.c.is_machine)
     if lead_ids is not None:
         theirs = pd.concat([lead_ids, aliases.loc[aliases["alias_of"].isin(lead_ids), "lead_id"]])
         query = query.where(table.c.lead_id == any_(literal(theirs.unique().tolist(), ARRAY(Text))))

@@ -11,9 +11,10 @@ before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from typing import Any, TypeAlias
 
 import pandas as pd
 from sqlalchemy import (
@@ -29,10 +30,12 @@ from sqlalchemy import (
     delete,
     func,
     literal,
+    or_,
     select,
     text,
 )
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.elements import ColumnElement
 
 from leadflow_pipeline.errors import PermanentError
@@ -42,7 +45,18 @@ from leadflow_pipeline.store.frames import conform, empty, sorted_by_key
 from leadflow_pipeline.store.locks import lock_number, stage_lock
 from leadflow_pipeline.store.schema import partition_lineage
 
-__all__ = ["as_of", "latest_before", "read_history", "read_partitions", "replace_partitions", "stage_lock"]
+__all__ = [
+    "as_of",
+    "latest_before",
+    "latest_that",
+    "leads_with",
+    "read_history",
+    "read_partitions",
+    "replace_partitions",
+    "stage_lock",
+]
+
+Columns: TypeAlias = "ReadOnlyColumnCollection[str, Column[Any]]"
 
 ANALYSE_FROM_ROWS = 20_000
 """A load of this size changes what the planner should expect, and autovacuum comes a minute later."""
@@ -109,8 +123,61 @@ def latest_before(
     with engine.begin() as connection:
         if lead_ids is None:
             return read(connection, query)
+        if not _has_days_before(connection, table, campaign, day):
+            return empty(table)[[column.name for column in _columns(table, columns)]]
         with _wanted(connection, pd.DataFrame({"lead_id": lead_ids}), table) as wanted:
             return read(connection, query.where(table.c.lead_id.in_(select(wanted.c.lead_id))))
+
+
+def latest_that(
+    engine: Engine,
+    table: Table,
+    campaign: str,
+    day: date,
+    *,
+    meets: Callable[[Columns], ColumnElement[bool]],
+    or_of: pd.Series,
+    columns: Sequence[str],
+) -> pd.DataFrame:
+    """Each lead's latest row of a day before `day` where the row meets a condition or is of one of these leads, by
+    `lead_id`.
+    """
+    before = and_(table.c.campaign == campaign, table.c.day < day)
+    with engine.begin() as connection:
+        if not _has_days_before(connection, table, campaign, day):
+            return empty(table)[list(columns)]
+        with _wanted(connection, pd.DataFrame({"lead_id": or_of}), table) as wanted:
+            # The day of the latest row alone first: a hash holds it, where whole rows would have to be sorted.
+            last = (
+                select(table.c.lead_id, func.max(table.c.day).label("day"))
+                .where(before)
+                .group_by(table.c.lead_id)
+                .subquery("last")
+            )
+            query = (
+                select(*_columns(table, columns))
+                .join(last, and_(table.c.lead_id == last.c.lead_id, table.c.day == last.c.day))
+                .outerjoin(wanted, table.c.lead_id == wanted.c.lead_id)
+                .where(before, or_(meets(table.c), wanted.c.lead_id.is_not(None)))
+                .order_by(table.c.lead_id)
+            )
+            return read(connection, query)
+
+
+def leads_with(
+    engine: Engine, table: Table, campaign: str, until: date, column: Column[Any], values: pd.Series
+) -> pd.Series:
+    """The leads any row of which, of a day up to `until`, has one of these values in a column."""
+    values = values.dropna()
+    if values.empty:
+        return pd.Series(dtype="str", name="lead_id")
+    query = select(table.c.lead_id).where(table.c.campaign == campaign, table.c.day <= until).distinct()
+    with (
+        engine.begin() as connection,
+        _wanted(connection, pd.DataFrame({column.name: values}), table) as wanted,
+    ):
+        theirs = query.where(column.in_(select(wanted.c[column.name])))
+        return read(connection, theirs.order_by(table.c.lead_id))["lead_id"]
 
 
 def read_history(
@@ -232,6 +299,11 @@ def _wanted(connection: Connection, keys: pd.DataFrame, table: Table) -> Iterato
     connection.execute(text("ANALYZE wanted"))
     yield wanted
     wanted.drop(connection)
+
+
+def _has_days_before(connection: Connection, table: Table, campaign: str, day: date) -> bool:
+    query = select(table.c.day).where(table.c.campaign == campaign, table.c.day < day).limit(1)
+    return connection.scalar(query) is not None
 
 
 def _columns(table: Table, names: Sequence[str] | None) -> list[ColumnElement[object]]:

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from leadflow_pipeline.campaign import register
-from leadflow_pipeline.service.signatures import key_of, sign
+from leadflow_pipeline.signatures import key_of, sign
 from leadflow_pipeline_tests.benchmarks.fresh_home import fresh_home
 
 SECRET = "whsec_" + "bmV3" * 10

@@ -33,6 +33,8 @@ REPS, REPS_COMMANDS, OWNERSHIP, DRY_RUNS = blocks("Reps and territories")
 EXPERIMENTS, EXPERIMENTING = blocks("Trying things on leads")
 HANDOVER, HANDING_OVER = blocks("Handing over to owners")
 [EMAILS] = blocks("Writing emails")
+[TIMING] = blocks("When emails leave")
+[LIMITS] = blocks("How many emails leave, and to whom")
 [PERMISSION] = blocks("Who is not written to")
 
 
@@ -60,6 +62,12 @@ def test_emails_may_be_written_as_there() -> None:
     campaign = parse_campaign(minimal_campaign_text("spring", extra=EMAILS), "spring.yaml")
     findings = lint_campaign(campaign, "https://mail.planwell.example", "regular_nurture")
     assert {finding.severity for finding in findings} <= {"warning"}
+
+
+def test_timing_and_limits_may_be_written_as_there() -> None:
+    for written in (TIMING, LIMITS):
+        rules = parse_campaign(minimal_campaign_text("spring", extra=written), "spring.yaml").nurture
+        assert {*yaml.safe_load(written)["nurture"]} == {*rules.model_fields_set}
 
 
 def test_the_handover_section_may_say_what_is_written_there() -> None:

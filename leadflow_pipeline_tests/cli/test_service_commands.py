@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.cli import app
 from leadflow_pipeline.cli.health import State, look_at_webhooks
-from leadflow_pipeline.service.signatures import key_of
 from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.signatures import key_of
 from leadflow_pipeline_tests.cli.test_operate import LEADFLOW, free_port
 from leadflow_pipeline_tests.service.senders import CAMPAIGN, IDA, SECRETS, count
 

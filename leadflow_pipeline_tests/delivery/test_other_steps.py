@@ -12,6 +12,7 @@ from sqlalchemy import insert, select
 from leadflow_pipeline.campaign import CampaignError, parse_campaign
 from leadflow_pipeline.delivery.dispatch import dispatch_due
 from leadflow_pipeline.delivery.release import release_due
+from leadflow_pipeline.delivery.release.present import CLOSED
 from leadflow_pipeline.store.schema import (
     experiment_exposures,
     experiment_states,
@@ -227,6 +228,28 @@ def test_a_winner_s_words_are_for_everybody_and_no_step_is_said_twice(world: Wor
     begun(world, 2)
     assert written(world)["lead-1"] == ("Hi", "first-words:short")
     assert len(world.rows()) == 2
+
+
+EVENING = """experiments:
+  - key: first-words
+    hypothesis: people read their mail in the evening
+    kind: send_times
+    primary: {behaviour: reply, within_days: 7}
+    variants:
+      - {key: as-is}
+      - {key: evening, send_window: {start: '18:00', end: '21:00'}}
+"""
+
+
+def test_the_window_that_a_lead_met_is_asked_of_the_present(world: World) -> None:
+    registered(world, more=EVENING)
+    experiment(world, "running", lead_0="evening", lead_1="as-is")
+    world.plan(3, step=2)
+    begun(world, 3)
+    released = release_due(world.engine, world.settings, NOW)
+    assert {row["lead_id"] for row in world.rows()} == {"lead-1", "lead-2"}
+    assert released.held[CLOSED] == 1
+    assert released.free_at == NOW.replace(hour=18, minute=0)
 
 
 def begun(world: World, leads: int) -> None:

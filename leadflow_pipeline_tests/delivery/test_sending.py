@@ -120,7 +120,7 @@ def test_a_person_stops_and_resumes(world: World, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(PermanentError, match="do not stand still"):
         leadflow("resume", SENDER)
     assert dispatch_due(world.engine, world.settings, NOW).sent == 2
-    assert "stops that are over" in leadflow("show")
+    assert "Stops that are over" in leadflow("show")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pytest
 from leadflow_pipeline.delivery.transports import Delivery
 from leadflow_pipeline.delivery.ways import JsonFolder
 from leadflow_pipeline.delivery.webhook_way import WebhookWay, is_allowed
-from leadflow_pipeline.service.signatures import SignedHeaders, is_signed, key_of
+from leadflow_pipeline.signatures import SignedHeaders, is_signed, key_of
 from leadflow_pipeline_tests.fakes.http import REFUSED, FakeServer, Received, Reply, refused
 
 NOW = datetime(2026, 5, 5, 9, 30, tzinfo=UTC)

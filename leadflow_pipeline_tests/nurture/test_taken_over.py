@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import pandas as pd
-import pytest
 
-from leadflow_pipeline.nurture.plan import plan_nurture, with_low_score_sequence
+from leadflow_pipeline.nurture.plan import with_low_score_sequence
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.overrides import OUT_OF_OFFICE
-from leadflow_pipeline.store.schema import rep_touches, routed_leads
-from leadflow_pipeline_tests.nurture import world as worlds
+from leadflow_pipeline.store.schema import routed_leads
 from leadflow_pipeline_tests.nurture.world import MONDAY, World, frame, stored
 
 NOON = datetime(MONDAY.year, MONDAY.month, MONDAY.day, 12, tzinfo=UTC)
@@ -28,22 +25,10 @@ def states(nurtured: pd.DataFrame) -> list[tuple[str, str]]:
     ]
 
 
-def with_touches(monkeypatch: pytest.MonkeyPatch, *moments: datetime) -> None:
-    """Reps who are in touch with lead `a`; before a moment is what a plan knows."""
-
-    def plan(*arguments: object, **named: object) -> tuple[pd.DataFrame, pd.DataFrame]:
-        days = named["days"]
-        before = pd.Timestamp(days[-1], tz="UTC") + pd.Timedelta(DAY)  # type: ignore[index]
-        rows = [{"lead_id": "a", "occurred_at": at} for at in moments if at < before]
-        known = frame(rep_touches, rows, ["lead_id", "occurred_at"])
-        return partial(plan_nurture, rep_touches=known)(*arguments, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(worlds, "plan_nurture", plan)
-
-
-def test_a_rep_who_is_in_touch_takes_the_lead_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    with_touches(monkeypatch, NOON - 5 * DAY, NOON + 2 * DAY)
+def test_a_rep_who_is_in_touch_takes_the_lead_over() -> None:
     world = World()
+    world.touch("a", NOON - 5 * DAY)
+    world.touch("a", NOON + 2 * DAY)
     world.route("a", MONDAY)
     world.route("b", MONDAY)
     days = world.days_after(MONDAY, 5)
@@ -62,9 +47,9 @@ def test_a_rep_who_is_in_touch_takes_the_lead_over(monkeypatch: pytest.MonkeyPat
     pd.testing.assert_frame_equal(joined, nurtured.reset_index(drop=True), check_dtype=False)
 
 
-def test_a_later_enrolment_is_not_stopped_by_an_earlier_touch(monkeypatch: pytest.MonkeyPatch) -> None:
-    with_touches(monkeypatch, NOON + DAY)
+def test_a_later_enrolment_is_not_stopped_by_an_earlier_touch() -> None:
     world = World()
+    world.touch("a", NOON + DAY)
     world.route("a", MONDAY)
     world.route("a", MONDAY + 3 * DAY, number=2)
     nurtured, _ = world.plan(world.days_after(MONDAY, 5))

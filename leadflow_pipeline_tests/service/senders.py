@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from sqlalchemy import Engine, func, select
 
-from leadflow_pipeline.service.signatures import key_of, sign
+from leadflow_pipeline.signatures import key_of, sign
 from leadflow_pipeline.store.schema import source_records, webhook_deliveries
 
 OLD_SECRET = "whsec_" + "b2xk" * 10

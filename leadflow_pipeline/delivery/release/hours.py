@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -33,8 +33,16 @@ class Clocks:
     """The windows, by their number in `windows`."""
 
     @classmethod
-    def of(cls, touches: pd.DataFrame, leads: pd.DataFrame, campaign: Campaign) -> Clocks:
-        """Of touches (sequence, step) and what is known of their leads (time_zone, country), on the same index."""
+    def of(
+        cls,
+        touches: pd.DataFrame,
+        leads: pd.DataFrame,
+        campaign: Campaign,
+        tried: pd.Series[Any] | None = None,
+    ) -> Clocks:
+        """Of touches (sequence, step) and what is known of their leads (time_zone, country), on the same index; there
+        too the windows that experiments put in the place of the campaign's, missing where they put none.
+        """
         rules = campaign.nurture
         choice = [rules.send_window]
         number_of: dict[tuple[str, int], int] = {}
@@ -46,6 +54,10 @@ class Clocks:
                 number_of[sequence, step] = choice.index(window)
         keys = touches[["sequence", "step"]].itertuples(index=False, name=None)
         windows = pd.Series([number_of.get(key, 0) for key in keys], index=touches.index, dtype="int64")
+        if tried is not None:
+            for window in tried.dropna().unique():
+                choice.append(window)
+                windows = windows.mask(windows.eq(0) & tried.eq(window), len(choice) - 1)
         zones = known_zones(leads["time_zone"], campaign.time_zone)
         return cls(zones, leads["country"], windows, campaign, tuple(choice))
 

@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from leadflow_pipeline.campaign import CampaignVersion
 from leadflow_pipeline.delivery.release.hours import Clocks
+from leadflow_pipeline.delivery.release.variants import tried_windows
 from leadflow_pipeline.delivery.standing import objection
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.steps import SequenceStep
@@ -79,7 +80,12 @@ def present_says(
     `beside`: the campaigns that take no turns. The hour and what was sent before are asked of emails alone.
     """
     rules = version.rules.nurture
-    clocks = Clocks.of(due, _places(connection, version.campaign, due["lead_id"], now), version.rules)
+    clocks = Clocks.of(
+        due,
+        _places(connection, version.campaign, due["lead_id"], now),
+        version.rules,
+        tried_windows(connection.engine, version, due["lead_id"], now),
+    )
     days = clocks.days(now)
     asked = pd.concat([due, days[["day_began", "week_began"]]], axis=1)
     known = _answers(connection, asked, rules, version.campaign, beside, now).set_axis(due.index)

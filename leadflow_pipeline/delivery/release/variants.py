@@ -1,4 +1,4 @@
-"""Variants of emails: which words an experiment tries on a lead.
+"""Variants of emails: which words, and which hours, an experiment tries on a lead.
 
 What belongs here: reading what leads met when they were routed, and finding the email that it makes of a step. What
 does not: who meets what (`experiment.exposure`, in the plan of routing), and which variant is better (`insight`).
@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
@@ -22,8 +24,9 @@ from leadflow_pipeline.experiment.exposure import HELD_OUT, NONE, Exposures, Giv
 from leadflow_pipeline.experiment.rules import HOLDOUT
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.steps import EmailStep, SequenceEmails
+from leadflow_pipeline.nurture.tried_windows import KIND, TriedWindows
 from leadflow_pipeline.store.experiment_states import read_changes
-from leadflow_pipeline.store.experiments import read_exposed
+from leadflow_pipeline.store.experiments import read_begun, read_exposed
 
 
 @dataclass(frozen=True)
@@ -86,3 +89,20 @@ def email_variants(
         for sequence, words in (variant.emails or {}).items()
     }
     return EmailVariants({lead_id: place for place, lead_id in enumerate(ids)}, given, emails)
+
+
+def tried_windows(
+    engine: Engine, version: CampaignVersion, lead_ids: pd.Series[str], now: datetime
+) -> pd.Series[Any] | None:
+    """The send window that experiments put in the place of the campaign's for each lead now, missing where they put
+    none; None where none was ever begun.
+    """
+    begun = read_begun(engine, version.campaign, version.rules.experiments, KIND, now.date())
+    if begun is None:
+        return None
+    index = pd.Index(lead_ids.unique(), dtype="str")
+    tried = TriedWindows.of(begun, index)
+    place = index.get_indexer(pd.Index(lead_ids)).astype("int64")
+    numbers = tried.at(place, np.full(len(place), np.datetime64(now.date(), "D")))
+    windows = np.array([*tried.windows, None], dtype=object)
+    return pd.Series(windows[numbers], index=lead_ids.index, dtype=object)

@@ -54,6 +54,8 @@ READ_SUBJECT = re.compile(
 NO_PERSON = re.compile(
     r"(?:no-?_?\.?reply|do-?_?not-?_?reply|auto-?reply|auto-?responder|autoreply|mailer-daemon|vacation|out-?of-?office|notifications?)\b"
 )
+SURE = re.compile(r"header (?:auto-submitted|x-auto|precedence)|automatic subject")
+"""Evidence that does not rest on what a text says."""
 SAYS_NOTHING = ("", "no", "none", "false", "0", "dr", "rn", "nrn", "dr, rn, nrn", "dr,rn,nrn", "dr, nrn, rn")
 
 
@@ -65,6 +67,8 @@ class Absence:
     """out_of_office, left, acknowledged, challenge, read_receipt or automatic."""
     evidence: tuple[str, ...]
     away_until: datetime | None = None
+    has_left: bool = False
+    """Whether a program plainly says that the owner of the mailbox works there no more, and says nothing else."""
 
 
 def _set_to(*beginnings: str) -> Callable[[str], bool]:
@@ -126,7 +130,15 @@ def absence_in(
         return None
     evidence = tuple(name for name, weight in weights.items() if weight > 0)
     reason = "read_receipt" if is_short_and_read and "absent" not in weights else _reason(weights)
-    return Absence(reason, evidence, until if reason in ("out_of_office", "automatic") else None)
+    has_left = (
+        reason == "left"
+        and any(SURE.match(name) for name in evidence)
+        and not {*weights} & {"absent", "returning", "absent subject"}
+        and SAYS["left_for_good"].search(body) is not None
+    )
+    return Absence(
+        reason, evidence, until if reason in ("out_of_office", "automatic") else None, has_left=has_left
+    )
 
 
 def is_in_america(letter: Letter) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
-from leadflow_pipeline.inbound.mail.absence import Absence, absence_in
+from leadflow_pipeline.inbound.mail.absence import SURE, Absence, absence_in
 from leadflow_pipeline.inbound.mail.bounces.reading import read_bounce
 from leadflow_pipeline.inbound.mail.bounces.report import BounceReport
 from leadflow_pipeline.inbound.mail.languages import language_of
@@ -25,7 +25,6 @@ WITHOUT_ANSWER = ("list-id", "list-post")
 """Headers of newsletters and lists: such a mail that answers nothing is no reply."""
 COMPLAINT_SUBJECT = re.compile(r"complaint about message from \d", re.IGNORECASE)
 """What Outlook.com's programme for senders writes above the mail that was complained of."""
-SURE_ANSWER = re.compile(r"header (?:auto-submitted|x-auto|precedence)|automatic subject|absent subject")
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,8 @@ class Verdict:
     reason: str = ""
     """Of an automatic answer: out_of_office, left, acknowledged, challenge, read_receipt or automatic."""
     away_until: datetime | None = None
+    has_left: bool = False
+    """Of an automatic answer: whether it plainly says that the mailbox's owner works there no more."""
     language: str = ""
     evidence: tuple[str, ...] = ()
     bounce: BounceReport | None = None
@@ -105,7 +106,7 @@ def _verdict(
 
 
 def _with_absence(verdict: Verdict, absence: Absence) -> Verdict:
-    return replace(verdict, reason=absence.reason, away_until=absence.away_until)
+    return replace(verdict, reason=absence.reason, away_until=absence.away_until, has_left=absence.has_left)
 
 
 def _is_rather_absent(absence: Absence | None, report: BounceReport) -> bool:
@@ -116,4 +117,4 @@ def _is_rather_absent(absence: Absence | None, report: BounceReport) -> bool:
         or absence.reason not in ("out_of_office", "left", "read_receipt")
     ):
         return False
-    return any(SURE_ANSWER.match(each) for each in absence.evidence)
+    return any(SURE.match(each) or each == "absent subject" for each in absence.evidence)

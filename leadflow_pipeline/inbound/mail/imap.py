@@ -40,11 +40,13 @@ class ImapMailbox:
         folder: str,
         is_tls: bool,
         login: str = "password",
+        timeout: float = TIMEOUT,
     ) -> None:
         self.name = f"{'imaps' if is_tls else 'imap'}://{user}@{host}:{port}/{folder}"
         self._where = f"{host}:{port}"
         self._host, self._port, self._user, self._secret = host, port, user, secret
         self._folder, self._is_tls, self._login = folder, is_tls, login
+        self._timeout = timeout
         self._client: imaplib.IMAP4 | None = None
         self._validity = ""
         self._is_writable = False
@@ -105,9 +107,11 @@ class ImapMailbox:
     def _connected(self) -> imaplib.IMAP4:
         if self._is_tls:
             context = ssl.create_default_context()
-            self._client = imaplib.IMAP4_SSL(self._host, self._port, ssl_context=context, timeout=TIMEOUT)
+            self._client = imaplib.IMAP4_SSL(
+                self._host, self._port, ssl_context=context, timeout=self._timeout
+            )
         else:
-            self._client = imaplib.IMAP4(self._host, self._port, timeout=TIMEOUT)
+            self._client = imaplib.IMAP4(self._host, self._port, timeout=self._timeout)
             if "STARTTLS" in self._client.capabilities:
                 self._client.starttls(ssl.create_default_context())
             elif self._host not in LOOPBACK:

@@ -54,9 +54,12 @@ class Mailbox(AbstractContextManager["Mailbox"], Protocol):
         """Marks a mail that was stored as seen, or removes it: `seen` or `delete`. That one, and no other."""
 
 
-def mailbox_of(settings: Settings, url: str | None = None) -> Mailbox:
-    """The mailbox that a URL or the settings name, not yet open. Raises PermanentError where none is, or no such."""
-    from leadflow_pipeline.inbound.mail.imap import ImapMailbox
+def mailbox_of(settings: Settings, url: str | None = None, *, timeout: float | None = None) -> Mailbox:
+    """The mailbox that a URL or the settings name, not yet open. Raises PermanentError where none is, or no such.
+
+    `timeout`: seconds that a server has to answer; its own measure where none is given.
+    """
+    from leadflow_pipeline.inbound.mail.imap import TIMEOUT, ImapMailbox
     from leadflow_pipeline.inbound.mail.maildir import MaildirMailbox
 
     named = url or settings.mailbox
@@ -91,4 +94,5 @@ def mailbox_of(settings: Settings, url: str | None = None) -> Mailbox:
         folder=urllib.parse.unquote(parts.path.lstrip("/")) or "INBOX",
         is_tls=parts.scheme == "imaps",
         login=settings.mailbox_login,
+        timeout=TIMEOUT if timeout is None else timeout,
     )

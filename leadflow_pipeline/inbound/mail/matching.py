@@ -20,7 +20,7 @@ from leadflow_pipeline.delivery.tracking import read_token
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.inbound.mail.classify import Verdict
 from leadflow_pipeline.store.keys import address_key
-from leadflow_pipeline.store.schema import messages, person_leads
+from leadflow_pipeline.store.schema import messages, person_leads, reps
 from leadflow_pipeline.store.sequences import is_to_lead
 
 RECENT: Final = timedelta(days=120)
@@ -76,6 +76,19 @@ def match(connection: Connection, verdict: Verdict, now: datetime) -> Match | No
     else:
         addresses = letter.senders
     return _of_person(connection, [*addresses], letter.subject, now)
+
+
+def is_ours(connection: Connection, senders: Sequence[str], found: Match) -> bool:
+    """Whether a mail was written from an address that the message was sent from, or from a rep's: it answers nothing.
+
+    A rep is known by every address that any of their records ever had.
+    """
+    if found.own_addresses.intersection(senders):
+        return True
+    of_rep = or_(
+        func.lower(reps.c.rep).in_(senders), func.lower(reps.c.document["email"].astext).in_(senders)
+    )
+    return bool(senders) and bool(connection.scalar(select(select(reps.c.rep).where(of_rep).exists())))
 
 
 def address_keys_of(addresses: Iterable[str]) -> list[str]:

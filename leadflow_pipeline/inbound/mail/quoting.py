@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import takewhile
 
 from leadflow_pipeline.inbound.mail.markup import LINE_ABOVE
 from leadflow_pipeline.inbound.mail.phrases import longest_of, one_of, words_of
@@ -34,12 +35,23 @@ DATE_AND_ADDRESS = re.compile(
     r"^(?:.{0,60}\d{1,4}[./\-年]\s?\d{1,2}[./\-月]\s?\d{1,4}.{0,80}|.{0,40}\b(?:19|20)\d\d\b.{0,80})"
     r"<?[^\s<>@]+@[^\s<>@]+>?.{0,20}[:：]\s*$"
 )
-DATED_ADDRESS = re.compile(r"\d{4}[./-]\d{1,2}[./-]\d{1,2},? [^:]{0,80}<[^\s<>@]+@[^\s<>@]+>")
-"""How Gmail began a quotation for years: nothing but day and address."""
+DATED_ADDRESS = re.compile(
+    r"\d{4}[./-]\d{1,2}[./-]\d{1,2},? [^:]{0,80}<[^\s<>@]+@[^\s<>@]+>"
+    r"|\d{4}-\d{1,2}-\d{1,2} \d{1,2}:\d{2} (?:GMT|UTC)[+-]\d{1,2}:\d{2}:? [^:]{2,80}:?"
+)
+"""How Gmail began a quotation for years: nothing but day and address, or day, hour, zone and name."""
+ADDRESS_WROTE = re.compile(rf"<[^\s<>@]+@[^\s<>@]+>\s{{0,2}}{_wrote}\s*$", re.IGNORECASE)
+"""Where a program leaves the colon out."""
 _from_labels = longest_of(_words["from_labels"])
 _labels = longest_of([*_words["from_labels"], *_words["other_labels"]])
 HEADER_LINE = re.compile(rf"\s{{0,4}}[*_>\s]{{0,6}}{_labels}\s?[*_]{{0,2}}\s?[:：]", re.IGNORECASE)
 FROM_LINE = re.compile(rf"\s{{0,4}}[*_>\s]{{0,6}}{_from_labels}\s?[*_]{{0,2}}\s?[:：]\s*\S?", re.IGNORECASE)
+LABEL_ALONE = re.compile(rf"\s{{0,8}}(?!.?\s*$){_labels}\s*", re.IGNORECASE)
+MOMENT_ALONE = re.compile(
+    r"\s{0,8}\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? \d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?: ?[ap]m)?\s*", re.IGNORECASE
+)
+LINES_OF_NOTES = 16
+"""Lines in which Notes sets out who wrote when to whom: name, moment, and each label on a line of its own."""
 WROTE_BETWEEN_DASHES = re.compile(
     rf"\s{{0,4}}-{{3,}}[^\n]{{5,300}}{_wrote}[^\n]{{0,30}}-{{3,}}\s*$", re.IGNORECASE
 )
@@ -51,6 +63,9 @@ BEGINS_INTRODUCTION = re.compile(
 BROKEN_ADDRESS = re.compile(r"\s{0,2}>[\s,]{0,2}[^>\n]{0,60}[:：]\s*$")
 """The rest of a line that was broken before the bracket that closes an address."""
 LINE_OF_DASHES = re.compile(r"\s{0,4}[-_=*~]{3,}\s?[^\W\d_][^\n]{1,70}?[-_=*~:]{3,}\s*$")
+DASHES_AND_FROM = re.compile(
+    rf"\s{{0,4}}-{{3,}}\s?[^\W\d_][^\n]{{1,70}}?-{{3,}}\s{{0,4}}{_from_labels}\s?[:：]", re.IGNORECASE
+)
 DASHES_BEFORE = re.compile(r"\s{0,4}[-_]{5,}\s?[^\W\d_][^\n]{2,60}$")
 RULE = re.compile(r"\s*[-_=*~–—]{8,}\s*$")
 REPLY_ABOVE = re.compile(
@@ -163,7 +178,11 @@ def _introduction(lines: list[str], place: int) -> int:
         joined = f"{joined} {line.strip()}".strip()
         if len(joined) > LONGEST_HEADER:
             return 0
-        if DATED_ADDRESS.fullmatch(joined):
+        if DATED_ADDRESS.fullmatch(joined) or (
+            BEGINS_INTRODUCTION.match(joined)
+            and ADDRESS_OR_DATE.search(joined)
+            and ADDRESS_WROTE.search(joined)
+        ):
             return taken
         if joined.endswith((":", "：")) or (taken > 1 and re.search(r"(?:wrote|schrieb|skrev)$", joined)):
             first = lines[place]
@@ -197,7 +216,7 @@ def _cuts(lines: list[str], place: int) -> bool:
     line = lines[place]
     if len(line) > LONGEST_HEADER:
         return False
-    if REPLY_ABOVE.search(line) or WROTE_BETWEEN_DASHES.match(line):
+    if REPLY_ABOVE.search(line) or WROTE_BETWEEN_DASHES.match(line) or DASHES_AND_FROM.match(line):
         return True
     if FROM_LINE.match(line) and _header_lines(lines, place) >= 3:
         return True
@@ -206,10 +225,20 @@ def _cuts(lines: list[str], place: int) -> bool:
     if LINE_OF_DASHES.match(line) or DASHES_BEFORE.match(line):
         following = [each for each in lines[place + 1 : place + 5] if each.strip()]
         return bool(LINE_OF_DASHES.match(line)) or any(HEADER_LINE.match(each) for each in following)
+    if _is_headed_by_notes(lines, place):
+        return True
     if RULE.match(line):
         first = place + 1 + _first_written(lines[place + 1 :])
         return bool(_header_lines(lines, first) >= 2 or _introduction(lines, first))
     return False
+
+
+def _is_headed_by_notes(lines: list[str], place: int) -> bool:
+    close = list(takewhile(str.strip, lines[place : place + 4]))
+    if not any(MOMENT_ALONE.fullmatch(each) for each in close[1:]):
+        return False
+    following = lines[place + 1 : place + LINES_OF_NOTES]
+    return sum(1 for each in following if LABEL_ALONE.fullmatch(each)) >= 2
 
 
 def _header_lines(lines: list[str], place: int) -> int:

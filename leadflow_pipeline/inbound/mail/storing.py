@@ -23,7 +23,7 @@ from leadflow_pipeline.inbound.happenings import Happening
 from leadflow_pipeline.inbound.happenings import Kind as HappeningKind
 from leadflow_pipeline.inbound.mail.bounces.report import BouncedRecipient
 from leadflow_pipeline.inbound.mail.classify import Verdict, classify
-from leadflow_pipeline.inbound.mail.matching import Match, address_keys_of, latest_to_lead, match
+from leadflow_pipeline.inbound.mail.matching import Match, address_keys_of, is_ours, latest_to_lead, match
 from leadflow_pipeline.inbound.recording import record
 from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline.store.schema import INBOUND_MAIL_KINDS, activity_log, inbound_mails, read_mails
@@ -90,11 +90,7 @@ def _store(connection: Connection, mailbox: str, key: str, raw: bytes, now: date
     if found is not None and verdict.kind in ("reply", "unsubscribe"):
         # Now that one knows what was sent, its lines are not taken for the writer's own.
         verdict = classify(raw, received=now.date(), sent=found.body_text)
-    is_own = (
-        found is not None
-        and bool(verdict.letter.senders[:1])
-        and verdict.letter.senders[0] in found.own_addresses
-    )
+    is_own = found is not None and is_ours(connection, verdict.letter.senders[:1], found)
     kind = verdict.kind if found is not None and not is_own else "other"
     received_at = _received_at(verdict, found, now)
     told: dict[str, Any] = {**verdict.as_json(), "matched_by": OWN if is_own else found.by if found else None}
@@ -150,6 +146,8 @@ def _happenings(verdict: Verdict, found: Match, occurred_at: datetime, key: str)
                 occurred_at,
                 ORIGIN,
                 away_until=verdict.away_until,
+                # Of whom a colleague's program speaks is not plain: it must be the mailbox that was written to.
+                has_left=verdict.has_left and found.recipient_key in address_keys_of(letter.senders[:1]),
                 detail=detail,
             )
         ]

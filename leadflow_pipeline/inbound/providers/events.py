@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from leadflow_pipeline.inbound.mail.bounces.reasons import STATUS, reason_of
+from leadflow_pipeline.inbound.mail.bounces.report import is_of_the_address
+
 EventKind = Literal["delivered", "bounce", "soft_bounce", "complaint", "unsubscribe"]
 
-STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 REPLY_CODE = re.compile(r"(?<!\d)([245]\d\d)(?!\d)")
-
-SOFT_SUBJECTS = ("2.2", "2.3", "2.4", "3", "4.6", "4.7", "5", "6", "7")
-"""Of 5.X.Y (RFC 3463, 5248): a full mailbox, a message too long, a list, a system, a loop, a time that ran out, a
-protocol, a format, a policy. None of them says that the mailbox is not there."""
 
 
 class UnreadableEvent(Exception):
@@ -44,18 +42,15 @@ class ProviderEvent:
 
 
 def bounce_kind(is_permanent: bool, status: str | None) -> EventKind:
-    """Whether a bounce says that the mailbox is not there for good.
+    """Whether a bounce says that the mailbox is not there for good, by the rule that mails are read by.
 
     The status of the receiving server outweighs the provider's class: providers call a refusal by policy permanent,
-    and it is, for that message.
+    and it is, for that message. Where the status says nothing, the provider is believed.
     """
-    if status is not None:
-        if status.startswith("4"):
-            return "soft_bounce"
-        if any(f"{status[2:]}.".startswith(f"{subject}.") for subject in SOFT_SUBJECTS):
-            return "soft_bounce"
-        return "bounce" if is_permanent else "soft_bounce"
-    return "bounce" if is_permanent else "soft_bounce"
+    reason = reason_of(status, None, "")
+    is_silent = reason == "undefined" and not (status or "").startswith("4")
+    is_hard = is_permanent and (is_silent or is_of_the_address(reason, status))
+    return "bounce" if is_hard else "soft_bounce"
 
 
 def status_in(*texts: object) -> str | None:

@@ -4,7 +4,7 @@
      "occurred_at": "2026-03-01T10:00:00Z", "permanent": true, "status": "5.1.1", "id": "evt_1"}
 
 `event` is one of delivered, bounce, complaint, unsubscribe; `message_id` or `recipient` is needed; the rest may be left
-out. Signed by Standard Webhooks (`service.signatures`).
+out. Signed by Standard Webhooks (`signatures`).
 """
 
 from __future__ import annotations

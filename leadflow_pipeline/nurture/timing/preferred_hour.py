@@ -76,9 +76,11 @@ class PreferredHours:
             time_zone,
         )
 
-    def at(self, lead: Positions, day: Days, zones: pd.Series[str]) -> Hours:
+    def at(
+        self, lead: Positions, day: Days, zones: pd.Series[str], window: SendWindow | None = None
+    ) -> Hours:
         """The preferred hour of each lead as of the end of each day, by the wall clock of its zone; -1 where too little
-        is known.
+        is known. `window` where it is not the campaign's.
         """
         first = lead * DAYS_PER_LEAD + (day.astype("int64") - self.rules.within_days + 1)
         begin = np.searchsorted(self.keys, first, side="left")
@@ -89,12 +91,14 @@ class PreferredHours:
             return preferred
         counts = (self.sums[end[is_known]] - self.sums[begin[is_known]]).astype(float)
         local = _rolled(counts, _offsets(day[is_known], zones[is_known]))
-        preferred[is_known] = self._best(local, self._prior(day[is_known]))
+        preferred[is_known] = self._best(local, self._prior(day[is_known]), window or self.window)
         return preferred
 
-    def _best(self, counts: npt.NDArray[np.float64], prior: npt.NDArray[np.float64]) -> Hours:
+    def _best(
+        self, counts: npt.NDArray[np.float64], prior: npt.NDArray[np.float64], window: SendWindow
+    ) -> Hours:
         weights = _smoothed(counts) + self.rules.prior_weight * prior
-        is_open = np.array([_is_inside(time(hour), self.window) for hour in range(HOURS)])
+        is_open = np.array([_is_inside(time(hour), window) for hour in range(HOURS)])
         best = np.where(is_open, weights, -1.0).argmax(axis=1)
         return np.where(is_open.any(), best, NONE).astype("int64")
 

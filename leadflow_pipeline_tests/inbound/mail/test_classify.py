@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -95,7 +96,28 @@ def test_what_is_kept_beside_the_mail_names_nobody() -> None:
     assert verdict.as_json()["away_until"] == "2026-03-06T23:59:59+00:00"
 
 
-@settings(max_examples=60)
+@pytest.mark.parametrize(
+    ("text", "reason", "has_left"),
+    [
+        ("Ms Reed no longer works for this company. Please write to office@example.org.", "left", True),
+        (
+            "Herr Stein ist nicht mehr in unserem Unternehmen. Bitte wenden Sie sich an Frau Lang.",
+            "left",
+            True,
+        ),
+        ("Je ne fais plus partie de l'entreprise. Merci d'écrire à l'accueil.", "left", True),
+        ("I am no longer working with the sales team. Ask Nina about new orders.", "left", False),
+        ("This address is no longer in use.", "left", False),
+        ("I'm out of the office until 6 March. Tom has left the company: ask Nina.", "out_of_office", False),
+    ],
+)
+def test_somebody_has_left_where_a_program_says_so_plainly(text: str, reason: str, has_left: bool) -> None:
+    verdict = classify(mail(text, "Automatic reply: Hello", Auto_Submitted="auto-replied"))
+    assert (verdict.kind, verdict.reason, verdict.has_left) == ("auto_reply", reason, has_left)
+    assert not classify(mail(text)).has_left
+
+
+@settings(max_examples=25)
 @given(st.binary(max_size=400), st.integers(0, 400), st.integers(0, 400))
 def test_nothing_is_raised_whatever_comes(noise: bytes, start: int, length: int) -> None:
     whole = mail(
@@ -121,5 +143,8 @@ def test_nothing_is_raised_whatever_comes(noise: bytes, start: int, length: int)
     ],
 )
 def test_large_and_hostile_mails_take_no_more_than_a_moment(piece: bytes) -> None:
-    raw = b"Subject: x\nContent-Type: text/html\n\n" + piece * (100_000 // len(piece))
+    raw = b"Subject: x\nContent-Type: text/html\n\n" + piece * (30_000 // len(piece))
+    classify(b"Subject: x\n\nx")  # compiles the patterns
+    begun = time.process_time()
     assert classify(raw).kind
+    assert time.process_time() - begun < 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from email.message import EmailMessage
@@ -10,18 +11,27 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 from typer.testing import CliRunner
 
-from leadflow_pipeline.cli import app
+from leadflow_pipeline.cli import app, health
 from leadflow_pipeline.delivery.dispatch import dispatch_due
 from leadflow_pipeline.errors import PermanentError, TransientError
 from leadflow_pipeline.inbound.mail.inbox import InboxSummary, count_new, read_inbox
 from leadflow_pipeline.settings import Settings
-from leadflow_pipeline.store.schema import engagement_events, inbound_mails, suppressions
-from leadflow_pipeline_tests.delivery.world import NOW, World
+from leadflow_pipeline.store.frames import conform
+from leadflow_pipeline.store.partitions import replace_partitions
+from leadflow_pipeline.store.schema import (
+    engagement_events,
+    harvested_leads,
+    inbound_mails,
+    reps,
+    suppressions,
+)
+from leadflow_pipeline_tests.delivery.world import NOW, YESTERDAY, World
 from leadflow_pipeline_tests.fakes.imap import PASSWORD, USER, ImapServer
 
 LATER = NOW + timedelta(hours=5)
@@ -124,6 +134,47 @@ def test_each_kind_has_its_own_effect(world: World, sent: list[dict[str, Any]], 
         assert connection.scalars(select(suppressions.c.subject)).all() == [sent[1]["recipient_key"]]
 
 
+def test_a_mail_of_ours_is_no_answer_and_who_has_left_is_not_written_to(
+    world: World, sent: list[dict[str, Any]], server: ImapServer
+) -> None:
+    record = {
+        "rep": "nina", "from_day": NOW.date(), "document": {"email": "Nina@Sales.example.org"}, "content_key": "x",
+        "actor": "test",
+    }  # fmt: skip
+    with world.engine.begin() as connection:
+        connection.execute(insert(reps).values(record))
+    gone = "Robin Vale no longer works for this company."
+    answering = {"subject": "Automatic reply: Hello", "Auto_Submitted": "auto-replied"}
+    server.folder.add(mail("I called them.", "nina@sales.example.org", In_Reply_To=sent[0]["rfc_message_id"]))
+    server.folder.add(mail(gone, "lead-1@leads.example", **answering))
+    colleague = {**answering, "In_Reply_To": sent[2]["rfc_message_id"]}
+    server.folder.add(mail(gone, "reception@leads.example", **colleague))
+    read(world, server)
+    assert [row["kind"] for row in mails(world)] == ["other", "auto_reply", "auto_reply"]
+    assert [row["verdict"].get("reason") for row in mails(world)] == [None, "left", "left"]
+    with world.engine.connect() as connection:
+        kept = connection.execute(select(suppressions.c.subject, suppressions.c.reason)).tuples().all()
+    assert kept == [(sent[1]["recipient_key"], "works there no more")]
+
+
+def test_the_doctor_tries_the_door_of_the_mailbox(
+    world: World, server: ImapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(own: Settings) -> list[tuple[str, str]]:
+        monkeypatch.setattr(health, "get_settings", lambda: own)
+        return [(each.state.value, each.sentence) for each in health.look_at_mailbox(world.engine)]
+
+    assert found(Settings(mailbox=None)) == []
+    assert [state for state, _ in found(settings(server))] == ["well"]
+    (refused,) = found(Settings(mailbox=server.url, mailbox_password=SecretStr("wrong-canary")))
+    assert (refused[0], "refuses" in refused[1], "canary" in refused[1]) == ("broken", True, False)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = server.url.replace(f":{server.port}", f":{nobody.getsockname()[1]}")
+        (silent,) = found(Settings(mailbox=url, mailbox_password=SecretStr(PASSWORD)))
+    assert (silent[0], "does not answer" in silent[1]) == ("broken", True)
+
+
 def test_a_line_that_dies_loses_nothing_and_removes_only_what_is_stored(
     world: World, sent: list[dict[str, Any]], server: ImapServer
 ) -> None:
@@ -180,6 +231,22 @@ def test_a_person_looks_and_says_whose_a_mail_is(
 ) -> None:
     server.folder.add(mail("I use another address now.", "new@leads.example", "A question"))
     read(world, server)
+    rows = pd.DataFrame(
+        {
+            "day": pd.Timestamp(YESTERDAY).as_unit("us"), "lead_id": ["lead-2", "nobody"], "is_new": True,
+            "record_count": 1, "source": "list", "received_at": NOW, "custom": "{}",
+        }
+    )  # fmt: skip
+    harvested = conform(rows, harvested_leads, campaign="spring-sale", campaign_version=1)
+    replace_partitions(
+        world.engine,
+        harvested_leads,
+        "spring-sale",
+        [YESTERDAY],
+        harvested,
+        campaign_version=1,
+        run_id="a test",
+    )
 
     def run(*words: str) -> str:
         result = CliRunner().invoke(app, ["inbox", *words], catch_exceptions=False)
@@ -193,3 +260,5 @@ def test_a_person_looks_and_says_whose_a_mail_is(
     assert events(world) == [("lead-2", "reply")]
     with pytest.raises(PermanentError, match="no email was sent to lead nobody"):
         run("assign", str(row["mail_id"]), "nobody", "--campaign", "spring-sale")
+    with pytest.raises(PermanentError, match="no such lead"):
+        run("assign", str(row["mail_id"]), "somebody", "--campaign", "spring-sale")

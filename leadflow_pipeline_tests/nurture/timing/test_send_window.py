@@ -62,7 +62,7 @@ def times() -> st.SearchStrategy[time]:
     return st.builds(time, st.integers(0, 23), st.sampled_from([0, 1, 30, 59]))
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(
     moment=st.one_of(
         between("2025-01-01", "2026-12-31"),

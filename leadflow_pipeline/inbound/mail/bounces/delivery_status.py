@@ -12,6 +12,7 @@ from typing import Final
 from leadflow_pipeline.inbound.mail.bounces.plain_wording import addresses_in
 from leadflow_pipeline.inbound.mail.bounces.reasons import (
     STATUS,
+    answer_in,
     better_status,
     reason_of,
     reply_in,
@@ -98,7 +99,8 @@ def _is_whole(fields: dict[str, str]) -> bool:
 
 
 def _recipient(fields: dict[str, str], addresses: list[str]) -> BouncedRecipient | None:
-    diagnostic = fields.get("diagnostic-code", "")
+    diagnostic = answer_in(fields.get("diagnostic-code", ""))
+    is_of_gateway = diagnostic != fields.get("diagnostic-code", "")
     stated = fields.get("status", "")
     match = STATUS.search(stated)
     status = ".".join(match.groups()) if match else None
@@ -108,6 +110,8 @@ def _recipient(fields: dict[str, str], addresses: list[str]) -> BouncedRecipient
         return None
     said = " ".join(each for each in (diagnostic, comment, fields.get("x-notes", "")) if each)
     best = better_status(status if status and not status.startswith("2") else None, status_in(said))
+    if is_of_gateway:
+        best = status_in(diagnostic)
     code = reply_in(diagnostic)
     reason = reason_of(best, code, said)
     if reason == "undefined":

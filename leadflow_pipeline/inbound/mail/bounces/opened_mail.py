@@ -34,6 +34,9 @@ LOST_WITHIN: Final = 600
 LOST_BOUNDARY: Final = re.compile(
     rb"^--([^\s\"]{4,70})\ncontent-(?:type|description):", re.IGNORECASE | re.MULTILINE
 )
+STATED_BOUNDARY: Final = re.compile(
+    rb"boundary\s{0,5}=\s{0,5}(?:\"([^\"\n]{1,200})\"|([^\s\";]{1,200}))", re.IGNORECASE
+)
 ORIGINAL_TYPES: Final = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers", "message/global",
                          "message/global-headers", "text/rfc822", "message/partial")  # fmt: skip
 STATUS_TYPES: Final = ("message/delivery-status", "message/global-delivery-status")
@@ -103,7 +106,8 @@ def header_block(text: str) -> dict[str, str]:
 
 def decoded(raw: bytes, charset: str | None) -> str:
     """Bytes as text, by the charset that is named, else by the first that fits."""
-    for name in (charset, *OUR_CHARSETS):
+    shifted = ("iso2022_jp",) if b"\x1b$" in raw else ()
+    for name in (*shifted, charset, *OUR_CHARSETS):
         if name:
             try:
                 return raw.decode(name)
@@ -150,12 +154,28 @@ def _without_between(text: str, opening: str, closing: str) -> str:
 
 
 def _with_boundary(content: bytes) -> bytes:
-    """The mail, told to be of parts where its body plainly is and its header has been lost on the way."""
+    """The mail, told to be of the parts that its body plainly has where its header says otherwise, or nothing."""
     head, gap, body = content.replace(b"\r\n", b"\n").partition(b"\n\n")
     begins = LOST_BOUNDARY.search(body[:LOST_WITHIN])
-    if begins is None or re.search(rb"^content-type:", head, re.IGNORECASE | re.MULTILINE):
+    if begins is None:
+        return content
+    stated = STATED_BOUNDARY.search(head)
+    if stated is not None:
+        boundary = stated.group(1) or stated.group(2)
+        return content if b"--" + boundary in body else head.replace(boundary, begins.group(1)) + gap + body
+    if re.search(rb"^content-type:", head, re.IGNORECASE | re.MULTILINE):
         return content
     return head + b'\nContent-Type: multipart/mixed; boundary="' + begins.group(1) + b'"' + gap + body
+
+
+def _with_parts(part: Message) -> Message | None:
+    """A part within the mail whose boundary was lost on the way, with the parts that it plainly has."""
+    content = _text(part).encode("utf-8", "replace")
+    begins = LOST_BOUNDARY.search(content[:LOST_WITHIN])
+    if begins is None:
+        return None
+    head = b'Content-Type: multipart/mixed; boundary="' + begins.group(1) + b'"\n\n'
+    return email.message_from_bytes(head + content, policy=compat32)
 
 
 def _sort(message: Message, opened: OpenedMail) -> None:
@@ -195,9 +215,12 @@ def _sorted_parts(message: Message, opened: OpenedMail) -> Message | None:
             waiting[:0] = [each for each in part.get_payload() if isinstance(each, Message)]
         elif kind == "text/html":
             html.append(text_of_html(_text(part)))
-        elif kind.startswith(("text/", "application/octet-stream")):
+        elif kind.startswith("multipart/") and (with_parts := _with_parts(part)) is not None:
+            waiting.insert(0, with_parts)
+        elif kind.startswith(("text/", "multipart/", "application/octet-stream")):
+            # What says that it has parts and has none is read as it stands.
             in_disguise = _is_report_in_disguise(part, opened)
-            if kind.startswith("text/") and not in_disguise:
+            if not (kind.startswith("application/") or in_disguise):
                 plain.append(_text(part))
     if message.preamble and not plain and not html:
         plain.append(_as_text(message.preamble))
@@ -282,6 +305,8 @@ def _parameter(message: Message, name: str) -> str:
 
 def _as_text(text: str) -> str:
     """A text of the library, whose bytes beyond ASCII it hides in surrogates."""
+    if "\x1b$" in text:
+        return decoded(text.encode("utf-8", "surrogateescape"), None)
     try:
         text.encode()
     except UnicodeEncodeError:

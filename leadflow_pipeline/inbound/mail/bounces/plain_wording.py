@@ -65,6 +65,6 @@ def tidy(address: str) -> str | None:
     local, _, domain = address.strip().rpartition("@")
     local = local.lstrip("'`*=|/.&!#?{") if not local.startswith('"') else local
     local = re.sub(r"^(?:mailto|smtp|rfc822)=", "", local, flags=re.IGNORECASE)
-    if not local or not domain or CUT_OUT.search(local):
+    if not local or not domain or (CUT_OUT.search(local) and not local.startswith('"')):
         return None
     return f"{local}@{domain}"

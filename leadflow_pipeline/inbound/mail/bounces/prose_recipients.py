@@ -43,6 +43,10 @@ BARE_NAME: Final = re.compile(r"^\s{0,8}([A-Za-z][\w.-]{0,63})\s{2,}(\S.{0,200})
 SENTENCE_END: Final = re.compile(r"(?<=[a-z)\"'>])[.!?]\s+(?=[A-Z])|[。！？]")
 LONE_NAME: Final = re.compile(r"^\s{1,12}([A-Za-z0-9][\w.-]{1,63})\s*$")
 RECIPIENTS: Final = re.compile(r"recipient|address|user|mailbox|empfanger|destinat|ontvanger|odbiorc|mottag")
+TO_BE_ASKED: Final = re.compile(
+    r"(?:please|or|and|then) (?:send|write|forward|e-?mail)\b[^.]{0,60} to\W{0,3}$|from another address to\W{0,3}$"
+)
+"""What asks the reader to write to an address: it is nobody who was not reached."""
 ANSWER: Final = re.compile(r"[45]\d\d[ -]")
 MAX_MENTIONS: Final = 2_000
 
@@ -187,6 +191,8 @@ def _place(line: str, match: re.Match[str], line_before: str, after_lines: list[
     if is_alone and AFTER_LISTED.match(after) and not says("recipients", "contact", line_before):
         return LISTED
     if says("recipients", "contact", said) and not (is_alone or reply_in(line) or status_in(line)):
+        return 0
+    if not is_alone and TO_BE_ASKED.search(said_before):
         return 0
     if says("recipients", "words_before", said_before) or re.match(
         r"(?:smtp|rfc-?822)[=:]", match.group(), re.IGNORECASE

@@ -19,7 +19,12 @@ from leadflow_pipeline.inbound.mail.bounces.opened_mail import OpenedMail, open_
 from leadflow_pipeline.inbound.mail.bounces.plain_wording import addresses_in
 from leadflow_pipeline.inbound.mail.bounces.prose_recipients import Mention
 from leadflow_pipeline.inbound.mail.bounces.reasons import reason_of, reply_in, status_in
-from leadflow_pipeline.inbound.mail.bounces.recognising import is_bounce, is_delay, is_told_by_machine
+from leadflow_pipeline.inbound.mail.bounces.recognising import (
+    has_no_sender,
+    is_bounce,
+    is_delay,
+    is_told_by_machine,
+)
 from leadflow_pipeline.inbound.mail.bounces.report import BouncedRecipient, BounceReport, Kind
 
 MAX_REPORTS: Final = 10_000
@@ -109,6 +114,8 @@ def _from_prose(
     if not is_told_by_machine(mail):
         # A person, or a newsletter: only what is said to have failed counts, no address in passing.
         mentions = [mention for mention in mentions if mention.place >= prose_recipients.FAILED]
+        if not mentions and has_no_sender(mail):
+            mentions = [Mention(one, prose_recipients.NAMED) for one in _written_to(original, sent_to)]
         return [_told(mention, is_delay(mail, "\n".join(lines)), "\n".join(lines)) for mention in mentions]
     stated = addresses_in(mail.first("x-failed-recipients"))
     if stated:

@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from leadflow_pipeline.inbound.mail.bounces.phrases import first_said
 from leadflow_pipeline.inbound.mail.bounces.plain_wording import plain, without_addresses
-from leadflow_pipeline.inbound.mail.bounces.report import Reason
+from leadflow_pipeline.inbound.mail.bounces.report import DEAD, Reason
 
 STATUS: Final = re.compile(r"(?<![\w.])([245])\.(\d{1,3})\.(\d{1,3})(?![\w]|\.\d)")
 REPLY: Final = re.compile(
@@ -28,8 +28,8 @@ SURE: Final[dict[str, Reason]] = {
 """Status codes, without their class, that are hardly ever used for anything else."""
 
 MEANT: Final[dict[str, Reason]] = {
-    "1.0": "no_mailbox", "1.4": "no_mailbox", "1.5": "undefined", "1.7": "bad_sender", "1.8": "bad_sender",
-    "1.9": "protocol", "2.1": "mailbox_disabled", "2.4": "system_error",
+    "1.0": "no_mailbox", "1.4": "no_mailbox", "1.5": "undefined", "1.9": "protocol",
+    "2.1": "mailbox_disabled", "2.4": "system_error",
     "3.0": "system_error", "3.1": "system_error", "3.2": "system_error", "3.3": "protocol", "3.5": "system_error",
     "4.0": "network", "4.1": "network", "4.2": "network", "4.3": "network", "4.4": "no_domain", "4.5": "system_error",
     "5.0": "undefined", "5.1": "protocol", "5.2": "protocol", "5.3": "rate_limited", "5.4": "protocol",
@@ -46,6 +46,19 @@ MEANT: Final[dict[str, Reason]] = {
 }  # fmt: skip
 """What the other codes mean where no word says better. 7.1 and 1.0 are used for nearly everything."""
 
+OF_THE_SENDER: Final = ("1.7", "1.8")
+"""Status codes that speak of the sender's address, so that words such as "no such domain" do too."""
+TO_THE_SENDER: Final = re.compile(r"(?:after|reply to)(?: end of| the| pipelined)* mail from\b")
+"""Where a server refuses before it has heard of any recipient."""
+OVERRULING: Final = frozenset(
+    {"mailbox_disabled", "moved", "mailbox_full", "no_domain", "blocked", "rate_limited", "not_authorised"}
+)
+"""Reasons that are said more exactly in words than by a status code that is sure."""
+GATEWAY: Final = re.compile(
+    r"[45]\.\d\.\d{1,2} - [A-Za-z ]{5,60}(?P<code>[45]\d\d)[ -]'(?P<said>.{3,1500}?)'(?= \(|\s*$)", re.DOTALL
+)
+"""How some gateways put a class of their own before the answer of the server that they asked."""
+
 REPLIED: Final[dict[int, Reason]] = {
     421: "network", 422: "mailbox_full", 431: "system_error", 432: "system_error", 441: "network", 442: "network",
     446: "mail_loop", 447: "expired", 450: "undefined", 451: "system_error", 452: "mailbox_full", 454: "encryption",
@@ -54,6 +67,12 @@ REPLIED: Final[dict[int, Reason]] = {
     530: "relaying_denied", 535: "relaying_denied", 541: "policy", 550: "undefined", 551: "no_mailbox",
     552: "mailbox_full", 553: "no_mailbox", 554: "policy", 555: "protocol", 556: "no_domain", 571: "policy",
 }  # fmt: skip
+
+
+def answer_in(diagnostic: str) -> str:
+    """What the server answered, without the class that a gateway put before it."""
+    found = GATEWAY.search(diagnostic)
+    return f"{found['code']} {found['said']}" if found else diagnostic
 
 
 def status_in(text: str) -> str | None:
@@ -81,8 +100,15 @@ def better_status(stated: str | None, said: str | None) -> str | None:
 def reason_of(status: str | None, code: int | None, text: str) -> Reason:
     """Why, of what is given. `undefined` where nothing says."""
     detail = status.partition(".")[2] if status else ""
+    if detail in OF_THE_SENDER:
+        return "bad_sender"
+    reason = _reason_of(detail, code, text)
+    return "bad_sender" if reason in DEAD and TO_THE_SENDER.search(_said(text)) else reason
+
+
+def _reason_of(detail: str, code: int | None, text: str) -> Reason:
     worded = reason_in_words(text)
-    if detail in SURE and worded not in ("mailbox_disabled", "moved", "mailbox_full", "no_domain", "blocked"):
+    if detail in SURE and worded not in OVERRULING:
         return SURE[detail]
     if worded is not None:
         return worded

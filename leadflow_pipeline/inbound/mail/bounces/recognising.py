@@ -14,7 +14,7 @@ from typing import Final
 
 from leadflow_pipeline.inbound.mail.bounces.opened_mail import OpenedMail
 from leadflow_pipeline.inbound.mail.bounces.phrases import says
-from leadflow_pipeline.inbound.mail.bounces.plain_wording import plain
+from leadflow_pipeline.inbound.mail.bounces.plain_wording import addresses_in, plain
 from leadflow_pipeline.inbound.mail.bounces.reasons import reason_in_words
 from leadflow_pipeline.inbound.mail.bounces.report import DEAD
 
@@ -27,6 +27,9 @@ TELLING: Final = DEAD | {"mailbox_full", "network", "too_big"}
 ANSWER: Final = re.compile(
     r"^(?:re|fwd?|aw|wg|sv|vs|tr|antw|odp|rif|res|rv|enc|ynt|回复|答复|转发)\s*(?:\[\d+\])?\s*[::]"
 )
+
+
+NOBODY: Final = re.compile(r"(?:no|do-?not)[-_.]?reply", re.IGNORECASE)
 
 
 def is_bounce(mail: OpenedMail) -> bool:
@@ -43,11 +46,13 @@ def is_bounce(mail: OpenedMail) -> bool:
     ):
         return False
     by_subject = says("recognising", "subject", subject)
-    by_prose = says("recognising", "phrase", plain(mail.prose[:BEGINNING]))
-    by_prose = by_prose or reason_in_words(mail.prose) in TELLING
+    is_phrased = says("recognising", "phrase", plain(mail.prose[:BEGINNING]))
+    by_prose = is_phrased or reason_in_words(mail.prose) in TELLING
     if is_told_by_machine(mail):
         return by_subject or by_prose
-    return by_subject and (by_prose or mail.first("return-path").strip() == "<>")
+    if mail.original and is_phrased and (has_no_sender(mail) or _is_from_nobody(mail)):
+        return True
+    return by_subject and (by_prose or has_no_sender(mail))
 
 
 def is_delay(mail: OpenedMail, prose: str) -> bool:
@@ -64,6 +69,15 @@ def is_told_by_machine(mail: OpenedMail) -> bool:
     is_report = bool(mail.statuses) or mail.report_type == "delivery-status"
     has_header = any(mail.first(name) for name in ("x-failed-recipients", "x-report-type", "x-dsncontext"))
     return is_report or has_header or _is_from_daemon(mail)
+
+
+def has_no_sender(mail: OpenedMail) -> bool:
+    """Whether nobody is to be told if this mail does not arrive, which is so of all reports (RFC 5321, 4.5.5)."""
+    return mail.first("return-path").strip() == "<>"
+
+
+def _is_from_nobody(mail: OpenedMail) -> bool:
+    return any(NOBODY.match(one) for one in addresses_in(mail.first("from")))
 
 
 def _is_from_daemon(mail: OpenedMail) -> bool:

@@ -43,6 +43,16 @@ DEAD: Final = frozenset({"no_mailbox", "no_domain", "mailbox_disabled", "moved"}
 Kind = Literal["dsn", "notice", "complaint"]
 
 
+def is_of_the_address(reason: Reason, status: str | None, code: int | None = None) -> bool:
+    """Whether a failure that is final for its message is so for every other message to the address.
+
+    It lies in the address itself, and no code says that it may pass. A full mailbox, a refused content or a blocked
+    sender is given up too, and may work tomorrow.
+    """
+    may_pass = status.startswith("4") if status else 400 <= (code or 500) < 500
+    return reason in DEAD and not may_pass
+
+
 @dataclass(frozen=True)
 class BouncedRecipient:
     """One address that a message did not reach, or whose owner complained of it.
@@ -64,12 +74,8 @@ class BouncedRecipient:
 
     @property
     def is_hard(self) -> bool:
-        """Whether the address is dead for every message: given up, and for a reason that lies in the address.
-
-        A full mailbox, a refused content or a blocked sender is given up too, and may work tomorrow.
-        """
-        may_pass = self.status.startswith("4") if self.status else 400 <= (self.code or 500) < 500
-        return self.is_permanent is True and self.reason in DEAD and not may_pass
+        """Whether the address is dead for every message: given up, and for a reason that lies in the address."""
+        return self.is_permanent is True and is_of_the_address(self.reason, self.status, self.code)
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,3 @@ class BounceReport:
     """Addresses that the report itself went to: one of them may be a return address that names the message."""
     feedback_type: str | None = None
     """Of a complaint: `abuse`, `fraud`, `opt-out`, ... as it was said."""
-
-    @property
-    def is_temporary(self) -> bool:
-        """Whether all that is told is that it takes longer."""
-        return bool(self.recipients) and all(one.is_permanent is False for one in self.recipients)

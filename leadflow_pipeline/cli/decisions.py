@@ -1,6 +1,7 @@
-"""What a person may say about a lead's sequence, and whether it makes sense for this lead.
+"""What a person may decide about a lead, and whether it makes sense for this lead.
 
-What belongs here: spelling, and whether the step or sequence is there. What does not: what an order does (`nurture`).
+What belongs here: spelling, and whether the step or sequence is there. What does not: which lead is meant
+(`known_leads`), and what a stage makes of a decision.
 """
 
 from __future__ import annotations
@@ -15,13 +16,43 @@ from leadflow_pipeline.campaign import load
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.insight.lead_rows import lead_rows
 from leadflow_pipeline.nurture.rules import NurtureRules
-from leadflow_pipeline.store.schema import nurtured_leads
+from leadflow_pipeline.overrides import LIFTED
+from leadflow_pipeline.route.rules import ContentSequenceType
+from leadflow_pipeline.store.schema import QUALIFICATION_STATUSES, TIERS, nurtured_leads
+
+ALLOWED: Final[dict[str, tuple[str, ...]]] = {
+    "status": QUALIFICATION_STATUSES,
+    "tier": TIERS,
+    "sequence": tuple(kind.value for kind in ContentSequenceType),
+}
+"""Field -> what it may be set to; an owner may be anyone, and `nurture` is told what to do."""
 
 PLAIN: Final = ("pause", "resume", "stop", "skip")
 WITH_TARGET: Final = ("move", "enrol")
 
 
-def spelt_order(value: str) -> str:
+def checked_decision(engine: Engine, campaign: str, lead_id: str, field: str, value: str) -> str:
+    """The decision about a field of a lead as the stages spell it.
+
+    Raises PermanentError for a value that no stage would understand, or could not carry out for this lead.
+    """
+    spelt = value.strip()
+    if spelt.lower() == LIFTED:
+        return LIFTED
+    if field == "nurture":
+        return _checked_order(engine, campaign, lead_id, spelt)
+    allowed = ALLOWED.get(field)
+    if allowed is None:
+        return spelt
+    for word in allowed:
+        if word.lower() == spelt.lower():
+            return word
+    close = get_close_matches(spelt.lower(), [word.lower() for word in allowed], n=1)
+    hint = f"did you mean {close[0]}?" if close else f"use {', '.join(allowed)} or {LIFTED}"
+    raise PermanentError(f"{field} cannot be {spelt!r}: {hint}")
+
+
+def _spelt_order(value: str) -> str:
     """An order as the plan reads it. Raises PermanentError for none."""
     words = value.strip().lower().split()
     if len(words) == 1 and words[0] in PLAIN:
@@ -33,9 +64,9 @@ def spelt_order(value: str) -> str:
     raise PermanentError(f"nurture cannot be {value!r}: {hint} (or `move STEP`, `enrol SEQUENCE`, or none)")
 
 
-def checked_order(engine: Engine, campaign: str, lead_id: str, value: str) -> str:
+def _checked_order(engine: Engine, campaign: str, lead_id: str, value: str) -> str:
     """An order about a lead that the plan can carry out. Raises PermanentError where it cannot."""
-    order = spelt_order(value)
+    order = _spelt_order(value)
     act, _, target = order.partition(" ")
     rules = load(engine, campaign).rules.nurture
     if act == "enrol":

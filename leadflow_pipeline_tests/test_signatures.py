@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.service.signatures import SignedHeaders, is_signed, key_of, sign
+from leadflow_pipeline.signatures import SignedHeaders, is_signed, key_of, sign
 from leadflow_pipeline_tests.service.senders import NEW_SECRET, OLD_SECRET
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
