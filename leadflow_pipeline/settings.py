@@ -44,6 +44,12 @@ class Settings(BaseSettings):
     smtp_rate: float | None = Field(
         None, gt=0, description="emails a second that the mail server takes, from all dispatchers together"
     )
+    smtp_connections: int = Field(
+        4,
+        ge=1,
+        le=32,
+        description="connections of each dispatcher to the mail server; as many emails are on the wire together",
+    )
     idempotency_header: str = Field(
         "X-Idempotency-Key",
         pattern=r"^[A-Za-z][A-Za-z0-9-]*$",

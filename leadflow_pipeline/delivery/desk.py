@@ -3,7 +3,8 @@
 What belongs here: the transitions of `outbox` that happen for every message that leaves. What does not: transitions by
 a person's word, and sweeping up after others (`outbox`).
 
-A message costs three statements here, two of them its own. Only `put_on_wire` waits until the disk has it: losing any
+A message shares three statements with others here: with those that were claimed with it, and with those that are on the
+wire with it. Only `put_on_wire` waits until the disk has it: losing any
 other after a crash of the server loses nothing. A claim that is lost leaves the message planned, and what was not
 settled stays `on_wire`, and becomes `unknown`.
 
@@ -12,8 +13,10 @@ An attempt is counted when it reaches the wire, or when it ends before: a messag
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, cast
@@ -55,30 +58,39 @@ PUT_ON_WIRE: Final = """
     WITH moved AS (
         UPDATE leadflow.messages
         SET state = 'on_wire', attempts = attempts + 1, lease_until = %(lease_until)s, updated_at = now()
-        WHERE message_id = %(number)s AND state = 'claimed' AND lease_owner = %(owner)s
+        WHERE message_id = ANY(%(numbers)s::bigint[]) AND state = 'claimed' AND lease_owner = %(owner)s
             AND lease_until > %(now)s AND not_after > %(now)s
         RETURNING message_id, attempts
     )
     INSERT INTO leadflow.message_attempts (message_id, attempt, transport, started_at, phase)
     SELECT message_id, attempts, %(transport)s, %(now)s, 'dot' FROM moved
-    RETURNING attempt
+    RETURNING message_id, attempt
 """
 SETTLE: Final = """
-    WITH moved AS (
-        UPDATE leadflow.messages
-        SET state = %(to)s, state_reason = %(reason)s, sent_at = %(sent_at)s, lease_until = NULL,
-            lease_owner = CASE WHEN %(to)s = 'planned' THEN NULL ELSE lease_owner END,
-            next_attempt_at = coalesce(%(next_attempt_at)s, next_attempt_at),
-            attempts = attempts + %(uncounted)s, updated_at = now()
-        WHERE message_id = %(number)s AND lease_owner = %(owner)s AND state = ANY(%(states)s)
+    WITH given AS (
+        SELECT * FROM jsonb_to_recordset(%(given)s::jsonb) AS given (
+            number bigint, became text, states text[], reason text, later timestamptz, uncounted integer,
+            transport text, begun_at timestamptz, phase text, code integer, said text
+        )
+    ), moved AS (
+        UPDATE leadflow.messages AS message
+        SET state = became, state_reason = reason, lease_until = NULL,
+            sent_at = CASE WHEN became = 'sent' THEN %(now)s END,
+            lease_owner = CASE WHEN became = 'planned' THEN NULL ELSE lease_owner END,
+            next_attempt_at = coalesce(later, next_attempt_at),
+            attempts = attempts + uncounted, updated_at = now()
+        FROM given
+        WHERE message_id = number AND message_id = ANY(%(numbers)s::bigint[])
+            AND lease_owner = %(owner)s AND state = ANY(states)
         RETURNING message_id, attempts
     )
     INSERT INTO leadflow.message_attempts
         (message_id, attempt, transport, started_at, finished_at, phase, reply_code, reply_text)
-    SELECT message_id, attempts, %(transport)s, %(begun_at)s, %(now)s, %(phase)s, %(code)s, %(text)s FROM moved
+    SELECT message_id, attempts, transport, begun_at, %(now)s, phase, code, said
+    FROM moved JOIN given ON number = message_id
     ON CONFLICT (message_id, attempt) DO UPDATE SET finished_at = excluded.finished_at,
         phase = excluded.phase, reply_code = excluded.reply_code, reply_text = excluded.reply_text
-    RETURNING attempt
+    RETURNING message_id, attempt
 """
 STATES_BEFORE: Final[dict[str, tuple[str, ...]]] = {
     "sent": ("on_wire", "unknown"),
@@ -137,6 +149,39 @@ def _claiming() -> ReturningUpdate[Any]:
 CLAIM: Final = _claiming()
 
 
+@dataclass(frozen=True)
+class Settlement:
+    """What became of a message that was tried: sent, failed, unknown, or planned again after a while.
+
+    `attempt` is what `put_on_wire` gave, None where it did not come so far; `tries` is how often it had been tried
+    before. `retry_at`: not before.
+    """
+
+    message_id: int
+    became: str
+    reason: str
+    tries: int
+    transport: str
+    phase: str
+    begun_at: datetime
+    reply: tuple[int | None, str | None] = (None, None)
+    attempt: int | None = None
+    retry_at: datetime | None = None
+
+    def row(self, now: datetime) -> dict[str, Any]:
+        """As `SETTLE` takes it."""
+        later = None
+        if self.became == "planned":
+            tried = self.tries + 1 if self.attempt is None else self.attempt
+            later = max(now + backoff(tried), self.retry_at or now).isoformat()
+        return {
+            "number": self.message_id, "became": self.became, "states": STATES_BEFORE[self.became],
+            "reason": self.reason, "later": later, "uncounted": int(self.attempt is None),
+            "transport": self.transport, "begun_at": self.begun_at.isoformat(), "phase": self.phase,
+            "code": self.reply[0], "said": self.reply[1],
+        }  # fmt: skip
+
+
 class Desk:
     """What one dispatcher holds. `owner` is its name, which no other has.
 
@@ -187,49 +232,29 @@ class Desk:
         rows = self._light.execute(CLAIM, values).mappings().all()
         return sorted(rows, key=lambda row: (row["planned_at"], row["message_id"]))
 
-    def put_on_wire(self, message_id: int, transport: str, now: datetime) -> int | None:
-        """Commits that from here on nobody can know; the number of the attempt.
+    def put_on_wire(self, message_ids: Sequence[int], transport: str, now: datetime) -> dict[int, int]:
+        """Commits that from here on nobody can know; the number of the attempt of each.
 
-        None where the message is no longer ours, and nothing may be sent.
+        A message that is not in the answer is no longer ours, and must not be sent.
         """
         values = {
-            "number": message_id, "owner": self.owner, "now": now, "lease_until": now + LEASE,
+            "numbers": _array(message_ids), "owner": self.owner, "now": now, "lease_until": now + LEASE,
             "transport": transport,
         }  # fmt: skip
-        return _first(self._wire, PUT_ON_WIRE, values)
+        return _pairs(self._wire, PUT_ON_WIRE, values)
 
-    def settle(
-        self,
-        message: RowMapping,
-        to: str,
-        reason: str,
-        now: datetime,
-        *,
-        transport: str,
-        phase: str,
-        begun_at: datetime,
-        reply: tuple[int | None, str | None] = (None, None),
-        attempt: int | None = None,
-        not_before: datetime | None = None,
-    ) -> bool:
-        """What became of a message that was tried: sent, failed, unknown, or planned again after a while.
+    def settle(self, settlements: Sequence[Settlement], now: datetime) -> set[int]:
+        """What became of messages that were tried; the numbers of those that were ours to settle.
 
-        `attempt` is what `put_on_wire` gave, None where it did not come so far. A database that is away is waited for:
-        whoever gave up would leave a message unknown whose fate is known.
+        A database that is away is waited for: whoever gave up would leave a message unknown whose fate is known.
         """
-        later = None
-        if to == "planned":
-            tried = message["attempts"] + 1 if attempt is None else attempt
-            later = max(now + backoff(tried), not_before or now)
         values = {
-            "number": message["message_id"], "owner": self.owner, "now": now, "to": to, "reason": reason,
-            "states": list(STATES_BEFORE[to]), "sent_at": now if to == "sent" else None,
-            "next_attempt_at": later, "uncounted": int(attempt is None), "transport": transport,
-            "begun_at": begun_at, "phase": phase, "code": reply[0], "text": reply[1],
+            "numbers": _array([each.message_id for each in settlements]), "owner": self.owner, "now": now,
+            "given": json.dumps([each.row(now) for each in settlements]),
         }  # fmt: skip
         for tries in range(DATABASE_IS_TRIED):
             try:
-                return _first(self._light, SETTLE, values) is not None
+                return set(_pairs(self._light, SETTLE, values))
             except (psycopg.OperationalError, DBAPIError):
                 if tries + 1 == DATABASE_IS_TRIED:
                     raise
@@ -268,12 +293,16 @@ def _own_connection(engine: Engine) -> Connection:
     return connection
 
 
-def _first(connection: Connection, statement: str, values: Mapping[str, Any]) -> int | None:
-    """The first value of a statement that is sent as it is: SQLAlchemy would cost more than the database."""
+def _array(numbers: Sequence[int]) -> str:
+    """As PostgreSQL reads it. A list would be sent as another type, and be another statement, by its largest number."""
+    return "{" + ",".join(map(str, numbers)) + "}"
+
+
+def _pairs(connection: Connection, statement: str, values: Mapping[str, Any]) -> dict[int, int]:
+    """The rows of a statement that is sent as it is: SQLAlchemy would cost more than the database."""
     driver = cast("psycopg.Connection[Any]", connection.connection.dbapi_connection)
     try:
-        row = driver.execute(statement, values, prepare=True).fetchone()
+        return dict(driver.execute(statement, values, prepare=True).fetchall())
     except psycopg.Error as error:
         error.args = (safe_message(error),)
         raise
-    return None if row is None else int(row[0])

@@ -26,11 +26,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from leadflow_pipeline.campaign import load
 from leadflow_pipeline.delivery import breaker, outbox
-from leadflow_pipeline.delivery.desk import Desk
+from leadflow_pipeline.delivery.conversation import Outcome
+from leadflow_pipeline.delivery.desk import Desk, Settlement
 from leadflow_pipeline.delivery.memory import Memory
 from leadflow_pipeline.delivery.standing import MAY_PASS, notice_objection, objection
-from leadflow_pipeline.delivery.transports import FaultPoint, Outcome, nothing
-from leadflow_pipeline.delivery.ways import Way
+from leadflow_pipeline.delivery.transports import Delivery, FaultPoint, nothing
+from leadflow_pipeline.delivery.ways import EmailWay, Way
 from leadflow_pipeline.store.schema import Timestamp, messages
 from leadflow_pipeline.store.sequences import TO_ONE_OF_US
 from leadflow_pipeline.vendors.limits import Rate, take_token
@@ -186,14 +187,12 @@ class Dispatcher:
                 self._at_point("asked")
             if not rest:
                 break
-            message = rest.popleft()
-            outcome, attempt = self._one(desk, message, summary)
-            counts[outcome] += 1
+            group = self._group(rest)
+            tried, attempt = self._try(desk, group, summary, counts)
+            rest.extendleft(message for message in reversed(group) if message["message_id"] not in tried)
             if attempt is not None and self._memory is not None and not is_noted:
-                self._memory.note(claimed_at, message["message_id"], attempt)
+                self._memory.note(claimed_at, *attempt)
                 is_noted = True
-            if outcome == "unreachable":
-                self._away.add(message["channel"])
         summary.is_server_unreachable = "email" in self._away
         summary.sent += counts["accepted"]
         summary.deferred += counts["deferred"] + counts["unreachable"] + counts["waits"] + counts["stands"]
@@ -248,40 +247,58 @@ class Dispatcher:
             counts[fate] += len(numbers)
         return [message for message in waiting if message["message_id"] not in against]
 
-    def _one(self, desk: Desk, message: RowMapping, summary: DispatchSummary) -> tuple[str, int | None]:
-        """Tries one message; what came of it, and the number of the attempt where it reached the wire."""
-        way, begun_at = self._ways[message["channel"]], self._clock()
-        attempt: int | None = None
+    def _group(self, rest: deque[RowMapping]) -> list[RowMapping]:
+        """The next message, and those that may leave together with it; where the rate is limited, none may."""
+        group = [rest.popleft()]
+        channel = group[0]["channel"]
+        way = self._ways[channel]
+        size = way.at_once if isinstance(way, EmailWay) and channel not in self._rates else 1
+        while len(group) < size and rest and rest[0]["channel"] == channel:
+            group.append(rest.popleft())
+        return group
 
-        def commit() -> bool:
-            nonlocal attempt
-            attempt = desk.put_on_wire(message["message_id"], way.name, self._clock())
-            return attempt is not None
+    def _try(
+        self, desk: Desk, group: Sequence[RowMapping], summary: DispatchSummary, counts: Counter[str]
+    ) -> tuple[set[int], tuple[int, int] | None]:
+        """Tries some messages of a channel together: the numbers of those that were tried, and an attempt of one that
+        reached the wire."""
+        channel = group[0]["channel"]
+        way, begun_at = self._ways[channel], self._clock()
+        attempts: dict[int, int] = {}
+        tried: set[int] = set()
+
+        def commit(places: Sequence[int]) -> list[int]:
+            numbers = [group[place]["message_id"] for place in places]
+            attempts.update(desk.put_on_wire(numbers, way.name, self._clock()))
+            return [place for place in places if group[place]["message_id"] in attempts]
+
+        def settle(deliveries: Mapping[int, Delivery]) -> None:
+            tried.update(group[place]["message_id"] for place in deliveries)
+            settlements = [
+                _settlement(group[place], delivery, way.name, begun_at, attempts)
+                for place, delivery in deliveries.items()
+                if delivery.outcome != "abandoned"
+            ]
+            if settlements:
+                desk.settle(settlements, self._clock())
+            for delivery in deliveries.values():
+                counts[delivery.outcome] += 1
+                if delivery.outcome == "unreachable":
+                    self._away.add(channel)
+                    if channel != "email":
+                        summary.problems[channel] = delivery.reply_text or "cannot be reached"
+                self._at_point("settled")
 
         try:
-            delivery = way.send(message, begun_at, commit)
+            if len(group) > 1 and isinstance(way, EmailWay):
+                way.send_together(group, begun_at, commit, settle)
+            else:
+                settle({0: way.send(group[0], begun_at, lambda: bool(commit([0])))})
         except BaseException:
             # A conversation cut off in its middle must not be gone on with.
             way.close()
             raise
-        if delivery.outcome != "abandoned":
-            reply = (delivery.reply_code, delivery.reply_text)
-            desk.settle(
-                message,
-                STATE_AFTER[delivery.outcome],
-                " ".join(str(part) for part in (delivery.outcome, *reply) if part is not None),
-                self._clock(),
-                transport=way.name,
-                phase=delivery.phase,
-                begun_at=begun_at,
-                reply=reply,
-                attempt=attempt,
-                not_before=delivery.retry_at,
-            )
-        if delivery.outcome == "unreachable" and message["channel"] != "email":
-            summary.problems[message["channel"]] = delivery.reply_text or "cannot be reached"
-        self._at_point("settled")
-        return delivery.outcome, attempt
+        return tried, next(iter(attempts.items()), None)
 
     def _question(self, campaign: str) -> Select[Any]:
         """What is asked just before the wire, put together once for each campaign."""
@@ -290,3 +307,21 @@ class Dispatcher:
             asked = objection(messages, rules, bindparam("present", type_=Timestamp))
             self._questions[campaign] = _of_messages(asked)
         return self._questions[campaign]
+
+
+def _settlement(
+    message: RowMapping, delivery: Delivery, transport: str, begun_at: datetime, attempts: Mapping[int, int]
+) -> Settlement:
+    reply = (delivery.reply_code, delivery.reply_text)
+    return Settlement(
+        message["message_id"],
+        STATE_AFTER[delivery.outcome],
+        " ".join(str(part) for part in (delivery.outcome, *reply) if part is not None),
+        message["attempts"],
+        transport,
+        delivery.phase,
+        begun_at,
+        reply,
+        attempts.get(message["message_id"]),
+        delivery.retry_at,
+    )

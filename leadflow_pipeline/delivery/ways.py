@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -22,9 +22,12 @@ from leadflow_pipeline.delivery.mail import wire_address
 from leadflow_pipeline.delivery.return_address import return_address
 from leadflow_pipeline.delivery.tracking import tracking_key
 from leadflow_pipeline.delivery.transports import (
+    CommitAll,
     Delivery,
     FaultPoint,
     Letter,
+    Settle,
+    Smtp,
     Transport,
     nothing,
     transport_of,
@@ -119,8 +122,23 @@ class EmailWay:
 
     def send(self, message: RowMapping, now: datetime, commit: Commit) -> Delivery:
         """One email."""
-        letter = letter_of(message, now, self._idempotency_header, self._bounce_address)
-        return self._transport.send(letter, commit)
+        return self._transport.send(self._letter(message, now), commit)
+
+    @property
+    def at_once(self) -> int:
+        """How many emails may leave together."""
+        return self._transport.at_once if isinstance(self._transport, Smtp) else 1
+
+    def send_together(
+        self, messages: Sequence[RowMapping], now: datetime, commit: CommitAll, settle: Settle
+    ) -> None:
+        """At most `at_once` emails, each once, as `Smtp.send_together` says."""
+        if not isinstance(self._transport, Smtp):
+            raise TypeError("only a mail server takes several emails together")
+        self._transport.send_together([self._letter(each, now) for each in messages], commit, settle)
+
+    def _letter(self, message: RowMapping, now: datetime) -> Letter:
+        return letter_of(message, now, self._idempotency_header, self._bounce_address)
 
     def was_sent(self, _message: RowMapping) -> bool:
         """Only the mail server's log could tell."""

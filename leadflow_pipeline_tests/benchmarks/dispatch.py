@@ -67,7 +67,7 @@ def serve(channel: Connection) -> None:
 
 def dispatcher(world: World, port: int) -> None:
     """One dispatcher, until nothing is due."""
-    transport = Smtp("127.0.0.1", port, security="none")
+    transport = Smtp("127.0.0.1", port, security="none", connections=world.settings.smtp_connections)
     dispatch_due(create_engine(world.engine.url), world.settings, NOW, transport=transport)
     os._exit(0)
 

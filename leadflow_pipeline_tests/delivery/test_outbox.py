@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from sqlalchemy import RowMapping, text
 
 from leadflow_pipeline.delivery import outbox
-from leadflow_pipeline.delivery.desk import Desk
+from leadflow_pipeline.delivery.desk import Desk, Settlement
 from leadflow_pipeline.delivery.release import release_due
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline_tests.delivery.world import NOW, World
@@ -76,16 +76,17 @@ def test_the_outbox_holds_its_promises(world: World, slow: bool) -> None:
             for row in rows[:1]:
                 number, attempt = row["message_id"], None
                 if answer != "before the wire":
-                    attempt = desks[owner].put_on_wire(number, "test", self.now)
+                    attempt = desks[owner].put_on_wire([number], "test", self.now).get(number)
                     if attempt is None:
                         continue
                 if answer in ("sent", "crash", "unknown"):
                     self.accepted[number] = self.accepted.get(number, 0) + 1
                 if answer != "crash":
-                    is_ours = desks[owner].settle(
-                        row, "planned" if attempt is None else answer, answer, self.now, transport="test",
+                    became = Settlement(
+                        number, "planned" if attempt is None else answer, answer, row["attempts"], "test",
                         phase="dot", begun_at=self.now, attempt=attempt,
                     )  # fmt: skip
+                    is_ours = desks[owner].settle([became], self.now)
                     assert is_ours or attempt is None
 
         @rule(claim=claimed)
