@@ -216,7 +216,7 @@ def test_several_processes_share_what_is_due(world: World, monkeypatch: pytest.M
         )
         summary = dispatch_due(world.engine, settings, NOW, workers=4, limit=110)
         assert (summary.sent, summary.waiting, set(server.keys.values())) == (110, 0, {1})
-        assert server.connections == 3
+        assert server.connections == 3 * settings.smtp_connections
         assert dispatch_due(world.engine, settings, NOW, workers=4).sent == 10
     summary = dispatch_due(world.engine, settings, NOW, workers=4)
     assert (summary.sent, world.states()) == (0, {"sent": 120})
