@@ -402,7 +402,7 @@ def break_the_wire(engine: Engine, instance: dg.DagsterInstance) -> bool:
         raise smtplib.SMTPRecipientsRefused({f"{MARK}mail.kept@leads.example": (550, MARK.encode())})
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Smtp, "send", refused)
+        patch.setattr(Smtp, "send_together", refused)
         succeeded = run_job(instance, dispatch_job)
     with engine.begin() as connection:
         connection.execute(

@@ -95,15 +95,19 @@ SETTLE: Final = """
 STATES_BEFORE: Final[dict[str, tuple[str, ...]]] = {
     "sent": ("on_wire", "unknown"),
     "unknown": ("on_wire",),
-    "failed": ("claimed", "on_wire"),
-    "planned": ("claimed", "on_wire"),
+    "failed": ("on_wire",),
+    "planned": ("on_wire",),
 }
 """An answer that arrives after the lease was thought lost still counts, as long as nobody else has taken the message:
 a server's yes is better than not knowing."""
+BEFORE_THE_WIRE: Final = ("claimed",)
+"""What did not come to the wire says nothing of a message that is there."""
 
-check_transitions("on_wire", ("claimed",))
+check_transitions("on_wire", BEFORE_THE_WIRE)
 for _to, _states in STATES_BEFORE.items():
     check_transitions(_to, _states)
+for _to in ("failed", "planned"):
+    check_transitions(_to, BEFORE_THE_WIRE)
 
 
 def _claiming() -> ReturningUpdate[Any]:
@@ -171,11 +175,12 @@ class Settlement:
     def row(self, now: datetime) -> dict[str, Any]:
         """As `SETTLE` takes it."""
         later = None
+        states = BEFORE_THE_WIRE if self.attempt is None else STATES_BEFORE[self.became]
         if self.became == "planned":
             tried = self.tries + 1 if self.attempt is None else self.attempt
             later = max(now + backoff(tried), self.retry_at or now).isoformat()
         return {
-            "number": self.message_id, "became": self.became, "states": STATES_BEFORE[self.became],
+            "number": self.message_id, "became": self.became, "states": states,
             "reason": self.reason, "later": later, "uncounted": int(self.attempt is None),
             "transport": self.transport, "begun_at": self.begun_at.isoformat(), "phase": self.phase,
             "code": self.reply[0], "said": self.reply[1],

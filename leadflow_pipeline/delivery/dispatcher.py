@@ -38,7 +38,7 @@ from leadflow_pipeline.vendors.limits import Rate, take_token
 
 Clock = Callable[[], datetime]
 
-BATCH: Final = 50
+BATCH: Final = 100
 """Messages claimed at a time: few enough that a lease outlasts them, and that a crash delays few."""
 
 ASK_AGAIN: Final = timedelta(hours=1)
