@@ -17,6 +17,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import psutil
 from sqlalchemy import Engine, func, select
 
 from leadflow_pipeline.inbound.tracking.judging import judge_due
@@ -201,7 +203,10 @@ def restart_database(engine: Engine) -> float:
     engine.dispose()
     cluster = locate(get_settings().home)
     begun = time.perf_counter()
-    cluster.stop()
+    # Not by pg_ctl: it waits until no server runs, and the service may have started the next one by then.
+    postmaster = psutil.Process(int((cluster.data / "postmaster.pid").read_text().split()[0]))
+    postmaster.send_signal(signal.SIGINT)
+    postmaster.wait(60)
     embedded.acquire(get_settings().home)
     return time.perf_counter() - begun
 
