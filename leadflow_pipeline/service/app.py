@@ -17,7 +17,9 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from leadflow_pipeline.service import problems
+from leadflow_pipeline.service.api.routes import add_api
 from leadflow_pipeline.service.certificates import Certificates
+from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.service.deliveries import Delivery, Fate, forget_old_ids, take_in_deliveries
 from leadflow_pipeline.service.delivery_queue import DeliveryQueue
 from leadflow_pipeline.service.documentation import add_documentation
@@ -84,6 +86,7 @@ def build_app(
     app.include_router(preferences_router(journal, engine_of, now))
     app.include_router(provider_router(journal, now, certificates))
     app.include_router(health_router(engine_of))
+    add_api(app, ServiceContext(engine_of, now))
     return app
 
 

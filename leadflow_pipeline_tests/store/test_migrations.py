@@ -74,6 +74,11 @@ ROWS = {
     'delivered', '2026-05-01'); INSERT INTO leadflow.inbound_mails (mailbox, mail_key, kind, received_at, verdict)
     VALUES ('inbox', 'k', 'other', '2026-05-01', '{}');
     """,
+    "0009": """ INSERT INTO leadflow.api_tokens (token_id, name, secret_key, scope, requests_a_minute) VALUES ('t', 'c',
+    'k', 'read', 600); INSERT INTO leadflow.webhook_endpoints (endpoint_id, url, events) VALUES ('e',
+    'https://crm.example/hook', ARRAY['lead.routed']); INSERT INTO leadflow.alerts (condition, subject, last_seen_at,
+    sentence, remedy) VALUES ('outbox', '', '2026-05-01', 'late', 'look');
+    """,
 }
 """Revision -> statements that put rows into that revision's tables."""
 

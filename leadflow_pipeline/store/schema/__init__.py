@@ -8,15 +8,17 @@ Three kinds of table:
 * *facts* happened and are only ever added to (`source_records`, `engagement_events`, `outcomes`, `overrides`,
   `suppressions`, `consents`, `inbound_mails`, `read_mails`, `provider_events`, `tracking_hits`, `message_links`,
   `activity_log`, `webhook_deliveries`, `domain_lookups`, `conversion_models`, `model_promotions`, `channel_credits`,
-  `qualification_log`, `reps`, `rep_absences`, `rep_touches`, `handoffs`, `handoff_briefs`, `experiment_states`;
-  `messages`, `sending_stops` and `vendor_lookups` move through their states but a row is never removed, and
+  `qualification_log`, `reps`, `rep_absences`, `rep_touches`, `handoffs`, `handoff_briefs`, `experiment_states`,
+  `routing_decisions`, `api_requests`; `messages`, `sending_stops`, `alerts` and `vendor_lookups` move through their
+  states but a row is never removed, and
   `channel_spend` holds what its source told last);
 * *derived* tables hold what a stage computed for one `(campaign, day)`, replaceable as a whole. Their primary key
   starts with `(campaign, day)`, they hold no wall-clock time, no run id and no generated number, so that computing
   them again gives the same bytes;
 * *global* tables hold the present (`campaigns`, `campaign_versions`; how far each source was read and what each vendor
   allows; who is who: `persons`, `accounts` and what belongs to them; which leads wait for an owner: `held_handoffs`;
-  the last few builds of `similar_accounts`).
+  the last few builds of `similar_accounts`; who may ask the service and whom it tells: `api_tokens`,
+  `webhook_endpoints`).
 
 Times are `timestamptz`, days are UTC days.
 """
@@ -94,6 +96,13 @@ from leadflow_pipeline.store.schema.owners import reps as reps
 from leadflow_pipeline.store.schema.permission import SUPPRESSION_SCOPES as SUPPRESSION_SCOPES
 from leadflow_pipeline.store.schema.permission import consents as consents
 from leadflow_pipeline.store.schema.permission import suppressions as suppressions
+from leadflow_pipeline.store.schema.service import EVENT_KINDS as EVENT_KINDS
+from leadflow_pipeline.store.schema.service import TOKEN_SCOPES as TOKEN_SCOPES
+from leadflow_pipeline.store.schema.service import alerts as alerts
+from leadflow_pipeline.store.schema.service import api_requests as api_requests
+from leadflow_pipeline.store.schema.service import api_tokens as api_tokens
+from leadflow_pipeline.store.schema.service import routing_decisions as routing_decisions
+from leadflow_pipeline.store.schema.service import webhook_endpoints as webhook_endpoints
 from leadflow_pipeline.store.schema.similar_accounts import ACCOUNT_OUTCOMES as ACCOUNT_OUTCOMES
 from leadflow_pipeline.store.schema.similar_accounts import similar_account_builds as similar_account_builds
 from leadflow_pipeline.store.schema.similar_accounts import similar_account_vectors as similar_account_vectors

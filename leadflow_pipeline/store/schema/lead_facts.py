@@ -111,5 +111,7 @@ activity_log = Table(
     Column("campaign", Text),
     Column("lead_id", Text),
     Column("detail", JSONB, nullable=False, server_default="{}"),
+    Column("correlation_id", Text, comment="of the request or the run that it comes from"),
     Index(None, "campaign", "lead_id"),
+    Index(None, "occurred_at"),
 )

@@ -76,6 +76,8 @@ messages = Table(
         comment="names the message in its links; of no use without the pepper",
     ),
     Column("variant", Text, comment="experiment and variant of its words, where one was tried on them"),
+    Column("order_key", Text, comment="of two messages with the same one, the earlier leaves first"),
+    Column("correlation_id", Text, comment="of the request or the run that it comes from"),
     one_of("channel", MESSAGE_CHANNELS),
     one_of("state", MESSAGE_STATES),
     UniqueConstraint("channel", "subject_key", "step"),
@@ -87,6 +89,7 @@ messages = Table(
     Index("messages_failed_idx", "updated_at", postgresql_where="state = 'failed'"),
     Index(None, "campaign", "lead_id"),
     Index(None, "recipient_key", "sent_at"),
+    Index("messages_order_idx", "order_key", "message_id", postgresql_where=text("order_key IS NOT NULL")),
 )
 
 message_attempts = Table(

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -108,10 +109,16 @@ handoffs = Table(
         Timestamp,
         comment="by the owner's working hours, as promised then; NULL: no clock",
     ),
+    Column(
+        "told_at",
+        Timestamp,
+        comment="when the messages about it went into the outbox; NULL: the door has not told anybody yet",
+    ),
     one_of("origin", HANDOFF_ORIGINS),
     CheckConstraint("assignment_number >= 1", name="assignment_number"),
     Index(None, "rep", "decided_at"),
     Index(None, "campaign", "decision_day"),
+    Index("handoffs_untold_idx", "decided_at", postgresql_where=text("told_at IS NULL")),
     comment="Whose lead it is, as it was told: the latest number is the owner. One row a number: never two owners.",
 )
 

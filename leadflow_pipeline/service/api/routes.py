@@ -1,0 +1,21 @@
+"""Every route of `/api/v1`, composed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, FastAPI
+
+from leadflow_pipeline.service.context import ServiceContext
+
+ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = ()
+"""Each makes the routes of one subject, without the prefix."""
+
+
+def add_api(app: FastAPI, context: ServiceContext) -> None:
+    """Serves all of them."""
+    app.state.context = context
+    api = APIRouter(prefix="/api/v1")
+    for router in ROUTERS:
+        api.include_router(router(context))
+    app.include_router(api)

@@ -1,0 +1,215 @@
+"""The service: tokens, decisions, webhooks to others, alerts; and who has been told of a hand-over."""
+
+from alembic import op
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Identity,
+    Integer,
+    PrimaryKeyConstraint,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects import postgresql
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+SCHEMA = "leadflow"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "alerts",
+        Column("alert_id", BigInteger(), Identity(), nullable=False),
+        Column("condition", Text(), nullable=False, comment="what is wrong: sla, load, outbox, ..."),
+        Column(
+            "subject",
+            Text(),
+            nullable=False,
+            comment="of what: a campaign, a rep, a vendor; '' of everything",
+        ),
+        Column("opened_at", DateTime(timezone=True), server_default=text("now()"), nullable=False),
+        Column("last_seen_at", DateTime(timezone=True), nullable=False),
+        Column("closed_at", DateTime(timezone=True), nullable=True),
+        Column("sentence", Text(), nullable=False, comment="one plain line, no personal data"),
+        Column("remedy", Text(), nullable=False),
+        Column("detail", postgresql.JSONB(), server_default="{}", nullable=False),
+        PrimaryKeyConstraint("alert_id", name=op.f("alerts_pkey")),
+        schema=SCHEMA,
+        comment="Conditions that somebody was told of: once each time they begin.",
+    )
+    op.create_index(
+        "alerts_open_idx",
+        "alerts",
+        ["condition", "subject"],
+        unique=True,
+        schema=SCHEMA,
+        postgresql_where=text("closed_at IS NULL"),
+    )
+    op.create_table(
+        "api_tokens",
+        Column("token_id", Text(), nullable=False, comment="the part of the token that is no secret"),
+        Column(
+            "name", Text(), nullable=False, comment="who or what holds it; it names the actor of every change"
+        ),
+        Column(
+            "secret_key", Text(), nullable=False, comment="SHA-256 of the secret part, which is kept nowhere"
+        ),
+        Column("scope", Text(), nullable=False),
+        Column("campaigns", ARRAY(Text()), nullable=True, comment="NULL: all"),
+        Column("requests_a_minute", Integer(), nullable=False),
+        Column("created_at", DateTime(timezone=True), server_default=text("now()"), nullable=False),
+        Column("expires_at", DateTime(timezone=True), nullable=True, comment="NULL: never"),
+        Column("revoked_at", DateTime(timezone=True), nullable=True),
+        Column("rotated_from", Text(), nullable=True, comment="the token that this one takes the place of"),
+        Column("last_used_at", DateTime(timezone=True), nullable=True, comment="to within some minutes"),
+        CheckConstraint("scope IN ('read', 'operate', 'admin')", name=op.f("api_tokens_scope_check")),
+        CheckConstraint("requests_a_minute >= 1", name=op.f("api_tokens_requests_a_minute_check")),
+        PrimaryKeyConstraint("token_id", name=op.f("api_tokens_pkey")),
+        schema=SCHEMA,
+    )
+    op.create_table(
+        "webhook_endpoints",
+        Column("endpoint_id", Text(), nullable=False),
+        Column("url", Text(), nullable=False),
+        Column("description", Text(), server_default="", nullable=False),
+        Column("events", ARRAY(Text()), nullable=False, comment="kinds it wants to hear of"),
+        Column("campaigns", ARRAY(Text()), nullable=True, comment="NULL: all"),
+        Column(
+            "key_number",
+            Integer(),
+            server_default="1",
+            nullable=False,
+            comment="which of its signing keys: each is derived from the pepper, none is stored",
+        ),
+        Column(
+            "key_rotated_at",
+            DateTime(timezone=True),
+            nullable=True,
+            comment="until a day later the key before signs too",
+        ),
+        Column("created_at", DateTime(timezone=True), server_default=text("now()"), nullable=False),
+        Column("disabled_at", DateTime(timezone=True), nullable=True),
+        PrimaryKeyConstraint("endpoint_id", name=op.f("webhook_endpoints_pkey")),
+        schema=SCHEMA,
+        comment="Who is told by signed webhooks what became of leads.",
+    )
+    op.create_table(
+        "api_requests",
+        Column("token_id", Text(), nullable=False),
+        Column("idempotency_key", Text(), nullable=False),
+        Column("request_key", Text(), nullable=False, comment="HMAC of method, address and body"),
+        Column("status", Integer(), nullable=True, comment="NULL: under way, or given up in the middle"),
+        Column("answer", postgresql.JSONB(), nullable=True),
+        Column("received_at", DateTime(timezone=True), server_default=text("now()"), nullable=False),
+        ForeignKeyConstraint(
+            ["token_id"], ["leadflow.api_tokens.token_id"], name=op.f("api_requests_token_id_fkey")
+        ),
+        PrimaryKeyConstraint("token_id", "idempotency_key", name=op.f("api_requests_pkey")),
+        schema=SCHEMA,
+        comment="Requests that change something, by the key of whoever sent them: sent again, the same answer.",
+    )
+    op.create_index(
+        op.f("api_requests_received_at_idx"), "api_requests", ["received_at"], unique=False, schema=SCHEMA
+    )
+    op.create_table(
+        "routing_decisions",
+        Column("decision_id", BigInteger(), Identity(), nullable=False),
+        Column("campaign", Text(), nullable=False),
+        Column("lead_id", Text(), nullable=False),
+        Column("idempotency_key", Text(), nullable=False, comment="the sender's, or one of our own"),
+        Column("request_key", Text(), nullable=False, comment="HMAC of what was asked"),
+        Column(
+            "assignment_number",
+            Integer(),
+            nullable=True,
+            comment="of the hand-over it made or found; NULL: held",
+        ),
+        Column(
+            "answer",
+            postgresql.JSONB(),
+            nullable=False,
+            comment="as it was given: no personal data beside ids",
+        ),
+        Column("decided_at", DateTime(timezone=True), server_default=text("now()"), nullable=False),
+        ForeignKeyConstraint(
+            ["campaign"], ["leadflow.campaigns.campaign"], name=op.f("routing_decisions_campaign_fkey")
+        ),
+        PrimaryKeyConstraint("decision_id", name=op.f("routing_decisions_pkey")),
+        UniqueConstraint(
+            "campaign", "idempotency_key", name=op.f("routing_decisions_campaign_idempotency_key_key")
+        ),
+        schema=SCHEMA,
+        comment="What the service decided about owners, and what it told whoever asked.",
+    )
+    op.create_index(
+        op.f("routing_decisions_campaign_lead_id_idx"),
+        "routing_decisions",
+        ["campaign", "lead_id"],
+        unique=False,
+        schema=SCHEMA,
+    )
+    op.add_column(
+        "activity_log",
+        Column(
+            "correlation_id", Text(), nullable=True, comment="of the request or the run that it comes from"
+        ),
+        schema=SCHEMA,
+    )
+    op.create_index(
+        op.f("activity_log_occurred_at_idx"), "activity_log", ["occurred_at"], unique=False, schema=SCHEMA
+    )
+    op.add_column(
+        "handoffs",
+        Column(
+            "told_at",
+            DateTime(timezone=True),
+            nullable=True,
+            comment="when the messages about it went into the outbox; NULL: the door has not told anybody yet",
+        ),
+        schema=SCHEMA,
+    )
+    op.create_index(
+        "handoffs_untold_idx",
+        "handoffs",
+        ["decided_at"],
+        unique=False,
+        schema=SCHEMA,
+        postgresql_where=text("told_at IS NULL"),
+    )
+    op.add_column(
+        "messages",
+        Column(
+            "order_key",
+            Text(),
+            nullable=True,
+            comment="of two messages with the same one, the earlier leaves first",
+        ),
+        schema=SCHEMA,
+    )
+    op.add_column(
+        "messages",
+        Column(
+            "correlation_id", Text(), nullable=True, comment="of the request or the run that it comes from"
+        ),
+        schema=SCHEMA,
+    )
+    op.create_index(
+        "messages_order_idx",
+        "messages",
+        ["order_key", "message_id"],
+        unique=False,
+        schema=SCHEMA,
+        postgresql_where=text("order_key IS NOT NULL"),
+    )
+
+    # Until now whoever was given a lead was told in the same transaction.
+    op.execute("UPDATE leadflow.handoffs SET told_at = decided_at")
