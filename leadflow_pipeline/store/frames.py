@@ -25,6 +25,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     Column,
     Date,
@@ -47,6 +48,7 @@ Series: TypeAlias = "pd.Series[Any]"
 
 DTYPES: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
     (JSONB, "str"),
+    (ARRAY, "str"),
     (String, "str"),
     (Double, "float64"),
     (Float, "float64"),

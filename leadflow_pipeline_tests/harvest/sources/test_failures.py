@@ -107,6 +107,10 @@ SOURCES = (
 )
 
 
+OF_DAYS = 3
+"""Of so many days one is tried; all with --slow, which takes minutes."""
+
+
 def days() -> list[dict[Asked, Failing]]:
     """Days on which every source fails in a way of its own, until each has failed in every way it can."""
     ways = itertools.zip_longest(*(source.failures for source in SOURCES))
@@ -133,7 +137,12 @@ def is_plain(asking: AskingWorld, report: CollectReport) -> bool:
     )
 
 
-@pytest.mark.parametrize("failing", days(), ids=range(len(days())))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "failing" in metafunc.fixturenames:
+        chosen = days()[:: 1 if metafunc.config.getoption("slow") else OF_DAYS]
+        metafunc.parametrize("failing", chosen, ids=range(len(chosen)))
+
+
 def test_a_day_on_which_every_vendor_fails_ends_in_a_plain_line_for_each_and_loses_nothing(
     asking: AskingWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: dict[Asked, Failing]
 ) -> None:
