@@ -1,4 +1,4 @@
-"""The OpenAPI document, made true: every refusal that may come is in it, with its shape.
+"""The OpenAPI document, made true: every refusal that may come is in it, and what no text and no number may be.
 
 What belongs here: what holds for many routes and stands in none. What does not: what a route says of itself, and the
 page for people (`documentation`).
@@ -12,6 +12,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from leadflow_pipeline.service.access.gate import BEHIND
+from leadflow_pipeline.service.strict_json import LARGEST
 
 PROBLEM_TYPE: Final = "application/problem+json"
 PROBLEM: Final[dict[str, Any]] = {
@@ -51,6 +52,8 @@ OF_BODIES: Final = {
     413: "The body is too long.",
     415: "The body is no JSON, or compressed.",
 }
+WITHOUT_NUL: Final = r"^[^\x00]*$"
+SAYS_MORE: Final = frozenset({"pattern", "format", "enum", "const", "contentMediaType"})
 FASTAPIS_OWN: Final = ("HTTPValidationError", "ValidationError")
 
 
@@ -74,6 +77,8 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             _complete(operation, path.startswith(BEHIND))
+            if path.startswith(BEHIND):
+                _bound([operation.get("parameters", []), operation.get("requestBody", {})], schemas)
     return document
 
 
@@ -95,3 +100,27 @@ def _leave_out_fastapis_own(answers: dict[str, Any]) -> None:
     schema = answers.get("422", {}).get("content", {}).get("application/json", {}).get("schema", {})
     if schema.get("$ref", "").endswith("/HTTPValidationError"):
         answers["422"] = {"description": OF_ALL[422]}
+
+
+def _bound(parts: list[Any], schemas: dict[str, Any]) -> None:
+    """Says of what is sent that no text holds a NUL and no whole number needs more than 64 bits (`strict_json`)."""
+    pending, seen = list(parts), set[str]()
+    while pending:
+        part = pending.pop()
+        if isinstance(part, list):
+            pending.extend(part)
+        elif isinstance(part, dict):
+            pending.extend(
+                each for name, each in part.items() if name not in ("default", "example", "examples")
+            )
+            name = str(part.get("$ref", "")).rpartition("/")[2]
+            if name in schemas and name not in seen:
+                seen.add(name)
+                pending.append(schemas[name])
+            if part.get("type") == "string" and not SAYS_MORE & part.keys():
+                part["pattern"] = WITHOUT_NUL
+            elif part.get("type") == "integer":
+                if not {"minimum", "exclusiveMinimum"} & part.keys():
+                    part["minimum"] = -LARGEST
+                if not {"maximum", "exclusiveMaximum"} & part.keys():
+                    part["maximum"] = LARGEST
