@@ -135,5 +135,11 @@ CONFIG: Mapping[str, Any] = {
         "positive_data_acceptance": {
             "expected-statuses": ["2xx", "3xx", "401", "403", "404", "409", "410", "412", "429", "503"]
         },
+        "negative_data_rejection": {
+            "expected-statuses": [
+                *("400", "401", "403", "404", "405", "406", "409"),
+                *("413", "415", "422", "428", "429", "503"),
+            ]
+        },
     },
 }

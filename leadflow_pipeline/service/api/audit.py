@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from leadflow_pipeline.service.access.door import Reader
+from leadflow_pipeline.service.api.moments import Moment
 from leadflow_pipeline.service.api.paging import Cursor, Limit, Page, page_of, values_of
 from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.store.activity import ActivityFilter, read_activity
 
 TEXT: dict[str, Any] = {"min_length": 1, "max_length": 200, "pattern": r"^[^\x00-\x1f\x7f]+$"}
-Moment = Annotated[AwareDatetime | None, Query(description="RFC 3339, with a zone: 2026-06-01T09:00:00Z")]
 
 
 class Activity(BaseModel):
@@ -47,14 +47,12 @@ def audit_router(context: ServiceContext) -> APIRouter:
         ] = None,
         campaign: Annotated[str | None, Query(**TEXT)] = None,
         lead_id: Annotated[str | None, Query(**TEXT)] = None,
-        since: Moment = None,
-        until: Moment = None,
+        since: Annotated[Moment | None, Query(description="at or after it")] = None,
+        until: Annotated[Moment | None, Query(description="before it")] = None,
     ) -> Page[Activity]:
         """Every change, the newest first. A token of some campaigns sees what concerns these."""
         values = values_of(cursor, [int])
-        wanted = ActivityFilter(
-            actor, action, campaign, lead_id, _in_utc(since), _in_utc(until), caller.campaigns
-        )
+        wanted = ActivityFilter(actor, action, campaign, lead_id, since, until, caller.campaigns)
         with context.engine.connect() as connection:
             found = read_activity(
                 connection, wanted, before_id=values[0] if values else None, limit=limit + 1
@@ -63,11 +61,3 @@ def audit_router(context: ServiceContext) -> APIRouter:
         return page_of(entries, limit, lambda entry: [entry.activity_id])
 
     return router
-
-
-def _in_utc(moment: datetime | None) -> datetime | None:
-    """None too for a moment that no calendar has in UTC: everything lies on one side of it."""
-    try:
-        return None if moment is None else moment.astimezone(UTC)
-    except OverflowError:
-        return None
