@@ -78,8 +78,8 @@ def build_app(
     app = FastAPI(
         title="leadflow",
         version=version("leadflow-pipeline"),
-        description="Takes in leads by signed webhooks (https://www.standardwebhooks.com), "
-        "and what comes back of emails.",
+        description="Campaigns, their leads and who gets them, for programs. Takes in leads by signed webhooks "
+        "(https://www.standardwebhooks.com), and what comes back of emails.",
         lifespan=at_work,
         redirect_slashes=False,
         docs_url=None,

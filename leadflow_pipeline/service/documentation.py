@@ -17,11 +17,26 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
+from markupsafe import Markup, escape
 
 from leadflow_pipeline.service.contract import OF_ALL, OF_BODIES
 from leadflow_pipeline.service.documentation_page import PAGE_SOURCE
 
-PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(PAGE_SOURCE)
+
+def _coded(text: str) -> Markup:
+    """With what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just before
+
+
+def _breakable(path: str) -> Markup:
+    """With places where a long path may go on in the next line."""
+    return Markup(str(escape(path)).replace("/", "/<wbr>"))  # noqa: S704 - escaped just before
+
+
+_PAGES = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+_PAGES.filters |= {"coded": _coded, "breakable": _breakable}
+PAGE = _PAGES.from_string(PAGE_SOURCE)
+OF_A_CAMPAIGN = "/campaigns/{campaign}/"
 WITHOUT_SUBJECT = "other"
 
 
@@ -58,7 +73,12 @@ class Request:
     @property
     def first_line(self) -> str:
         """What it does, in a sentence."""
-        return re.split(r"(?<=[.:])\s", self.description, maxsplit=1)[0]
+        return re.split(r"(?<=\.)\s|\n\n", self.description, maxsplit=1)[0]
+
+    @property
+    def short_path(self) -> str:
+        """Without what most have in common."""
+        return self.path.removeprefix("/api/v1").replace(OF_A_CAMPAIGN, "…/", 1)
 
 
 def subjects_of(document: Mapping[str, Any]) -> dict[str, list[Request]]:

@@ -26,14 +26,15 @@ PAGE_SOURCE = """\
     border-right: 1px solid var(--line); font-size: .85rem }
   nav h2 { font-size: .8rem; text-transform: uppercase; letter-spacing: .05em; margin: 1.2rem 0 .3rem;
     color: var(--soft) }
-  nav ul { list-style: none; margin: 0; padding: 0 } nav li { margin: .15rem 0; overflow-wrap: anywhere }
+  nav ul { list-style: none; margin: 0; padding: 0 } nav li { margin: .15rem 0; display: flex }
   nav i, .method { font: 600 .72rem ui-monospace, monospace; color: var(--soft); font-style: normal }
-  nav i { display: inline-block; width: 3.4rem }
+  nav i { flex: 0 0 3.6rem; padding-top: .15rem } nav li a { overflow-wrap: anywhere }
   main { padding: 1.5rem 2rem 4rem } main > section > h2 { margin: 2.5rem 0 .6rem; font-size: 1.35rem }
   details { border: 1px solid var(--line); border-radius: .4rem; margin: .5rem 0 }
   summary { cursor: pointer; padding: .55rem .8rem; display: flex; gap: .7rem; align-items: baseline; flex-wrap: wrap }
   summary:hover { background: var(--shade) } summary b { font-weight: 600; overflow-wrap: anywhere }
-  .method { width: 3.6rem } summary .what { color: var(--soft); font-size: .9rem; flex: 1 1 16rem }
+  .method { width: 3.6rem } summary .what { color: var(--soft); font-size: .9rem }
+  .what { flex: 1 1 100%; padding-left: 4.3rem } #refusals .what { padding: 0 }
   .scope { font-size: .75rem; border: 1px solid var(--line); border-radius: 1rem; padding: 0 .55rem;
     color: var(--soft) }
   .inner { padding: 0 .9rem .8rem; border-top: 1px solid var(--line) }
@@ -42,7 +43,8 @@ PAGE_SOURCE = """\
   td:first-child { width: 14rem } td:nth-child(2) { width: 15rem; color: var(--soft) }
   :target > summary { background: var(--shade) }
   @media (max-width: 60rem) { .page { grid-template-columns: minmax(0, 1fr) }
-    nav { position: static; height: auto; border: 0 } main { padding: 1rem }
+    nav { position: static; height: auto; border: 0 } main { padding: 1rem } nav ul { display: none }
+    nav h2 { display: inline-block; margin: .6rem .8rem 0 0 } .what { padding-left: 0 }
     td:first-child, td:nth-child(2) { width: auto } }
 </style>
 {% macro parts(title, rows) %}
@@ -50,7 +52,7 @@ PAGE_SOURCE = """\
   <tr><th colspan="3">{{ title }}</th></tr>
   {% for each in rows %}
   <tr><td><code>{{ each.name }}</code>{% if each.is_required %} *{% endif %}</td><td>{{ each.kind }}</td>
-    <td>{{ each.description }}</td></tr>
+    <td>{{ each.description | coded }}</td></tr>
   {% endfor %}
   {% endif %}
 {% endmacro %}
@@ -61,8 +63,8 @@ PAGE_SOURCE = """\
   <h2><a href="#{{ subject | replace(' ', '-') }}">{{ subject }}</a></h2>
   <ul>
     {% for each in requests %}
-    <li><a href="#{{ each.anchor }}" title="{{ each.first_line }}"><i>{{ each.method }}</i>{{
-      each.path | replace("/api/v1", "") }}</a></li>
+    <li><i>{{ each.method }}</i><a href="#{{ each.anchor }}" title="{{ each.path }}">{{
+      each.short_path | breakable }}</a></li>
     {% endfor %}
   </ul>
   {% endfor %}
@@ -86,10 +88,10 @@ PAGE_SOURCE = """\
 <section><h2 id="{{ subject | replace(' ', '-') }}">{{ subject }}</h2>
 {% for each in requests %}
 <details id="{{ each.anchor }}">
-<summary><span class="method">{{ each.method }}</span><b>{{ each.path }}</b>{% if each.scope %}
-<span class="scope">{{ each.scope }}</span>{% endif %}<span class="what">{{ each.first_line }}</span></summary>
+<summary><span class="method">{{ each.method }}</span><b>{{ each.path | breakable }}</b>{% if each.scope %}
+<span class="scope">{{ each.scope }}</span>{% endif %}<span class="what">{{ each.first_line | coded }}</span></summary>
 <div class="inner">
-{% for paragraph in each.description.split("\n\n") %}<p>{{ paragraph }}</p>{% endfor %}
+{% for paragraph in each.description.split("\n\n") %}<p>{{ paragraph | coded }}</p>{% endfor %}
 <table>
 {{ parts("Parameters", each.parameters) }}
 {% if each.bodies %}
@@ -99,7 +101,7 @@ PAGE_SOURCE = """\
 {{ parts("Members", each.body) }}
   <tr><th colspan="3">Answers</th></tr>
   {% for status, description in each.answers %}
-  <tr><td><code>{{ status }}</code></td><td></td><td>{{ description }}</td></tr>
+  <tr><td><code>{{ status }}</code></td><td></td><td>{{ description | coded }}</td></tr>
   {% endfor %}
 {{ parts("Members of the answer", each.answer) }}
 </table>
