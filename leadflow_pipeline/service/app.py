@@ -17,9 +17,12 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from leadflow_pipeline.service import problems
-from leadflow_pipeline.service.api.routes import add_api
+from leadflow_pipeline.service.access.callers import Callers
+from leadflow_pipeline.service.access.gate import Gatekeeper
+from leadflow_pipeline.service.api.routes import add_access, add_api
 from leadflow_pipeline.service.certificates import Certificates
 from leadflow_pipeline.service.context import ServiceContext
+from leadflow_pipeline.service.contract import add_contract
 from leadflow_pipeline.service.deliveries import Delivery, Fate, forget_old_ids, take_in_deliveries
 from leadflow_pipeline.service.delivery_queue import DeliveryQueue
 from leadflow_pipeline.service.documentation import add_documentation
@@ -28,6 +31,7 @@ from leadflow_pipeline.service.intake import intake_router
 from leadflow_pipeline.service.journal_storing import store_for_ever, store_last
 from leadflow_pipeline.service.preferences import preferences_router
 from leadflow_pipeline.service.problems import NOT_NOW
+from leadflow_pipeline.service.protocol import BoundedProtocol
 from leadflow_pipeline.service.provider_hooks import provider_router
 from leadflow_pipeline.service.tracking import add_tracking
 from leadflow_pipeline.service.tracking_journal import Journal
@@ -60,26 +64,31 @@ def build_app(
         tasks = [
             asyncio.create_task(queue.work()),
             asyncio.create_task(store_for_ever(journal, engine_of)),
+            asyncio.create_task(callers.note_for_ever()),
             asyncio.create_task(_clean(engine_of, now)),
         ]
         yield
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await callers.note()
         targets.shut()
         await store_last(journal, engine_of)
 
     app = FastAPI(
         title="leadflow",
         version=version("leadflow-pipeline"),
-        description="Takes in leads by signed webhooks (https://www.standardwebhooks.com), "
-        "and what comes back of emails.",
+        description="Campaigns, their leads and who gets them, for programs. Takes in leads by signed webhooks "
+        "(https://www.standardwebhooks.com), and what comes back of emails.",
         lifespan=at_work,
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
     )
+    callers = Callers(engine_of, now)
+    add_access(app, Gatekeeper(callers))
     problems.register(app)
+    add_contract(app)
     add_documentation(app)
     add_tracking(app, journal, targets, now)
     app.include_router(intake_router(engine_of, queue, now))
@@ -97,8 +106,8 @@ def server_of(app: FastAPI, host: str, port: int) -> uvicorn.Server:
             app,
             host=host,
             port=port,
-            http="h11",  # the same parser and loop, whatever else is installed
-            loop="asyncio",
+            http=BoundedProtocol,
+            loop="auto",  # uvloop, where there is one
             ws="none",
             access_log=False,  # addresses of people, and nothing that the database does not know better
             log_level="warning",

@@ -1,14 +1,15 @@
 """How the service says no: `application/problem+json` (RFC 9457), one plain sentence, nothing of what was sent.
 
 What belongs here: the shape of every answer that is no success, and keeping the unexpected out of the logs but for its
-kind and place. What does not: deciding what is a problem.
+kind and place. What does not: deciding what is a problem, and how wrong fields are worded (`field_words`).
 """
 
 from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -19,9 +20,11 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadflow_pipeline.errors import TransientError
+from leadflow_pipeline.service.field_words import FieldProblem, field_problems, names_in
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +40,20 @@ NOT_NOW: tuple[type[Exception], ...] = (
 
 
 class Problem(Exception):
-    """An answer other than success: a status and one plain sentence."""
+    """An answer other than success: a status and one plain sentence, and which parts of the request it is about."""
 
-    def __init__(self, status: HTTPStatus, sentence: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        sentence: str,
+        headers: Mapping[str, str] | None = None,
+        fields: Sequence[FieldProblem] = (),
+    ) -> None:
         super().__init__(sentence)
         self.status = status
         self.sentence = sentence
         self.headers = dict(headers or {})
+        self.fields = tuple(fields)
 
 
 def not_now(reason: str = "the database does not answer") -> Problem:
@@ -62,19 +72,36 @@ def register(app: FastAPI) -> None:
 
 async def _of_problem(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)  # noqa: S101 - registered for it
-    return _answer(error)
+    return answer_of(error)
 
 
-async def _of_http(_: Request, error: Exception) -> JSONResponse:
+async def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     status = HTTPStatus(error.status_code)
-    return _answer(Problem(status, SENTENCES.get(status, status.description or status.phrase), error.headers))
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers |= _allowed(request.app, request.url.path)
+    return answer_of(Problem(status, SENTENCES.get(status, status.description or status.phrase), headers))
 
 
-async def _of_validation(_: Request, __: Exception) -> JSONResponse:
-    return _answer(
-        Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "a parameter of the address is not as documented: see /docs")
+async def _of_validation(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
+    fields = field_problems(error.errors(), names_in(request.app.openapi()))
+    first, more = fields[0], len(fields) - 1
+    others = f", and {more} more of it is not as documented" if more else ""
+    return answer_of(
+        Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"{first.field} {first.problem}{others}: see /docs", None, fields
+        )
     )
+
+
+def _allowed(app: FastAPI, path: str) -> Mapping[str, str]:
+    """The header Allow of an address. A router knows each of its routes, not that others share their address."""
+    paths: Mapping[str, Mapping[str, Any]] = app.openapi()["paths"]
+    found = [path] if path in paths else [each for each in paths if compile_path(each)[0].match(path)]
+    methods = {method.upper() for each in found for method in paths[each]}
+    return {"Allow": ", ".join(sorted(methods))} if methods else {}
 
 
 SENTENCES = {
@@ -83,13 +110,16 @@ SENTENCES = {
 }
 
 
-def _answer(problem: Problem) -> JSONResponse:
+def answer_of(problem: Problem) -> JSONResponse:
+    """The answer that says it."""
     content: dict[str, Any] = {
         "type": "about:blank",
         "title": problem.status.phrase,
         "status": problem.status.value,
         "detail": problem.sentence,
     }
+    if problem.fields:
+        content["errors"] = [asdict(each) for each in problem.fields]
     return JSONResponse(
         content, problem.status.value, headers=problem.headers, media_type="application/problem+json"
     )
@@ -117,12 +147,15 @@ class _Unexpected:
         except Exception as error:  # whatever it is, the sender gets an answer
             if scope["type"] != "http":
                 raise
-            problem = _unexpected(error)
+            problem = unexpected(error)
             if not has_begun:  # else the connection is closed in the middle of the answer, which says enough
-                await _answer(problem)(scope, receive, send)
+                await answer_of(problem)(scope, receive, send)
 
 
-def _unexpected(error: Exception) -> Problem:
+def unexpected(error: Exception) -> Problem:
+    """What is answered where something went wrong; what nobody foresaw is logged."""
+    if isinstance(error, Problem):
+        return error
     is_connection_lost = isinstance(error, DBAPIError) and error.connection_invalidated
     if isinstance(error, NOT_NOW) or is_connection_lost:
         log.warning("the database does not answer (%s)", type(error).__name__)
