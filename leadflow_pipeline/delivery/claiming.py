@@ -41,6 +41,9 @@ LOCK_ALL: Final = text(
 ).bindparams(bindparam("numbers", type_=ARRAY(BigInteger)))
 """One after the other, in the order of the list."""
 
+BY_SERVICE: Final = "service"
+"""Origin of what the service decided: somebody waits for that, so its owner is told by the next hand-over."""
+
 UNKNOWN, LEFT, PAUSED, AWAY, FULL = "not known", "gone", "paused", "away", "full"
 """Why somebody cannot have a lead now, as it is told."""
 
@@ -320,6 +323,8 @@ def _write(connection: Connection, given: Sequence[Handoff], now: datetime) -> N
         {
             **{name: getattr(handoff, name) for name in STORED},
             "differs_at": None if handoff.rep == handoff.planned_rep else now,
+            # Whoever else decides tells the owner in the same transaction.
+            "told_at": None if handoff.origin == BY_SERVICE else now,
         }
         for handoff in given
     ]

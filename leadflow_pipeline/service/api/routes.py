@@ -7,10 +7,11 @@ from collections.abc import Callable
 from fastapi import APIRouter, FastAPI
 
 from leadflow_pipeline.service.access.gate import Gate, Gatekeeper
+from leadflow_pipeline.service.api.routing import routing_router
 from leadflow_pipeline.service.body_check import BodyCheck
 from leadflow_pipeline.service.context import ServiceContext
 
-ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = ()
+ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = (routing_router,)
 """Each makes the routes of one subject, without the prefix."""
 
 

@@ -40,7 +40,7 @@ def test_prices_of_yesterday_bring_today_near_to_the_best() -> None:
     random_numbers = np.random.default_rng(5)
     reps = [
         Rep(rep=f"rep-{number:02}", industries=tuple(random_numbers.choice(INDUSTRIES, 2)))
-        for number in range(8)
+        for number in range(20)
     ]
     roster, may = Roster.of(CAMPAIGN, FIRST, reps), strengths(20, random_numbers)
     room = random_numbers.integers(5, 30, 20)
