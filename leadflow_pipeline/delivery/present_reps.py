@@ -16,7 +16,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, exists, func, select
+from sqlalchemy import ARRAY, ColumnElement, Connection, Text, bindparam, exists, func, select, text
 
 from leadflow_pipeline.route.owners.reps.capacity import room_in_total
 from leadflow_pipeline.route.owners.reps.rep import Rep
@@ -140,6 +140,69 @@ def _open_leads(connection: Connection, rep_ids: Collection[str], now: datetime)
         .group_by(handoffs.c.rep)
     )
     return Counter(dict(connection.execute(query).tuples().all()))
+
+
+READ_TOGETHER: Final = text(
+    """
+    SELECT asked.rep,
+        (SELECT document::text FROM leadflow.reps AS record
+         WHERE record.rep = asked.rep AND from_day <= :today
+         ORDER BY from_day DESC, record_id DESC LIMIT 1) AS document,
+        (SELECT array_agg(ARRAY[first_day, last_day] ORDER BY first_day, last_day) FROM leadflow.rep_absences AS away
+         WHERE away.rep = asked.rep AND withdrawn_at IS NULL AND last_day >= :yesterday) AS absences,
+        (SELECT jsonb_object_agg(decision_day, leads) FROM (
+             SELECT decision_day, count(*) AS leads FROM leadflow.handoffs AS given
+             WHERE given.rep = asked.rep AND decided_at >= :since AND decision_day BETWEEN :first_day AND :last_day
+             GROUP BY decision_day) AS days) AS given,
+        (SELECT count(*) FROM leadflow.handoffs AS given
+         WHERE given.rep = asked.rep AND asked.counts_open
+             AND NOT EXISTS (SELECT FROM leadflow.handoffs AS later WHERE later.campaign = given.campaign
+                 AND later.lead_id = given.lead_id AND later.assignment_number > given.assignment_number)
+             AND NOT EXISTS (SELECT FROM leadflow.outcomes AS told WHERE told.campaign = given.campaign
+                 AND told.lead_id = given.lead_id AND outcome = ANY(:ended) AND occurred_at <= :now)) AS open_leads
+    FROM (SELECT rep, EXISTS (SELECT FROM leadflow.reps AS record WHERE record.rep = named.rep
+              AND document -> 'capacity' ->> 'open_leads' IS NOT NULL) AS counts_open
+          FROM unnest(:reps) AS named(rep)) AS asked
+    """
+).bindparams(bindparam("reps", type_=ARRAY(Text)), bindparam("ended", type_=ARRAY(Text)))
+"""What `present_reps` and `room_of` read, in one statement: whoever decides holds locks meanwhile."""
+
+
+def reps_with_room(
+    connection: Connection, rep_ids: Collection[str], days: Collection[date], now: datetime
+) -> tuple[dict[str, PresentRep], Room]:
+    """`present_reps`, and `room_of` them all."""
+    if not rep_ids or not days:
+        return {}, Room()
+    today = now.astimezone(UTC).date()
+    mondays = [day - timedelta(days=day.weekday()) for day in days]
+    values = {
+        "reps": sorted(rep_ids),
+        "today": today,
+        "yesterday": today - timedelta(days=1),
+        "since": datetime.combine(min(mondays), datetime.min.time(), UTC),
+        "first_day": min(mondays),
+        "last_day": max(mondays) + timedelta(days=6),
+        "ended": list(ENDED),
+        "now": now,
+    }
+    present: dict[str, PresentRep] = {}
+    room = Room()
+    for rep, document, absences, given, open_leads in connection.execute(READ_TOGETHER, values).tuples():
+        if document is None:
+            continue
+        away = tuple(Absence(rep, first, last) for first, last in absences or ())
+        present[rep] = PresentRep(_record(document), away)
+        room.open[rep] = open_leads
+        for day, leads in (given or {}).items():
+            room.given[rep, date.fromisoformat(day)] = leads
+    return present, room
+
+
+@lru_cache(maxsize=4096)
+def _record(document: str) -> Rep:
+    """A record is read again and again, and never changes."""
+    return Rep.model_validate_json(document)
 
 
 def has_ended(now: datetime) -> ColumnElement[bool]:

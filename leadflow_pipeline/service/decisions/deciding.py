@@ -18,15 +18,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, Connection, Engine, Text, any_, insert, literal, select, text
+from sqlalchemy import ARRAY, BigInteger, Connection, Engine, Text, bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from leadflow_pipeline.delivery.claiming import (
-    BY_SERVICE,
     Claim,
     Handoff,
     claim_owners,
-    handoffs_of_leads,
-    lock_leads,
+    lead_locks,
 )
 from leadflow_pipeline.delivery.holding import hold, reason_and_remedy
 from leadflow_pipeline.delivery.pending import NO_CANDIDATE, Waiting
@@ -46,13 +45,38 @@ from leadflow_pipeline.service.decisions.asked import (
 )
 from leadflow_pipeline.service.decisions.lead_state import LeadState, read_leads
 from leadflow_pipeline.service.decisions.state import CampaignState, Floats
-from leadflow_pipeline.store.schema import activity_log, campaigns, routing_decisions
+from leadflow_pipeline.store.schema import Timestamp
 
 CANDIDATES_TRIED: Final = 5
 """Whose locks are taken for one lead at a time."""
 
-PATIENCE: Final = text(
-    "SELECT set_config('lock_timeout', '10s', true), set_config('statement_timeout', '15s', true)"
+BEGIN: Final = text(
+    """
+    SELECT set_config('lock_timeout', '10s', true), set_config('statement_timeout', '15s', true),
+        (SELECT count(pg_advisory_xact_lock(number)) FROM unnest(:numbers) AS number),
+        current_version, status
+    FROM leadflow.campaigns WHERE campaign = :campaign
+    """
+).bindparams(bindparam("numbers", type_=ARRAY(BigInteger)), bindparam("campaign", type_=Text))
+EARLIER: Final = text(
+    "SELECT idempotency_key, request_key, answer FROM leadflow.routing_decisions "
+    "WHERE campaign = :campaign AND idempotency_key = ANY(:keys)"
+).bindparams(bindparam("keys", type_=ARRAY(Text)), bindparam("campaign", type_=Text))
+KEEP: Final = text(
+    """
+    WITH told AS (
+        SELECT * FROM jsonb_to_recordset(:told) AS told (
+            lead_id text, key text, request_key text, number integer, answer jsonb, actor text, detail jsonb)
+    ), changed AS (
+        INSERT INTO leadflow.activity_log (actor, action, campaign, lead_id, detail)
+        SELECT actor, 'routing.decide', :campaign, lead_id, detail FROM told WHERE detail IS NOT NULL
+    )
+    INSERT INTO leadflow.routing_decisions
+        (campaign, lead_id, idempotency_key, request_key, assignment_number, answer, decided_at)
+    SELECT :campaign, lead_id, key, request_key, number, answer, :now FROM told
+    """
+).bindparams(
+    bindparam("told", type_=JSONB), bindparam("campaign", type_=Text), bindparam("now", type_=Timestamp)
 )
 
 Outcome = Decided | Exception | None
@@ -74,18 +98,15 @@ class _Judged:
 
 
 def decide_group(
-    engine: Engine, asked: Sequence[Asked], state: CampaignState, now: datetime
+    engine: Engine, connection: Connection, asked: Sequence[Asked], state: CampaignState, now: datetime
 ) -> list[Outcome]:
     """What became of each of these requests about one campaign, in their order; all that was decided is committed.
 
     Raises OutdatedState, and whatever the database does where it is down or busy; then nothing was decided.
     """
     weights, sequences = state.treatments(engine, sorted({each.lead_id for each in asked}))
-    with engine.begin() as connection:
-        connection.execute(PATIENCE)
-        _require_present(connection, state)
-        lead_ids = sorted({each.lead_id for each in asked})
-        lock_leads(connection, [(state.version.campaign, lead_id) for lead_id in lead_ids])
+    with connection.begin():
+        _begin(connection, state, sorted({each.lead_id for each in asked}))
         outcomes: list[Outcome] = [None] * len(asked)
         first: dict[str, int] = {}
         earlier = _earlier(connection, asked)
@@ -128,22 +149,22 @@ def predict(
     return found
 
 
-def _require_present(connection: Connection, state: CampaignState) -> None:
-    query = select(campaigns.c.current_version, campaigns.c.status).where(
-        campaigns.c.campaign == state.version.campaign
-    )
-    row = connection.execute(query).one()
+def _begin(connection: Connection, state: CampaignState, lead_ids: Sequence[str]) -> None:
+    """Takes the leads' locks. Raises OutdatedState."""
+    campaign = state.version.campaign
+    values = {
+        "numbers": lead_locks([(campaign, lead_id) for lead_id in lead_ids]),
+        "campaign": campaign,
+    }
+    row = connection.execute(BEGIN, values).one()
     if (row.current_version, row.status) != (state.version.version, state.status):
         raise OutdatedState
 
 
 def _earlier(connection: Connection, asked: Sequence[Asked]) -> dict[str, tuple[str, Answer]]:
-    kept = routing_decisions.c
-    keys = [each.idempotency_key for each in asked]
-    query = select(kept.idempotency_key, kept.request_key, kept.answer).where(
-        kept.campaign == asked[0].campaign, kept.idempotency_key == any_(literal(keys, ARRAY(Text)))
-    )
-    return {key: (request, answer) for key, request, answer in connection.execute(query).tuples()}
+    values = {"campaign": asked[0].campaign, "keys": [each.idempotency_key for each in asked]}
+    rows = connection.execute(EARLIER, values).tuples()
+    return {key: (request_key, answer) for key, request_key, answer in rows}
 
 
 def _replayed(asked: Asked, request_key: str, answer: Answer) -> Outcome:
@@ -160,9 +181,13 @@ def _answers(
 ) -> list[Answer | Exception | None]:
     if not asked:
         return []
+    campaign = state.version.campaign
     judged = _judged(connection, [each.lead_id for each in asked], state, now, weights, sequences)
     claims = [each.claim for each in judged if isinstance(each, _Judged) and each.claim is not None]
-    given = iter(claim_owners(connection, claims, now) if claims else [])
+    histories = {
+        (campaign, each.lead.lead_id): list(each.lead.history) for each in judged if isinstance(each, _Judged)
+    }
+    given = iter(claim_owners(connection, claims, now, histories=histories) if claims else [])
     answers: list[Answer | Exception | None] = []
     held: list[tuple[Waiting, str]] = []
     for each in judged:
@@ -205,11 +230,11 @@ def _judged(
     """
     campaign = state.version.campaign
     leads = read_leads(connection, state.reading, campaign, list(dict.fromkeys(lead_ids)), now)
-    histories = handoffs_of_leads(connection, [(campaign, lead_id) for lead_id in leads])
     room, given_today = state.room.copy(), state.given_today.copy()
     found: list[_Judged | Answer | Exception] = []
     for lead_id in lead_ids:
-        lead, history = leads[lead_id], histories.get((campaign, lead_id), [])
+        lead = leads[lead_id]
+        history = lead.history
         answer = _about(state, lead, now)
         if not lead.is_enriched and not history:
             found.append(UnknownLead())
@@ -277,11 +302,11 @@ def _with_claim(
             lead.lead_id,
             now.astimezone(UTC).date(),
             candidates,
-            BY_SERVICE,
-            number,
+                    number,
             planned.get("owner"),
             by_hand=named is not None,
             first_touch_hours=state.ownership.sla.first_touch_hours,
+            tells=False,
         )
     return _Judged(answer, lead, decision, claim)
 
@@ -438,32 +463,21 @@ def _keep(connection: Connection, answered: Sequence[tuple[Asked, Answer]], now:
     """What was answered, and that it was."""
     if not answered:
         return
-    rows = [
+    told = [
         {
-            "campaign": asked.campaign,
             "lead_id": asked.lead_id,
-            "idempotency_key": asked.idempotency_key,
+            "key": asked.idempotency_key,
             "request_key": asked.request_key,
-            "assignment_number": None if answer["owner"] is None else answer["assignment_number"],
+            "number": None if answer["owner"] is None else answer["assignment_number"],
             "answer": answer,
-            "decided_at": now,
-        }
-        for asked, answer in answered
-    ]
-    connection.execute(insert(routing_decisions), rows)
-    changes = [
-        {
             "actor": asked.actor,
-            "action": "routing.decide",
-            "campaign": asked.campaign,
-            "lead_id": asked.lead_id,
-            "detail": {"status": answer["status"], "owner": answer["owner"]},
+            "detail": {"status": answer["status"], "owner": answer["owner"]}
+            if answer["status"] in (ROUTED, HELD)
+            else None,
         }
         for asked, answer in answered
-        if answer["status"] in (ROUTED, HELD)
     ]
-    if changes:
-        connection.execute(insert(activity_log), changes)
+    connection.execute(KEEP, {"told": told, "campaign": answered[0][0].campaign, "now": now})
 
 
 def _written(moment: datetime | None) -> str | None:

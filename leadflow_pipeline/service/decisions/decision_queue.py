@@ -14,12 +14,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from threading import Lock
 from typing import Final
 
-from sqlalchemy import Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from leadflow_pipeline.service.decisions.asked import Asked, Decided
 from leadflow_pipeline.service.decisions.deciding import Outcome, OutdatedState, decide_group
@@ -97,6 +98,7 @@ class DecisionQueue:
         self._waiting: deque[tuple[Asked, asyncio.Future[Decided]]] = deque()
         self._has_some = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decisions")
+        self._connection: Connection | None = None
 
     async def decide(self, asked: Asked) -> Decided:
         """What became of a request, once it is committed. Raises Problem (503) where that takes too long: it may have
@@ -135,6 +137,7 @@ class DecisionQueue:
                         waiting.set_exception(outcome or not_now("nobody was found in time"))
         finally:
             self._thread.shutdown(wait=True)
+            self._hang_up()
 
     def decide_now(self, asked: Sequence[Asked]) -> list[Outcome]:
         """Decides about requests of one campaign at once, in the thread of whoever asks."""
@@ -154,19 +157,36 @@ class DecisionQueue:
 
     def _decide_group(self, asked: Sequence[Asked]) -> list[Outcome]:
         engine, campaign = self._engine_of(), asked[0].campaign
+        connection = self._connected(engine)
         state = self.states.of(campaign)
         if state.status != "active":
             return [CampaignClosed() for _ in asked]
         try:
-            return decide_group(engine, asked, state, self._now())
+            return decide_group(engine, connection, asked, state, self._now())
         except OutdatedState:
             self.states.read(campaign)
             return [None] * len(asked)
-        except IntegrityError:
+        except DBAPIError as error:
+            if not isinstance(error, IntegrityError):
+                self._hang_up()
+                raise
             # Another process took one of the keys meanwhile, with another lead: each for itself finds out.
             if len(asked) == 1:
-                return decide_group(engine, asked, state, self._now())
+                return decide_group(engine, connection, asked, state, self._now())
         return [outcome for each in asked for outcome in self._decide_group([each])]
+
+    def _connected(self, engine: Engine) -> Connection:
+        """A connection of our own: to ask each time whether one of the pool still answers costs as much as a question."""
+        if self._connection is None or self._connection.closed or self._connection.engine is not engine:
+            self._connection = engine.connect()
+        return self._connection
+
+    def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(DBAPIError):
+                connection.invalidate()
+                connection.close()
 
     def _next_group(self) -> list[tuple[Asked, asyncio.Future[Decided]]]:
         """The first that waits, and all of its campaign that may share its transaction, in their order."""

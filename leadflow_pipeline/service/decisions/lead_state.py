@@ -11,17 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, Text, any_, bindparam, func, literal, or_, select, text
+from sqlalchemy import ARRAY, Connection, Text, bindparam, text
 from sqlalchemy.sql.elements import TextClause
 
+from leadflow_pipeline.delivery.claiming import Handoff, as_handoff
 from leadflow_pipeline.lead_fields import CUSTOM
 from leadflow_pipeline.overrides import LIFTED
-from leadflow_pipeline.store.schema import enriched_leads, outcomes, overrides
+from leadflow_pipeline.store.schema import Timestamp, enriched_leads
 
-ENDED = ("won", "lost")
 STAGES = {
     "scored": ("scored_leads", ("day", "score", "conversion_probability", "model_version", "campaign_version")),
     "qualified": ("qualified_leads", ("day", "status", "icp_fit", "reasons")),
@@ -46,6 +46,8 @@ class LeadState:
     """Won or lost."""
     overrides: dict[str, str] = field(default_factory=dict)
     """What people decided and still stands, by what it is about."""
+    history: list[Handoff] = field(default_factory=list)
+    """Everybody who has had it, the present owner last."""
 
 
 @dataclass(frozen=True)
@@ -82,67 +84,51 @@ class Reading:
             for name, table, objects in wanted
         )
         names = ", ".join(name for name, _, _ in wanted)
-        query = f"SELECT asked.lead_id, {names} FROM unnest(:lead_ids) AS asked(lead_id) {joins}"  # noqa: S608 - names of our own
-        return cls(text(query).bindparams(bindparam("lead_ids", type_=ARRAY(Text))), values)
+        query = f"SELECT asked.lead_id, {names}, {FACTS} FROM unnest(:lead_ids) AS asked(lead_id) {joins}"  # noqa: S608 - names of our own
+        return cls(text(query).bindparams(bindparam("lead_ids", type_=ARRAY(Text)), bindparam("now", type_=Timestamp), bindparam("campaign", type_=Text)), values)
+
+
+FACTS = """
+    (SELECT max(outcome) FROM leadflow.outcomes AS told
+     WHERE told.campaign = :campaign AND told.lead_id = asked.lead_id
+         AND outcome IN ('won', 'lost') AND occurred_at <= :now) AS ended,
+    (SELECT jsonb_object_agg(field, said) FROM (
+         SELECT DISTINCT ON (field) field, btrim(value) AS said FROM leadflow.overrides AS word
+         WHERE word.campaign = :campaign AND word.lead_id = asked.lead_id
+             AND field IN ('owner', 'tier', 'sequence') AND occurred_at <= :now
+             AND (expires_at IS NULL OR expires_at > :now)
+         ORDER BY field, occurred_at DESC, override_id DESC) AS words) AS overrides,
+    (SELECT jsonb_agg(to_jsonb(given) ORDER BY assignment_number) FROM leadflow.handoffs AS given
+     WHERE given.campaign = :campaign AND given.lead_id = asked.lead_id) AS history
+"""
+"""What is a fact about a lead, and not computed."""
 
 
 def read_leads(
     connection: Connection, reading: Reading, campaign: str, lead_ids: Sequence[str], now: datetime
 ) -> dict[str, LeadState]:
     """Each of these leads as it stands; those of whom nothing is known too, without any row."""
-    values = {"campaign": campaign, "lead_ids": list(lead_ids), **reading.values}
-    rows = connection.execute(reading.statement, values).mappings().all()
-    ended = _ended(connection, campaign, lead_ids, now)
-    said = _overrides(connection, campaign, lead_ids, now)
+    values = {"campaign": campaign, "lead_ids": list(lead_ids), "now": now, **reading.values}
     return {
-        row["lead_id"]: LeadState(
-            row["lead_id"],
-            row["enriched"] or {},
-            row["enriched"] is not None,
-            row["scored"],
-            row["qualified"],
-            row["routed"],
-            row["planned"],
-            ended.get(row["lead_id"]),
-            said.get(row["lead_id"], {}),
+        row.lead_id: LeadState(
+            row.lead_id,
+            row.enriched or {},
+            row.enriched is not None,
+            row.scored,
+            row.qualified,
+            row.routed,
+            row.planned,
+            row.ended,
+            {name: said for name, said in (row.overrides or {}).items() if said.lower() != LIFTED},
+            [_handoff(each) for each in row.history or ()],
         )
-        for row in rows
+        for row in connection.execute(reading.statement, values)
     }
 
 
-def _ended(connection: Connection, campaign: str, lead_ids: Sequence[str], now: datetime) -> dict[str, str]:
-    query = (
-        select(outcomes.c.lead_id, func.max(outcomes.c.outcome))
-        .where(
-            outcomes.c.campaign == campaign,
-            outcomes.c.lead_id == any_(literal(list(lead_ids), ARRAY(Text))),
-            outcomes.c.outcome.in_(ENDED),
-            outcomes.c.occurred_at <= now,
-        )
-        .group_by(outcomes.c.lead_id)
-    )
-    return dict(connection.execute(query).tuples().all())
-
-
-def _overrides(
-    connection: Connection, campaign: str, lead_ids: Sequence[str], now: datetime
-) -> dict[str, dict[str, str]]:
-    """The latest word on each matter that stands now."""
-    table = overrides.c
-    query = (
-        select(table.lead_id, table.field, func.btrim(table.value))
-        .where(
-            table.campaign == campaign,
-            table.lead_id == any_(literal(list(lead_ids), ARRAY(Text))),
-            table.field.in_(("owner", "tier", "sequence")),
-            table.occurred_at <= now,
-            or_(table.expires_at.is_(None), table.expires_at > now),
-        )
-        .order_by(table.lead_id, table.field, table.occurred_at.desc(), table.override_id.desc())
-        .distinct(table.lead_id, table.field)
-    )
-    found: dict[str, dict[str, str]] = {}
-    for lead_id, name, value in connection.execute(query).tuples():
-        if value.lower() != LIFTED:
-            found.setdefault(lead_id, {})[name] = value
-    return found
+def _handoff(row: dict[str, Any]) -> Handoff:
+    moments = {
+        name: datetime.fromisoformat(row[name]) if row[name] else None
+        for name in ("decided_at", "first_touch_due_at")
+    }
+    return as_handoff({**row, **moments, "decision_day": date.fromisoformat(row["decision_day"])})
