@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from leadflow_pipeline.delivery.present_reps import (
     ENDED,
+    KeptRoom,
     PresentRep,
     Room,
     after_working_hours,
@@ -150,6 +151,7 @@ def claim_owners(
     *,
     is_rehearsal: bool = False,
     histories: dict[Lead, list[Handoff]] | None = None,
+    kept: KeptRoom | None = None,
 ) -> list[Handoff | NobodyFree]:
     """`claim_owner` for some leads in their order, in a handful of statements whatever their number.
 
@@ -163,7 +165,7 @@ def claim_owners(
             lock_leads(connection, [(claim.campaign, claim.lead_id) for claim in claims])
         _lock(connection, [("rep", candidate) for candidate in candidates])
     known = _Known.read(connection, claims, now) if histories is None else _Known(histories, set())
-    known.read_reps(connection, candidates, {claim.decision_day for claim in claims}, now)
+    known.read_reps(connection, candidates, {claim.decision_day for claim in claims}, now, kept)
     outcome = [known.claimed(claim, now) for claim in claims]
     _write(connection, [each for each in outcome if isinstance(each, Handoff) and each.is_new], now)
     return outcome
@@ -186,10 +188,15 @@ class _Known:
         return cls(histories, _ended(connection, histories, now))
 
     def read_reps(
-        self, connection: Connection, candidates: Sequence[str], days: set[date], now: datetime
+        self,
+        connection: Connection,
+        candidates: Sequence[str],
+        days: set[date],
+        now: datetime,
+        kept: KeptRoom | None = None,
     ) -> None:
         """As they are now, and what they were given in the weeks of these days."""
-        self.present, self.room = reps_with_room(connection, candidates, days, now)
+        self.present, self.room = reps_with_room(connection, candidates, days, now, kept)
 
     def claimed(self, claim: Claim, now: datetime) -> Handoff | NobodyFree:
         """The first candidate who can have it gets the lead."""

@@ -226,9 +226,7 @@ def _taken(
         history = histories[campaign, row["lead_id"]]
         handoff = as_handoff(row)
         if history[-1].assignment_number == handoff.assignment_number and handoff.rep in present:
-            yield replace(
-                handoff, present=present[handoff.rep], reassignments=reassignments(history[:-1])
-            )
+            yield replace(handoff, present=present[handoff.rep], reassignments=reassignments(history[:-1]))
 
 
 def in_parts(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:

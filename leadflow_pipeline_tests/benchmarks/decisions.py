@@ -10,8 +10,8 @@ share the machine's cores. Each request is about another lead that has no owner 
     paced    all connections are open, and requests come at `--rate` a second on average, whatever the answers (arrivals
              by chance; a wait counts from the moment at which the request should have been sent)
 
-Afterwards the database is asked: every answer that said ROUTED is a hand-over, no lead has two, and no rep has more than
-its limit. Prints a line of JSON for each.
+Afterwards the database is asked: every answer that said ROUTED is a hand-over, no lead has two, and no rep has more
+than its limit. Prints a line of JSON for each.
 """
 
 from __future__ import annotations
@@ -167,7 +167,9 @@ async def ask_paced(
     return waits, statuses
 
 
-def summary(mode: str, connections: int, waits: Sequence[float], statuses: dict[int, int], seconds: float) -> dict:
+def summary(
+    mode: str, connections: int, waits: Sequence[float], statuses: dict[int, int], seconds: float
+) -> dict:
     median, high, most = np.percentile(waits, [50, 99, 100]).tolist() if waits else (0.0, 0.0, 0.0)
     return {
         "mode": mode, "connections": connections, "requests": len(waits),
@@ -180,9 +182,7 @@ def check(engine: Engine) -> dict[str, int]:
     """What the database says of it. Raises AssertionError where a lead has two owners or a rep more than it may."""
     with engine.connect() as connection:
         leads = connection.scalar(select(func.count()).select_from(handoffs))
-        twice = connection.scalar(
-            text("SELECT count(*) FROM leadflow.handoffs WHERE assignment_number > 1")
-        )
+        twice = connection.scalar(text("SELECT count(*) FROM leadflow.handoffs WHERE assignment_number > 1"))
         over = connection.scalar(
             text(
                 "SELECT count(*) FROM (SELECT rep, count(*) AS had FROM leadflow.handoffs GROUP BY rep) AS given "
@@ -236,7 +236,9 @@ def main() -> None:
         ask_in_own_process(arguments)
         return
     with fresh_home() as engine:
-        invented(engine, Path(os.environ["LEADFLOW_HOME"]), arguments.leads, arguments.reps, datetime.now(UTC))
+        invented(
+            engine, Path(os.environ["LEADFLOW_HOME"]), arguments.leads, arguments.reps, datetime.now(UTC)
+        )
         token = create_token(engine, "benchmark", Scope.OPERATE, requests_a_minute=10_000_000)
         port = free_port()
         server = started(port)
@@ -249,9 +251,9 @@ def main() -> None:
             for number, mode in enumerate(modes):
                 seconds = 1.0 if number == 0 else arguments.seconds
                 before = cpu_seconds(server.pid)
+                some = ["--first", str(number * share), "--last", str((number + 1) * share)]
                 found = subprocess.run(
-                    [*own, mode, "--seconds", str(seconds), "--first", str(number * share)]
-                    + ["--last", str((number + 1) * share)],
+                    [*own, mode, "--seconds", str(seconds), *some],
                     check=True,
                     stdout=subprocess.PIPE,
                     env=dict(os.environ),

@@ -22,8 +22,8 @@ from leadflow_pipeline.route.owners.carried_reps import Carried
 from leadflow_pipeline.route.owners.choice.weighing import Strengths
 from leadflow_pipeline.route.owners.one_lead import decide_one
 from leadflow_pipeline.route.owners.plan import Given, plan_owners
-from leadflow_pipeline.route.owners.reps.rep import Capacity, Rep, Territory
 from leadflow_pipeline.route.owners.reps.eligibility_of_one import ReadyRoster
+from leadflow_pipeline.route.owners.reps.rep import Capacity, Rep, Territory
 from leadflow_pipeline.route.owners.reps.reps_of_day import RepRecord, Rosters
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.standing import Earlier

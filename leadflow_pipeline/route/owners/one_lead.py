@@ -165,9 +165,7 @@ def ranked(
         turns = room if given_today is None else _of_fewest(may[0], roster, room, given_today)
         next_rep, _ = in_turn(may, roster, turns, open_leads, carried.rotation, rules.strategy)
         first.append((int(next_rep[0]), rules.strategy))
-    ahead = {
-        column: why for column, why in reversed(first) if one.allowed[0, column] and has_room[column]
-    }
+    ahead = {column: why for column, why in reversed(first) if one.allowed[0, column] and has_room[column]}
     ahead = {column: ahead[column] for column, _ in first if column in ahead}
     rest = [column for column in order.tolist() if column not in ahead]
     return np.array([*ahead, *rest], dtype="int64"), [*ahead.values(), *(rules.strategy for _ in rest)]

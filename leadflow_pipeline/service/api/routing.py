@@ -1,4 +1,4 @@
-"""Decisions about owners over HTTP: `POST /routing/decide`, `/routing/predict`, `/routing/batch`, `GET /routing/decisions`.
+"""Decisions about owners over HTTP: decide, predict, in batches, and what was decided.
 
 What belongs here: from a request to what is asked, and from what became of it to an answer. What does not: deciding
 (`service.decisions`).
@@ -35,7 +35,9 @@ from leadflow_pipeline.store.schema import routing_decisions
 MOST_IN_A_BATCH: Final = 500
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100, description="a campaign")]
-LeadId = Annotated[str, Field(pattern=r"^[\x21-\x7e]+$", max_length=200, description="a lead of the campaign")]
+LeadId = Annotated[
+    str, Field(pattern=r"^[\x21-\x7e]+$", max_length=200, description="a lead of the campaign")
+]
 Status = Literal["ROUTED", "ALREADY_ROUTED", "HELD", "QUALIFICATION_PENDING", "REJECTED_LEAD"]
 
 
@@ -74,8 +76,8 @@ class Decision(BaseModel):
     campaign: str
     lead_id: str
     status: Status = Field(
-        description="ROUTED: given to the owner by this decision; ALREADY_ROUTED: it had the owner; HELD: nobody may or "
-        "can have it now, and it is tried again; the others: it is to have no owner, see the reasons"
+        description="ROUTED: given to the owner by this decision; ALREADY_ROUTED: it had the owner; HELD: nobody may "
+        "or can have it now, and it is tried again; the others: it is to have no owner, see the reasons"
     )
     owner: str | None
     previous_owner: str | None
@@ -164,8 +166,13 @@ def routing_router(context: ServiceContext) -> APIRouter:
         "/decide",
         response_model=None,
         responses={
-            200: {"model": Decision, "description": "Decided, and on record: whoever asks again is told the same."},
-            **_problems(**COMMON, _409="The key came before with another request, or the campaign is not active."),
+            200: {
+                "model": Decision,
+                "description": "Decided, and on record: whoever asks again is told the same.",
+            },
+            **_problems(
+                **COMMON, _409="The key came before with another request, or the campaign is not active."
+            ),
         },
     )
     async def decide(
@@ -200,7 +207,9 @@ def routing_router(context: ServiceContext) -> APIRouter:
         response_model=None,
         responses={
             200: {"model": Decisions, "description": "What became of each, in their order."},
-            **_problems(**COMMON, _409="The key came before with another request, or the campaign is not active."),
+            **_problems(
+                **COMMON, _409="The key came before with another request, or the campaign is not active."
+            ),
         },
     )
     async def batch(

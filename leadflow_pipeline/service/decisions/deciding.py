@@ -7,8 +7,8 @@ One transaction: the leads' locks; what was answered before under the same keys;
 the reps' locks and whose lead each becomes; the answers. Whoever is answered can rely on it, and whoever is not sends
 the same key again and changes nothing more.
 
-A lead is tried with its best few candidates at a time, because each costs a lock and a reading. Where none of them turns
-out to have room, what is known of them is set right, and the lead waits for the next transaction.
+A lead is tried with its best few candidates at a time, because each costs a lock and a reading. Where none of them
+turns out to have room, what is known of them is set right, and the lead waits for the next transaction.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from leadflow_pipeline.delivery.claiming import (
 )
 from leadflow_pipeline.delivery.holding import hold, reason_and_remedy
 from leadflow_pipeline.delivery.pending import NO_CANDIDATE, Waiting
+from leadflow_pipeline.delivery.present_reps import KeptRoom
 from leadflow_pipeline.route.decision import Lead, RoutingStatus
 from leadflow_pipeline.route.owners.choice.worth import money_of_one, win_chance
 from leadflow_pipeline.route.owners.one_lead import OneDecision, decide_one
@@ -98,7 +99,12 @@ class _Judged:
 
 
 def decide_group(
-    engine: Engine, connection: Connection, asked: Sequence[Asked], state: CampaignState, now: datetime
+    engine: Engine,
+    connection: Connection,
+    asked: Sequence[Asked],
+    state: CampaignState,
+    now: datetime,
+    kept: KeptRoom | None = None,
 ) -> list[Outcome]:
     """What became of each of these requests about one campaign, in their order; all that was decided is committed.
 
@@ -118,7 +124,7 @@ def decide_group(
         # The same key twice at once, and the same lead twice: the first now, the others find what it came to.
         turns = {asked[number].lead_id: number for number in reversed(first.values())}
         new = [asked[number] for number in turns.values()]
-        answers = _answers(connection, new, state, now, weights, sequences)
+        answers = _answers(connection, new, state, now, weights, sequences, kept)
         for number, answer in zip(turns.values(), answers, strict=True):
             outcomes[number] = Decided(answer) if isinstance(answer, dict) else answer
         _keep(
@@ -126,6 +132,10 @@ def decide_group(
             [(each, answer) for each, answer in zip(new, answers, strict=True) if isinstance(answer, dict)],
             now,
         )
+    if kept is not None:
+        for answer in answers:
+            if isinstance(answer, dict) and answer["status"] == ROUTED and answer["owner"] is not None:
+                kept.give(answer["owner"], now.astimezone(UTC).date())
     return outcomes
 
 
@@ -178,6 +188,7 @@ def _answers(
     now: datetime,
     weights: dict[str, Floats],
     sequences: dict[str, list[int]],
+    kept: KeptRoom | None,
 ) -> list[Answer | Exception | None]:
     if not asked:
         return []
@@ -187,7 +198,7 @@ def _answers(
     histories = {
         (campaign, each.lead.lead_id): list(each.lead.history) for each in judged if isinstance(each, _Judged)
     }
-    given = iter(claim_owners(connection, claims, now, histories=histories) if claims else [])
+    given = iter(claim_owners(connection, claims, now, histories=histories, kept=kept) if claims else [])
     answers: list[Answer | Exception | None] = []
     held: list[tuple[Waiting, str]] = []
     for each in judged:
@@ -302,7 +313,8 @@ def _with_claim(
             lead.lead_id,
             now.astimezone(UTC).date(),
             candidates,
-                    number,
+            "service",
+            number,
             planned.get("owner"),
             by_hand=named is not None,
             first_touch_hours=state.ownership.sla.first_touch_hours,
@@ -392,7 +404,7 @@ def _told(handoff: Handoff) -> Answer:
 
 
 def _routed(judged: _Judged, handoff: Handoff) -> Answer:
-    reason = [handoff.reason] if handoff.rep != judged.decision.order[:1] else []
+    reason = [handoff.reason] if handoff.rep not in judged.decision.order[:1] else []
     chosen = _chosen(judged.decision, handoff.rep)
     return {
         **judged.answer,

@@ -22,6 +22,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from leadflow_pipeline.delivery.present_reps import KeptRoom
 from leadflow_pipeline.service.decisions.asked import Asked, Decided
 from leadflow_pipeline.service.decisions.deciding import Outcome, OutdatedState, decide_group
 from leadflow_pipeline.service.decisions.state import CampaignState
@@ -99,6 +100,7 @@ class DecisionQueue:
         self._has_some = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decisions")
         self._connection: Connection | None = None
+        self._room = KeptRoom()
 
     async def decide(self, asked: Asked) -> Decided:
         """What became of a request, once it is committed. Raises Problem (503) where that takes too long: it may have
@@ -162,7 +164,7 @@ class DecisionQueue:
         if state.status != "active":
             return [CampaignClosed() for _ in asked]
         try:
-            return decide_group(engine, connection, asked, state, self._now())
+            return decide_group(engine, connection, asked, state, self._now(), self._room)
         except OutdatedState:
             self.states.read(campaign)
             return [None] * len(asked)
@@ -176,7 +178,7 @@ class DecisionQueue:
         return [outcome for each in asked for outcome in self._decide_group([each])]
 
     def _connected(self, engine: Engine) -> Connection:
-        """A connection of our own: to ask each time whether one of the pool still answers costs as much as a question."""
+        """A connection of our own: asking whether one of the pool still answers costs as much as a question."""
         if self._connection is None or self._connection.closed or self._connection.engine is not engine:
             self._connection = engine.connect()
         return self._connection

@@ -2,9 +2,8 @@
 
 What belongs here: one statement for many leads, over the newest row of each stage. What does not: any rule.
 
-A derived table is keyed by campaign, day and lead, and the newest row is found by going back from the latest day: a lead
-that somebody waits for is young, so that is one step or few. What is computed in a transaction is seen as it was
-committed.
+A derived table is keyed by campaign, day and lead, and the newest row is found by going back from the latest day: a
+lead that somebody waits for is young, so that is one step or few.
 """
 
 from __future__ import annotations
@@ -23,12 +22,16 @@ from leadflow_pipeline.overrides import LIFTED
 from leadflow_pipeline.store.schema import Timestamp, enriched_leads
 
 STAGES = {
-    "scored": ("scored_leads", ("day", "score", "conversion_probability", "model_version", "campaign_version")),
+    "scored": (
+        "scored_leads",
+        ("day", "score", "conversion_probability", "model_version", "campaign_version"),
+    ),
     "qualified": ("qualified_leads", ("day", "status", "icp_fit", "reasons")),
     "routed": ("routed_leads", ("day", "status", "tier", "sequence", "routing_number", "reasoning")),
     "planned": ("owner_decisions", ("day", "status", "owner", "assignment_number")),
 }
 """Of each stage the columns that are read."""
+
 
 @dataclass(frozen=True)
 class LeadState:
@@ -85,7 +88,14 @@ class Reading:
         )
         names = ", ".join(name for name, _, _ in wanted)
         query = f"SELECT asked.lead_id, {names}, {FACTS} FROM unnest(:lead_ids) AS asked(lead_id) {joins}"  # noqa: S608 - names of our own
-        return cls(text(query).bindparams(bindparam("lead_ids", type_=ARRAY(Text)), bindparam("now", type_=Timestamp), bindparam("campaign", type_=Text)), values)
+        return cls(
+            text(query).bindparams(
+                bindparam("lead_ids", type_=ARRAY(Text)),
+                bindparam("now", type_=Timestamp),
+                bindparam("campaign", type_=Text),
+            ),
+            values,
+        )
 
 
 FACTS = """

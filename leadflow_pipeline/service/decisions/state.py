@@ -90,7 +90,15 @@ class CampaignState:
         if rules.ownership is not None:
             fields += fields_read(rules.ownership)
         state = cls(
-            version, str(status), day, LeadRouter(rules.routing), Reading.of(fields), tried, changes, begun, 0.0
+            version,
+            str(status),
+            day,
+            LeadRouter(rules.routing),
+            Reading.of(fields),
+            tried,
+            changes,
+            begun,
+            0.0,
         )
         if rules.ownership is not None:
             state._read_owners(engine, rules.ownership, now)

@@ -174,9 +174,7 @@ def test_one_lead_is_weighed_as_a_column_of_leads_is(reps: list, rules: dict, se
         [away] if seed % 2 else [],
     )
     count, ready = len(roster.reps), ReadyRoster(roster, rules)
-    rows = [
-        {name: values[draw.integers(len(values))] for name, values in FIELDS.items()} for _ in range(8)
-    ]
+    rows = [{name: values[draw.integers(len(values))] for name, values in FIELDS.items()} for _ in range(8)]
     frame = pd.DataFrame(rows).astype({name: TYPES.get(name, "str") for name in FIELDS})
     may = Strengths(draw.random(count), draw.random(count), draw.random(count))
     worth = draw.lognormal(3, 1, len(rows))
@@ -212,7 +210,15 @@ def test_turns_of_today_go_to_whoever_had_the_fewest() -> None:
     may, given_today = Strengths(np.full(3, 0.5), np.ones(3), np.full(3, 0.5)), np.zeros(3, np.int64)
     for _ in range(40):
         decision = decide_one(
-            {}, 0.1, 1.0, ready, may, Carried(), np.full(3, 99), np.zeros(3, np.int64), given_today=given_today
+            {},
+            0.1,
+            1.0,
+            ready,
+            may,
+            Carried(),
+            np.full(3, 99),
+            np.zeros(3, np.int64),
+            given_today=given_today,
         )
         given_today[roster.column_of[decision.owner]] += 1
     assert given_today.tolist() == [10, 10, 20]

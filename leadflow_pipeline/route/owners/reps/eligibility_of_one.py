@@ -1,7 +1,8 @@
 """Who may have one lead: `eligibility` for a single lead, in plain numpy. Pure.
 
 What belongs here: the same constraints, looked up in what was made of the reps beforehand. What does not: any rule of
-its own: whatever `eligibility` says of a frame of one row, this says of the same fields (a property test compares them).
+its own: whatever `eligibility` says of a frame of one row, this says of the same fields (a property test compares
+them).
 
 A frame of one row costs 10 ms of pandas, which a decision that somebody waits for does not have. What leads ask about
 is asked again and again, so the answer for each combination of fields is kept.
@@ -65,9 +66,7 @@ class ReadyRoster:
         self._team_ranks: dict[tuple[int, ...], Ranks] = {}
         self._of_key, self._of_domain = named_accounts_of(reps)
         self._territories = (
-            None
-            if rules.territory == "ignore"
-            else territories_of(reps, tuple(rules.regions.items()))
+            None if rules.territory == "ignore" else territories_of(reps, tuple(rules.regions.items()))
         )
         self._specialties = specialties_of(reps)
         self._lacks = [self._specialties.lacks(rule.require_specialties) for rule in rules.specialties]
@@ -170,4 +169,3 @@ def _meets(lead: Fields, conditions: tuple[Condition, ...]) -> bool:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
-

@@ -191,7 +191,9 @@ class Territories:
             if numbers:
                 holds &= (asked == -1) | (asked == numbers.get(word, len(numbers)))
         if self._postcodes:
-            holds &= self._with_postcode[self._postcode_numbers.get(postcode or "", len(self._postcode_numbers))]
+            holds &= self._with_postcode[
+                self._postcode_numbers.get(postcode or "", len(self._postcode_numbers))
+            ]
         levels = np.where(holds, self._levels, NOWHERE).astype(np.int8)
         return np.maximum.reduceat(levels, self._first_of_rep)
 
@@ -207,7 +209,9 @@ class Territories:
         for name in ("city", "postcode"):
             asking = [area.countries for area in self.areas if getattr(area, name)]
             found[name] = (
-                None if None in asking else frozenset(code for countries in asking for code in countries or ())
+                None
+                if None in asking
+                else frozenset(code for countries in asking for code in countries or ())
             )
         return found
 
