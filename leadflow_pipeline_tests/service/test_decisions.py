@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Engine, delete, func, select, update
 
 from leadflow_pipeline.campaign import load, set_status
+from leadflow_pipeline.harvest.open_day import leads_of_open_day
 from leadflow_pipeline.partitions import PartitionRange
 from leadflow_pipeline.route.owner_days import plan_owner_days
 from leadflow_pipeline.route.owners.rules import OwnershipRules
@@ -159,6 +160,36 @@ def test_a_persons_word_an_end_and_a_paused_campaign_count(asker: Asker) -> None
     with engine.connect() as connection:
         logged = select(func.count()).where(schema.activity_log.c.action == "routing.decide")
         assert connection.scalar(logged) == 3
+
+
+def test_a_lead_that_nobody_knew_is_taken_in_judged_and_given_away_at_once(asker: Asker) -> None:
+    engine = asker.world.engine
+    lead = {"email": "new@leads.example", "plan": 12, "unmapped": {"deep": True}}
+    body = {"campaign": "spring", "lead": lead}
+    predicted = asker.client.post("/predict", json=body).json()
+    assert leads_of_open_day(engine, "spring", NOW).empty, "a prediction takes nothing in"
+    headers = {"Idempotency-Key": "new"}
+    first = asker.client.post("/decide", json=body, headers=headers)
+    told = first.json()
+    assert first.status_code == 200, first.text
+    assert (told["lead_id"], told["status"]) == (predicted["lead_id"], predicted["status"])
+    assert told["reasons"]
+    assert told["score"] is not None
+    # The day's own run finds the same lead.
+    assert leads_of_open_day(engine, "spring", NOW)["lead_id"].tolist() == [told["lead_id"]]
+    assert asker.client.post("/decide", json=body, headers=headers).json() == told
+    other = {"campaign": "spring", "lead": {"email": "other@leads.example"}}
+    assert asker.client.post("/decide", json=other, headers=headers).status_code == 409
+    assert len(leads_of_open_day(engine, "spring", NOW)) == 1
+    add_override(
+        engine, campaign="spring", lead_id=told["lead_id"], field="status", value="QUALIFIED", actor="test",
+        reason="a friend", occurred_at=NOW - timedelta(hours=1),
+    )  # fmt: skip
+    given = asker.client.post("/decide", json=body).json()
+    assert (given["status"], given["owner"]) == ("ROUTED", asker.world.owners()[told["lead_id"]][0])
+    assert given["tier"]
+    assert asker.client.post("/decide", json={"campaign": "spring", "lead": {"x": 1}}).status_code == 422
+    assert asker.client.post("/decide", json={**body, "source": "none"}).status_code == 422
 
 
 def _rules(engine: Engine) -> OwnershipRules:

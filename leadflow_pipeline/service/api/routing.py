@@ -7,8 +7,10 @@ What belongs here: from a request to what is asked, and from what became of it t
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
@@ -16,7 +18,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import select
 
 from leadflow_pipeline.errors import PermanentError
@@ -24,10 +26,12 @@ from leadflow_pipeline.service.access.door import Operator, Reader
 from leadflow_pipeline.service.access.scopes import Caller, no_campaign
 from leadflow_pipeline.service.api.idempotency import IdempotencyKey
 from leadflow_pipeline.service.api.paging import Cursor, Limit, Page, page_of, values_of
+from leadflow_pipeline.service.bodies import MOST_COLUMNS
 from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.service.decisions.asked import Asked, Decided, KeyConflict, UnknownLead
-from leadflow_pipeline.service.decisions.deciding import predict
+from leadflow_pipeline.service.decisions.deciding import predict, was_another
 from leadflow_pipeline.service.decisions.decision_queue import CampaignClosed, DecisionQueue
+from leadflow_pipeline.service.decisions.newcomers import NoLead, NoSource, source_for, take_in_newcomer
 from leadflow_pipeline.service.problems import Problem
 from leadflow_pipeline.store.keys import subject_key
 from leadflow_pipeline.store.schema import routing_decisions
@@ -42,12 +46,29 @@ Status = Literal["ROUTED", "ALREADY_ROUTED", "HELD", "QUALIFICATION_PENDING", "R
 
 
 class OneLead(BaseModel):
-    """A lead of whom an owner is asked."""
+    """A lead of whom an owner is asked: by its id, or as a record of one of the campaign's sources."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     campaign: Slug
-    lead_id: LeadId
+    lead_id: LeadId | None = None
+    lead: dict[str, Any] | None = Field(
+        None,
+        min_length=1,
+        max_length=MOST_COLUMNS,
+        description='a record as the source sends it, e.g. {"email": "ida@leads.example"}: it is taken in, and '
+        "scored, qualified and routed at once",
+    )
+    source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)] | None = Field(
+        None, description="whose record it is, where the campaign has several sources of leads"
+    )
+
+    @model_validator(mode="after")
+    def is_one(self) -> OneLead:
+        """Refuses none and both."""
+        if (self.lead_id is None) == (self.lead is None):
+            raise ValueError("name a lead by lead_id, or send its record as lead")
+        return self
 
 
 class ManyLeads(BaseModel):
@@ -184,7 +205,15 @@ def routing_router(context: ServiceContext) -> APIRouter:
         keeps it. Send an Idempotency-Key, so that whatever happens on the way you may ask again.
         """
         caller.require(asked.campaign)
-        return _answer(await _decided(_queue(request), _asked(caller, asked, idempotency_key)))
+        queue = _queue(request)
+        if asked.lead is None:
+            known = _asked(caller, asked.campaign, str(asked.lead_id), idempotency_key)
+            return _answer(await _decided(queue, known))
+        return _answer(
+            await _decided(
+                queue, await run_in_threadpool(_newcomer, context, queue, caller, asked, idempotency_key)
+            )
+        )
 
     @router.post(
         "/predict",
@@ -197,7 +226,7 @@ def routing_router(context: ServiceContext) -> APIRouter:
     async def predict_owner(request: Request, caller: Reader, asked: OneLead) -> JSONResponse:
         """What `decide` would answer now, with reasons and candidates; writes nothing."""
         caller.require(asked.campaign)
-        answer = (await run_in_threadpool(_predicted, request, context, asked.campaign, [asked.lead_id]))[0]
+        answer = await run_in_threadpool(_predicted, context, _queue(request), asked)
         if isinstance(answer, Exception):
             raise _as_problem(answer)
         return JSONResponse(answer)
@@ -223,7 +252,7 @@ def routing_router(context: ServiceContext) -> APIRouter:
         each = [
             _decided(
                 queue,
-                _asked(caller, OneLead(campaign=asked.campaign, lead_id=lead_id), f"{key}#{number}", whole),
+                _asked(caller, asked.campaign, lead_id, f"{key}#{number}", whole),
             )
             for number, lead_id in enumerate(asked.lead_ids)
         ]
@@ -288,14 +317,52 @@ def _own_key() -> str:
     return f"ours-{secrets.token_hex(16)}"
 
 
-def _asked(caller: Caller, asked: OneLead, idempotency_key: str | None, whole: str = "") -> Asked:
+def _asked(
+    caller: Caller, campaign: str, lead_id: str, idempotency_key: str | None, whole: str = ""
+) -> Asked:
     return Asked(
-        asked.campaign,
-        asked.lead_id,
+        campaign,
+        lead_id,
         f"{caller.token_id}:{idempotency_key or _own_key()}",
-        subject_key(f"decide {asked.campaign} {asked.lead_id} {whole}"),
+        subject_key(f"decide {campaign} {lead_id} {whole}"),
         caller.actor,
     )
+
+
+def _newcomer(
+    context: ServiceContext, queue: DecisionQueue, caller: Caller, asked: OneLead, idempotency_key: str | None
+) -> Asked:
+    """The record taken in, and the lead as it stands. A key that came before with another body takes nothing in."""
+    try:
+        state = queue.states.of(asked.campaign)
+        if state.status != "active":
+            raise CampaignClosed
+        source = source_for(state.version, asked.source)
+        record = json.dumps(asked.lead, sort_keys=True, ensure_ascii=False)
+        whole = subject_key(f"{source.name}\x1f{record}")
+        if idempotency_key is not None and was_another(
+            context.engine,
+            asked.campaign,
+            f"{caller.token_id}:{idempotency_key}",
+            lambda lead_id: _asked(caller, asked.campaign, lead_id, idempotency_key, whole).request_key,
+        ):
+            raise KeyConflict
+        lead = take_in_newcomer(
+            context.engine, state.version, source, _as_text(asked.lead or {}), "service", context.now()
+        )
+    except (KeyConflict, CampaignClosed, PermanentError) as error:
+        raise _as_problem(error) from None
+    known = _asked(caller, asked.campaign, lead.lead_id, idempotency_key, whole)
+    return replace(known, newcomer=lead)
+
+
+def _as_text(value: Any) -> Any:
+    """Numbers as texts, as the door for webhooks reads them."""
+    if isinstance(value, dict):
+        return {name: _as_text(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_as_text(inner) for inner in value]
+    return json.dumps(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 async def _decided(queue: DecisionQueue, asked: Asked) -> Decided:
@@ -305,12 +372,22 @@ async def _decided(queue: DecisionQueue, asked: Asked) -> Decided:
         raise _as_problem(error) from None
 
 
-def _predicted(request: Request, context: ServiceContext, campaign: str, lead_ids: list[str]) -> list[Any]:
+def _predicted(context: ServiceContext, queue: DecisionQueue, asked: OneLead) -> Any:
+    newcomers = {}
     try:
-        state = _queue(request).states.of(campaign)
-    except PermanentError as error:
+        state = queue.states.of(asked.campaign)
+        if state.status != "active":
+            raise CampaignClosed
+        lead_id = str(asked.lead_id)
+        if asked.lead is not None:
+            source, record = source_for(state.version, asked.source), _as_text(asked.lead)
+            lead = take_in_newcomer(
+                context.engine, state.version, source, record, "service", context.now(), store=False
+            )
+            lead_id, newcomers = lead.lead_id, {lead.lead_id: lead}
+    except (CampaignClosed, PermanentError) as error:
         raise _as_problem(error) from None
-    return list(predict(context.engine, state, lead_ids, context.now()))
+    return predict(context.engine, state, [lead_id], context.now(), newcomers)[0]
 
 
 def _as_problem(error: Exception) -> Problem:
@@ -322,6 +399,8 @@ def _as_problem(error: Exception) -> Problem:
         return Problem(HTTPStatus.NOT_FOUND, "the campaign knows no such lead: it may not be harvested yet")
     if isinstance(error, CampaignClosed):
         return Problem(HTTPStatus.CONFLICT, "the campaign is paused or archived, and gives no leads away")
+    if isinstance(error, NoSource | NoLead):
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
     return no_campaign()
 
 

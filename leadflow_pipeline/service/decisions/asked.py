@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from leadflow_pipeline.service.decisions.lead_state import LeadState
+
 ROUTED: Final = "ROUTED"
 ALREADY_ROUTED: Final = "ALREADY_ROUTED"
 HELD: Final = "HELD"
@@ -19,7 +21,7 @@ Answer: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True)
 class Asked:
-    """A request for a decision about one lead that the campaign knows."""
+    """A request for a decision about one lead."""
 
     campaign: str
     lead_id: str
@@ -27,6 +29,8 @@ class Asked:
     request_key: str
     """HMAC of what was asked: the same key with another body is refused."""
     actor: str
+    newcomer: LeadState | None = None
+    """The lead as it stands, where it may be one that no day has computed yet."""
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ turns out to have room, what is known of them is set right, and the lead waits f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, BigInteger, Connection, Engine, Text, bindparam, text
+from sqlalchemy import ARRAY, BigInteger, Connection, Engine, Text, bindparam, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from leadflow_pipeline.delivery.claiming import (
@@ -46,7 +47,7 @@ from leadflow_pipeline.service.decisions.asked import (
 )
 from leadflow_pipeline.service.decisions.lead_state import LeadState, read_leads
 from leadflow_pipeline.service.decisions.state import CampaignState, Floats
-from leadflow_pipeline.store.schema import Timestamp
+from leadflow_pipeline.store.schema import Timestamp, routing_decisions
 
 CANDIDATES_TRIED: Final = 5
 """Whose locks are taken for one lead at a time."""
@@ -140,12 +141,18 @@ def decide_group(
 
 
 def predict(
-    engine: Engine, campaign_state: CampaignState, lead_ids: Sequence[str], now: datetime
+    engine: Engine,
+    campaign_state: CampaignState,
+    lead_ids: Sequence[str],
+    now: datetime,
+    newcomers: Mapping[str, LeadState] = MappingProxyType({}),
 ) -> list[Answer | Exception]:
     """What `decide_group` would answer, by what is known without any lock; writes nothing."""
     weights, sequences = campaign_state.treatments(engine, sorted(set(lead_ids)))
     with engine.connect() as connection:
-        judged = _judged(connection, lead_ids, campaign_state, now, weights, sequences, spread=False)
+        judged = _judged(
+            connection, lead_ids, campaign_state, now, weights, sequences, newcomers, spread=False
+        )
     found: list[Answer | Exception] = []
     for each in judged:
         if isinstance(each, _Judged):
@@ -177,6 +184,19 @@ def _earlier(connection: Connection, asked: Sequence[Asked]) -> dict[str, tuple[
     return {key: (request_key, answer) for key, request_key, answer in rows}
 
 
+def was_another(
+    engine: Engine, campaign: str, idempotency_key: str, request_key_of: Callable[[str], str]
+) -> bool:
+    """Whether the key came before with another request than that about the same lead would be."""
+    kept = routing_decisions.c
+    query = select(kept.lead_id, kept.request_key).where(
+        kept.campaign == campaign, kept.idempotency_key == idempotency_key
+    )
+    with engine.connect() as connection:
+        row = connection.execute(query).first()
+    return row is not None and request_key_of(row.lead_id) != row.request_key
+
+
 def _replayed(asked: Asked, request_key: str, answer: Answer) -> Outcome:
     return Decided(answer, is_replay=True) if request_key == asked.request_key else KeyConflict()
 
@@ -193,7 +213,8 @@ def _answers(
     if not asked:
         return []
     campaign = state.version.campaign
-    judged = _judged(connection, [each.lead_id for each in asked], state, now, weights, sequences)
+    newcomers = {each.lead_id: each.newcomer for each in asked if each.newcomer is not None}
+    judged = _judged(connection, [each.lead_id for each in asked], state, now, weights, sequences, newcomers)
     claims = [each.claim for each in judged if isinstance(each, _Judged) and each.claim is not None]
     histories = {
         (campaign, each.lead.lead_id): list(each.lead.history) for each in judged if isinstance(each, _Judged)
@@ -233,6 +254,7 @@ def _judged(
     now: datetime,
     weights: dict[str, Floats],
     sequences: dict[str, list[int]],
+    newcomers: Mapping[str, LeadState],
     *,
     spread: bool = True,
 ) -> list[_Judged | Answer | Exception]:
@@ -245,6 +267,9 @@ def _judged(
     found: list[_Judged | Answer | Exception] = []
     for lead_id in lead_ids:
         lead = leads[lead_id]
+        if not lead.is_enriched and lead_id in newcomers:
+            new = newcomers[lead_id]
+            lead = replace(new, ended=lead.ended, overrides=lead.overrides, history=lead.history)
         history = lead.history
         answer = _about(state, lead, now)
         if not lead.is_enriched and not history:
@@ -254,8 +279,9 @@ def _judged(
             found.append({**answer, "status": ALREADY_ROUTED, **_told(history[-1])})
             continue
         verdict = _verdict(state, lead, sequences.get(lead_id))
-        if verdict is not None:
-            found.append({**answer, **verdict})
+        answer |= verdict
+        if "status" in verdict:
+            found.append(answer)
             continue
         if state.ownership is None or state.ready is None or state.strengths is None:
             found.append({**answer, "status": ROUTED, "reasons": [NO_OWNERS]})
@@ -323,14 +349,14 @@ def _with_claim(
     return _Judged(answer, lead, decision, claim)
 
 
-def _verdict(state: CampaignState, lead: LeadState, sequences: list[int] | None) -> Answer | None:
-    """The answer about a lead that is to have no owner; None, with the tier and sequence in place, for one that is."""
+def _verdict(state: CampaignState, lead: LeadState, sequences: list[int] | None) -> Answer:
+    """The answer about a lead that is to have no owner; of one that is, its tier and sequence where they are new."""
     routed, qualified = lead.routed or {}, lead.qualified or {}
     was_routed = routed.get("tier") is not None and routed.get("status") in ("ROUTED", "ALREADY_ROUTED")
     if lead.ended is not None:
         return {"status": "REJECTED_LEAD", "reasons": [f"the lead is {lead.ended}"]}
     if was_routed:
-        return None
+        return {}
     decision = state.router.route_single_lead(
         Lead(
             lead.lead_id,
@@ -344,7 +370,7 @@ def _verdict(state: CampaignState, lead: LeadState, sequences: list[int] | None)
         sequences=sequences,
     )
     if decision.status is RoutingStatus.ROUTED:
-        return None
+        return {"tier": decision.tier, "sequence": str(decision.sequence_type)}
     reasons = [each.get("text", "") for each in qualified.get("reasons") or [] if isinstance(each, dict)]
     return {"status": decision.status.value, "reasons": [decision.reasoning, *filter(None, reasons)]}
 
