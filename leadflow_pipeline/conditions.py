@@ -17,8 +17,11 @@ the words spell.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,6 +84,53 @@ def evaluate(condition: Condition, leads: pd.DataFrame) -> pd.Series[bool]:
         numbers = _as_numbers(values)
         return numbers.between(*bounds).astype("boolean").mask(numbers.isna())
     return _passes_words(condition, values).astype("boolean").mask(blank)
+
+
+def holds(condition: Condition, value: Any) -> bool | None:
+    """As `evaluate`, of one value as the database gives it: text, number, truth value, date or None."""
+    is_blank = value is None or (isinstance(value, str) and not value.strip())
+    if condition.is_missing is not None:
+        return is_blank == condition.is_missing
+    if (bounds := _bounds(condition)) is not None:
+        number = _as_number(value)
+        return None if number is None else bounds[0] <= number <= bounds[1]
+    if is_blank:
+        return None
+    if condition.none_of is not None:
+        return not _is_word(value, condition.none_of)
+    if condition.contains is not None:
+        text = str(value).strip().lower()
+        return any(word in text for word in _words_kept(condition.contains))
+    if condition.one_of is not None:
+        return _is_word(value, condition.one_of)
+    if isinstance(condition.equals, bool):
+        return _is_word(value, TRUE_WORDS if condition.equals else FALSE_WORDS)
+    return _is_word(value, (str(condition.equals),))
+
+
+def _is_word(value: Any, words: tuple[str, ...]) -> bool:
+    """As `_is_one_of`, of one value."""
+    spelt = _words_kept(words)
+    if isinstance(value, bool):
+        return bool(set(TRUE_WORDS if value else FALSE_WORDS) & set(spelt))
+    if isinstance(value, int | float):
+        return any(_as_number(word) == value for word in spelt)
+    return str(value).strip().lower() in spelt
+
+
+def _as_number(value: Any) -> float | None:
+    """As `_as_numbers`, of one value."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return None if value != value else float(value)
+    text = value.strip().lower() if isinstance(value, str) else ""
+    return float(text) if re.fullmatch(NUMBER, text, re.ASCII) else None
+
+
+@lru_cache(maxsize=1024)
+def _words_kept(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(unicodedata.normalize("NFC", word).strip().lower() for word in words)
 
 
 def describe(condition: Condition) -> str:

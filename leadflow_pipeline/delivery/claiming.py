@@ -19,19 +19,19 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import BigInteger, Connection, bindparam, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from leadflow_pipeline.delivery.present_reps import (
     ENDED,
+    KeptRoom,
     PresentRep,
     Room,
     after_working_hours,
-    present_reps,
-    room_of,
+    reps_with_room,
 )
 from leadflow_pipeline.store.locks import lock_number
-from leadflow_pipeline.store.schema import handoffs, held_handoffs, outcomes
+from leadflow_pipeline.store.schema import handoffs, outcomes
 
 Lead: TypeAlias = tuple[str, str]
 """Campaign and lead_id."""
@@ -40,6 +40,19 @@ LOCK_ALL: Final = text(
     "SELECT count(pg_advisory_xact_lock(number)) FROM unnest(:numbers) AS number"
 ).bindparams(bindparam("numbers", type_=ARRAY(BigInteger)))
 """One after the other, in the order of the list."""
+
+GIVE: Final = text(
+    """
+    WITH given AS (
+        INSERT INTO leadflow.handoffs
+        SELECT * FROM jsonb_populate_recordset(NULL::leadflow.handoffs, :given)
+        RETURNING campaign, lead_id
+    )
+    DELETE FROM leadflow.held_handoffs AS held USING given
+    WHERE held.campaign = given.campaign AND held.lead_id = given.lead_id
+    """
+).bindparams(bindparam("given", type_=JSONB))
+"""Hand-overs are written, and the leads wait no more: one statement whatever their number."""
 
 UNKNOWN, LEFT, PAUSED, AWAY, FULL = "not known", "gone", "paused", "away", "full"
 """Why somebody cannot have a lead now, as it is told."""
@@ -63,6 +76,8 @@ class Claim:
     planned: str | None = None
     by_hand: bool = False
     first_touch_hours: float | None = None
+    tells: bool = True
+    """Whether whoever claims tells the owner in the same transaction; else the next hand-over does."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +102,10 @@ class Handoff:
     is_new: bool = True
     present: PresentRep | None = None
     reassignments: int = 0
+    is_told: bool = True
 
 
-NOT_STORED: Final = ("is_new", "present", "reassignments")
+NOT_STORED: Final = ("is_new", "present", "reassignments", "is_told")
 STORED: Final = tuple(name for name in Handoff.__dataclass_fields__ if name not in NOT_STORED)
 """Fields of a hand-over that are columns of the table."""
 
@@ -129,19 +145,27 @@ def claim_owner(connection: Connection, claim: Claim, now: datetime) -> Handoff 
 
 
 def claim_owners(
-    connection: Connection, claims: Sequence[Claim], now: datetime, *, is_rehearsal: bool = False
+    connection: Connection,
+    claims: Sequence[Claim],
+    now: datetime,
+    *,
+    is_rehearsal: bool = False,
+    histories: dict[Lead, list[Handoff]] | None = None,
+    kept: KeptRoom | None = None,
 ) -> list[Handoff | NobodyFree]:
     """`claim_owner` for some leads in their order, in a handful of statements whatever their number.
 
     Until the caller commits nobody else can decide about any of the candidates, so claims should be some dozens. A
-    rehearsal takes no locks; its transaction is to be rolled back.
+    rehearsal takes no locks; its transaction is to be rolled back. `histories` of who had the leads are given by
+    whoever holds the leads' locks and has read them since; none of these leads is won or lost.
     """
     candidates = sorted({candidate for claim in claims for candidate in claim.candidates})
     if not is_rehearsal:
-        lock_leads(connection, [(claim.campaign, claim.lead_id) for claim in claims])
+        if histories is None:
+            lock_leads(connection, [(claim.campaign, claim.lead_id) for claim in claims])
         _lock(connection, [("rep", candidate) for candidate in candidates])
-    known = _Known.read(connection, claims, now)
-    known.read_reps(connection, candidates, {claim.decision_day for claim in claims}, now)
+    known = _Known.read(connection, claims, now) if histories is None else _Known(histories, set())
+    known.read_reps(connection, candidates, {claim.decision_day for claim in claims}, now, kept)
     outcome = [known.claimed(claim, now) for claim in claims]
     _write(connection, [each for each in outcome if isinstance(each, Handoff) and each.is_new], now)
     return outcome
@@ -164,11 +188,15 @@ class _Known:
         return cls(histories, _ended(connection, histories, now))
 
     def read_reps(
-        self, connection: Connection, candidates: Sequence[str], days: set[date], now: datetime
+        self,
+        connection: Connection,
+        candidates: Sequence[str],
+        days: set[date],
+        now: datetime,
+        kept: KeptRoom | None = None,
     ) -> None:
         """As they are now, and what they were given in the weeks of these days."""
-        self.present = present_reps(connection, candidates, now)
-        self.room = room_of(connection, [each.rep for each in self.present.values()], days, now)
+        self.present, self.room = reps_with_room(connection, candidates, days, now, kept)
 
     def claimed(self, claim: Claim, now: datetime) -> Handoff | NobodyFree:
         """The first candidate who can have it gets the lead."""
@@ -294,6 +322,7 @@ def _handoff(
         None if hours is None else after_working_hours(present, now, hours),
         present=present,
         reassignments=reassignments(earlier) + (claim.origin == "sla"),
+        is_told=claim.tells,
     )
 
 
@@ -318,15 +347,17 @@ def _write(connection: Connection, given: Sequence[Handoff], now: datetime) -> N
         return
     rows = [
         {
-            **{name: getattr(handoff, name) for name in STORED},
-            "differs_at": None if handoff.rep == handoff.planned_rep else now,
+            **{name: _as_json(getattr(handoff, name)) for name in STORED},
+            "differs_at": None if handoff.rep == handoff.planned_rep else now.isoformat(),
+            "told_at": now.isoformat() if handoff.is_told else None,
         }
         for handoff in given
     ]
-    connection.execute(insert(handoffs), rows)
-    for campaign, lead_ids in _by_campaign((each.campaign, each.lead_id) for each in given).items():
-        held = held_handoffs.c
-        connection.execute(delete(held_handoffs).where(held.campaign == campaign, held.lead_id.in_(lead_ids)))
+    connection.execute(GIVE, {"given": rows})
+
+
+def _as_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def lock_leads(connection: Connection, leads: Sequence[Lead]) -> None:
@@ -334,5 +365,14 @@ def lock_leads(connection: Connection, leads: Sequence[Lead]) -> None:
     _lock(connection, [("lead owner", *lead) for lead in leads])
 
 
+def lead_locks(leads: Sequence[Lead]) -> list[int]:
+    """The numbers of these locks, in the order in which they are taken."""
+    return _numbers([("lead owner", *lead) for lead in leads])
+
+
 def _lock(connection: Connection, names: Sequence[tuple[str, ...]]) -> None:
-    connection.execute(LOCK_ALL, {"numbers": sorted({lock_number(*name) for name in names})})
+    connection.execute(LOCK_ALL, {"numbers": _numbers(names)})
+
+
+def _numbers(names: Sequence[tuple[str, ...]]) -> list[int]:
+    return sorted({lock_number(*name) for name in names})

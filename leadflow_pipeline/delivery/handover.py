@@ -10,31 +10,41 @@ looks after the campaign hears of it once. Nothing is lost, and nothing goes to 
 
 A hand-over and its messages are committed together, so a run that is killed leaves both or neither. What was handed
 over before is not handed over again, whatever was computed since.
+
+What the service decided is a hand-over already, made while somebody waited for it. Its owner is told here, once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select, tuple_, update
 
 from leadflow_pipeline.campaign import CampaignVersion, active_campaigns, load
 from leadflow_pipeline.delivery import notices
 from leadflow_pipeline.delivery.brief import BriefFacts, name_of, points_of
 from leadflow_pipeline.delivery.brief_asking import wordings_of
 from leadflow_pipeline.delivery.brief_facts import SimilarAccounts, facts_of_leads
-from leadflow_pipeline.delivery.claiming import Handoff, NobodyFree, claim_owners
+from leadflow_pipeline.delivery.claiming import (
+    Handoff,
+    NobodyFree,
+    as_handoff,
+    claim_owners,
+    handoffs_of_leads,
+    reassignments,
+)
 from leadflow_pipeline.delivery.holding import alert, forget_settled, hold
 from leadflow_pipeline.delivery.notices import About
 from leadflow_pipeline.delivery.outbox import put_in
 from leadflow_pipeline.delivery.pending import Waiting, waiting_leads
-from leadflow_pipeline.delivery.present_reps import PresentRep, after_working_hours
+from leadflow_pipeline.delivery.present_reps import PresentRep, after_working_hours, present_reps
 from leadflow_pipeline.delivery.rendering import RenderError
 from leadflow_pipeline.delivery.transports import FaultPoint, nothing
+from leadflow_pipeline.store.schema import handoffs
 
 BATCH: Final = 500
 """Leads whose facts are read at a time."""
@@ -92,6 +102,7 @@ def hand_over_due(
         if dry_run:
             _rehearse(engine, waiting, at, summary)
         else:
+            _tell_untold(engine, version, at, similar, summary, together)
             forget_settled(engine, version.campaign, waiting)
             for batch in in_parts(waiting, BATCH):
                 _hand_over(engine, version, batch, at, similar, summary, at_point, together)
@@ -108,7 +119,7 @@ def count_waiting(engine: Engine, now: datetime) -> int:
             each.claim is not None or not each.is_held
             for campaign in active_campaigns(engine)
             for each in waiting_leads(connection, load(engine, campaign).rules, now)
-        )
+        ) + sum(len(_untold(connection, campaign)) for campaign in active_campaigns(engine))
 
 
 def _hand_over(
@@ -155,6 +166,67 @@ def _hand_over(
                 _count(summary, handoff, rows[handoff.lead_id])
             for _, reason in reasons:
                 _count_held(summary, reason)
+
+
+def _tell_untold(
+    engine: Engine,
+    version: CampaignVersion,
+    now: datetime,
+    similar: SimilarAccounts | None,
+    summary: HandoverSummary,
+    together: int,
+) -> None:
+    """Tells the owners of what the service decided: messages, and that they were told, in one transaction."""
+    with engine.connect() as connection:
+        untold = _untold(connection, version.campaign)
+    for batch in in_parts(untold, BATCH):
+        numbers = dict(batch)
+        facts = facts_of_leads(engine, version.rules, list(numbers), now, similar)
+        wordings = wordings_of(engine, version, facts, numbers, now)
+        for some in in_parts(batch, together):
+            with engine.begin() as connection:
+                for handoff in _taken(connection, version.campaign, some, now):
+                    known = facts.get(handoff.lead_id) or nothing_known(version, now)
+                    points = wordings.get(handoff.lead_id) or _brief(version, known, summary)
+                    rows = messages_of_handoff(version, handoff, known, points, now)
+                    put_in(connection, rows)
+                    _count(summary, handoff, rows)
+
+
+def _untold(connection: Connection, campaign: str) -> list[tuple[str, int]]:
+    """Leads whose owner nobody has told yet, each with the number of the latest such decision; the oldest first."""
+    query = (
+        select(handoffs.c.lead_id, handoffs.c.assignment_number)
+        .where(handoffs.c.told_at.is_(None), handoffs.c.campaign == campaign)
+        .order_by(handoffs.c.decided_at, handoffs.c.lead_id, handoffs.c.assignment_number)
+    )
+    return list(connection.execute(query).tuples())
+
+
+def _taken(
+    connection: Connection, campaign: str, some: Sequence[tuple[str, int]], now: datetime
+) -> Iterator[Handoff]:
+    """Those of them that nobody else is telling, noted as told. Who has the lead no more is not told any more."""
+    keys = [(campaign, *each) for each in some]
+    key = tuple_(handoffs.c.campaign, handoffs.c.lead_id, handoffs.c.assignment_number)
+    locked = (
+        select(handoffs)
+        .where(key.in_(keys), handoffs.c.told_at.is_(None))
+        .order_by(handoffs.c.decided_at, handoffs.c.lead_id)
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(locked).mappings().all()
+    if not rows:
+        return
+    taken = [(campaign, row["lead_id"], row["assignment_number"]) for row in rows]
+    connection.execute(update(handoffs).where(key.in_(taken)).values(told_at=now))
+    present = present_reps(connection, {row["rep"] for row in rows}, now)
+    histories = handoffs_of_leads(connection, [(campaign, row["lead_id"]) for row in rows])
+    for row in rows:
+        history = histories[campaign, row["lead_id"]]
+        handoff = as_handoff(row)
+        if history[-1].assignment_number == handoff.assignment_number and handoff.rep in present:
+            yield replace(handoff, present=present[handoff.rep], reassignments=reassignments(history[:-1]))
 
 
 def in_parts(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:

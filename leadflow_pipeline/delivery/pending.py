@@ -10,7 +10,7 @@ plan itself holds waits however old that is, for as long as no later plan gives 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -21,7 +21,14 @@ from leadflow_pipeline.campaign import Campaign
 from leadflow_pipeline.delivery.claiming import Claim
 from leadflow_pipeline.delivery.present_reps import ENDED
 from leadflow_pipeline.overrides import LIFTED
-from leadflow_pipeline.store.schema import handoffs, held_handoffs, outcomes, overrides, owner_decisions
+from leadflow_pipeline.store.schema import (
+    handoffs,
+    held_handoffs,
+    outcomes,
+    overrides,
+    owner_decisions,
+    routing_decisions,
+)
 
 NO_CANDIDATE: Final = "the plan found nobody"
 LOOKED_BACK: Final = timedelta(days=14)
@@ -99,7 +106,38 @@ def waiting_leads(
             first_touch_hours=hours,
         )
         waiting.append(Waiting(lead_id, number, today, claim, lead_id in held))
-    return waiting
+    asked = sorted(set(held) - due_already - set(said))
+    return [*waiting, *_held_by_service(connection, campaign.campaign, asked, now, hours)]
+
+
+def _held_by_service(
+    connection: Connection, campaign: str, lead_ids: Sequence[str], now: datetime, hours: float | None
+) -> Iterator[Waiting]:
+    """Leads that somebody asked the service about, of whom no plan knows yet: whoever might have had it is tried."""
+    if not lead_ids:
+        return
+    told, waits = routing_decisions, held_handoffs
+    query = (
+        select(told.c.lead_id, told.c.answer, waits.c.assignment_number, waits.c.reason)
+        .join(waits, and_(waits.c.campaign == told.c.campaign, waits.c.lead_id == told.c.lead_id))
+        .where(told.c.campaign == campaign, told.c.lead_id.in_(lead_ids))
+        .order_by(told.c.lead_id, told.c.decision_id.desc())
+        .distinct(told.c.lead_id)
+    )
+    owners = _owners(connection, campaign, lead_ids)
+    ended = _ended(connection, campaign, lead_ids, now)
+    today = now.astimezone(UTC).date()
+    for row in connection.execute(query):
+        number = row.assignment_number
+        if row.lead_id in ended or owners.get(row.lead_id, (0, ""))[0] >= number:
+            continue
+        candidates = tuple(each["rep"] for each in row.answer.get("candidates", ()))
+        claim = None
+        if candidates:
+            claim = Claim(
+                campaign, row.lead_id, today, candidates, "service", number, first_touch_hours=hours
+            )
+        yield Waiting(row.lead_id, number, today, claim, is_held=True, reason=row.reason)
 
 
 def never_told(connection: Connection, campaign: Campaign, now: datetime) -> int:

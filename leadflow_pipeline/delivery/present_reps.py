@@ -7,16 +7,18 @@ transaction ends; without one it is a view of a moment.
 
 from __future__ import annotations
 
+import random
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, exists, func, select
+from sqlalchemy import ARRAY, ColumnElement, Connection, Text, bindparam, exists, func, select, text
 
 from leadflow_pipeline.route.owners.reps.capacity import room_in_total
 from leadflow_pipeline.route.owners.reps.rep import Rep
@@ -140,6 +142,166 @@ def _open_leads(connection: Connection, rep_ids: Collection[str], now: datetime)
         .group_by(handoffs.c.rep)
     )
     return Counter(dict(connection.execute(query).tuples().all()))
+
+
+READ_TOGETHER: Final = text(
+    """
+    SELECT asked.rep,
+        (SELECT document::text FROM leadflow.reps AS record
+         WHERE record.rep = asked.rep AND from_day <= :today
+         ORDER BY from_day DESC, record_id DESC LIMIT 1) AS document,
+        (SELECT array_agg(ARRAY[first_day, last_day] ORDER BY first_day, last_day) FROM leadflow.rep_absences AS away
+         WHERE away.rep = asked.rep AND withdrawn_at IS NULL AND last_day >= :yesterday) AS absences,
+        (SELECT jsonb_object_agg(decision_day, leads) FROM (
+             SELECT decision_day, count(*) AS leads FROM leadflow.handoffs AS given
+             WHERE given.rep = asked.rep AND decided_at >= :since AND decision_day BETWEEN :first_day AND :last_day
+             GROUP BY decision_day) AS days) AS given,
+        (SELECT count(*) FROM leadflow.handoffs AS given
+         WHERE given.rep = asked.rep AND asked.counts_open
+             AND NOT EXISTS (SELECT FROM leadflow.handoffs AS later WHERE later.campaign = given.campaign
+                 AND later.lead_id = given.lead_id AND later.assignment_number > given.assignment_number)
+             AND NOT EXISTS (SELECT FROM leadflow.outcomes AS told WHERE told.campaign = given.campaign
+                 AND told.lead_id = given.lead_id AND outcome = ANY(:ended) AND occurred_at <= :now)) AS open_leads,
+        (SELECT count(*) FROM leadflow.handoffs AS given
+         WHERE given.rep = asked.rep AND decided_at >= :since) AS total
+    FROM (SELECT rep, EXISTS (SELECT FROM leadflow.reps AS record WHERE record.rep = named.rep
+              AND document -> 'capacity' ->> 'open_leads' IS NOT NULL) AS counts_open
+          FROM unnest(:reps) AS named(rep)) AS asked
+    """
+).bindparams(bindparam("reps", type_=ARRAY(Text)), bindparam("ended", type_=ARRAY(Text)))
+"""What `present_reps` and `room_of` read, in one statement: whoever decides holds locks meanwhile."""
+
+
+READ_WITHOUT_ROOM: Final = text(
+    """
+    SELECT asked.rep,
+        (SELECT document::text FROM leadflow.reps AS record
+         WHERE record.rep = asked.rep AND from_day <= :today
+         ORDER BY from_day DESC, record_id DESC LIMIT 1) AS document,
+        (SELECT array_agg(ARRAY[first_day, last_day] ORDER BY first_day, last_day) FROM leadflow.rep_absences AS away
+         WHERE away.rep = asked.rep AND withdrawn_at IS NULL AND last_day >= :yesterday) AS absences,
+        (SELECT count(*) FROM leadflow.handoffs AS given
+         WHERE given.rep = asked.rep AND decided_at >= :since) AS total
+    FROM unnest(:reps) AS asked(rep)
+    """
+).bindparams(bindparam("reps", type_=ARRAY(Text)))
+
+
+@dataclass
+class _Counts:
+    """What one rep was given since a Monday and has open, as it was read, or by us since."""
+
+    since: datetime
+    until: float
+    """By the monotonic clock: from then on it is read again, so that leads that ended give room back."""
+    total: int
+    given: dict[date, int]
+    open: int
+
+
+class KeptRoom:
+    """Counts of reps between the transactions of one process, because counting costs more than deciding.
+
+    A lead is given under its rep's lock, so whoever holds the lock and finds as many hand-overs as it knew of knows
+    that nobody else gave the rep any. What may have changed beside is that leads ended or went to others: then there is
+    more room than is known here, never less, until it is read again.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[str, _Counts] = {}
+
+    def of(self, rep: str, since: datetime, total: int) -> _Counts | None:
+        """The counts, where they are still right."""
+        counts = self._counts.get(rep)
+        if (
+            counts is None
+            or counts.since != since
+            or counts.total != total
+            or counts.until < time.monotonic()
+        ):
+            return None
+        return counts
+
+    def keep(self, rep: str, since: datetime, total: int, given: dict[date, int], open_leads: int) -> None:
+        """Takes in what was read under the rep's lock."""
+        # Not all at once: each reading makes whoever waits wait.
+        until = time.monotonic() + KEPT_SECONDS * random.uniform(0.5, 1.5)  # noqa: S311 - nothing to guess
+        self._counts[rep] = _Counts(since, until, total, dict(given), open_leads)
+
+    def give(self, rep: str, day: date) -> None:
+        """Takes in what we gave and committed."""
+        counts = self._counts.get(rep)
+        if counts is not None:
+            counts.total += 1
+            counts.given[day] = counts.given.get(day, 0) + 1
+            counts.open += 1
+
+
+KEPT_SECONDS: Final = 30.0
+
+
+def reps_with_room(
+    connection: Connection,
+    rep_ids: Collection[str],
+    days: Collection[date],
+    now: datetime,
+    kept: KeptRoom | None = None,
+) -> tuple[dict[str, PresentRep], Room]:
+    """`present_reps`, and `room_of` them all; of whom nothing changed by what is `kept`. Under the locks of all."""
+    if not rep_ids or not days:
+        return {}, Room()
+    today = now.astimezone(UTC).date()
+    mondays = [day - timedelta(days=day.weekday()) for day in days]
+    values: dict[str, Any] = {
+        "reps": sorted(rep_ids),
+        "today": today,
+        "yesterday": today - timedelta(days=1),
+        "since": datetime.combine(min(mondays), datetime.min.time(), UTC),
+        "first_day": min(mondays),
+        "last_day": max(mondays) + timedelta(days=6),
+        "ended": list(ENDED),
+        "now": now,
+    }
+    present: dict[str, PresentRep] = {}
+    room = Room()
+    since = values["since"]
+    if kept is not None:
+        without = {name: values[name] for name in ("reps", "today", "yesterday", "since")}
+        unknown = []
+        for rep, document, absences, total in connection.execute(READ_WITHOUT_ROOM, without).tuples():
+            counts = kept.of(rep, since, total)
+            if counts is None or document is None:
+                unknown.append(rep)
+                continue
+            present[rep] = _present(rep, document, absences)
+            room.open[rep] = counts.open
+            for day, leads in counts.given.items():
+                room.given[rep, day] = leads
+        values["reps"] = unknown
+    if values["reps"]:
+        for rep, document, absences, given, open_leads, total in connection.execute(
+            READ_TOGETHER, values
+        ).tuples():
+            if document is None:
+                continue
+            present[rep] = _present(rep, document, absences)
+            by_day = {date.fromisoformat(day): leads for day, leads in (given or {}).items()}
+            room.open[rep] = open_leads
+            for day, leads in by_day.items():
+                room.given[rep, day] = leads
+            if kept is not None:
+                kept.keep(rep, since, total, by_day, open_leads)
+    return present, room
+
+
+def _present(rep: str, document: str, absences: Any) -> PresentRep:
+    return PresentRep(_record(document), tuple(Absence(rep, first, last) for first, last in absences or ()))
+
+
+@lru_cache(maxsize=4096)
+def _record(document: str) -> Rep:
+    """A record is read again and again, and never changes."""
+    return Rep.model_validate_json(document)
 
 
 def has_ended(now: datetime) -> ColumnElement[bool]:

@@ -98,3 +98,4 @@ class RoutingDecision:
     reasoning: str
     scheduled_for: datetime | None = None
     boosted_by_intent: bool = False
+    tier: str | None = None

@@ -137,6 +137,12 @@ class Judge:
         self._rules = rules
         self.sequence_of_tier = [SEQUENCES.index(rules.sequence_of(tier).sequence_type) for tier in TIERS]
 
+    def with_sequences(self, sequence_of_tier: Sequence[int]) -> Judge:
+        """The same but for the sequence of each tier."""
+        other = Judge(self._rules)
+        other.sequence_of_tier = list(sequence_of_tier)
+        return other
+
     def judge(self, facts: Facts, sequences: Codes | None = None) -> Grounds:
         """The verdict on leads, no limit of a day considered.
 

@@ -7,14 +7,14 @@ judgement (`judgement.py`), and whole days with what happened before (`plan.py`)
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
 from leadflow_pipeline.route.decision import STATUS_OF, Lead, RoutingDecision, RoutingStatus, Verdict
-from leadflow_pipeline.route.fit import UNKNOWN, billionths
+from leadflow_pipeline.route.fit import TIERS, UNKNOWN, billionths
 from leadflow_pipeline.route.frame_router import route_frame
 from leadflow_pipeline.route.intent import signals_of
 from leadflow_pipeline.route.judgement import SEQUENCES, Facts, Judge
@@ -44,12 +44,18 @@ class LeadRouter:
         self._wording = Wording(self.rules, self._judge.scale)
 
     def route_single_lead(
-        self, lead: Lead | Mapping[str, Any], as_of: datetime | None = None
+        self,
+        lead: Lead | Mapping[str, Any],
+        as_of: datetime | None = None,
+        sequences: Sequence[int] | None = None,
     ) -> RoutingDecision:
-        """The decision about one lead: see `route_lead`."""
+        """The decision about one lead: see `route_lead`. `sequences` are those of each tier, where experiments change
+        them for this lead.
+        """
         one = lead if isinstance(lead, Lead) else Lead.of(lead)
         facts = self._facts(one)
-        grounds = self._judge.judge(facts)
+        judge = self._judge if sequences is None else self._judge.with_sequences(sequences)
+        grounds = judge.judge(facts)
         status = STATUS_OF[Verdict(grounds.verdict)]
         sequence = grounds.sequence if grounds.is_weighed else UNKNOWN
         if status is RoutingStatus.ALREADY_ROUTED:
@@ -63,6 +69,7 @@ class LeadRouter:
             ),
             scheduled_for=as_of if status is RoutingStatus.ROUTED else None,
             boosted_by_intent=grounds.is_boosted,
+            tier=TIERS[grounds.tier].value if status is RoutingStatus.ROUTED else None,
         )
 
     def batch_route_leads(

@@ -23,6 +23,7 @@ from leadflow_pipeline.service.api.routes import add_access, add_api
 from leadflow_pipeline.service.certificates import Certificates
 from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.service.contract import add_contract
+from leadflow_pipeline.service.decisions.decision_queue import DecisionQueue, States
 from leadflow_pipeline.service.deliveries import Delivery, Fate, forget_old_ids, take_in_deliveries
 from leadflow_pipeline.service.delivery_queue import DeliveryQueue
 from leadflow_pipeline.service.documentation import add_documentation
@@ -58,11 +59,14 @@ def build_app(
     queue = DeliveryQueue(store)
     journal = Journal(get_settings().journal_folder)
     targets = Targets(engine_of)
+    states = States(engine_of, now)
+    decisions = DecisionQueue(engine_of, states, now)
 
     @asynccontextmanager
     async def at_work(_: FastAPI) -> AsyncIterator[None]:
         tasks = [
             asyncio.create_task(queue.work()),
+            asyncio.create_task(decisions.work()),
             asyncio.create_task(store_for_ever(journal, engine_of)),
             asyncio.create_task(callers.note_for_ever()),
             asyncio.create_task(_clean(engine_of, now)),
@@ -72,6 +76,7 @@ def build_app(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await callers.note()
+        states.shut()
         targets.shut()
         await store_last(journal, engine_of)
 
@@ -95,6 +100,7 @@ def build_app(
     app.include_router(preferences_router(journal, engine_of, now))
     app.include_router(provider_router(journal, now, certificates))
     app.include_router(health_router(engine_of))
+    app.state.decisions = decisions
     add_api(app, ServiceContext(engine_of, now))
     return app
 

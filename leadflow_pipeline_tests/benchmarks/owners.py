@@ -22,6 +22,7 @@ from leadflow_pipeline.route.owners.carried_reps import Carried
 from leadflow_pipeline.route.owners.choice.weighing import Strengths
 from leadflow_pipeline.route.owners.one_lead import decide_one
 from leadflow_pipeline.route.owners.plan import Given, plan_owners
+from leadflow_pipeline.route.owners.reps.eligibility_of_one import ReadyRoster
 from leadflow_pipeline.route.owners.reps.rep import Capacity, Rep, Territory
 from leadflow_pipeline.route.owners.reps.reps_of_day import RepRecord, Rosters
 from leadflow_pipeline.route.owners.rules import OwnershipRules
@@ -93,11 +94,10 @@ def one_at_a_time(reps: int, count: int) -> dict[str, float]:
     may = Strengths(draw.random(reps), np.ones(reps), np.full(reps, 0.5))
     carried = Carried(dict(zip(roster.ids.tolist(), draw.random(reps).tolist(), strict=True)))
     room, open_leads = np.full(reps, 3), np.zeros(reps, np.int64)
-    taken = []
-    for number in range(count):
-        lead = leads.iloc[number : number + 1].reset_index(drop=True)
+    taken, ready = [], ReadyRoster(roster, RULES)
+    for lead in leads.astype(object).where(leads.notna(), None).to_dict("records"):
         begin = time.process_time()
-        decide_one(lead, 0.1, 1000.0, roster, RULES, may, carried, room, open_leads)
+        decide_one(lead, 0.1, 1000.0, ready, may, carried, room, open_leads)
         taken.append(1000 * (time.process_time() - begin))
     median, most = np.percentile(taken[1:], [50, 99])
     return {"median_ms": round(float(median), 2), "p99_ms": round(float(most), 2)}

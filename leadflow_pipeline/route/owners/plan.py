@@ -25,7 +25,7 @@ from leadflow_pipeline.experiment.treatment import match_weights
 from leadflow_pipeline.lead_fields import with_custom_fields
 from leadflow_pipeline.route.owners.accounts import account_owners
 from leadflow_pipeline.route.owners.carried_reps import Carried, rep_rows
-from leadflow_pipeline.route.owners.choice.weighing import weigh
+from leadflow_pipeline.route.owners.choice.weighing import Strengths, weigh
 from leadflow_pipeline.route.owners.choice.worth import money_of, win_chances
 from leadflow_pipeline.route.owners.choosing import Places, choose
 from leadflow_pipeline.route.owners.day_rows import Decided, DecisionRows
@@ -98,6 +98,24 @@ def plan_owners(given: Given, rules: OwnershipRules, campaign: str, days: Sequen
     return _Plan(given, rules, campaign, days[0]).of(days)
 
 
+@dataclass(frozen=True)
+class PresentDay:
+    """A day that is not over, as whoever decides about single leads needs it: arrays have an entry for each rep."""
+
+    roster: Roster
+    strengths: Strengths
+    carried: Carried
+    room: Ints
+    """Leads that the campaign's plan might give each rep on the day."""
+    owners: dict[str, str]
+    """Lead -> whose it is."""
+
+
+def present_day(given: Given, rules: OwnershipRules, campaign: str, day: date) -> PresentDay:
+    """What the plan of a day would begin with, by what is known now."""
+    return _Plan(given, rules, campaign, day).present(day)
+
+
 class _Plan:
     """One run over the days."""
 
@@ -151,6 +169,24 @@ class _Plan:
             self.rows.frame(),
             pd.concat(rep_days, ignore_index=True),
             pd.DataFrame(summaries, index=index),
+        )
+
+    def present(self, day: date) -> PresentDay:
+        roster, standing = self.given.rosters[day], self.standing
+        columns = standing.codes_of(pd.Series(roster.ids.astype(object), dtype=object))
+        standing.begin_day(_as_stamp(day), columns[[rep.status == "left" for rep in roster.reps]])
+        standing.hear_of_handoffs(_as_stamp(day))
+        owned = np.where(standing.ordered != NOBODY, standing.ordered, standing.by_rule)
+        load = self._load(day, roster, columns, owned, np.zeros(len(columns), dtype="int64"))
+        open_leads = standing.open_leads(owned)[columns]
+        has_owner = np.flatnonzero(owned != NOBODY)
+        names = standing.names_of(owned[has_owner]).tolist()
+        return PresentDay(
+            roster,
+            self.results.strengths(day, roster, load),
+            self.carried,
+            room(roster, self.campaign, day, self.results.given_this_week(day)[columns], open_leads),
+            dict(zip(standing.ids[has_owner].tolist(), names, strict=True)),
         )
 
     def _plan_day(self, day: date, stamp: pd.Timestamp) -> tuple[pd.DataFrame, dict[str, Any]]:

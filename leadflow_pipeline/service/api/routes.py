@@ -10,13 +10,15 @@ from fastapi.middleware.cors import CORSMiddleware
 from leadflow_pipeline.service.access.allowance import TOLD
 from leadflow_pipeline.service.access.gate import Gate, Gatekeeper
 from leadflow_pipeline.service.api.audit import audit_router
+from leadflow_pipeline.service.api.routing import routing_router
 from leadflow_pipeline.service.body_check import BodyCheck
 from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.settings import get_settings
 
 ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = (
     audit_router,
-)  # fmt: skip
+    routing_router,
+)
 """Each makes the routes of one subject, without the prefix."""
 
 MAY_SEND = (

@@ -37,7 +37,9 @@ def match_scores(
     """
     if isinstance(weights, np.ndarray):
         own = weights / weights.sum(axis=1, keepdims=True)
-        return np.asarray(specialty * own[:, :1] + own[:, 1:] @ np.stack([performance, capacity, sla]))
+        # Summed one by one: what a product of matrices rounds depends on how many leads there are.
+        of_rep = own[:, 1:2] * performance + own[:, 2:3] * capacity + own[:, 3:] * sla
+        return np.asarray(specialty * own[:, :1] + of_rep)
     share = _shares(weights)
     of_rep = share[1] * performance + share[2] * capacity + share[3] * sla
     return np.asarray(specialty * share[0] + of_rep)

@@ -96,7 +96,17 @@ def weigh(
 
     `weights` are those of each lead's match (`[L,4]`), where experiments make them differ.
     """
-    may = eligibility(leads, roster, rules)
+    return weighed(eligibility(leads, roster, rules), worth, strengths, rules, weights)
+
+
+def weighed(
+    may: Eligibility,
+    worth: Floats,
+    strengths: Strengths,
+    rules: OwnershipRules,
+    weights: Floats | None = None,
+) -> Weighed:
+    """Leads that are worth so much, of whom it is known who may have them."""
     allowed = may.allowed
     rank = np.maximum(may.team_rank, 0).astype(np.int16) * MOST_RANKED
     if rules.territory != "ignore":

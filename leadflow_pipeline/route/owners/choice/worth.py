@@ -6,6 +6,9 @@ matches (`match.py`), which the product is weighted with.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -34,3 +37,18 @@ def money_of(leads: pd.DataFrame, rules: LeadValue) -> Floats:
     with np.errstate(invalid="ignore"):
         known = np.where(np.isfinite(numbers) & (numbers > 0), numbers, rules.otherwise)
     return known if rules.at_most is None else np.minimum(known, rules.at_most)
+
+
+def win_chance(probability: float | None, score: float | None) -> float:
+    """As `win_chances`, of one lead."""
+    if probability is not None and not math.isnan(probability):
+        return probability
+    return (score or 0.0) / 100 * WON_OF_PERFECT_SCORES
+
+
+def money_of_one(value: Any, rules: LeadValue) -> float:
+    """As `money_of`, of the value of one lead's field."""
+    number = pd.to_numeric(value, errors="coerce") if isinstance(value, str) else value
+    is_known = isinstance(number, int | float | np.number) and math.isfinite(number) and number > 0
+    money = float(number) if is_known else rules.otherwise
+    return money if rules.at_most is None else min(money, rules.at_most)

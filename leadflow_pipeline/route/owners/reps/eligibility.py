@@ -153,10 +153,10 @@ def eligibility(leads: pd.DataFrame, roster: Roster, rules: OwnershipRules) -> E
     reps = roster.reps
     teams, team_rows = _team_ranks(leads, reps, rules)
     places, place_rows = _place_ranks(leads, reps, rules)
-    specialties = _specialties(_Same(reps))
+    specialties = specialties_of(SameReps(reps))
     special, lacks_specialty = _lacks_specialty(leads, specialties, len(reps), rules)
     tongues, speaks, may_speak = _languages(leads, reps)
-    named = named_reps(leads, *_accounts(_Same(reps)))
+    named = named_reps(leads, *named_accounts_of(SameReps(reps)))
 
     keys = pd.DataFrame(
         {"team": teams, "place": places, "special": special, "tongue": tongues, "named": named}
@@ -173,7 +173,7 @@ def eligibility(leads: pd.DataFrame, roster: Roster, rules: OwnershipRules) -> E
     struck = {
         "inactive": np.broadcast_to(~roster.is_active, shape),
         "absent": np.broadcast_to(roster.is_absent, shape),
-        "excluded": np.broadcast_to(_is_excluded(reps, rules), shape),
+        "excluded": np.broadcast_to(is_excluded(reps, rules), shape),
         "team": team_rank == NOWHERE,
         "territory": territory_rank == NOWHERE
         if rules.territory == "require"
@@ -198,7 +198,7 @@ def eligibility(leads: pd.DataFrame, roster: Roster, rules: OwnershipRules) -> E
     )
 
 
-def _is_excluded(reps: Sequence[Rep], rules: OwnershipRules) -> Mask:
+def is_excluded(reps: Sequence[Rep], rules: OwnershipRules) -> Mask:
     """Reps that the campaign excludes, or leaves out where it names those who take part."""
     return np.array(
         [rep.rep in rules.exclude_reps or bool(rules.reps and rep.rep not in rules.reps) for rep in reps],
@@ -214,14 +214,14 @@ def _team_ranks(leads: pd.DataFrame, reps: Sequence[Rep], rules: OwnershipRules)
     codes, distinct = distinct_rows(met)
     if not rules.teams:
         distinct = pd.DataFrame(index=range(1))
-    turns = [_turns(rules.teams, np.flatnonzero(row)) for row in distinct.to_numpy(dtype=bool)]
+    turns = [turns_of(rules.teams, np.flatnonzero(row)) for row in distinct.to_numpy(dtype=bool)]
     with_rule = {folded_text(rule.team) for rule in rules.teams}
-    teams = _teams(_Same(reps))
+    teams = teams_of(SameReps(reps))
     ranks = [[turn.get(team if team in with_rule else None, NOWHERE) for team in teams] for turn in turns]
     return codes, np.array(ranks, dtype=np.int8).reshape(len(turns), len(reps))
 
 
-def _turns(rules: Sequence[TeamRule], met: Sequence[int] | npt.NDArray[np.intp]) -> dict[str | None, int]:
+def turns_of(rules: Sequence[TeamRule], met: Sequence[int] | npt.NDArray[np.intp]) -> dict[str | None, int]:
     """Team -> its turn, for a lead that meets these rules; None stands for all teams without a rule."""
     turns: dict[str | None, int] = {}
     for number in met:
@@ -243,10 +243,10 @@ def _meets(leads: pd.DataFrame, conditions: Sequence[Condition]) -> Mask:
 def _place_ranks(leads: pd.DataFrame, reps: Sequence[Rep], rules: OwnershipRules) -> tuple[Codes, Ranks]:
     if rules.territory == "ignore":
         return np.zeros(len(leads), dtype=np.int64), np.full((1, len(reps)), DEFAULT, dtype=np.int8)
-    return _territories(_Same(reps), tuple(rules.regions.items())).ranks(leads)
+    return territories_of(SameReps(reps), tuple(rules.regions.items())).ranks(leads)
 
 
-class _Same:
+class SameReps:
     """Reps as a key: the very same ones. They are never changed, and would hash slowly."""
 
     def __init__(self, reps: Sequence[Rep]) -> None:
@@ -258,35 +258,35 @@ class _Same:
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, _Same)
+            isinstance(other, SameReps)
             and len(self.reps) == len(other.reps)
             and all(map(is_, self.reps, other.reps))
         )
 
 
 @lru_cache(maxsize=16)
-def _territories(same: _Same, own_regions: tuple[tuple[str, tuple[str, ...]], ...]) -> Territories:
+def territories_of(same: SameReps, own_regions: tuple[tuple[str, tuple[str, ...]], ...]) -> Territories:
     """What is made of reps alone is made once, for all days and decisions that share them."""
     return Territories(same.reps, dict(own_regions))
 
 
 @lru_cache(maxsize=16)
-def _accounts(same: _Same) -> tuple[dict[str, int], dict[str, int]]:
+def named_accounts_of(same: SameReps) -> tuple[dict[str, int], dict[str, int]]:
     return accounts_of(same.reps)
 
 
 @lru_cache(maxsize=16)
-def _teams(same: _Same) -> tuple[str, ...]:
+def teams_of(same: SameReps) -> tuple[str, ...]:
     return tuple(folded_text(rep.team) for rep in same.reps)
 
 
 @lru_cache(maxsize=16)
-def _spoken(same: _Same) -> tuple[frozenset[str], ...]:
+def spoken_by(same: SameReps) -> tuple[frozenset[str], ...]:
     return tuple(frozenset(language_of(written) for written in rep.languages) for rep in same.reps)
 
 
 @lru_cache(maxsize=16)
-def _specialties(same: _Same) -> Specialties:
+def specialties_of(same: SameReps) -> Specialties:
     return Specialties(same.reps)
 
 
@@ -316,7 +316,7 @@ def _languages(leads: pd.DataFrame, reps: Sequence[Rep]) -> tuple[Codes, Mask, M
     number = {language: position for position, language in enumerate(languages)}
     unknown = len(languages)
     of_lead = np.array([*(number.get(language, unknown) for language in of_value), unknown])[codes]
-    theirs = _spoken(_Same(reps))
+    theirs = spoken_by(SameReps(reps))
     may = np.array(
         [[language in spoken for spoken in theirs] for language in languages] + [[True] * len(reps)],
         dtype=bool,

@@ -50,9 +50,17 @@ class Specialties:
         codes, distinct = distinct_rows(asked)
         rows = distinct.itertuples(index=False, name=None) if fields else [()]
         said = [[set(folded_text(str(value)).split()) for value in row if not pd.isna(value)] for row in rows]
-        match = [[_share([words for words in row if words], known) for known in self._words] for row in said]
+        match = [self._shares(row) for row in said]
         shares = np.array(match, dtype=np.float32).reshape(len(said), len(self._words))
         return codes, shares[:, self._group]
+
+    def match_of_one(self, values: Sequence[object]) -> npt.NDArray[np.float32]:
+        """As `match` for the values of one lead's fields, None where one is missing: a share for each rep."""
+        said = [set(folded_text(str(value)).split()) for value in values if value is not None]
+        return np.array(self._shares(said), dtype=np.float32)[self._group]
+
+    def _shares(self, said: Sequence[set[str]]) -> list[float]:
+        return [_share([words for words in said if words], known) for known in self._words]
 
 
 def _share(said: Sequence[set[str]], known: Sequence[frozenset[str]]) -> float:

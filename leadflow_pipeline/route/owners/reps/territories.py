@@ -36,6 +36,9 @@ NAMED_ACCOUNT = 100
 longer, so both have room for steps. A named account is the most specific of all."""
 
 LONGEST_POSTCODE = 40
+PLACES_KEPT = 4096
+"""Distinct places of single leads whose ranks are remembered."""
+
 CELLS_AT_ONCE = 4_000_000
 """Places times territories that are compared at once: bounds memory."""
 
@@ -134,6 +137,7 @@ class Territories:
                 self.areas.append(area_of(territory, own))
                 self.columns.append(column)
         self._rep_count = len(reps)
+        self._known_places: dict[tuple[str | None, ...], Ranks] = {}
 
     def ranks(self, leads: pd.DataFrame) -> tuple[npt.NDArray[np.int64], Ranks]:
         """A code for each lead, and for each code and rep how specific the rep's best territory is (NOWHERE: none).
@@ -143,15 +147,77 @@ class Territories:
         codes, distinct = distinct_rows(self._places(leads))
         ranks = np.full((len(distinct), self._rep_count), NOWHERE, dtype=np.int8)
         if self.areas and len(distinct):
-            first_of_rep = np.searchsorted(self.columns, np.arange(self._rep_count))
             at_once = max(1, CELLS_AT_ONCE // len(self.areas))
             for start in range(0, len(distinct), at_once):
                 some = slice(start, start + at_once)
                 levels = np.where(self._holds(distinct.iloc[some]), self._levels, NOWHERE).astype(np.int8)
-                ranks[some] = np.maximum.reduceat(levels, first_of_rep, axis=1)
+                ranks[some] = np.maximum.reduceat(levels, self._first_of_rep, axis=1)
         # Most places differ in what makes no difference to anybody.
         same = pd.factorize(np.array([row.tobytes() for row in ranks], dtype=object))[0].astype(np.int64)
         return same[codes], ranks[np.unique(same, return_index=True)[1]]
+
+    def ranks_of_one(
+        self, country: str | None, state: str | None, city: str | None, postcode: str | None
+    ) -> Ranks:
+        """As `ranks` for the place of one lead: a rank for each rep. Not to be written to."""
+        land = _meaning(country, lambda words: country_codes().get(words, words))
+        place = (
+            land if land in self._countries else None,
+            _meaning(state, lambda words: _known_state(words, land)),
+            _meaning(city, lambda words: words) if self._asks("city", land) else None,
+            _meaning(postcode, self._longest_beginning) if self._asks("postcode", land) else None,
+        )
+        if place[1] not in self._states:
+            place = (place[0], None, *place[2:])
+        if place[2] not in self._cities:
+            place = (*place[:2], None, place[3])
+        ranks = self._known_places.get(place)
+        if ranks is None:
+            if len(self._known_places) >= PLACES_KEPT:
+                self._known_places.clear()
+            ranks = self._known_places[place] = self._ranks_of_place(*place)
+        return ranks
+
+    def _ranks_of_place(
+        self, country: str | None, state: str | None, city: str | None, postcode: str | None
+    ) -> Ranks:
+        if not self.areas:
+            return np.full(self._rep_count, NOWHERE, dtype=np.int8)
+        holds = self._in_countries[self._countries.get(country or "", len(self._countries))].copy()
+        for word, numbers, asked in (
+            (state, self._states, self._asked_states),
+            (city, self._cities, self._asked_cities),
+        ):
+            if numbers:
+                holds &= (asked == -1) | (asked == numbers.get(word, len(numbers)))
+        if self._postcodes:
+            holds &= self._with_postcode[
+                self._postcode_numbers.get(postcode or "", len(self._postcode_numbers))
+            ]
+        levels = np.where(holds, self._levels, NOWHERE).astype(np.int8)
+        return np.maximum.reduceat(levels, self._first_of_rep)
+
+    def _asks(self, name: str, country: str | None) -> bool:
+        """As `_is_asked`, for one country."""
+        asking = self._asking[name]
+        return asking is None or country in asking
+
+    @cached_property
+    def _asking(self) -> dict[str, frozenset[str] | None]:
+        """The countries in which any territory asks about the city or the postcode; None: everywhere."""
+        found: dict[str, frozenset[str] | None] = {}
+        for name in ("city", "postcode"):
+            asking = [area.countries for area in self.areas if getattr(area, name)]
+            found[name] = (
+                None
+                if None in asking
+                else frozenset(code for countries in asking for code in countries or ())
+            )
+        return found
+
+    @cached_property
+    def _first_of_rep(self) -> npt.NDArray[np.int64]:
+        return np.searchsorted(self.columns, np.arange(self._rep_count))
 
     def _places(self, leads: pd.DataFrame) -> pd.DataFrame:
         """Of each lead's place what any territory asks about; what none does is left out, so that few differ."""
@@ -292,14 +358,22 @@ def _states(written: pd.Series, countries: pd.Series) -> pd.Series:
     codes, distinct = distinct_rows(
         pd.DataFrame({"state": _folded_each(written, lambda words: words), "country": countries})
     )
-    names = region_names()
     known = [
-        (names.get(f"{country}|{words}" if isinstance(country, str) else words) or words)
-        if isinstance(words, str)
-        else None
+        _known_state(words, country if isinstance(country, str) else None) if isinstance(words, str) else None
         for words, country in zip(distinct["state"], distinct["country"], strict=True)
     ]
     return pd.Series(np.array([*known, None], dtype=object)[codes], index=written.index, dtype="str")
+
+
+def _known_state(words: str, country: str | None) -> str:
+    """The state that folded words name in a country, where it is known; else the words."""
+    return region_names().get(words if country is None else f"{country}|{words}") or words
+
+
+def _meaning(written: str | None, meaning: Callable[[str], str | None]) -> str | None:
+    """As `_folded_each`, of one text."""
+    words = folded_text(written) if written is not None else ""
+    return meaning(words) if words else None
 
 
 def _folded_each(written: pd.Series, meaning: Callable[[str], str | None]) -> pd.Series:

@@ -1,0 +1,409 @@
+"""Decisions about owners over HTTP: decide, predict, in batches, and what was decided.
+
+What belongs here: from a request to what is asked, and from what became of it to an answer. What does not: deciding
+(`service.decisions`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy import select
+
+from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.service.access.door import Operator, Reader
+from leadflow_pipeline.service.access.scopes import Caller, no_campaign
+from leadflow_pipeline.service.api.idempotency import IdempotencyKey
+from leadflow_pipeline.service.api.paging import Cursor, Limit, Page, page_of, values_of
+from leadflow_pipeline.service.bodies import MOST_COLUMNS
+from leadflow_pipeline.service.context import ServiceContext
+from leadflow_pipeline.service.decisions.asked import Asked, Decided, KeyConflict, UnknownLead
+from leadflow_pipeline.service.decisions.deciding import predict, was_another
+from leadflow_pipeline.service.decisions.decision_queue import CampaignClosed, DecisionQueue
+from leadflow_pipeline.service.decisions.newcomers import NoLead, NoSource, source_for, take_in_newcomer
+from leadflow_pipeline.service.problems import Problem
+from leadflow_pipeline.store.keys import subject_key
+from leadflow_pipeline.store.schema import routing_decisions
+
+MOST_IN_A_BATCH: Final = 500
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100, description="a campaign")]
+LeadId = Annotated[
+    str, Field(pattern=r"^[\x21-\x7e]+$", max_length=200, description="a lead of the campaign")
+]
+Status = Literal["ROUTED", "ALREADY_ROUTED", "HELD", "QUALIFICATION_PENDING", "REJECTED_LEAD"]
+
+
+class OneLead(BaseModel):
+    """A lead of whom an owner is asked: by its id, or as a record of one of the campaign's sources."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    campaign: Slug
+    lead_id: LeadId | None = None
+    lead: dict[str, Any] | None = Field(
+        None,
+        min_length=1,
+        max_length=MOST_COLUMNS,
+        description='a record as the source sends it, e.g. {"email": "ida@leads.example"}: it is taken in, and '
+        "scored, qualified and routed at once",
+    )
+    source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)] | None = Field(
+        None, description="whose record it is, where the campaign has several sources of leads"
+    )
+
+    @model_validator(mode="after")
+    def is_one(self) -> OneLead:
+        """Refuses none and both."""
+        if (self.lead_id is None) == (self.lead is None):
+            raise ValueError("name a lead by lead_id, or send its record as lead")
+        return self
+
+
+class ManyLeads(BaseModel):
+    """Leads of whom owners are asked, each decided about for itself, in their order."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    campaign: Slug
+    lead_ids: list[LeadId] = Field(min_length=1, max_length=MOST_IN_A_BATCH)
+
+
+class Candidate(BaseModel):
+    """A rep who may have the lead."""
+
+    rep: str
+    match: float = Field(description="0 to 1")
+    value: float = Field(description="chance x what it brings x match, in the campaign's currency")
+    price: float = Field(description="what a place with the rep is worth for other leads, in the same money")
+    has_room: bool
+    why: str = Field(description="what makes it this place in the order")
+
+
+class Decision(BaseModel):
+    """Whose lead it is and why, or why nobody's."""
+
+    campaign: str
+    lead_id: str
+    status: Status = Field(
+        description="ROUTED: given to the owner by this decision; ALREADY_ROUTED: it had the owner; HELD: nobody may "
+        "or can have it now, and it is tried again; the others: it is to have no owner, see the reasons"
+    )
+    owner: str | None
+    previous_owner: str | None
+    assignment_number: int | None = Field(description="1 for a lead's first owner, 2 for its second, ...")
+    tier: str | None
+    sequence: str | None
+    score: float | None
+    conversion_probability: float | None
+    method: str | None = Field(description="what decided: optimal, account, round_robin, handoff, ...")
+    match: float | None
+    value: float | None
+    price: float | None
+    reasons: list[str]
+    candidates: list[Candidate] = Field(description="the best few, the best first")
+    may: int | None = Field(description="how many may have it")
+    struck: dict[str, int] = Field(description="constraint -> how many reps it strikes out")
+    remedy: str | None = Field(description="of a lead that is held: what helps")
+    first_touch_due_at: datetime | None
+    campaign_version: int
+    model_version: str | None
+    decided_at: datetime
+
+
+class Refused(BaseModel):
+    """A lead of a batch about which nothing was decided."""
+
+    lead_id: str
+    problem: str
+
+
+class Decisions(BaseModel):
+    """What became of each lead of a batch, in their order."""
+
+    items: list[Decision | Refused]
+
+
+class StoredDecision(BaseModel):
+    """A decision as it was answered."""
+
+    decision_id: int
+    decided_at: datetime
+    decision: Decision
+
+
+PROBLEM: Final[dict[str, Any]] = {
+    "content": {
+        "application/problem+json": {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "detail": {"type": "string"},
+                },
+            }
+        }
+    }
+}
+
+
+def _problems(**said: str) -> dict[int | str, dict[str, Any]]:
+    return {int(status[1:]): {"description": text, **PROBLEM} for status, text in said.items()}
+
+
+COMMON: Final = {
+    "_400": "The body is no JSON, or the address cannot be read.",
+    "_401": "No valid token.",
+    "_403": "The token may not decide.",
+    "_404": "There is no such campaign or lead, or none for this token.",
+    "_408": "The body did not arrive in time.",
+    "_413": "The body is too long.",
+    "_415": "The body is not said to be JSON, or is compressed.",
+    "_422": "The body is not as documented.",
+    "_429": "The token asks too often: come again after Retry-After seconds.",
+    "_503": "Not now: send it again, with the same key, after Retry-After seconds.",
+}
+
+
+def routing_router(context: ServiceContext) -> APIRouter:
+    """The routes of decisions."""
+    router = APIRouter(prefix="/routing", tags=["routing"])
+
+    @router.post(
+        "/decide",
+        response_model=None,
+        responses={
+            200: {
+                "model": Decision,
+                "description": "Decided, and on record: whoever asks again is told the same.",
+            },
+            **_problems(
+                **COMMON, _409="The key came before with another request, or the campaign is not active."
+            ),
+        },
+    )
+    async def decide(
+        request: Request, caller: Operator, asked: OneLead, idempotency_key: IdempotencyKey = None
+    ) -> JSONResponse:
+        """Gives a lead its owner now, once, by the rules, prices and capacity that whole days go by.
+
+        The decision is durable before it is answered, and the pipeline honours it as a fact. A lead that has an owner
+        keeps it. Send an Idempotency-Key, so that whatever happens on the way you may ask again.
+        """
+        caller.require(asked.campaign)
+        queue = _queue(request)
+        if asked.lead is None:
+            known = _asked(caller, asked.campaign, str(asked.lead_id), idempotency_key)
+            return _answer(await _decided(queue, known))
+        return _answer(
+            await _decided(
+                queue, await run_in_threadpool(_newcomer, context, queue, caller, asked, idempotency_key)
+            )
+        )
+
+    @router.post(
+        "/predict",
+        response_model=None,
+        responses={
+            200: {"model": Decision, "description": "What would be decided now. Nothing was written."},
+            **_problems(**COMMON, _409="The campaign is not active."),
+        },
+    )
+    async def predict_owner(request: Request, caller: Reader, asked: OneLead) -> JSONResponse:
+        """What `decide` would answer now, with reasons and candidates; writes nothing."""
+        caller.require(asked.campaign)
+        answer = await run_in_threadpool(_predicted, context, _queue(request), asked)
+        if isinstance(answer, Exception):
+            raise _as_problem(answer)
+        return JSONResponse(answer)
+
+    @router.post(
+        "/batch",
+        response_model=None,
+        responses={
+            200: {"model": Decisions, "description": "What became of each, in their order."},
+            **_problems(
+                **COMMON, _409="The key came before with another request, or the campaign is not active."
+            ),
+        },
+    )
+    async def batch(
+        request: Request, caller: Operator, asked: ManyLeads, idempotency_key: IdempotencyKey = None
+    ) -> JSONResponse:
+        """Gives up to 500 leads their owners, each as `decide` does; one that is not known takes no other with it."""
+        caller.require(asked.campaign)
+        queue = _queue(request)
+        key = idempotency_key or _own_key()
+        whole = subject_key("\x1f".join(asked.lead_ids))
+        each = [
+            _decided(
+                queue,
+                _asked(caller, asked.campaign, lead_id, f"{key}#{number}", whole),
+            )
+            for number, lead_id in enumerate(asked.lead_ids)
+        ]
+        found = await asyncio.gather(*each, return_exceptions=True)
+        items: list[Mapping[str, Any]] = []
+        for lead_id, outcome in zip(asked.lead_ids, found, strict=True):
+            if isinstance(outcome, Decided):
+                items.append(outcome.answer)
+            elif isinstance(outcome, Problem) and outcome.status == HTTPStatus.NOT_FOUND:
+                items.append({"lead_id": lead_id, "problem": outcome.sentence})
+            else:
+                raise outcome
+        return JSONResponse({"items": items})
+
+    @router.get(
+        "/decisions",
+        responses=_problems(
+            **{name: COMMON[name] for name in ("_400", "_401", "_403", "_404", "_422", "_429", "_503")}
+        ),
+    )
+    def decisions(
+        caller: Reader,
+        campaign: Annotated[
+            str | None, Query(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100, description="of one campaign")
+        ] = None,
+        lead_id: Annotated[str | None, Query(pattern=r"^[\x21-\x7e]+$", max_length=200)] = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> Page[StoredDecision]:
+        """What the service decided, the latest first."""
+        kept = routing_decisions.c
+        query = select(kept.decision_id, kept.decided_at, kept.answer).order_by(kept.decision_id.desc())
+        if campaign is not None:
+            caller.require(campaign)
+            query = query.where(kept.campaign == campaign)
+        elif caller.campaigns is not None:
+            query = query.where(kept.campaign.in_(sorted(caller.campaigns)))
+        if lead_id is not None:
+            query = query.where(kept.lead_id == lead_id)
+        after = values_of(cursor, (int,))
+        if after is not None:
+            query = query.where(kept.decision_id < after[0])
+        with context.engine.connect() as connection:
+            rows = connection.execute(query.limit(limit + 1)).all()
+        found = [
+            StoredDecision(
+                decision_id=row.decision_id, decided_at=row.decided_at, decision=Decision(**row.answer)
+            )
+            for row in rows
+        ]
+        return page_of(found, limit, lambda each: (each.decision_id,))
+
+    return router
+
+
+def _queue(request: Request) -> DecisionQueue:
+    queue: DecisionQueue = request.app.state.decisions
+    return queue
+
+
+def _own_key() -> str:
+    return f"ours-{secrets.token_hex(16)}"
+
+
+def _asked(
+    caller: Caller, campaign: str, lead_id: str, idempotency_key: str | None, whole: str = ""
+) -> Asked:
+    return Asked(
+        campaign,
+        lead_id,
+        f"{caller.token_id}:{idempotency_key or _own_key()}",
+        subject_key(f"decide {campaign} {lead_id} {whole}"),
+        caller.actor,
+    )
+
+
+def _newcomer(
+    context: ServiceContext, queue: DecisionQueue, caller: Caller, asked: OneLead, idempotency_key: str | None
+) -> Asked:
+    """The record taken in, and the lead as it stands. A key that came before with another body takes nothing in."""
+    try:
+        state = queue.states.of(asked.campaign)
+        if state.status != "active":
+            raise CampaignClosed
+        source = source_for(state.version, asked.source)
+        record = json.dumps(asked.lead, sort_keys=True, ensure_ascii=False)
+        whole = subject_key(f"{source.name}\x1f{record}")
+        if idempotency_key is not None and was_another(
+            context.engine,
+            asked.campaign,
+            f"{caller.token_id}:{idempotency_key}",
+            lambda lead_id: _asked(caller, asked.campaign, lead_id, idempotency_key, whole).request_key,
+        ):
+            raise KeyConflict
+        lead = take_in_newcomer(
+            context.engine, state.version, source, _as_text(asked.lead or {}), "service", context.now()
+        )
+    except (KeyConflict, CampaignClosed, PermanentError) as error:
+        raise _as_problem(error) from None
+    known = _asked(caller, asked.campaign, lead.lead_id, idempotency_key, whole)
+    return replace(known, newcomer=lead)
+
+
+def _as_text(value: Any) -> Any:
+    """Numbers as texts, as the door for webhooks reads them."""
+    if isinstance(value, dict):
+        return {name: _as_text(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_as_text(inner) for inner in value]
+    return json.dumps(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+async def _decided(queue: DecisionQueue, asked: Asked) -> Decided:
+    try:
+        return await queue.decide(asked)
+    except (KeyConflict, UnknownLead, CampaignClosed, PermanentError) as error:
+        raise _as_problem(error) from None
+
+
+def _predicted(context: ServiceContext, queue: DecisionQueue, asked: OneLead) -> Any:
+    newcomers = {}
+    try:
+        state = queue.states.of(asked.campaign)
+        if state.status != "active":
+            raise CampaignClosed
+        lead_id = str(asked.lead_id)
+        if asked.lead is not None:
+            source, record = source_for(state.version, asked.source), _as_text(asked.lead)
+            lead = take_in_newcomer(
+                context.engine, state.version, source, record, "service", context.now(), store=False
+            )
+            lead_id, newcomers = lead.lead_id, {lead.lead_id: lead}
+    except (CampaignClosed, PermanentError) as error:
+        raise _as_problem(error) from None
+    return predict(context.engine, state, [lead_id], context.now(), newcomers)[0]
+
+
+def _as_problem(error: Exception) -> Problem:
+    if isinstance(error, KeyConflict):
+        return Problem(
+            HTTPStatus.CONFLICT, "the idempotency key came before with another request: use a new key"
+        )
+    if isinstance(error, UnknownLead):
+        return Problem(HTTPStatus.NOT_FOUND, "the campaign knows no such lead: it may not be harvested yet")
+    if isinstance(error, CampaignClosed):
+        return Problem(HTTPStatus.CONFLICT, "the campaign is paused or archived, and gives no leads away")
+    if isinstance(error, NoSource | NoLead):
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+    return no_campaign()
+
+
+def _answer(decided: Decided) -> JSONResponse:
+    headers = {"Idempotent-Replayed": "true"} if decided.is_replay else None
+    return JSONResponse(decided.answer, headers=headers)

@@ -1,0 +1,522 @@
+"""Many requests for owners, decided in one transaction. A door: it writes hand-overs, and what was answered.
+
+What belongs here: putting what leads are, what the rules say and whose lead it becomes into one answer each. What does
+not: any rule, locks (`delivery.claiming`), waiting (`decision_queue`).
+
+One transaction: the leads' locks; what was answered before under the same keys; the leads as they stand; the judgement;
+the reps' locks and whose lead each becomes; the answers. Whoever is answered can rely on it, and whoever is not sends
+the same key again and changes nothing more.
+
+A lead is tried with its best few candidates at a time, because each costs a lock and a reading. Where none of them
+turns out to have room, what is known of them is set right, and the lead waits for the next transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from sqlalchemy import ARRAY, BigInteger, Connection, Engine, Text, bindparam, select, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from leadflow_pipeline.delivery.claiming import (
+    Claim,
+    Handoff,
+    claim_owners,
+    lead_locks,
+)
+from leadflow_pipeline.delivery.holding import hold, reason_and_remedy
+from leadflow_pipeline.delivery.pending import NO_CANDIDATE, Waiting
+from leadflow_pipeline.delivery.present_reps import KeptRoom
+from leadflow_pipeline.route.decision import Lead, RoutingStatus
+from leadflow_pipeline.route.owners.choice.worth import money_of_one, win_chance
+from leadflow_pipeline.route.owners.one_lead import OneDecision, decide_one
+from leadflow_pipeline.route.plan import REASON_LOW_SCORE
+from leadflow_pipeline.service.decisions.asked import (
+    ALREADY_ROUTED,
+    HELD,
+    ROUTED,
+    Answer,
+    Asked,
+    Decided,
+    KeyConflict,
+    UnknownLead,
+)
+from leadflow_pipeline.service.decisions.lead_state import LeadState, read_leads
+from leadflow_pipeline.service.decisions.state import CampaignState, Floats
+from leadflow_pipeline.store.schema import Timestamp, routing_decisions
+
+CANDIDATES_TRIED: Final = 5
+"""Whose locks are taken for one lead at a time."""
+
+BEGIN: Final = text(
+    """
+    SELECT set_config('lock_timeout', '10s', true), set_config('statement_timeout', '15s', true),
+        (SELECT count(pg_advisory_xact_lock(number)) FROM unnest(:numbers) AS number),
+        current_version, status
+    FROM leadflow.campaigns WHERE campaign = :campaign
+    """
+).bindparams(bindparam("numbers", type_=ARRAY(BigInteger)), bindparam("campaign", type_=Text))
+EARLIER: Final = text(
+    "SELECT idempotency_key, request_key, answer FROM leadflow.routing_decisions "
+    "WHERE campaign = :campaign AND idempotency_key = ANY(:keys)"
+).bindparams(bindparam("keys", type_=ARRAY(Text)), bindparam("campaign", type_=Text))
+KEEP: Final = text(
+    """
+    WITH told AS (
+        SELECT * FROM jsonb_to_recordset(:told) AS told (
+            lead_id text, key text, request_key text, number integer, answer jsonb, actor text, detail jsonb)
+    ), changed AS (
+        INSERT INTO leadflow.activity_log (actor, action, campaign, lead_id, detail)
+        SELECT actor, 'routing.decide', :campaign, lead_id, detail FROM told WHERE detail IS NOT NULL
+    )
+    INSERT INTO leadflow.routing_decisions
+        (campaign, lead_id, idempotency_key, request_key, assignment_number, answer, decided_at)
+    SELECT :campaign, lead_id, key, request_key, number, answer, :now FROM told
+    """
+).bindparams(
+    bindparam("told", type_=JSONB), bindparam("campaign", type_=Text), bindparam("now", type_=Timestamp)
+)
+
+Outcome = Decided | Exception | None
+"""None: nothing was decided yet, and it is to be asked again at once."""
+
+
+class OutdatedState(Exception):
+    """The campaign has another version or status than the state: it is to be read again first."""
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A lead that is to be given to somebody, and what speaks for whom."""
+
+    answer: Answer
+    lead: LeadState
+    decision: OneDecision
+    claim: Claim | None
+
+
+def decide_group(
+    engine: Engine,
+    connection: Connection,
+    asked: Sequence[Asked],
+    state: CampaignState,
+    now: datetime,
+    kept: KeptRoom | None = None,
+) -> list[Outcome]:
+    """What became of each of these requests about one campaign, in their order; all that was decided is committed.
+
+    Raises OutdatedState, and whatever the database does where it is down or busy; then nothing was decided.
+    """
+    weights, sequences = state.treatments(engine, sorted({each.lead_id for each in asked}))
+    with connection.begin():
+        _begin(connection, state, sorted({each.lead_id for each in asked}))
+        outcomes: list[Outcome] = [None] * len(asked)
+        first: dict[str, int] = {}
+        earlier = _earlier(connection, asked)
+        for number, each in enumerate(asked):
+            if each.idempotency_key in earlier:
+                outcomes[number] = _replayed(each, *earlier[each.idempotency_key])
+            else:
+                first.setdefault(each.idempotency_key, number)
+        # The same key twice at once, and the same lead twice: the first now, the others find what it came to.
+        turns = {asked[number].lead_id: number for number in reversed(first.values())}
+        new = [asked[number] for number in turns.values()]
+        answers = _answers(connection, new, state, now, weights, sequences, kept)
+        for number, answer in zip(turns.values(), answers, strict=True):
+            outcomes[number] = Decided(answer) if isinstance(answer, dict) else answer
+        _keep(
+            connection,
+            [(each, answer) for each, answer in zip(new, answers, strict=True) if isinstance(answer, dict)],
+            now,
+        )
+    if kept is not None:
+        for answer in answers:
+            if isinstance(answer, dict) and answer["status"] == ROUTED and answer["owner"] is not None:
+                kept.give(answer["owner"], now.astimezone(UTC).date())
+    return outcomes
+
+
+def predict(
+    engine: Engine,
+    campaign_state: CampaignState,
+    lead_ids: Sequence[str],
+    now: datetime,
+    newcomers: Mapping[str, LeadState] = MappingProxyType({}),
+) -> list[Answer | Exception]:
+    """What `decide_group` would answer, by what is known without any lock; writes nothing."""
+    weights, sequences = campaign_state.treatments(engine, sorted(set(lead_ids)))
+    with engine.connect() as connection:
+        judged = _judged(
+            connection, lead_ids, campaign_state, now, weights, sequences, newcomers, spread=False
+        )
+    found: list[Answer | Exception] = []
+    for each in judged:
+        if isinstance(each, _Judged):
+            owner = each.decision.owner
+            if owner is None:
+                found.append(_held(each, _why_held(each.decision)))
+            else:
+                found.append({**each.answer, "status": ROUTED, **_chosen(each.decision, owner)})
+        else:
+            found.append(each)
+    return found
+
+
+def _begin(connection: Connection, state: CampaignState, lead_ids: Sequence[str]) -> None:
+    """Takes the leads' locks. Raises OutdatedState."""
+    campaign = state.version.campaign
+    values = {
+        "numbers": lead_locks([(campaign, lead_id) for lead_id in lead_ids]),
+        "campaign": campaign,
+    }
+    row = connection.execute(BEGIN, values).one()
+    if (row.current_version, row.status) != (state.version.version, state.status):
+        raise OutdatedState
+
+
+def _earlier(connection: Connection, asked: Sequence[Asked]) -> dict[str, tuple[str, Answer]]:
+    values = {"campaign": asked[0].campaign, "keys": [each.idempotency_key for each in asked]}
+    rows = connection.execute(EARLIER, values).tuples()
+    return {key: (request_key, answer) for key, request_key, answer in rows}
+
+
+def was_another(
+    engine: Engine, campaign: str, idempotency_key: str, request_key_of: Callable[[str], str]
+) -> bool:
+    """Whether the key came before with another request than that about the same lead would be."""
+    kept = routing_decisions.c
+    query = select(kept.lead_id, kept.request_key).where(
+        kept.campaign == campaign, kept.idempotency_key == idempotency_key
+    )
+    with engine.connect() as connection:
+        row = connection.execute(query).first()
+    return row is not None and request_key_of(row.lead_id) != row.request_key
+
+
+def _replayed(asked: Asked, request_key: str, answer: Answer) -> Outcome:
+    return Decided(answer, is_replay=True) if request_key == asked.request_key else KeyConflict()
+
+
+def _answers(
+    connection: Connection,
+    asked: Sequence[Asked],
+    state: CampaignState,
+    now: datetime,
+    weights: dict[str, Floats],
+    sequences: dict[str, list[int]],
+    kept: KeptRoom | None,
+) -> list[Answer | Exception | None]:
+    if not asked:
+        return []
+    campaign = state.version.campaign
+    newcomers = {each.lead_id: each.newcomer for each in asked if each.newcomer is not None}
+    judged = _judged(connection, [each.lead_id for each in asked], state, now, weights, sequences, newcomers)
+    claims = [each.claim for each in judged if isinstance(each, _Judged) and each.claim is not None]
+    histories = {
+        (campaign, each.lead.lead_id): list(each.lead.history) for each in judged if isinstance(each, _Judged)
+    }
+    given = iter(claim_owners(connection, claims, now, histories=histories, kept=kept) if claims else [])
+    answers: list[Answer | Exception | None] = []
+    held: list[tuple[Waiting, str]] = []
+    for each in judged:
+        if not isinstance(each, _Judged):
+            answers.append(each)
+            continue
+        reason = _why_held(each.decision)
+        if each.claim is not None:
+            outcome = next(given)
+            if isinstance(outcome, Handoff):
+                state.give(outcome.rep, each.lead.fields)
+                answers.append(_routed(each, outcome))
+                continue
+            state.fill(each.claim.candidates)
+            if len(each.claim.candidates) < len(each.decision.order):
+                answers.append(None)
+                continue
+            reason = outcome.reason
+        waiting = Waiting(
+            each.lead.lead_id, each.answer["assignment_number"], now.astimezone(UTC).date(), each.claim
+        )
+        held.append((waiting, reason))
+        answers.append(_held(each, reason))
+    hold(connection, state.version.campaign, held, now)
+    return answers
+
+
+def _judged(
+    connection: Connection,
+    lead_ids: Sequence[str],
+    state: CampaignState,
+    now: datetime,
+    weights: dict[str, Floats],
+    sequences: dict[str, list[int]],
+    newcomers: Mapping[str, LeadState],
+    *,
+    spread: bool = True,
+) -> list[_Judged | Answer | Exception]:
+    """What the rules say of each lead: an answer, or who should have it. `spread`: each is given as if those before it
+    had been.
+    """
+    campaign = state.version.campaign
+    leads = read_leads(connection, state.reading, campaign, list(dict.fromkeys(lead_ids)), now)
+    room, given_today = state.room.copy(), state.given_today.copy()
+    found: list[_Judged | Answer | Exception] = []
+    for lead_id in lead_ids:
+        lead = leads[lead_id]
+        if not lead.is_enriched and lead_id in newcomers:
+            new = newcomers[lead_id]
+            lead = replace(new, ended=lead.ended, overrides=lead.overrides, history=lead.history)
+        history = lead.history
+        answer = _about(state, lead, now)
+        if not lead.is_enriched and not history:
+            found.append(UnknownLead())
+            continue
+        if history and not _has_left(state, history[-1].rep):
+            found.append({**answer, "status": ALREADY_ROUTED, **_told(history[-1])})
+            continue
+        verdict = _verdict(state, lead, sequences.get(lead_id))
+        answer |= verdict
+        if "status" in verdict:
+            found.append(answer)
+            continue
+        if state.ownership is None or state.ready is None or state.strengths is None:
+            found.append({**answer, "status": ROUTED, "reasons": [NO_OWNERS]})
+            continue
+        scored = lead.scored or {}
+        decision = decide_one(
+            lead.fields,
+            win_chance(scored.get("conversion_probability"), scored.get("score")),
+            money_of_one(lead.fields.get(state.ownership.value.field), state.ownership.value),
+            state.ready,
+            state.strengths,
+            state.carried,
+            room,
+            state.open_leads,
+            state.account_owner(lead.fields),
+            weights.get(lead_id),
+            given_today,
+        )
+        judged = _with_claim(state, lead, answer, decision, history, now)
+        if spread and judged.claim is not None and decision.owner is not None:
+            column = state.ready.roster.column_of.get(judged.claim.candidates[0])
+            if column is not None:
+                room[column] -= 1
+                given_today[column] += 1
+        found.append(judged)
+    return found
+
+
+NO_OWNERS: Final = "the campaign gives no owners: its file has no section ownership"
+
+
+def _with_claim(
+    state: CampaignState,
+    lead: LeadState,
+    answer: Answer,
+    decision: OneDecision,
+    history: Sequence[Handoff],
+    now: datetime,
+) -> _Judged:
+    """A person's word first, then the plan's owner whom nobody has told yet, then the best of now."""
+    named, planned = lead.overrides.get("owner"), lead.planned or {}
+    number = history[-1].assignment_number + 1 if history else 1
+    number = max(number, planned.get("assignment_number") or 1)
+    answer = {**answer, "assignment_number": number, "previous_owner": history[-1].rep if history else None}
+    candidates = decision.order if decision.held_by is None else ()
+    if planned.get("owner") and planned["owner"] in decision.order:
+        candidates = (planned["owner"], *(rep for rep in decision.order if rep != planned["owner"]))
+    candidates = candidates[:CANDIDATES_TRIED]
+    if named is not None:
+        candidates = (named,)
+    claim = None
+    if candidates and state.ownership is not None:
+        claim = Claim(
+            state.version.campaign,
+            lead.lead_id,
+            now.astimezone(UTC).date(),
+            candidates,
+            "service",
+            number,
+            planned.get("owner"),
+            by_hand=named is not None,
+            first_touch_hours=state.ownership.sla.first_touch_hours,
+            tells=False,
+        )
+    return _Judged(answer, lead, decision, claim)
+
+
+def _verdict(state: CampaignState, lead: LeadState, sequences: list[int] | None) -> Answer:
+    """The answer about a lead that is to have no owner; of one that is, its tier and sequence where they are new."""
+    routed, qualified = lead.routed or {}, lead.qualified or {}
+    was_routed = routed.get("tier") is not None and routed.get("status") in ("ROUTED", "ALREADY_ROUTED")
+    if lead.ended is not None:
+        return {"status": "REJECTED_LEAD", "reasons": [f"the lead is {lead.ended}"]}
+    if was_routed:
+        return {}
+    decision = state.router.route_single_lead(
+        Lead(
+            lead.lead_id,
+            qualified.get("status") or "PENDING",
+            qualified.get("icp_fit"),
+            lead.fields,
+            is_low_score_only=_is_low_score_only(qualified),
+            tier_override=lead.overrides.get("tier"),
+            sequence_override=lead.overrides.get("sequence"),
+        ),
+        sequences=sequences,
+    )
+    if decision.status is RoutingStatus.ROUTED:
+        return {"tier": decision.tier, "sequence": str(decision.sequence_type)}
+    reasons = [each.get("text", "") for each in qualified.get("reasons") or [] if isinstance(each, dict)]
+    return {"status": decision.status.value, "reasons": [decision.reasoning, *filter(None, reasons)]}
+
+
+def _is_low_score_only(qualified: dict[str, Any]) -> bool:
+    if qualified.get("status") != "REJECTED":
+        return False
+    reasons = [each for each in qualified.get("reasons") or [] if isinstance(each, dict)]
+    against = [each for each in reasons if each.get("status") in ("REJECTED", "PENDING")]
+    return len(against) == 1 and against[0].get("code") == LOW_SCORE
+
+
+LOW_SCORE: Final = "score_below_threshold"
+assert LOW_SCORE in REASON_LOW_SCORE  # noqa: S101 - one word for both
+
+
+def _about(state: CampaignState, lead: LeadState, now: datetime) -> Answer:
+    """What is answered of every lead."""
+    scored, routed = lead.scored or {}, lead.routed or {}
+    chance = scored.get("conversion_probability")
+    return {
+        "campaign": state.version.campaign,
+        "lead_id": lead.lead_id,
+        "status": "",
+        "owner": None,
+        "previous_owner": None,
+        "assignment_number": None,
+        "tier": routed.get("tier"),
+        "sequence": routed.get("sequence"),
+        "score": None if scored.get("score") is None else round(scored["score"], 2),
+        "conversion_probability": None if chance is None else round(chance, 4),
+        "method": None,
+        "match": None,
+        "value": None,
+        "price": None,
+        "reasons": [],
+        "candidates": [],
+        "may": None,
+        "struck": {},
+        "remedy": None,
+        "first_touch_due_at": None,
+        "campaign_version": state.version.version,
+        "model_version": scored.get("model_version"),
+        "decided_at": _written(now),
+    }
+
+
+def _told(handoff: Handoff) -> Answer:
+    return {
+        "owner": handoff.rep,
+        "previous_owner": handoff.previous_rep,
+        "assignment_number": handoff.assignment_number,
+        "method": "handoff",
+        "reasons": [f"{handoff.rep} has it: {handoff.reason}"],
+        "first_touch_due_at": _written(handoff.first_touch_due_at),
+    }
+
+
+def _routed(judged: _Judged, handoff: Handoff) -> Answer:
+    reason = [handoff.reason] if handoff.rep not in judged.decision.order[:1] else []
+    chosen = _chosen(judged.decision, handoff.rep)
+    return {
+        **judged.answer,
+        "status": ROUTED,
+        **chosen,
+        "reasons": [*chosen["reasons"], *reason],
+        "previous_owner": handoff.previous_rep,
+        "assignment_number": handoff.assignment_number,
+        "first_touch_due_at": _written(handoff.first_touch_due_at),
+    }
+
+
+def _chosen(decision: OneDecision, owner: str) -> Answer:
+    candidate = next((each for each in decision.candidates if each.rep == owner), None)
+    told: Answer = {"owner": owner, **_candidates(decision), "reasons": [f"{owner}: named, not chosen"]}
+    if candidate is not None:
+        sums = (
+            f"{owner} is the best of {told['may']} who may have it by {candidate.why.replace('_', ' ')}: "
+            f"value {candidate.value:.2f} - price {candidate.price:.2f}, match {candidate.match:.2f}"
+        )
+        told |= {
+            "method": candidate.why,
+            "match": candidate.match,
+            "value": candidate.value,
+            "price": candidate.price,
+            "reasons": [sums],
+        }
+    return told
+
+
+def _held(judged: _Judged, reason: str) -> Answer:
+    why, remedy = reason_and_remedy(reason)
+    return {
+        **judged.answer,
+        **_candidates(judged.decision),
+        "status": HELD,
+        "method": judged.decision.held_by or "capacity",
+        "reasons": [why],
+        "remedy": judged.decision.remedy or remedy,
+    }
+
+
+def _candidates(decision: OneDecision) -> Answer:
+    return {
+        "candidates": [
+            {"rep": each.rep, "match": each.match, "value": each.value, "price": each.price,
+             "has_room": each.has_room, "why": each.why}
+            for each in decision.candidates
+        ],
+        "may": len(decision.order),
+        "struck": decision.struck_counts,
+    }  # fmt: skip
+
+
+def _why_held(decision: OneDecision) -> str:
+    """In the words in which the hand-over holds a lead."""
+    return f"{NO_CANDIDATE}: {decision.held_by}: {decision.remedy}" if decision.held_by else NO_CANDIDATE
+
+
+def _has_left(state: CampaignState, rep: str) -> bool:
+    if state.ready is None:
+        return False
+    column = state.ready.roster.column_of.get(rep)
+    return column is not None and state.ready.roster.reps[column].status == "left"
+
+
+def _keep(connection: Connection, answered: Sequence[tuple[Asked, Answer]], now: datetime) -> None:
+    """What was answered, and that it was."""
+    if not answered:
+        return
+    told = [
+        {
+            "lead_id": asked.lead_id,
+            "key": asked.idempotency_key,
+            "request_key": asked.request_key,
+            "number": None if answer["owner"] is None else answer["assignment_number"],
+            "answer": answer,
+            "actor": asked.actor,
+            "detail": {"status": answer["status"], "owner": answer["owner"]}
+            if answer["status"] in (ROUTED, HELD)
+            else None,
+        }
+        for asked, answer in answered
+    ]
+    connection.execute(KEEP, {"told": told, "campaign": answered[0][0].campaign, "now": now})
+
+
+def _written(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,207 @@
+"""Requests for owners that wait for the database, decided together; and the state they need, kept fresh.
+
+What belongs here: grouping what comes at once, telling each its own outcome, and reading campaigns again beside it.
+What does not: deciding.
+
+A transaction costs little more for a hundred leads than for one. While one is under way the next requests gather, so
+the busier it gets the larger the groups: nobody waits for more than the transaction before and their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from threading import Lock
+from typing import Final
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from leadflow_pipeline.delivery.present_reps import KeptRoom
+from leadflow_pipeline.service.decisions.asked import Asked, Decided
+from leadflow_pipeline.service.decisions.deciding import Outcome, OutdatedState, decide_group
+from leadflow_pipeline.service.decisions.state import CampaignState
+from leadflow_pipeline.service.problems import not_now
+
+MOST_WAITING: Final = 5_000
+MOST_TOGETHER: Final = 200
+SECONDS_TO_WAIT: Final = 30
+FRESH_FOR: Final = 5.0
+"""Seconds after which a campaign is read again, or ten times as long as reading it took."""
+
+MOST_ROUNDS: Final = 50
+"""Transactions in which one lead is tried with its next candidates."""
+
+
+class CampaignClosed(Exception):
+    """The campaign is paused or archived: it gives no leads away."""
+
+
+class States:
+    """The campaigns that are asked about, each as it was a few seconds ago."""
+
+    def __init__(self, engine_of: Callable[[], Engine], now: Callable[[], datetime]) -> None:
+        self._engine_of = engine_of
+        self._now = now
+        self._states: dict[str, CampaignState] = {}
+        self._refreshing: set[str] = set()
+        self._lock = Lock()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decision state")
+
+    def of(self, campaign: str) -> CampaignState:
+        """The state of a campaign; one that is getting old is read again beside this.
+
+        Raises PermanentError for a campaign that there is not.
+        """
+        state = self._states.get(campaign)
+        if state is None or state.day != self._now().date():
+            return self.read(campaign)
+        age = time.monotonic() - state.read_at
+        if age > max(FRESH_FOR, 10 * state.took):
+            with self._lock:
+                if campaign not in self._refreshing:
+                    self._refreshing.add(campaign)
+                    self._thread.submit(self._read_beside, campaign)
+        return state
+
+    def read(self, campaign: str) -> CampaignState:
+        """Reads it now."""
+        state = CampaignState.read(self._engine_of(), campaign, self._now())
+        self._states[campaign] = state
+        return state
+
+    def shut(self) -> None:
+        """Waits for what is being read."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def _read_beside(self, campaign: str) -> None:
+        try:
+            self.read(campaign)
+        except Exception:  # noqa: BLE001 - whoever asks next meets it themselves
+            self._states.pop(campaign, None)
+        finally:
+            with self._lock:
+                self._refreshing.discard(campaign)
+
+
+class DecisionQueue:
+    """Takes requests from many callers and decides them, one group at a time, in a thread of its own."""
+
+    def __init__(self, engine_of: Callable[[], Engine], states: States, now: Callable[[], datetime]) -> None:
+        self._engine_of = engine_of
+        self.states = states
+        self._now = now
+        self._waiting: deque[tuple[Asked, asyncio.Future[Decided]]] = deque()
+        self._has_some = asyncio.Event()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decisions")
+        self._connection: Connection | None = None
+        self._room = KeptRoom()
+
+    async def decide(self, asked: Asked) -> Decided:
+        """What became of a request, once it is committed. Raises Problem (503) where that takes too long: it may have
+        been decided, and the caller comes again with the same key; KeyConflict; UnknownLead.
+        """
+        if len(self._waiting) >= MOST_WAITING:
+            raise not_now("too many wait for a decision")
+        outcome: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
+        self._waiting.append((asked, outcome))
+        self._has_some.set()
+        try:
+            async with asyncio.timeout(SECONDS_TO_WAIT):
+                return await outcome
+        except TimeoutError:
+            raise not_now() from None
+
+    async def work(self) -> None:
+        """Decides about what waits, for ever."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                await self._has_some.wait()
+                group = self._next_group()
+                try:
+                    outcomes = await loop.run_in_executor(
+                        self._thread, self._decide_all, [each for each, _ in group]
+                    )
+                except Exception as error:  # noqa: BLE001 - it is each caller's answer, and the work goes on
+                    outcomes = [error] * len(group)
+                for (_, waiting), outcome in zip(group, outcomes, strict=True):
+                    if waiting.done():
+                        continue
+                    if isinstance(outcome, Decided):
+                        waiting.set_result(outcome)
+                    else:
+                        waiting.set_exception(outcome or not_now("nobody was found in time"))
+        finally:
+            self._thread.shutdown(wait=True)
+            self._hang_up()
+
+    def decide_now(self, asked: Sequence[Asked]) -> list[Outcome]:
+        """Decides about requests of one campaign at once, in the thread of whoever asks."""
+        return self._decide_all(asked)
+
+    def _decide_all(self, asked: Sequence[Asked]) -> list[Outcome]:
+        outcomes: list[Outcome] = [None] * len(asked)
+        left = list(range(len(asked)))
+        for _ in range(MOST_ROUNDS):
+            some = self._decide_group([asked[number] for number in left])
+            for number, outcome in zip(left, some, strict=True):
+                outcomes[number] = outcome
+            left = [number for number in left if outcomes[number] is None]
+            if not left:
+                break
+        return outcomes
+
+    def _decide_group(self, asked: Sequence[Asked]) -> list[Outcome]:
+        engine, campaign = self._engine_of(), asked[0].campaign
+        connection = self._connected(engine)
+        state = self.states.of(campaign)
+        if state.status != "active":
+            return [CampaignClosed() for _ in asked]
+        try:
+            return decide_group(engine, connection, asked, state, self._now(), self._room)
+        except OutdatedState:
+            self.states.read(campaign)
+            return [None] * len(asked)
+        except DBAPIError as error:
+            if not isinstance(error, IntegrityError):
+                self._hang_up()
+                raise
+            # Another process took one of the keys meanwhile, with another lead: each for itself finds out.
+            if len(asked) == 1:
+                return decide_group(engine, connection, asked, state, self._now())
+        return [outcome for each in asked for outcome in self._decide_group([each])]
+
+    def _connected(self, engine: Engine) -> Connection:
+        """A connection of our own: asking whether one of the pool still answers costs as much as a question."""
+        if self._connection is None or self._connection.closed or self._connection.engine is not engine:
+            self._connection = engine.connect()
+        return self._connection
+
+    def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(DBAPIError):
+                connection.invalidate()
+                connection.close()
+
+    def _next_group(self) -> list[tuple[Asked, asyncio.Future[Decided]]]:
+        """The first that waits, and all of its campaign that may share its transaction, in their order."""
+        group: list[tuple[Asked, asyncio.Future[Decided]]] = []
+        others: deque[tuple[Asked, asyncio.Future[Decided]]] = deque()
+        while self._waiting and len(group) < MOST_TOGETHER:
+            each = self._waiting.popleft()
+            if not group or each[0].campaign == group[0][0].campaign:
+                group.append(each)
+            else:
+                others.append(each)
+        others.extend(self._waiting)
+        self._waiting = others
+        if not others:
+            self._has_some.clear()
+        return group

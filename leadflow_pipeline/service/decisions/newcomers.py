@@ -1,0 +1,147 @@
+"""Leads that nobody knew, told of by whoever asks for their owner: taken in, and judged at once by the stages' plans.
+
+What belongs here: one record on its way from a body to a lead as it stands. What does not: any rule (the stages), and
+deciding. A door: it stores the record, and reads.
+
+The record is a fact like any other of its source, with the same key and the same lead_id, so that the day's run finds
+it, computes the lead with all that came in by then, and honours the owner that was decided here. No vendor is asked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from leadflow_pipeline.campaign import CampaignVersion
+from leadflow_pipeline.enrich.plan import plan_enriched
+from leadflow_pipeline.enrich.vendor_facts import read_facts
+from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.harvest.arrivals import arrival_of
+from leadflow_pipeline.harvest.door import first_moment, take_in
+from leadflow_pipeline.harvest.nested import batch_of_records
+from leadflow_pipeline.harvest.plan import plan_harvested, read_records
+from leadflow_pipeline.harvest.rules import Contents, SourceRules
+from leadflow_pipeline.lead_fields import CUSTOM, columns_holding, with_custom_fields
+from leadflow_pipeline.partitions import PartitionRange
+from leadflow_pipeline.qualify.plan import fields_read as qualification_fields
+from leadflow_pipeline.qualify.plan import plan_qualified
+from leadflow_pipeline.score.days import score_days
+from leadflow_pipeline.service.decisions.lead_state import LeadState
+from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.facts import read_overrides
+from leadflow_pipeline.store.frames import conform
+from leadflow_pipeline.store.partitions import latest_before
+
+SCORED = ("score", "conversion_probability", "model_version", "campaign_version")
+QUALIFIED = ("status", "icp_fit")
+
+
+class NoSource(PermanentError):
+    """The campaign has no such source of leads, or several and none was named."""
+
+
+class NoLead(PermanentError):
+    """What was sent cannot become a lead."""
+
+
+def source_for(version: CampaignVersion, named: str | None) -> SourceRules:
+    """The source that a lead belongs to: the named one, else the only webhook, else the only source of leads.
+
+    Raises NoSource.
+    """
+    sources = [source for source in version.rules.sources if source.contents is Contents.LEADS]
+    if named is not None:
+        sources = [source for source in sources if source.name == named]
+    elif len(hooks := [source for source in sources if getattr(source, "kind", "") == "webhook"]) == 1:
+        sources = hooks
+    if len(sources) != 1:
+        raise NoSource("the campaign has no such source of leads, or several: name one of its file as source")
+    return sources[0]
+
+
+def take_in_newcomer(
+    engine: Engine,
+    version: CampaignVersion,
+    source: SourceRules,
+    lead: Mapping[str, Any],
+    origin: str,
+    now: datetime,
+    *,
+    store: bool = True,
+) -> LeadState:
+    """The lead as it stands, of this record and what was known of it before today; the record is stored, unless `store`
+    is false. The same record again changes nothing. Raises NoLead for a record that would be quarantined, which is not
+    stored.
+    """
+    campaign, day = version.campaign, now.astimezone(UTC).date()
+    records = _records(campaign, source, lead, origin, now)
+    mapped, quarantined = read_records(campaign, records, version.rules.sources)
+    if len(mapped) != 1:
+        reason = quarantined["reason"].iloc[0] if len(quarantined) else "it says nothing"
+        raise NoLead(f"what was sent cannot become a lead: {reason}")
+    if store:
+        with engine.begin() as connection:
+            take_in(connection, campaign, source, [lead], origin=origin, received_at=now)
+    previous = latest_before(engine, schema.harvested_leads, campaign, day, lead_ids=mapped["lead_id"])
+    return _judged(engine, version, plan_harvested(mapped, previous, version.rules.sources))
+
+
+def _records(
+    campaign: str, source: SourceRules, lead: Mapping[str, Any], origin: str, now: datetime
+) -> pd.DataFrame:
+    """The record as the harvest of the day would read it."""
+    arrival = arrival_of(batch_of_records([lead], source, 1), campaign, source, now, first_moment())
+    records = arrival.records.assign(origin=origin, source=source.name)
+    days = records["occurred_at"].dt.tz_convert("UTC").dt.tz_localize(None).dt.normalize().dt.as_unit("us")
+    return records.assign(day=days, record_id=1).reset_index(drop=True)
+
+
+def _judged(engine: Engine, version: CampaignVersion, harvested: pd.DataFrame) -> LeadState:
+    """Enriched, scored and qualified by the plans, as the day's run would of the same facts."""
+    rules, campaign = version.rules, version.campaign
+    today = PartitionRange(campaign, (harvested["day"].iloc[0].date(),))
+    facts = read_facts(engine, campaign, harvested["lead_id"], today.as_of, rules.enrichment)
+    enriched = conform(
+        plan_enriched(harvested, rules.enrichment, facts),
+        schema.enriched_leads,
+        campaign=campaign,
+        campaign_version=version.version,
+    )
+    scored = conform(
+        score_days(engine, today, enriched, rules),
+        schema.scored_leads,
+        campaign=campaign,
+        campaign_version=version.version,
+    )
+    columns = columns_holding(qualification_fields(rules.qualification))
+    overrides = read_overrides(engine, campaign, today.as_of)
+    qualified = plan_qualified(
+        scored, enriched[list(dict.fromkeys(["day", *columns]))], overrides, rules.qualification
+    )
+    lead = with_custom_fields(enriched, [f"{CUSTOM}{name}" for name in _own(enriched)])
+    reasons = qualified["reasons"].iloc[0]
+    return LeadState(
+        str(enriched["lead_id"].iloc[0]),
+        _values(lead),
+        True,
+        {name: value for name, value in _values(scored).items() if name in SCORED},
+        {name: value for name, value in _values(qualified).items() if name in QUALIFIED}
+        | {"reasons": json.loads(reasons) if isinstance(reasons, str) else list(reasons)},
+        None,
+        None,
+    )
+
+
+def _own(enriched: pd.DataFrame) -> list[str]:
+    return list(json.loads(enriched["custom"].iloc[0] or "{}"))
+
+
+def _values(frame: pd.DataFrame) -> dict[str, Any]:
+    """The one row, as plain values."""
+    row = frame.astype(object).where(frame.notna(), None).iloc[0].to_dict()
+    return {str(name): value.item() if hasattr(value, "item") else value for name, value in row.items()}
