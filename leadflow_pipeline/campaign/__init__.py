@@ -19,10 +19,12 @@ from leadflow_pipeline.campaign.versions import VERSION_TAG as VERSION_TAG
 from leadflow_pipeline.campaign.versions import CampaignSummary as CampaignSummary
 from leadflow_pipeline.campaign.versions import CampaignVersion as CampaignVersion
 from leadflow_pipeline.campaign.versions import active_campaigns as active_campaigns
+from leadflow_pipeline.campaign.versions import add_experiment_in as add_experiment_in
 from leadflow_pipeline.campaign.versions import campaign_status as campaign_status
 from leadflow_pipeline.campaign.versions import list_campaigns as list_campaigns
 from leadflow_pipeline.campaign.versions import load as load
 from leadflow_pipeline.campaign.versions import register as register
+from leadflow_pipeline.campaign.versions import register_in as register_in
 from leadflow_pipeline.campaign.versions import set_status as set_status
 from leadflow_pipeline.campaign.versions import source_text as source_text
 from leadflow_pipeline.campaign.versions import version_named_by as version_named_by

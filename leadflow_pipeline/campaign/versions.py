@@ -11,14 +11,16 @@ for another reason does not wake a paused campaign.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, Select, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
+from leadflow_pipeline.campaign.adding_experiments import with_experiment
 from leadflow_pipeline.campaign.document import Document, read_document
 from leadflow_pipeline.campaign.experiment_changes import check_changes
 from leadflow_pipeline.campaign.model import Campaign
@@ -60,6 +62,14 @@ class CampaignSummary:
 
 
 def register(engine: Engine, text: str, name: str, *, actor: str = "campaign file") -> CampaignVersion:
+    """Makes a new version of the campaign in a YAML text, in a transaction of its own: see `register_in`."""
+    with engine.begin() as connection:
+        return register_in(connection, text, name, actor=actor)
+
+
+def register_in(
+    connection: Connection, text: str, name: str, *, actor: str = "campaign file"
+) -> CampaignVersion:
     """Makes a new version of the campaign in a YAML text, unless the text says what the current version says.
 
     `name` is the file's, for messages. Two registrations at once give consecutive versions.
@@ -68,29 +78,44 @@ def register(engine: Engine, text: str, name: str, *, actor: str = "campaign fil
     document = read_document(text, name)
     rules = parse_document(document, name)
     slug, content_key = rules.campaign, document.content_key
-    with engine.begin() as connection:
-        first = insert_or_ignore(campaigns).values(campaign=slug, status=rules.status, current_version=1)
-        made = connection.execute(first.on_conflict_do_nothing().returning(campaigns.c.campaign))
-        is_first = made.first() is not None
-        held = select(campaigns).where(campaigns.c.campaign == slug).with_for_update()
-        present = connection.execute(held).one()
-        version = 1
-        if not is_first:
-            current = _version_row(connection, slug, present.current_version)
-            if current.content_key == content_key:
-                return CampaignVersion(slug, present.current_version, rules)
-            version = present.current_version + 1
-            _keep_experiments(
-                connection, document, read_document(current.source_text, "earlier version"), name
-            )
-            if _status_in(current.source_text) != rules.status:
-                _set_status(connection, slug, rules.status, actor)
-        values = {"campaign": slug, "version": version, "source_text": text, "content_key": content_key}
-        connection.execute(insert(campaign_versions).values(values))
-        changed = {"current_version": version, "updated_at": func.now()}
-        connection.execute(update(campaigns).where(campaigns.c.campaign == slug).values(changed))
-        _log(connection, actor, "campaign.register", slug, {"version": version, "file": name})
+    first = insert_or_ignore(campaigns).values(campaign=slug, status=rules.status, current_version=1)
+    made = connection.execute(first.on_conflict_do_nothing().returning(campaigns.c.campaign))
+    is_first = made.first() is not None
+    present = connection.execute(_held(slug)).one()
+    version = 1
+    if not is_first:
+        current = _version_row(connection, slug, present.current_version)
+        if current.content_key == content_key:
+            return CampaignVersion(slug, present.current_version, rules)
+        version = present.current_version + 1
+        _keep_experiments(connection, document, read_document(current.source_text, "earlier version"), name)
+        if _status_in(current.source_text) != rules.status:
+            _set_status(connection, slug, rules.status, actor)
+    values = {"campaign": slug, "version": version, "source_text": text, "content_key": content_key}
+    connection.execute(insert(campaign_versions).values(values))
+    changed = {"current_version": version, "updated_at": func.now()}
+    connection.execute(update(campaigns).where(campaigns.c.campaign == slug).values(changed))
+    _log(connection, actor, "campaign.register", slug, {"version": version, "file": name})
     return CampaignVersion(slug, version, rules, is_new=True)
+
+
+def add_experiment_in(
+    connection: Connection, slug: str, declared: Mapping[str, Any], *, actor: str
+) -> CampaignVersion:
+    """Makes a new version of a campaign that declares one more experiment, and says all else as before.
+
+    Two at once go one after the other. Raises CampaignError as `register` does, and PermanentError for an unknown
+    campaign.
+    """
+    _present(connection, slug)
+    present = connection.execute(_held(slug)).one()
+    current = _version_row(connection, slug, present.current_version)
+    return register_in(connection, with_experiment(current.source_text, declared), "the API", actor=actor)
+
+
+def _held(slug: str) -> Select[Any]:
+    """A campaign's row, which nobody else changes until the transaction ends."""
+    return select(campaigns).where(campaigns.c.campaign == slug).with_for_update()
 
 
 def _keep_experiments(connection: Connection, document: Document, old: Document, name: str) -> None:
