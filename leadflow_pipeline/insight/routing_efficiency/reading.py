@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 from sqlalchemy import Connection, Double, Engine, Select, Text, case, cast, column, func, select, true
@@ -34,6 +34,9 @@ from leadflow_pipeline.store.schema import (
     owner_decisions,
     rep_days,
 )
+
+USUAL_DAYS: Final = 28
+"""Up to the last day, where nobody says from when."""
 
 
 @dataclass(frozen=True)
