@@ -18,11 +18,17 @@ from leadflow_pipeline.campaign.templates import LEAD_TOKENS as LEAD_TOKENS
 from leadflow_pipeline.campaign.versions import VERSION_TAG as VERSION_TAG
 from leadflow_pipeline.campaign.versions import CampaignSummary as CampaignSummary
 from leadflow_pipeline.campaign.versions import CampaignVersion as CampaignVersion
+from leadflow_pipeline.campaign.versions import VersionSummary as VersionSummary
 from leadflow_pipeline.campaign.versions import active_campaigns as active_campaigns
 from leadflow_pipeline.campaign.versions import campaign_status as campaign_status
+from leadflow_pipeline.campaign.versions import campaign_summary as campaign_summary
+from leadflow_pipeline.campaign.versions import campaigns_after as campaigns_after
 from leadflow_pipeline.campaign.versions import list_campaigns as list_campaigns
 from leadflow_pipeline.campaign.versions import load as load
 from leadflow_pipeline.campaign.versions import register as register
+from leadflow_pipeline.campaign.versions import register_in as register_in
 from leadflow_pipeline.campaign.versions import set_status as set_status
+from leadflow_pipeline.campaign.versions import set_status_in as set_status_in
 from leadflow_pipeline.campaign.versions import source_text as source_text
 from leadflow_pipeline.campaign.versions import version_named_by as version_named_by
+from leadflow_pipeline.campaign.versions import versions_of as versions_of
