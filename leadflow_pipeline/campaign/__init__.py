@@ -20,6 +20,7 @@ from leadflow_pipeline.campaign.versions import CampaignSummary as CampaignSumma
 from leadflow_pipeline.campaign.versions import CampaignVersion as CampaignVersion
 from leadflow_pipeline.campaign.versions import VersionSummary as VersionSummary
 from leadflow_pipeline.campaign.versions import active_campaigns as active_campaigns
+from leadflow_pipeline.campaign.versions import add_experiment_in as add_experiment_in
 from leadflow_pipeline.campaign.versions import campaign_status as campaign_status
 from leadflow_pipeline.campaign.versions import campaign_summary as campaign_summary
 from leadflow_pipeline.campaign.versions import campaigns_after as campaigns_after

@@ -11,7 +11,7 @@ for another reason does not wake a paused campaign.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine, Select, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
+from leadflow_pipeline.campaign.adding_experiments import with_experiment
 from leadflow_pipeline.campaign.document import Document, read_document
 from leadflow_pipeline.campaign.experiment_changes import check_changes
 from leadflow_pipeline.campaign.model import Campaign
@@ -109,6 +110,20 @@ def register_in(
     connection.execute(update(campaigns).where(campaigns.c.campaign == slug).values(changed))
     _log(connection, actor, "campaign.register", slug, {"version": version, "file": name})
     return CampaignVersion(slug, version, rules, is_new=True)
+
+
+def add_experiment_in(
+    connection: Connection, slug: str, declared: Mapping[str, Any], *, actor: str
+) -> CampaignVersion:
+    """Makes a new version of a campaign that declares one more experiment, and says all else as before.
+
+    Two at once go one after the other. Raises CampaignError as `register` does, and PermanentError for an unknown
+    campaign.
+    """
+    _present(connection, slug)
+    present = connection.execute(_held(slug)).one()
+    current = _version_row(connection, slug, present.current_version)
+    return register_in(connection, with_experiment(current.source_text, declared), "the API", actor=actor)
 
 
 def _held(slug: str) -> Select[Any]:
