@@ -249,8 +249,8 @@ def touched(
     as_json: Json = False,
 ) -> None:
     """Say that a rep has been in touch with a lead: it stops the clock of the first touch."""
-    from leadflow_pipeline.cli.known_leads import find_lead
     from leadflow_pipeline.delivery.touches import add_touch
+    from leadflow_pipeline.insight.known_leads import find_lead
 
     engine = get_engine()
     slug, lead_id = find_lead(engine, lead, campaign)

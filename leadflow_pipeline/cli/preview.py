@@ -136,8 +136,8 @@ def lead_named(campaign: Campaign, named: str) -> dict[str, Any]:
     import pandas as pd
 
     from leadflow_pipeline.campaign import LEAD_TOKENS
-    from leadflow_pipeline.cli.known_leads import find_lead
     from leadflow_pipeline.delivery.owner_names import owner_names
+    from leadflow_pipeline.insight.known_leads import find_lead
     from leadflow_pipeline.store.engine import get_engine
     from leadflow_pipeline.store.partitions import latest_before
     from leadflow_pipeline.store.schema import enriched_leads

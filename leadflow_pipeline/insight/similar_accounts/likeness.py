@@ -25,7 +25,6 @@ from sqlalchemy import ARRAY, Connection, Double, Engine, SmallInteger, and_, an
 
 from leadflow_pipeline.company_names import tidied
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.insight.lead_rows import lead_rows
 from leadflow_pipeline.insight.similar_accounts.companies import (
     COMPARED,
     columns_compared,
@@ -35,6 +34,7 @@ from leadflow_pipeline.insight.similar_accounts.companies import (
 from leadflow_pipeline.insight.similar_accounts.kept_models import latest_build, model_of, rules_of
 from leadflow_pipeline.insight.similar_accounts.rules import SimilarityRules
 from leadflow_pipeline.insight.similar_accounts.vectors import MOST_COMPARED_WHOLE, Vectoriser
+from leadflow_pipeline.store.lead_rows import lead_rows
 from leadflow_pipeline.store.schema import account_leads, accounts, enriched_leads, similar_account_vectors
 from leadflow_pipeline.store.schema import (
     similar_accounts as companies_table,

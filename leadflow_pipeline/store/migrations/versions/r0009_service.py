@@ -234,6 +234,52 @@ def upgrade() -> None:
         schema=SCHEMA,
         postgresql_where=text("order_key IS NOT NULL"),
     )
+    op.add_column(
+        "person_leads",
+        Column(
+            "name_key",
+            Text(collation="C"),
+            nullable=True,
+            comment="its whole name, folded: people look for leads by the beginning of it",
+        ),
+        schema=SCHEMA,
+    )
+    op.add_column(
+        "person_leads",
+        Column("last_name_key", Text(collation="C"), nullable=True, comment="its last name, folded"),
+        schema=SCHEMA,
+    )
+    op.add_column(
+        "person_leads",
+        Column(
+            "company_key",
+            Text(collation="C"),
+            nullable=True,
+            comment="its company as it says itself, folded, no legal suffix",
+        ),
+        schema=SCHEMA,
+    )
+    op.create_index(
+        op.f("person_leads_campaign_company_key_idx"),
+        "person_leads",
+        ["campaign", "company_key"],
+        unique=False,
+        schema=SCHEMA,
+    )
+    op.create_index(
+        op.f("person_leads_campaign_last_name_key_idx"),
+        "person_leads",
+        ["campaign", "last_name_key"],
+        unique=False,
+        schema=SCHEMA,
+    )
+    op.create_index(
+        op.f("person_leads_campaign_name_key_idx"),
+        "person_leads",
+        ["campaign", "name_key"],
+        unique=False,
+        schema=SCHEMA,
+    )
 
     # Until now whoever was given a lead was told in the same transaction.
     op.execute("UPDATE leadflow.handoffs SET told_at = decided_at")
