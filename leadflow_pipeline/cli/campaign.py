@@ -71,8 +71,15 @@ def list_all(as_json: Json = False) -> None:
     """List every campaign with its status and current version."""
     campaigns = list_campaigns(get_engine())
     if as_json:
+        times = ("created_at", "updated_at")
         print_json(
-            [asdict(campaign) | {"updated_at": campaign.updated_at.isoformat()} for campaign in campaigns]
+            [
+                {
+                    name: value.isoformat() if name in times else value
+                    for name, value in asdict(campaign).items()
+                }
+                for campaign in campaigns
+            ]
         )
         return
     if not campaigns:

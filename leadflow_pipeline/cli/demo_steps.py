@@ -105,7 +105,7 @@ def draw_report(instance: dg.DagsterInstance, campaign: str) -> None:
 
 def show_campaign(engine: Engine, campaign: str) -> None:
     """Prints what a campaign's report says: funnel, tiers, deciles, what became of the leads; and its next emails."""
-    from leadflow_pipeline.insight.assets import make_report
+    from leadflow_pipeline.insight.campaign_report import make_report
 
     report = make_report(engine, campaign)
     console.print(f"\n[bold]{report.title}[/]")

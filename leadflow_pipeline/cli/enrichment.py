@@ -77,8 +77,8 @@ def status(
 ) -> None:
     """Show who was asked, what waits, what it cost, and what nobody knows the fate of."""
     from leadflow_pipeline.campaign import load
-    from leadflow_pipeline.cli.known_leads import find_lead
     from leadflow_pipeline.enrich import inquiry
+    from leadflow_pipeline.insight.known_leads import find_lead
     from leadflow_pipeline.store.engine import get_engine
 
     engine = get_engine()

@@ -18,16 +18,15 @@ from rich.markup import escape
 from leadflow_pipeline.cli.campaign import actor
 from leadflow_pipeline.cli.output import console, fail, print_json, print_section, table_of
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.experiment.life_cycle import StateChange, latest, standing_on, why_not
+from leadflow_pipeline.experiment.life_cycle import why_not
 from leadflow_pipeline.experiment.rules import Experiment
-from leadflow_pipeline.store.due_days import latest_day
+from leadflow_pipeline.store.due_days import days_due_again
 from leadflow_pipeline.store.engine import get_engine
-from leadflow_pipeline.store.experiment_states import change_state, read_changes
+from leadflow_pipeline.store.experiment_states import change_state
 from leadflow_pipeline.store.schema import routed_leads
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
+    from leadflow_pipeline.insight.experiments.declared import Declared
     from leadflow_pipeline.insight.experiments.results import Results
 
 app = typer.Typer(
@@ -54,8 +53,8 @@ Yes = Annotated[
 @app.command("list")
 def list_all(campaign: Slug, as_json: Json = False) -> None:
     """List a campaign's experiments: what each tries, in which state it is, and since when."""
-    experiments, changes = _declared(campaign)
-    rows = [_row(each, changes) for each in experiments]
+    declared = _declared(campaign)
+    rows = [_row(each, declared) for each in declared.experiments]
     if as_json:
         print_json({"campaign": campaign, "experiments": rows})
     elif rows:
@@ -67,14 +66,15 @@ def list_all(campaign: Slug, as_json: Json = False) -> None:
 @app.command()
 def show(campaign: Slug, key: Key, as_json: Json = False) -> None:
     """Print what an experiment tries, and every decision about it."""
-    experiments, changes = _declared(campaign)
-    experiment = _named(experiments, key, campaign)
-    decisions = [each for each in changes if each.experiment == key]
+    from leadflow_pipeline.insight.experiments.declared import map_of
+
+    declared = _declared(campaign)
+    experiment, decisions = declared.named(key), declared.decisions(key)
+    state = _row(experiment, declared)
     if as_json:
-        declared = experiment.model_dump(mode="json")
-        print_json({**_row(experiment, changes), "declared": declared, "decisions": map_of(decisions)})
+        as_declared = experiment.model_dump(mode="json")
+        print_json({**state, "declared": as_declared, "decisions": map_of(decisions)})
         return
-    state = _row(experiment, changes)
     console.print(
         f"[bold]{escape(key)}[/], {state['state']}: {escape(experiment.hypothesis)}", highlight=False
     )
@@ -158,8 +158,8 @@ def results(
     as_json: Json = False,
 ) -> None:
     """Show what came of experiments: effects, boundaries, alarms, and whether there is a winner. Changes nothing."""
-    experiments, _ = _declared(campaign)
-    chosen = experiments if key is None else (_named(experiments, key, campaign),)
+    declared = _declared(campaign)
+    chosen = declared.experiments if key is None else (declared.named(key),)
     found = _results(campaign, chosen, as_of)
     if as_json:
         from leadflow_pipeline.insight.experiments.page import as_data
@@ -212,25 +212,23 @@ def power(
 ) -> None:
     """Say how many leads an experiment needs, before it starts or while it runs."""
     from leadflow_pipeline.insight.experiments.page import written
-    from leadflow_pipeline.insight.experiments.planning import plan_size
+    from leadflow_pipeline.insight.experiments.reading import size_of
 
-    experiments, _ = _declared(campaign)
-    experiment = _named(experiments, key, campaign)
-    is_value = experiment.primary.is_value
-    if baseline is None or (is_value and deviation is None):
-        known = _results(campaign, (experiment,), None)[0].power
-        if known.needed is not None:
-            baseline = known.baseline if baseline is None else baseline
-            deviation = known.deviation if deviation is None else deviation
-    if baseline is None or (is_value and deviation is None):
-        name = "--baseline 120 --deviation 300" if is_value else "--baseline 0.05"
-        what = "its mean value of a lead and the deviation" if is_value else "its rate"
-        raise PermanentError(f"the control has no result yet, so name {what}: {name}")
-    size = plan_size(experiment, baseline, lift or experiment.least_lift, leads_a_day, deviation)
+    experiment = _declared(campaign).named(key)
+    size = size_of(
+        get_engine(),
+        campaign,
+        experiment,
+        _today() - timedelta(days=1),
+        baseline=baseline,
+        deviation=deviation,
+        lift=lift,
+        leads_a_day=leads_a_day,
+    )
     if as_json:
         print_json({"campaign": campaign, "experiment": key, **asdict(size)})
         return
-    over = written(baseline, experiment.primary)
+    over = written(size.baseline, experiment.primary)
     is_even = len(set(experiment.weights)) == 1
     of_each = f", {size.leads_each:,} of each variant" if is_even else ", shared by the weights"
     typer.echo(
@@ -258,13 +256,13 @@ def _change(
 ) -> None:
     """Keeps a change of state, after asking where days that are computed would change, and says what comes of it."""
     engine, day = get_engine(), first.date() if first else _today()
-    experiments, changes = _declared(campaign)
-    experiment = _named(experiments, key, campaign)
-    refusal = why_not(experiment, experiments, changes, state, day, winner)
+    declared = _declared(campaign)
+    experiment, experiments = declared.named(key), declared.experiments
+    refusal = why_not(experiment, experiments, declared.changes, state, day, winner)
     if refusal is not None:
         raise PermanentError(refusal)
-    last = _last_computed(engine, campaign)
-    due = 0 if last is None or last < day else (last - day).days + 1
+    with engine.connect() as connection:
+        due = days_due_again(connection, routed_leads, campaign, day)
     if due and not yes:
         what = f"{due:,} day{'s' if due > 1 else ''} of {campaign}, computed already, become due again from {day} on"
         if not sys.stdin.isatty():
@@ -294,20 +292,11 @@ def _change(
         )
 
 
-def _declared(campaign: str) -> tuple[tuple[Experiment, ...], tuple[StateChange, ...]]:
+def _declared(campaign: str) -> Declared:
     """The experiments of the current file, and what was decided about them."""
-    from leadflow_pipeline.campaign import load
+    from leadflow_pipeline.insight.experiments.declared import declared_by
 
-    engine = get_engine()
-    return load(engine, campaign).rules.experiments, read_changes(engine, campaign)
-
-
-def _named(experiments: tuple[Experiment, ...], key: str, campaign: str) -> Experiment:
-    for experiment in experiments:
-        if experiment.key == key:
-            return experiment
-    known = ", ".join(each.key for each in experiments) or "none"
-    raise PermanentError(f"{campaign} declares no experiment {key!r}: it has {known}")
+    return declared_by(get_engine(), campaign)
 
 
 def _results(campaign: str, experiments: tuple[Experiment, ...], as_of: datetime | None) -> list[Results]:
@@ -317,8 +306,9 @@ def _results(campaign: str, experiments: tuple[Experiment, ...], as_of: datetime
     return results_of(get_engine(), campaign, day, experiments)
 
 
-def _row(experiment: Experiment, changes: tuple[StateChange, ...]) -> dict[str, Any]:
-    now, then = standing_on(changes, experiment.key, _today()), latest(changes, experiment.key)
+def _row(experiment: Experiment, declared: Declared) -> dict[str, Any]:
+    now = declared.standing(experiment.key, _today())
+    then = declared.to_come(experiment.key, _today())
     return {
         "experiment": experiment.key,
         "kind": experiment.kind,
@@ -326,14 +316,8 @@ def _row(experiment: Experiment, changes: tuple[StateChange, ...]) -> dict[str, 
         "state": now.state,
         "since": "" if now.state == "draft" else str(now.from_day),
         "winner": now.winner or "",
-        "to come": f"{then.state} from {then.from_day}" if then is not now and then != now else "",
+        "to come": f"{then.state} from {then.from_day}" if then else "",
     }
-
-
-def map_of(changes: list[StateChange]) -> list[dict[str, Any]]:
-    """Decisions as plain values."""
-    names = ("state", "winner", "from_day", "actor", "reason", "decided_at")
-    return [{name: getattr(each, name) for name in names} for each in changes]
 
 
 def _share(experiment: Experiment, weight: float) -> str:
@@ -354,11 +338,6 @@ def _in_words(setting: dict[str, Any]) -> str:
     return ", ".join(
         name if isinstance(value, dict | list) else f"{name} {value}" for name, value in setting.items()
     )
-
-
-def _last_computed(engine: Engine, campaign: str) -> date | None:
-    with engine.connect() as connection:
-        return latest_day(connection, routed_leads, campaign)
 
 
 def _today() -> date:

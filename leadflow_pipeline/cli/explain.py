@@ -7,7 +7,6 @@ rules are printed, never an address or a name.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,8 +53,9 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Explain a lead's score and its owner: every line, who else might have it, and what changed since the last."""
-    from leadflow_pipeline.cli.known_leads import find_lead
+    from leadflow_pipeline.insight.known_leads import find_lead
     from leadflow_pipeline.insight.lead_story import tell_story
+    from leadflow_pipeline.insight.story import as_plain
     from leadflow_pipeline.store.engine import get_engine
 
     engine = get_engine()
@@ -67,26 +67,9 @@ def explain(
         _print(story)
 
 
-def as_plain(story: Story) -> dict[str, Any]:
-    """A story as JSON has it: points are numbers, each change with its points."""
-    plain: dict[str, Any] = _plain(asdict(story))
-    if story.since_last:
-        for told, change in zip(plain["since_last"]["changes"], story.since_last.changes, strict=True):
-            told["points"] = float(change.points)
-    return plain
-
-
 def sparkline(scores: Sequence[float]) -> str:
     """Scores of 0 to 100 as a row of bars."""
     return "".join(BARS[min(int(score / 100 * len(BARS)), len(BARS) - 1)] for score in scores)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return float(value) if isinstance(value, Decimal) else value
 
 
 def _print(story: Story) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -119,12 +119,67 @@ def held(campaign: Slug = None, as_json: Json = False) -> None:
 
 
 @handover_app.command()
-def promises(campaign: Slug = None, as_json: Json = False) -> None:
-    """Show how each rep keeps the promise of a first touch: in time, late, and in how many minutes of working time."""
-    from leadflow_pipeline.delivery.first_touch import read_first_touch_times
-    from leadflow_pipeline.delivery.first_touch_times import compliance
+def efficiency(
+    campaign: Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")],
+    first: Annotated[
+        datetime | None, typer.Option("--from", help="First day; else 28 days up to the last.", **DAY)
+    ] = None,
+    last: Annotated[datetime | None, typer.Option("--to", help="Last day; else today (UTC).", **DAY)] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how well routing works: how soon leads are decided and touched, how even the load is, and how near the
+    choice of owners was to the best.
+    """
+    from dataclasses import asdict
 
-    times = read_first_touch_times(get_engine(), datetime.now(UTC), campaign)
+    from leadflow_pipeline.campaign import campaign_status
+    from leadflow_pipeline.insight.routing_efficiency.reading import USUAL_DAYS, read_efficiency
+
+    engine, now = get_engine(), datetime.now(UTC)
+    campaign_status(engine, campaign)
+    to_day = last.date() if last else now.date()
+    from_day = first.date() if first else to_day - timedelta(days=USUAL_DAYS - 1)
+    found = read_efficiency(engine, campaign, from_day, to_day, now)
+    if as_json:
+        print_json(asdict(found))
+        return
+    touches, balance, optimum = found.first_touches, found.balance, found.optimum
+
+    def spread(of: Any, unit: str) -> str:
+        return "–" if of.median is None else f"{of.median:,.0f} {unit}, 95 of 100 below {of.most:,.0f}"
+
+    rows = {
+        "handed over": f"{found.handed_over:,}",
+        "until the first owner": spread(found.minutes_to_decide, "minutes"),
+        "first touches in time": _percent(touches.share_in_time),
+        "working time to the first touch": spread(touches.minutes, "minutes"),
+        "passed on": f"{found.reassigned:,}",
+        "told to another than planned": f"{found.other_than_planned:,}",
+        "without an owner now": f"{found.held_now:,}",
+        "they wait for": spread(found.hours_held, "hours"),
+        "highest load of a rep": _percent(balance.highest_load),
+        "unevenness (Gini, 0: even)": "–" if balance.gini is None else f"{balance.gini:.2f}",
+        "floors missed": f"{balance.floors_missed:,}",
+        "value of the choice, of the bound": _percent(optimum.share),
+    }
+    told = [{"what": what, "figure": figure} for what, figure in rows.items()]
+    console.print(table_of(f"Routing of {campaign}, {from_day} to {to_day}", told))
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
+
+
+@handover_app.command()
+def promises(campaign: Slug = None, as_json: Json = False) -> None:
+    """Show how each rep keeps the promise of a first touch: in time, late, and in how many minutes of working time.
+
+    A lead that answered, or is engaged enough to be called, has a promise of its own from then on.
+    """
+    from leadflow_pipeline.delivery.first_touch_times import compliance
+    from leadflow_pipeline.delivery.promises import read_promises
+
+    times = read_promises(get_engine(), datetime.now(UTC), campaign)
     kept = compliance(times, ("campaign", "rep"))
     plain = kept.astype(object).where(kept.notna(), None).to_dict("records")
     if as_json:
@@ -194,8 +249,8 @@ def touched(
     as_json: Json = False,
 ) -> None:
     """Say that a rep has been in touch with a lead: it stops the clock of the first touch."""
-    from leadflow_pipeline.cli.known_leads import find_lead
     from leadflow_pipeline.delivery.touches import add_touch
+    from leadflow_pipeline.insight.known_leads import find_lead
 
     engine = get_engine()
     slug, lead_id = find_lead(engine, lead, campaign)

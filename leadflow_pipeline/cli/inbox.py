@@ -134,8 +134,8 @@ def assign(
     as_json: Json = False,
 ) -> None:
     """Say whose a mail is, and what it is: then it counts as if it had been known from the start."""
-    from leadflow_pipeline.cli.known_leads import find_lead
     from leadflow_pipeline.inbound.mail.storing import assign_mail
+    from leadflow_pipeline.insight.known_leads import find_lead
 
     engine = get_engine()
     _, lead_id = find_lead(engine, lead, campaign)

@@ -167,8 +167,8 @@ def override(
     as_json: Json = False,
 ) -> None:
     """Decide something about a lead by hand, from now on. The rules explain themselves around it."""
-    from leadflow_pipeline.cli.decisions import checked_decision
-    from leadflow_pipeline.cli.known_leads import find_lead
+    from leadflow_pipeline.insight.decisions_by_hand import checked_decision
+    from leadflow_pipeline.insight.known_leads import find_lead
     from leadflow_pipeline.partitions import end_of
     from leadflow_pipeline.store.engine import get_engine
     from leadflow_pipeline.store.facts import add_override

@@ -52,7 +52,7 @@ def list_all(campaign: Slug, as_json: Json = False) -> None:
     """List a campaign's models, the latest first, and every decision about which one scores."""
     engine = _engine_of(campaign)
     models, decisions = registry.registered(engine, campaign), registry.promotions(engine, campaign)
-    days = _days_of(decisions)
+    days = registry.days_scored(decisions)
     if as_json:
         print_json(
             {
@@ -70,7 +70,9 @@ def list_all(campaign: Slug, as_json: Json = False) -> None:
             f"{campaign} has no model yet, the rules alone score: leadflow model train {campaign} trains one."
         )
     else:
-        rows = [_row(model, _when(days.get(model.model_version, []))) for model in models]
+        rows = [
+            _row(model, registry.when_scores(days.get(model.model_version, []), _today())) for model in models
+        ]
         console.print(table_of(f"Models of {campaign}", rows))
     if decisions:
         told = [
@@ -84,7 +86,7 @@ def list_all(campaign: Slug, as_json: Json = False) -> None:
             for decision in decisions
         ]
         console.print(table_of("Promotions, by the day from which they hold", told))
-    typer.echo(f"Today {scored_by(_champion(decisions))}.")
+    typer.echo(f"Today {registry.scored_by(_champion(decisions))}.")
 
 
 @app.command()
@@ -115,7 +117,7 @@ def show(
         print_json(
             {
                 **_without_card(trained),
-                "scores": _days_of(decisions).get(wanted, []),
+                "scores": registry.days_scored(decisions).get(wanted, []),
                 "card": trained.card,
             }
         )
@@ -214,9 +216,7 @@ def rollback(
     engine = _engine_of(campaign)
     decisions = registry.promotions(engine, campaign)
     day = first.date() if first else _today()
-    if registry.champion_on(decisions, day) is None:
-        raise PermanentError(f"the rules alone score {campaign} on {day}: there is nothing to roll back from")
-    wanted = registry.champion_before(decisions, day)
+    wanted = registry.gone_back_to(decisions, campaign, day)
     _decide(engine, campaign, wanted, first, reason, "model.rollback", yes=yes, as_json=as_json)
 
 
@@ -233,17 +233,18 @@ def _decide(
 ) -> None:
     """Keeps a decision, after asking where days that are computed would change, and says what comes of it."""
     day = first.date() if first else _today()
-    decisions = registry.promotions(engine, campaign)
-    if registry.champion_on(decisions, day) == wanted:
-        raise PermanentError(f"on {day} {scored_by(wanted)} {campaign} already: nothing was changed")
-    registry.require_promotable(engine, campaign, wanted, day)
+    with engine.connect() as connection:  # as if: whether it may be decided, before anybody is asked
+        registry.decide_in(connection, campaign, wanted, day, actor=actor(), reason=reason, action=action)
+        connection.rollback()
     due = _due_again(engine, campaign, day)
     if not yes:
         _ask_about(
             due, f"scored by {registry.scorer(wanted)}", "--from a later day to leave them as they are"
         )
-    registry.promote(engine, campaign, wanted, day, actor=actor(), reason=reason, action=action)
-    later = registry.next_decision(decisions, day)
+    with engine.begin() as connection:
+        later = registry.decide_in(
+            connection, campaign, wanted, day, actor=actor(), reason=reason, action=action
+        )
     if as_json:
         print_json(
             {
@@ -255,7 +256,7 @@ def _decide(
             }
         )
         return
-    typer.echo(f"from {day} on {scored_by(wanted)} {campaign}")
+    typer.echo(f"from {day} on {registry.scored_by(wanted)} {campaign}")
     _tell_until(later)
     if due is not None:
         typer.echo(
@@ -268,11 +269,6 @@ def _tell_until(later: Promotion | None) -> None:
         typer.echo(
             f"until {later.from_day}, from which an earlier decision holds: {registry.scorer(later.model_version)}"
         )
-
-
-def scored_by(model_version: str | None) -> str:
-    """`the rules alone score`, `206e2b90ff68 scores`."""
-    return f"{registry.scorer(model_version)} {'score' if model_version is None else 'scores'}"
 
 
 def _engine_of(campaign: str) -> Engine:
@@ -317,27 +313,8 @@ def _days_in_words(days: PartitionRange) -> str:
     return f"{len(days.days):,} days ({days.first_day} to {days.last_day})"
 
 
-def _days_of(decisions: list[Promotion]) -> dict[str, list[dict[str, date | None]]]:
-    """The days that each model scores, as first and last; None for a last that is not known yet."""
-    days: dict[str, list[dict[str, date | None]]] = {}
-    for reign in registry.reigns(decisions):
-        if reign.model_version is not None:
-            held = {"first_day": reign.first_day, "last_day": reign.last_day}
-            days.setdefault(reign.model_version, []).append(held)
-    return days
-
-
 def _without_card(model: TrainedModel) -> dict[str, Any]:
     return {name: value for name, value in asdict(model).items() if name != "card"}
-
-
-def _when(days: list[dict[str, date | None]]) -> str:
-    """Whether a model scores today, in a word."""
-    today = _today()
-    begun = [each for each in days if each["first_day"] and each["first_day"] <= today]
-    if any(each["last_day"] is None or each["last_day"] >= today for each in begun):
-        return "now"
-    return "before" if begun else "later" if days else "never"
 
 
 def _row(model: TrainedModel, when: str) -> dict[str, Any]:

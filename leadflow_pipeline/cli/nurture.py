@@ -107,8 +107,8 @@ def _decide(
     until: datetime | None,
     as_json: bool,
 ) -> None:
-    from leadflow_pipeline.cli.decisions import checked_decision
-    from leadflow_pipeline.cli.known_leads import find_lead
+    from leadflow_pipeline.insight.decisions_by_hand import checked_decision
+    from leadflow_pipeline.insight.known_leads import find_lead
     from leadflow_pipeline.partitions import end_of
     from leadflow_pipeline.store.engine import get_engine
     from leadflow_pipeline.store.facts import add_override

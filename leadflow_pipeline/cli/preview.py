@@ -136,7 +136,8 @@ def lead_named(campaign: Campaign, named: str) -> dict[str, Any]:
     import pandas as pd
 
     from leadflow_pipeline.campaign import LEAD_TOKENS
-    from leadflow_pipeline.cli.known_leads import find_lead
+    from leadflow_pipeline.delivery.owner_names import owner_names
+    from leadflow_pipeline.insight.known_leads import find_lead
     from leadflow_pipeline.store.engine import get_engine
     from leadflow_pipeline.store.partitions import latest_before
     from leadflow_pipeline.store.schema import enriched_leads
@@ -158,6 +159,8 @@ def lead_named(campaign: Campaign, named: str) -> dict[str, Any]:
             f"nothing is known of that lead yet: leadflow materialize {slug} --stage enrich reads it"
         )
     known = cast("dict[str, Any]", rows.astype(object).iloc[0].to_dict())
+    with engine.connect() as connection:
+        known["owner"] = owner_names(connection, slug, [lead_id], datetime.now(UTC)).get(lead_id)
     return {name: value for name, value in known.items() if isinstance(value, dict) or pd.notna(value)}
 
 

@@ -171,13 +171,6 @@ def _say_head(report: RepReport) -> bool:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows for scripts: what is missing is null."""
+    from leadflow_pipeline.insight.rep_performance.reading import records_of
 
-    def plain(value: Any) -> Any:
-        if pd.isna(value):
-            return None
-        if isinstance(value, pd.Timestamp):
-            return value.date()
-        return value.item() if hasattr(value, "item") else value
-
-    return [{str(name): plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
+    return records_of(frame)

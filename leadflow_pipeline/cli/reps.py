@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leadflow_pipeline.cli.campaign import actor
-from leadflow_pipeline.cli.output import console, counted, print_json
+from leadflow_pipeline.cli.output import console, counted, print_json, table_of
 from leadflow_pipeline.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def list_all(
     rows = [
         (rep, bool(absent))
         for rep, absent in zip(roster.reps, roster.is_absent, strict=True)
-        if rules is None or (rep.rep not in rules.exclude_reps and (not rules.reps or rep.rep in rules.reps))
+        if rules is None or rules.takes_part(rep.rep)
     ]
     if as_json:
         print_json([rep.model_dump(mode="json") | {"is_absent": absent} for rep, absent in rows])
@@ -127,8 +127,9 @@ def list_all(
 @app.command()
 def show(rep: RepId, as_json: Json = False) -> None:
     """Show a rep's record, what it was before, and its absences."""
+    from leadflow_pipeline.route.owners.reps.absences import read_absences
     from leadflow_pipeline.route.owners.reps.reps_of_day import record_on
-    from leadflow_pipeline.route.owners.reps.roster import read_absences, read_history
+    from leadflow_pipeline.route.owners.reps.roster import read_history
     from leadflow_pipeline.store.engine import get_engine
 
     history = read_history(get_engine(), rep)
@@ -178,6 +179,43 @@ def show(rep: RepId, as_json: Json = False) -> None:
 
 
 @app.command()
+def capacity(
+    rep: Annotated[
+        str | None, typer.Argument(metavar="[REP]", help="One rep, by its id; all if left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how much room each rep has now, over all campaigns: what it was given, what it has open, what limits it."""
+    from leadflow_pipeline.delivery.rep_room import rooms_now
+    from leadflow_pipeline.route.owners.reps.roster import UnknownRep, read_roster
+    from leadflow_pipeline.store.engine import get_engine
+
+    engine, now = get_engine(), datetime.now(UTC)
+    known = [each.rep for each in read_roster(engine, "", now.date()).reps]
+    if rep is not None and rep not in known:
+        raise UnknownRep(rep)
+    rooms = rooms_now(engine, known if rep is None else [rep], now)
+    if as_json:
+        print_json([asdict(room) for room in rooms])
+    elif not rooms:
+        typer.echo("No rep is known: add some with `leadflow reps import FILE`.")
+    else:
+        rows = [
+            {
+                "rep": room.rep,
+                "status": "away" if room.is_away and room.status == "active" else room.status,
+                "today": _of_limit(room.given_today, room.limit_today),
+                "this week": _of_limit(room.given_this_week, room.limit_this_week),
+                "open": _of_limit(room.open_leads, room.limit_open),
+                "room now": "no limit" if room.room is None else f"{room.room:,}",
+                "load": f"{room.load:.0%}",
+            }
+            for room in rooms
+        ]
+        console.print(table_of(f"Room of reps, {now.date()}", rows))
+
+
+@app.command()
 def absent(
     rep: RepId,
     first: Annotated[datetime, typer.Option("--from", help="First day away.", **DAY)],
@@ -186,7 +224,7 @@ def absent(
     as_json: Json = False,
 ) -> None:
     """Note that a rep is away: no lead is given to it meanwhile, and its clocks stand still."""
-    from leadflow_pipeline.route.owners.reps.roster import add_absence
+    from leadflow_pipeline.route.owners.reps.absences import add_absence
     from leadflow_pipeline.store.engine import get_engine
 
     number = add_absence(get_engine(), rep, first.date(), last.date(), actor=actor_name or actor())
@@ -206,7 +244,7 @@ def back(
     as_json: Json = False,
 ) -> None:
     """Take back absences that are not over: the rep is given leads again."""
-    from leadflow_pipeline.route.owners.reps.roster import end_absence
+    from leadflow_pipeline.route.owners.reps.absences import end_absence
     from leadflow_pipeline.store.engine import get_engine
 
     withdrawn = end_absence(get_engine(), rep, actor=actor_name or actor(), day=_day(day))
@@ -319,6 +357,10 @@ def _territories(rep: Rep, at_most: int | None = None) -> str:
     told = ", ".join(f"{name} ({' '.join(parts)})" if parts else name for name, parts in places.items())
     more = len(rep.territories) - at_most if at_most is not None else 0
     return (told or "everywhere") + (f" and {more} more" if more > 0 else "")
+
+
+def _of_limit(count: int, limit: int | None) -> str:
+    return f"{count:,}" if limit is None else f"{count:,} of {limit:,}"
 
 
 def _capacity(rep: Rep) -> str:

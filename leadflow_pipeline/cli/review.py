@@ -79,7 +79,7 @@ def list_waiting(
 @app.command()
 def show(lead: Lead, campaign: Campaign = None, as_json: Json = False) -> None:
     """Show how a lead stands: whether it waits, every reason, and what people decided about it."""
-    from leadflow_pipeline.cli.known_leads import find_lead
+    from leadflow_pipeline.insight.known_leads import find_lead
     from leadflow_pipeline.qualify.review_queue import decisions, judgements, waiting_leads
     from leadflow_pipeline.store.engine import get_engine
 
@@ -152,7 +152,7 @@ def log(
     as_json: Json = False,
 ) -> None:
     """Show every judgement of a lead with the versions that made it, the latest first."""
-    from leadflow_pipeline.cli.known_leads import find_lead
+    from leadflow_pipeline.insight.known_leads import find_lead
     from leadflow_pipeline.qualify.review_queue import judgements
     from leadflow_pipeline.store.engine import get_engine
 
@@ -183,7 +183,7 @@ def _decide(
     as_json: bool,
 ) -> None:
     """Takes the decision about all of them, or, where one of them cannot be decided about, about none."""
-    from leadflow_pipeline.cli.known_leads import find_lead
+    from leadflow_pipeline.insight.known_leads import find_lead
     from leadflow_pipeline.partitions import end_of
     from leadflow_pipeline.qualify.review_queue import decide
     from leadflow_pipeline.store.engine import get_engine

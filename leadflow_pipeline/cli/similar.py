@@ -39,7 +39,7 @@ def similar(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Show the companies most like a lead's, and how they ended: won, lost or open, when, and for how much."""
-    from leadflow_pipeline.cli.known_leads import find_lead
+    from leadflow_pipeline.insight.known_leads import find_lead
     from leadflow_pipeline.insight.similar_accounts.likeness import similar_accounts
     from leadflow_pipeline.store.engine import get_engine
 

@@ -38,7 +38,7 @@ def timeline(
 
     What a machine did is marked with `~`: it counts for nothing.
     """
-    from leadflow_pipeline.cli.known_leads import find_lead
+    from leadflow_pipeline.insight.known_leads import find_lead
     from leadflow_pipeline.insight.timeline import tell_timeline
     from leadflow_pipeline.partitions import end_of
     from leadflow_pipeline.store.engine import get_engine

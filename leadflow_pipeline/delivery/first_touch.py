@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Text, exists, select, union_all
+from sqlalchemy import Connection, Engine, Select, Text, exists, select, union_all
 
 from leadflow_pipeline.campaign import CampaignVersion, active_campaigns, load
 from leadflow_pipeline.delivery import notices
@@ -109,6 +109,16 @@ def count_overdue(engine: Engine, now: datetime) -> int:
 def read_first_touch_times(engine: Engine, before: datetime, campaign: str | None = None) -> pd.DataFrame:
     """The clocks of all hand-overs (or of one campaign's) as of a moment: see `first_touch_times`."""
     told = select(*(handoffs.c[name] for name in HANDOFF_COLUMNS))
+    if campaign is not None:
+        told = told.where(handoffs.c.campaign == campaign)
+    with engine.connect() as connection:
+        known = read(connection, told)
+        calendars = calendars_of(connection, known["rep"].unique().tolist(), before)
+        return first_touch_times(known, read(connection, stops_of(campaign)), calendars, before)
+
+
+def stops_of(campaign: str | None = None) -> Select[Any]:
+    """What stops the clock of a lead that was handed over, of all campaigns or of one: campaign, lead, moment."""
     stops = (
         select(rep_touches.c.campaign, rep_touches.c.lead_id, rep_touches.c.occurred_at),
         select(
@@ -120,15 +130,7 @@ def read_first_touch_times(engine: Engine, before: datetime, campaign: str | Non
     stopped = select(touches).where(
         exists().where(handoffs.c.campaign == touches.c.campaign, handoffs.c.lead_id == touches.c.lead_id)
     )
-    if campaign is not None:
-        told, stopped = (
-            told.where(handoffs.c.campaign == campaign),
-            stopped.where(touches.c.campaign == campaign),
-        )
-    with engine.connect() as connection:
-        known = read(connection, told)
-        calendars = calendars_of(connection, known["rep"].unique().tolist(), before)
-        return first_touch_times(known, read(connection, stopped), calendars, before)
+    return stopped if campaign is None else stopped.where(touches.c.campaign == campaign)
 
 
 def calendars_of(connection: Connection, rep_ids: Sequence[str], now: datetime) -> dict[str, Calendar]:

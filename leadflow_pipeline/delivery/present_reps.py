@@ -110,23 +110,32 @@ def room_of(connection: Connection, present: Iterable[Rep], days: Collection[dat
     limited = [rep for rep in present if is_limited(rep)]
     if not limited or not days:
         return Room()
+    by_open_leads = [rep.rep for rep in limited if rep.capacity.open_leads is not None]
+    return Room(
+        given_in_weeks(connection, [rep.rep for rep in limited], days),
+        open_leads(connection, by_open_leads, now),
+    )
+
+
+def given_in_weeks(
+    connection: Connection, rep_ids: Collection[str], days: Collection[date]
+) -> Counter[tuple[str, date]]:
+    """How many leads each of these was given for each day of the weeks of some days, over all campaigns."""
     mondays = [day - timedelta(days=day.weekday()) for day in days]
     # Whose day a lead counts for is never later than the day on which it was told.
     of_weeks = (
         select(handoffs.c.rep, handoffs.c.decision_day, func.count())
         .where(
-            handoffs.c.rep.in_(sorted(rep.rep for rep in limited)),
+            handoffs.c.rep.in_(sorted(rep_ids)),
             handoffs.c.decided_at >= datetime.combine(min(mondays), datetime.min.time(), UTC),
             handoffs.c.decision_day.between(min(mondays), max(mondays) + timedelta(days=6)),
         )
         .group_by(handoffs.c.rep, handoffs.c.decision_day)
     )
-    given = {(rep, day): count for rep, day, count in connection.execute(of_weeks).tuples()}
-    by_open_leads = [rep.rep for rep in limited if rep.capacity.open_leads is not None]
-    return Room(Counter(given), _open_leads(connection, by_open_leads, now))
+    return Counter({(rep, day): count for rep, day, count in connection.execute(of_weeks).tuples()})
 
 
-def _open_leads(connection: Connection, rep_ids: Collection[str], now: datetime) -> Counter[str]:
+def open_leads(connection: Connection, rep_ids: Collection[str], now: datetime) -> Counter[str]:
     """How many leads each of these has that are neither won nor lost, over all campaigns."""
     if not rep_ids:
         return Counter()

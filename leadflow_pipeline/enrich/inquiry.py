@@ -6,12 +6,14 @@ vendors. A door to the database only.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Engine, func, select
 
 from leadflow_pipeline.enrich.rules import FIELDS_OF_KIND, EnrichRules, HttpRules, Party
 from leadflow_pipeline.store.facts import OPINION_PROVIDER
+from leadflow_pipeline.store.lead_rows import latest_row
 from leadflow_pipeline.store.schema import LOOKUP_STATES, enriched_leads, vendor_lookups
 
 OWN_COLUMNS: dict[str, tuple[str, ...]] = {
@@ -87,12 +89,8 @@ def lead_status(engine: Engine, campaign: str, lead_id: str) -> dict[str, Any]:
         .where(table.campaign == campaign, table.lead_id == lead_id)
         .order_by(table.lookup_id)
     )  # fmt: skip
-    rows = enriched_leads.c
-    latest = (
-        select(rows.day, rows.enrichment_status, rows.provenance)
-        .where(rows.campaign == campaign, rows.lead_id == lead_id)
-        .order_by(rows.day.desc())
-        .limit(1)
+    latest = latest_row(
+        enriched_leads, ["day", "enrichment_status", "provenance"], campaign, lead_id, date.max
     )
     said = (
         select(table.day, table.answer["score"].label("score"), table.answer["why"].astext.label("why"))

@@ -20,7 +20,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import dns.resolver
 import pandas as pd
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from leadflow_pipeline.campaign import load
 from leadflow_pipeline.conditions import evaluate
@@ -44,7 +44,7 @@ from leadflow_pipeline.store.facts import are_not_asked_about
 from leadflow_pipeline.store.partitions import read_partitions
 from leadflow_pipeline.store.schema import harvested_leads
 from leadflow_pipeline.vendors import domains
-from leadflow_pipeline.vendors.lookups import Budget, Question, order
+from leadflow_pipeline.vendors.lookups import Budget, Ordered, Question, order
 from leadflow_pipeline.vendors.reporting import ProviderReport, ask_and_report, with_waiting
 from leadflow_pipeline.vendors.session import VendorSession, utc_now
 from leadflow_pipeline.vendors.whois import Whois
@@ -109,11 +109,34 @@ def recent_leads(
     if open_day is not None and len(open_day):
         rows.append(open_day.loc[open_day["day"] >= pd.Timestamp(first)].reindex(columns=rows[0].columns))
     leads = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
-    leads = leads.sort_values(["day", "received_at"], kind="stable")
+    return askable_leads(engine, campaign, leads, today)
+
+
+def askable_leads(engine: Engine, campaign: str, rows: pd.DataFrame, today: date) -> pd.DataFrame:
+    """The latest of the rows (of `harvested_leads`) of each lead, as of today: no aliases, and nobody who asked not to
+    be written to."""
+    leads = rows.sort_values(["day", "received_at"], kind="stable")
     leads = leads.drop_duplicates("lead_id", keep="last", ignore_index=True)
     is_out = are_not_asked_about(engine, campaign, leads)
     # As of today: what was answered since the lead's own day counts for what is asked next.
     return leads[~is_out].assign(day=pd.Timestamp(today).as_unit("us")).reset_index(drop=True)
+
+
+def order_about(
+    connection: Connection, engine: Engine, campaign: str, leads: pd.DataFrame, now: datetime
+) -> tuple[Ordered, dict[str, str]]:
+    """Orders, in the caller's transaction, the next question about each of some leads (`askable_leads`), whenever they
+    came: what came of it, and who is asked about which lead.
+
+    Asking itself is `order_and_ask`'s, at the next round, within the budgets. A lead of more than `order_within_days`
+    goes on to the next provider of its waterfall only when it is ordered again.
+    """
+    rules = load(engine, campaign).rules.enrichment
+    if not rules.needs_facts:
+        return Ordered(), {}
+    questions = next_questions(engine, campaign, leads, rules, now)
+    asked = {str(question.lead_id): question.provider for question in questions}
+    return order(connection, questions, now), asked
 
 
 def next_questions(

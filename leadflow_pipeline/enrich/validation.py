@@ -1,4 +1,4 @@
-"""Validation only: is this an address, is this a telephone number? For whoever has a list and no campaign.
+"""Validation only: is this an address, a telephone number, a name? For whoever has a list and no campaign.
 
 What belongs here: the checks of enrichment on plain lists of texts. What does not: the checks themselves. Offline:
 nobody is asked anything.
@@ -11,8 +11,11 @@ from collections.abc import Iterable
 import pandas as pd
 from phonenumbers import SUPPORTED_REGIONS
 
+from leadflow_pipeline.enrich.company import tidy_companies
 from leadflow_pipeline.enrich.country import tidy_countries
 from leadflow_pipeline.enrich.email import judge_emails
+from leadflow_pipeline.enrich.labels import label
+from leadflow_pipeline.enrich.names import split_names
 from leadflow_pipeline.enrich.phone import judge_phones
 from leadflow_pipeline.errors import PermanentError
 
@@ -46,6 +49,29 @@ def validate_phones(phones: Iterable[str], *, country: str | None = None) -> pd.
     nowhere = pd.Series(None, index=given.index, dtype="str")
     judged = judge_phones(given, nowhere, None if country is None else _dialled_in(country))
     return pd.concat([given, judged[list(PHONE_COLUMNS)].rename(columns=PHONE_COLUMNS)], axis="columns")
+
+
+def validate_names(names: Iterable[str]) -> pd.DataFrame:
+    """A row for each whole name in order: given, honorific, first_name, last_name, full_name, status (valid, invalid,
+    missing: one without a first or last name is invalid)."""
+    given = _given(names)
+    none = pd.Series(None, index=given.index, dtype="str")
+    read = split_names(none, none, given)
+    is_name = read["first_name"].notna() & read["last_name"].notna()
+    return pd.concat([given, read], axis="columns").assign(status=_status(given, is_name))
+
+
+def validate_companies(names: Iterable[str]) -> pd.DataFrame:
+    """A row for each company's name in order: given, normalised (tidied for showing), key (for matching: folded,
+    without its legal form), status (valid, invalid, missing: one without a letter or digit is invalid)."""
+    given = _given(names)
+    tidy = tidy_companies(given).rename(columns={"company": "normalised", "company_key": "key"})
+    return pd.concat([given, tidy], axis="columns").assign(status=_status(given, tidy["key"].notna()))
+
+
+def _status(given: pd.Series, is_valid: pd.Series) -> pd.Series:
+    is_missing = given.isna() | (given.str.strip() == "")
+    return label({"missing": is_missing, "valid": is_valid}, "invalid").set_axis(given.index)
 
 
 def _given(texts: Iterable[str]) -> pd.Series:

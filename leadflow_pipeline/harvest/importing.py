@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from leadflow_pipeline.campaign import load
 from leadflow_pipeline.harvest import lead_facts, spend_facts
@@ -67,21 +67,45 @@ def import_file(
     is declared for. Records without a day column belong to the day of `received_at`, which is now.
     Raises FileRefused for a file that cannot be read, PermanentError for an unknown campaign.
     """
+    with engine.begin() as connection:
+        report = import_within(
+            connection, engine, campaign, path,
+            source=source, contents=contents, received_at=received_at, progress=progress,
+        )  # fmt: skip
+    look_after(engine, report)
+    return report
+
+
+def import_within(
+    connection: Connection,
+    engine: Engine,
+    campaign: str,
+    path: Path,
+    *,
+    source: str | None = None,
+    contents: Contents = Contents.LEADS,
+    received_at: datetime | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """`import_file` in a transaction of the caller's, who calls `look_after` when it is committed."""
     rules = load(engine, campaign).rules
     if not path.is_file():
         raise FileRefused(f"there is no file {path}: check the path")
     of_file = UNDECLARED[contents] if contents in UNDECLARED else source_of(path.name, rules.sources, source)
     report = ImportReport(campaign, path.name, of_file.contents, of_file.name)
     now = received_at or datetime.now(UTC)
-    with engine.begin() as connection:
-        door = Door(connection, report, of_file, source_with_keys(of_file, rules.sources))
-        for arrival in one_ahead(arrivals(path, campaign, of_file, now, first_moment())):
-            door.let_in(arrival)
-            if progress is not None:
-                progress(report.rows)
+    door = Door(connection, report, of_file, source_with_keys(of_file, rules.sources))
+    for arrival in one_ahead(arrivals(path, campaign, of_file, now, first_moment())):
+        door.let_in(arrival)
+        if progress is not None:
+            progress(report.rows)
+    return report
+
+
+def look_after(engine: Engine, report: ImportReport) -> None:
+    """What a long import leaves to do, so that the next is quick."""
     if report.new >= VACUUM_FROM_ROWS:
         _vacuum(engine)
-    return report
 
 
 def import_landed(engine: Engine, campaign: str, now: datetime | None = None) -> list[LandedFile]:

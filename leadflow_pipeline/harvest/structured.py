@@ -25,6 +25,8 @@ from leadflow_pipeline.harvest.rules import FileSource, SourceRules
 from leadflow_pipeline.harvest.sniffing import name_columns, read_header, require_columns
 
 ROWS_PER_BATCH = 50_000
+MOST_ARRAY_BYTES = 256 << 20
+"""An array has to be in memory as a whole, and takes some ten times as much there."""
 
 
 def read_json_lines(path: Path, source: FileSource) -> Iterator[Batch]:
@@ -56,9 +58,16 @@ def _batch_of_lines(lines: list[tuple[int, str]], decoder: json.JSONDecoder, sou
 
 
 def read_json_array(path: Path, source: FileSource) -> Iterator[Batch]:
-    """One array of JSON objects. Raises FileRefused if the whole is not valid JSON."""
+    """One array of JSON objects. Raises FileRefused if the whole is not valid JSON, or too long to be read at once."""
     with open_text(path, source.encoding) as stream:
-        text = stream.read().decode("utf-8")
+        start = stream.read(MOST_ARRAY_BYTES + 1)
+    if len(start) > MOST_ARRAY_BYTES:
+        raise FileRefused(
+            f"{path.name} is a JSON array of more than {MOST_ARRAY_BYTES >> 20} MiB: write one object a line "
+            "(JSON Lines)"
+        )
+    text = start.decode("utf-8")
+    del start
     try:
         values = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     except (json.JSONDecodeError, RecursionError) as error:

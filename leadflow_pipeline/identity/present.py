@@ -21,7 +21,9 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Connection, Engine, and_, exists, func, insert, or_, select
 
+from leadflow_pipeline.company_names import tidied
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.folding import folded
 from leadflow_pipeline.identity import reviews
 from leadflow_pipeline.identity.matching import match_pairs
 from leadflow_pipeline.identity.members import PERSONS, write_members
@@ -53,7 +55,9 @@ from leadflow_pipeline.store.schema import (
 RULES: Final = IdentityRules()
 """Across campaigns no campaign's own rules can hold: the shipped ones do."""
 
-KEPT: Final = [*LEAD_KEY, "first_received_at", "read_at", "address_key"]
+SOUGHT: Final = ["name_key", "last_name_key", "company_key"]
+"""What people look for leads by."""
+KEPT: Final = [*LEAD_KEY, "first_received_at", "read_at", "address_key", *SOUGHT]
 """What is kept of a lead besides its person."""
 
 
@@ -326,7 +330,12 @@ def _planned(
     is_open = person[doubtful["left"]].to_numpy() != person[doubtful["right"]].to_numpy()
     open_pairs = doubtful[is_open]
     return PersonPlan(
-        leads=chosen.assign(address_key=address_keys(chosen["email"]))[KEPT],
+        leads=chosen.assign(
+            address_key=address_keys(chosen["email"]),
+            name_key=folded(chosen["full_name"]),
+            last_name_key=folded(chosen["last_name"]),
+            company_key=_company_keys(chosen["company"]),
+        )[KEPT],
         leads_known=len(leads),
         changes=changes(chosen, resolved),
         is_rebuild=is_rebuild,
@@ -339,6 +348,12 @@ def _planned(
             }
         ),
     )
+
+
+def _company_keys(companies: pd.Series) -> pd.Series:
+    names = companies.drop_duplicates().dropna()
+    keys = tidied(names)["company_key"].set_axis(names)
+    return companies.map(keys).astype("str")
 
 
 def _nothing_due(connection: Connection) -> PersonPlan:

@@ -1,7 +1,7 @@
 """One lead's story as of a day: what its score is made of, what became of it, and what changed since the last score.
 
 What belongs here: putting the reasons of a change beside it, and all of it together. What does not: reading
-(`story_history`, `story_causes`), printing (`cli.explain`), which lead is meant (`cli.known_leads`), the arithmetic of
+(`story_history`, `story_causes`), printing (`cli.explain`), which lead is meant (`known_leads`), the arithmetic of
 a change (`score.changes`). A door to the database that only reads. Nothing of a story names the person: ids, points,
 counts, words of rules.
 """

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from leadflow_pipeline.campaign import Difference
 from leadflow_pipeline.insight.owner_story import OwnerStory
@@ -130,3 +131,20 @@ class Story:
     aliases: int
     other_campaigns: int
     leads_in_other_campaigns: int
+
+
+def as_plain(story: Story) -> dict[str, Any]:
+    """A story as JSON has it: points are numbers, each change with its points."""
+    plain: dict[str, Any] = _plain(asdict(story))
+    if story.since_last:
+        for told, change in zip(plain["since_last"]["changes"], story.since_last.changes, strict=True):
+            told["points"] = float(change.points)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return float(value) if isinstance(value, Decimal) else value

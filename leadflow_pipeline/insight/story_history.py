@@ -12,11 +12,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, cast, func, select
 
-from leadflow_pipeline.insight.lead_rows import lead_rows
 from leadflow_pipeline.insight.story import ByHand, Judged, PastScore, Routed
 from leadflow_pipeline.insight.story_causes import utc_day
 from leadflow_pipeline.overrides import LIFTED
 from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.lead_rows import lead_rows
 
 
 def latest_scored_day(connection: Connection, campaign: str) -> date | None:

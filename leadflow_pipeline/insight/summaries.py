@@ -172,3 +172,30 @@ def share_of(part: pd.Series, whole: pd.Series | int) -> pd.Series:
     """Part of a whole, 0-1; 0 where there is no whole."""
     divisor = pd.Series(whole, index=part.index, dtype="float64")
     return (part / divisor.where(divisor > 0)).fillna(0.0)
+
+
+def by_group(
+    scored: pd.DataFrame, column: str, outcomes: pd.DataFrame, otherwise: str = "none"
+) -> pd.DataFrame:
+    """The scores of each group of leads: `column`, `leads`, `mean_score`, `mean_probability` (missing without a model),
+    `won`, `share` of all, `conversion`, the largest first.
+
+    Takes `lead_id`, `score`, `conversion_probability` and the column that tells the groups apart, whose missing values
+    are `otherwise`; `lead_id` and `outcome` of outcomes.
+    """
+    rows = scored.assign(
+        **{column: scored[column].fillna(otherwise), "won": is_won(scored["lead_id"], outcomes)}
+    )
+    grouped = rows.groupby(column)
+    table = pd.DataFrame(
+        {
+            "leads": grouped.size(),
+            "mean_score": grouped["score"].mean(),
+            "mean_probability": grouped["conversion_probability"].mean(),
+            "won": grouped["won"].sum().astype("int64"),
+        }
+    ).reset_index()
+    table = table.sort_values(["leads", column], ascending=[False, True], kind="stable", ignore_index=True)
+    return table.assign(
+        share=share_of(table["leads"], len(scored)), conversion=share_of(table["won"], table["leads"])
+    )

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Table, select
 
-from leadflow_pipeline.insight.lead_rows import lead_rows
 from leadflow_pipeline.insight.timeline_entry import Entry
 from leadflow_pipeline.overrides import LIFTED, OUT_OF_OFFICE
 from leadflow_pipeline.store import schema
+from leadflow_pipeline.store.lead_rows import lead_rows
 from leadflow_pipeline.store.sequences import TO_ONE_OF_US
 
 

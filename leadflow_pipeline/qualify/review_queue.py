@@ -193,7 +193,7 @@ def judgements(connection: Connection, campaign: str, lead_id: str) -> list[Judg
     """Every judgement of a lead there ever was, the latest day first, and of a day the latest first."""
     log, days = qualification_log, partition_lineage
     names = [name for name in Judgement.__dataclass_fields__ if name != "reasons"]
-    # Day by day through the key, as in `insight.lead_rows`: a million leads cost no more than one.
+    # Day by day through the key, as in `store.lead_rows`: a million leads cost no more than one.
     of_day = (
         select(log.c.decision_id, log.c.reasons, *(log.c[name] for name in names))
         .where(log.c.campaign == campaign, log.c.day == days.c.day, log.c.lead_id == lead_id)

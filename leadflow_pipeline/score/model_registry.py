@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.score.conversion.model import ConversionModel, version_of
+from leadflow_pipeline.store.locks import lock_number
 from leadflow_pipeline.store.schema import activity_log, conversion_models, model_promotions
 
 if TYPE_CHECKING:  # Dagster takes seconds to import, which `leadflow model list` should not have to wait for
@@ -135,20 +136,58 @@ def promote(
     reason: str,
     action: str = "model.promote",
 ) -> None:
+    """Makes a model, or the rules alone, champion from a day on, in a transaction of its own: see `promote_in`."""
+    with engine.begin() as connection:
+        promote_in(connection, campaign, model_version, from_day, actor=actor, reason=reason, action=action)
+
+
+def promote_in(
+    connection: Connection,
+    campaign: str,
+    model_version: str | None,
+    from_day: date,
+    *,
+    actor: str,
+    reason: str,
+    action: str = "model.promote",
+) -> None:
     """Makes a model, or the rules alone, champion from a day on. The activity log says who did it.
 
     Raises PermanentError for a model that is not registered, or that knows facts of that day or later.
     """
-    with engine.begin() as connection:
-        _require_promotable(connection, campaign, model_version, from_day)
-        connection.execute(
-            insert(model_promotions).values(
-                campaign=campaign, model_version=model_version, from_day=from_day, actor=actor, reason=reason
-            )
+    _require_promotable(connection, campaign, model_version, from_day)
+    connection.execute(
+        insert(model_promotions).values(
+            campaign=campaign, model_version=model_version, from_day=from_day, actor=actor, reason=reason
         )
-        detail = {"model_version": model_version or NO_MODEL, "from_day": from_day.isoformat()}
-        note = insert(activity_log).values(actor=actor, action=action, campaign=campaign, detail=detail)
-        connection.execute(note)
+    )
+    detail = {"model_version": model_version or NO_MODEL, "from_day": from_day.isoformat()}
+    note = insert(activity_log).values(actor=actor, action=action, campaign=campaign, detail=detail)
+    connection.execute(note)
+
+
+def decide_in(
+    connection: Connection,
+    campaign: str,
+    model_version: str | None,
+    from_day: date,
+    *,
+    actor: str,
+    reason: str,
+    action: str = "model.promote",
+) -> Promotion | None:
+    """`promote_in` by a person: nothing is decided twice. Returns the decision of a later day at which this one ends.
+
+    Two at once go one after the other. Raises PermanentError where it scores that day already, too.
+    """
+    connection.execute(select(func.pg_advisory_xact_lock(lock_number("model_promotions", campaign))))
+    decisions = promotions_in(connection, campaign)
+    if champion_on(decisions, from_day) == model_version:
+        raise PermanentError(
+            f"on {from_day} {scored_by(model_version)} {campaign} already: nothing was changed"
+        )
+    promote_in(connection, campaign, model_version, from_day, actor=actor, reason=reason, action=action)
+    return next_decision(decisions, from_day)
 
 
 def require_promotable(engine: Engine, campaign: str, model_version: str | None, from_day: date) -> None:
@@ -160,7 +199,7 @@ def require_promotable(engine: Engine, campaign: str, model_version: str | None,
 def promotions(engine: Engine, campaign: str) -> list[Promotion]:
     """Every decision of a campaign, in the order in which they hold: by day, then as decided."""
     with engine.connect() as connection:
-        return _promotions(connection, campaign)
+        return promotions_in(connection, campaign)
 
 
 def champion_on(decisions: Sequence[Promotion], day: date) -> str | None:
@@ -187,6 +226,13 @@ def reigns(decisions: Sequence[Promotion]) -> list[Reign]:
     return found
 
 
+def gone_back_to(decisions: Sequence[Promotion], campaign: str, day: date) -> str | None:
+    """`champion_before`, for whoever means to go back. Raises PermanentError where the rules alone score the day."""
+    if champion_on(decisions, day) is None:
+        raise PermanentError(f"the rules alone score {campaign} on {day}: there is nothing to roll back from")
+    return champion_before(decisions, day)
+
+
 def champion_before(decisions: Sequence[Promotion], day: date) -> str | None:
     """The model to go back to from the champion of a day; None for the rules alone.
 
@@ -208,6 +254,29 @@ def champion_before(decisions: Sequence[Promotion], day: date) -> str | None:
 def scorer(model_version: str | None) -> str:
     """Who scores, as people are told it: the beginning of a version, or the rules alone."""
     return "the rules alone" if model_version is None else model_version[: 2 * SHORTEST_PREFIX]
+
+
+def scored_by(model_version: str | None) -> str:
+    """`the rules alone score`, `206e2b90ff68 scores`."""
+    return f"{scorer(model_version)} {'score' if model_version is None else 'scores'}"
+
+
+def days_scored(decisions: Sequence[Promotion]) -> dict[str, list[dict[str, date | None]]]:
+    """The days that each model scores, as first and last; None for a last that is not known yet."""
+    days: dict[str, list[dict[str, date | None]]] = {}
+    for reign in reigns(decisions):
+        if reign.model_version is not None:
+            held = {"first_day": reign.first_day, "last_day": reign.last_day}
+            days.setdefault(reign.model_version, []).append(held)
+    return days
+
+
+def when_scores(days: Sequence[dict[str, date | None]], today: date) -> str:
+    """Whether a model that scores these days does so today, in a word: now, before, later or never."""
+    begun = [each for each in days if each["first_day"] and each["first_day"] <= today]
+    if any(each["last_day"] is None or each["last_day"] >= today for each in begun):
+        return "now"
+    return "before" if begun else "later" if days else "never"
 
 
 def champions(
@@ -242,7 +311,8 @@ def _require_promotable(
         )
 
 
-def _promotions(connection: Connection, campaign: str) -> list[Promotion]:
+def promotions_in(connection: Connection, campaign: str) -> list[Promotion]:
+    """`promotions` within a transaction."""
     kept = model_promotions.c
     query = (
         select(*(kept[name] for name in Promotion.__dataclass_fields__))

@@ -178,6 +178,12 @@ def latest_day(connection: Connection, table: Table, campaign: str) -> date | No
     return latest
 
 
+def days_due_again(connection: Connection, table: Table, campaign: str, from_day: date) -> int:
+    """How many days from a day on are computed already, so that a decision for that day makes them due again."""
+    last = latest_day(connection, table, campaign)
+    return 0 if last is None or last < from_day else (last - from_day).days + 1
+
+
 def first_fact_day(connection: Connection, campaign: str) -> date | None:
     """The day of a campaign's first record."""
     records = schema.source_records

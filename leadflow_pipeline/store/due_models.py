@@ -37,3 +37,17 @@ def campaigns_to_train(engine: Engine, now: datetime) -> list[str]:
     with engine.connect() as connection:
         done = set(connection.scalars(trained))
         return [campaign for campaign in active_campaigns(connection) if campaign not in done]
+
+
+def last_training(engine: Engine, campaign: str) -> tuple[datetime, date] | None:
+    """When a campaign was last trained, and as of which day; None where it never was."""
+    activity = schema.activity_log.c
+    query = (
+        select(activity.occurred_at, cast(activity.detail["as_of"].astext, Date))
+        .where(activity.action == TRAINED, activity.campaign == campaign)
+        .order_by(activity.occurred_at.desc())
+        .limit(1)
+    )
+    with engine.connect() as connection:
+        row = connection.execute(query).one_or_none()
+    return None if row is None else (row[0], row[1])

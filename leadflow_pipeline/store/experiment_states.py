@@ -48,34 +48,59 @@ def change_state(
     reason: str,
     winner: str | None = None,
 ) -> None:
+    """Puts an experiment into a state from a day on, in a transaction of its own: see `change_state_in`."""
+    with engine.begin() as connection:
+        change_state_in(
+            connection,
+            campaign,
+            experiment,
+            experiments,
+            state,
+            from_day,
+            actor=actor,
+            reason=reason,
+            winner=winner,
+        )
+
+
+def change_state_in(
+    connection: Connection,
+    campaign: str,
+    experiment: Experiment,
+    experiments: Sequence[Experiment],
+    state: str,
+    from_day: date,
+    *,
+    actor: str,
+    reason: str,
+    winner: str | None = None,
+) -> None:
     """Puts an experiment into a state from a day on. The activity log says who did it.
 
     Two at once go one after the other. Raises PermanentError where the state cannot follow.
     """
-    with engine.begin() as connection:
-        connection.execute(select(func.pg_advisory_xact_lock(lock_number("experiment_states", campaign))))
-        refusal = why_not(experiment, experiments, changes_in(connection, campaign), state, from_day, winner)
-        if refusal is not None:
-            raise PermanentError(refusal)
-        connection.execute(
-            insert(experiment_states).values(
-                campaign=campaign,
-                experiment=experiment.key,
-                state=state,
-                winner=winner,
-                from_day=from_day,
-                actor=actor,
-                reason=reason,
-            )
+    connection.execute(select(func.pg_advisory_xact_lock(lock_number("experiment_states", campaign))))
+    refusal = why_not(experiment, experiments, changes_in(connection, campaign), state, from_day, winner)
+    if refusal is not None:
+        raise PermanentError(refusal)
+    connection.execute(
+        insert(experiment_states).values(
+            campaign=campaign,
+            experiment=experiment.key,
+            state=state,
+            winner=winner,
+            from_day=from_day,
+            actor=actor,
+            reason=reason,
         )
-        detail = {
-            "experiment": experiment.key,
-            "state": state,
-            "winner": winner,
-            "from_day": from_day.isoformat(),
-        }
-        connection.execute(
-            insert(activity_log).values(
-                actor=actor, action=f"experiment.{state}", campaign=campaign, detail=detail
-            )
-        )
+    )
+    detail = {
+        "experiment": experiment.key,
+        "state": state,
+        "winner": winner,
+        "from_day": from_day.isoformat(),
+    }
+    note = insert(activity_log).values(
+        actor=actor, action=f"experiment.{state}", campaign=campaign, detail=detail
+    )
+    connection.execute(note)

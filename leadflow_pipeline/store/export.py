@@ -8,6 +8,7 @@ spreadsheet runs it as a formula; `leadflow import` takes it off again.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
@@ -30,6 +31,8 @@ ROWS_PER_BATCH = 20_000
 FORMULA = r"^'*[=+\-@\t\r]"
 
 EXPORTABLE: dict[str, Table] = {table.name: table for table in metadata.sorted_tables}
+
+Block = bytes | bytearray | memoryview
 
 Progress = Callable[[int], None]
 """Called with the number of rows written so far."""
@@ -61,14 +64,40 @@ def export_table(
     Rows are streamed, so a table may be larger than memory. Raises PermanentError for an unknown table, or a
     filter on a column that the table does not have.
     """
+    written = 0
+
+    def count(rows: int) -> None:
+        nonlocal written
+        written = rows
+        if progress is not None:
+            progress(rows)
+
+    blocks = exported_blocks(
+        engine, table_name, export_format, campaign=campaign, first=first, last=last, progress=count
+    )
+    out.writelines(blocks)
+    return written
+
+
+def exported_blocks(
+    engine: Engine,
+    table_name: str,
+    export_format: ExportFormat,
+    *,
+    campaign: str | None = None,
+    first: date | None = None,
+    last: date | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Block]:
+    """The same bytes as they come, for whoever sends them on. What is refused is refused before the first of them."""
     query = _rows_of(table_name, campaign, first, last)
-    writers = {
-        ExportFormat.CSV: _write_csv,
-        ExportFormat.JSON_LINES: _write_json_lines,
-        ExportFormat.PARQUET: _write_parquet,
-    }
-    with engine.connect() as connection:
-        return writers[export_format](connection, query, out, progress or (lambda _: None))
+    blocks = BLOCKS_OF[export_format]
+
+    def streamed() -> Iterator[Block]:
+        with engine.connect() as connection:
+            yield from blocks(connection, query, progress or (lambda _: None))
+
+    return streamed()
 
 
 def _rows_of(table_name: str, campaign: str | None, first: date | None, last: date | None) -> Select[Any]:
@@ -90,7 +119,7 @@ def _rows_of(table_name: str, campaign: str | None, first: date | None, last: da
     return query
 
 
-def _write_csv(connection: Connection, query: Select[Any], out: BinaryIO, progress: Progress) -> int:
+def _csv_blocks(connection: Connection, query: Select[Any], progress: Progress) -> Iterator[Block]:
     columns = [
         case((column.op("~")(FORMULA), literal("'").concat(column)), else_=column).label(column.name)
         if isinstance(column.type, String)
@@ -101,30 +130,27 @@ def _write_csv(connection: Connection, query: Select[Any], out: BinaryIO, progre
     with driver_connection(connection).cursor() as cursor:
         statement = f"COPY ({compiled}) TO STDOUT (FORMAT csv, HEADER)"
         with cursor.copy(statement.encode(), dict(compiled.params) or None) as copy:
-            for block in copy:
-                out.write(block)
-        rows = cursor.rowcount
-    progress(rows)
-    return rows
+            yield from copy
+        progress(cursor.rowcount)
 
 
-def _write_json_lines(connection: Connection, query: Select[Any], out: BinaryIO, progress: Progress) -> int:
+def _json_blocks(connection: Connection, query: Select[Any], progress: Progress) -> Iterator[Block]:
     row = query.subquery("row")
     objects = select(cast(func.row_to_json(row.table_valued()), String))
     rows = 0
     for batch in _batches(connection, objects):
-        out.writelines(f"{line}\n".encode() for (line,) in batch)
+        yield "".join(f"{line}\n" for (line,) in batch).encode()
         rows += len(batch)
         progress(rows)
-    return rows
 
 
-def _write_parquet(connection: Connection, query: Select[Any], out: BinaryIO, progress: Progress) -> int:
+def _parquet_blocks(connection: Connection, query: Select[Any], progress: Progress) -> Iterator[Block]:
     columns = list(query.selected_columns)
     schema = pa.schema([(column.name, ARROW_TYPES[dtype_of(column.type)]) for column in columns])
     is_json = [isinstance(column.type, JSONB) for column in columns]
     rows = 0
-    with pq.ParquetWriter(out, schema) as writer:
+    written = _Written()
+    with pq.ParquetWriter(written, schema) as writer:
         for batch in _batches(connection, query):
             values = list(zip(*batch, strict=True))
             arrays = [
@@ -132,9 +158,41 @@ def _write_parquet(connection: Connection, query: Select[Any], out: BinaryIO, pr
                 for column, json_text, field in zip(values, is_json, schema, strict=True)
             ]
             writer.write_table(pa.table(arrays, schema=schema))
+            yield written.taken()
             rows += len(batch)
             progress(rows)
-    return rows
+    yield written.taken()
+
+
+class _Written(io.RawIOBase):
+    """A writable file of which the bytes are taken while it is written."""
+
+    def __init__(self) -> None:
+        self._blocks: list[bytes] = []
+        self._length = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._length
+
+    def write(self, block: Any) -> int:
+        self._blocks.append(bytes(block))
+        self._length += len(block)
+        return len(block)
+
+    def taken(self) -> bytes:
+        """What was written since it was asked last."""
+        blocks, self._blocks = self._blocks, []
+        return b"".join(blocks)
+
+
+BLOCKS_OF: dict[ExportFormat, Callable[[Connection, Select[Any], Progress], Iterator[Block]]] = {
+    ExportFormat.CSV: _csv_blocks,
+    ExportFormat.JSON_LINES: _json_blocks,
+    ExportFormat.PARQUET: _parquet_blocks,
+}
 
 
 def _batches(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:

@@ -13,6 +13,7 @@ from sqlalchemy import insert
 from leadflow_pipeline.delivery.dispatch import dispatch_due
 from leadflow_pipeline.delivery.graduation import count_graduations, graduate_due
 from leadflow_pipeline.delivery.notices import GRADUATION, OVERDUE, TOLD, WARNED
+from leadflow_pipeline.delivery.promises import read_promises
 from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.partitions import replace_partitions
 from leadflow_pipeline.store.schema import inbound_mails, messages, nurtured_leads
@@ -189,3 +190,20 @@ def test_a_campaign_may_keep_it_to_itself(written_to: OwnersWorld) -> None:
     written_to.register(handover="{graduations: false}", sla="{first_touch_hours: 4}")
     answered(written_to)
     assert count_graduations(written_to.engine, NOW) == 0
+
+
+def test_the_promise_to_be_in_touch_with_a_lead_that_answered_is_counted(written_to: OwnersWorld) -> None:
+    answered(written_to)
+    graduate_due(written_to.engine, NOW)
+
+    def clocks(at: datetime) -> list[tuple[str, str]]:
+        found = read_promises(written_to.engine, at, "spring")
+        return list(zip(found["origin"], found["state"], strict=True))
+
+    due = read_promises(written_to.engine, NOW + HOUR)["due_at"].iloc[-1]
+    assert due == NOW + 4 * HOUR
+    assert clocks(NOW + HOUR)[-1] == ("graduation", "open")
+    assert clocks(NOW + 5 * HOUR)[-1] == ("graduation", "open_late")
+    written_to.touch("lead-1", "anke", NOW + 2 * HOUR)
+    assert clocks(NOW + 5 * HOUR)[-1] == ("graduation", "kept")
+    assert len(clocks(NOW + 5 * HOUR)) == 2, "beside the one of the hand-over"

@@ -38,6 +38,9 @@ STEPS = """
           - {{delay_days: 1, subject: Hello again, text: "Hello again"}}
           - {{delay_days: 1, subject: And again, text: "Hello again"}}
           - {{delay_days: 1, subject: The last, text: "Hello again"}}
+      long_term_nurture:
+        steps:
+          - {{delay_days: 0, subject: Hello, text: "Hello from {{{{ owner | default('nobody yet') }}}}"}}
 """
 
 
@@ -104,6 +107,15 @@ def test_a_task_goes_into_the_crm_where_there_is_one_and_is_none_of_the_hand_ove
     assert (row["channel"], row["payload"]["kind"]) == ("hubspot", "task")
     assert row["payload"]["hubspot"]["task"]["hs_timestamp"].startswith("2026-05-06T09:30")
     assert row["payload"]["hubspot"]["reference"] in row["body_text"]
+
+
+def test_an_email_names_the_owner_where_the_lead_has_one(world: World) -> None:
+    registered(world)
+    owned(world)
+    world.plan([{"lead_id": "lead-0"}, {"lead_id": "lead-1"}], sequence="long_term_nurture")
+    release_due(world.engine, world.settings, NOW)
+    said = {row["lead_id"]: row["body_text"].splitlines()[0] for row in world.rows()}
+    assert said == {"lead-0": "Hello from Ann", "lead-1": "Hello from nobody yet"}
 
 
 def test_a_lead_that_answered_is_no_task_any_more(world: World) -> None:

@@ -19,11 +19,11 @@ from typer.testing import CliRunner, Result
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.cli import app
 from leadflow_pipeline.cli.explain import sparkline
-from leadflow_pipeline.cli.known_leads import find_lead, lead_of_address
 from leadflow_pipeline.cli.runs import QUIET
 from leadflow_pipeline.definitions import STAGE_ASSETS, build_defs
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.harvest.importing import Contents, import_file
+from leadflow_pipeline.insight.known_leads import find_lead, lead_of_address
 from leadflow_pipeline.insight.lead_story import tell_story
 from leadflow_pipeline.insight.story import Story
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRange, days_between

@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.definitions import build_defs
 from leadflow_pipeline.insight import pages, plots, summaries
-from leadflow_pipeline.insight.assets import campaign_report, make_report
+from leadflow_pipeline.insight.assets import campaign_report
+from leadflow_pipeline.insight.campaign_report import make_report
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import schema

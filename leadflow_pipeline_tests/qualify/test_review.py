@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.cli import app
-from leadflow_pipeline.cli.known_leads import lead_of_address
 from leadflow_pipeline.cli.runs import QUIET
 from leadflow_pipeline.definitions import STAGE_ASSETS, build_defs
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.harvest.erasing import erase_person
 from leadflow_pipeline.harvest.importing import Contents, import_file
-from leadflow_pipeline.insight.assets import make_report
+from leadflow_pipeline.insight.campaign_report import make_report
+from leadflow_pipeline.insight.known_leads import lead_of_address
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRange, days_between
 from leadflow_pipeline.qualify.review_queue import decide, waiting_leads
 from leadflow_pipeline.store import schema

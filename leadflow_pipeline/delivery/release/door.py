@@ -31,6 +31,7 @@ from sqlalchemy import Connection, Engine, func, select
 
 from leadflow_pipeline.campaign import LEAD_TOKENS, CampaignVersion, active_campaigns, load
 from leadflow_pipeline.delivery.outbox import put_in
+from leadflow_pipeline.delivery.owner_names import owner_names
 from leadflow_pipeline.delivery.release.due import due_touches, plan_says
 from leadflow_pipeline.delivery.release.emails import put_in_links, sent_before, written_emails
 from leadflow_pipeline.delivery.release.orders import hand_says
@@ -203,6 +204,12 @@ def _write(
             # A webhook may name any field of a lead.
             columns = None if channel == "webhook" else LEAD_COLUMNS
             leads = _leads(connection.engine, version.campaign, some["lead_id"], now, columns)
+            if channel != "webhook":
+                names = owner_names(connection, version.campaign, some["lead_id"], now)
+                leads = [
+                    {**lead, "owner": names.get(lead_id)}
+                    for lead, lead_id in zip(leads, some["lead_id"], strict=True)
+                ]
             put = CHANNELS[str(channel)](connection, version, some, leads, settings, now, released.held)
             released.count += len(put)
             released.by_sequence.update(put)

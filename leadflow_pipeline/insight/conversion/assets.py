@@ -37,6 +37,9 @@ class Training(dg.Config):
     as_of: str | None = None
     """A day such as 2026-06-01, of which and after which nothing is known; today (UTC) where none is given."""
 
+    promote: bool = True
+    """Whether a better model takes the champion's place; else it is only kept."""
+
 
 @dg.asset(
     name=ASSET,
@@ -60,7 +63,9 @@ def conversion_model(
     """Trains, promotes what is better, and says how good it is."""
     from leadflow_pipeline.score.model_training import train_model
 
-    report = train_model(store.engine, context.partition_key, _day(config.as_of), actor=ACTOR)
+    report = train_model(
+        store.engine, context.partition_key, _day(config.as_of), actor=ACTOR, promote=config.promote
+    )
     context.log.info(report.words)
     yield dg.MaterializeResult(
         metadata=_metadata(report) | _page(store.engine, report), check_results=list(verdicts(report))

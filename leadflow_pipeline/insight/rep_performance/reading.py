@@ -124,6 +124,19 @@ def read_rep_report(
     )
 
 
+def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain values, for scripts: what is missing is None."""
+
+    def plain(value: Any) -> Any:
+        if pd.isna(value):
+            return None
+        if isinstance(value, pd.Timestamp):
+            return value.date()
+        return value.item() if hasattr(value, "item") else value
+
+    return [{str(name): plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
+
+
 def read_facts(engine: Engine, campaign: str, before: datetime, window_days: int) -> Facts:
     """All hand-overs, outcomes and touches of a campaign before a moment, and reps' days of the window."""
     given, done, days = handoffs.c, rep_touches.c, rep_days.c

@@ -133,3 +133,7 @@ class OwnershipRules(BaseModel):
         0.85, gt=0, le=1, description="load from which a rep is given less and less, and others come first"
     )
     sla: SlaRules = SlaRules()
+
+    def takes_part(self, rep: str) -> bool:
+        """Whether the campaign gives leads to a rep at all."""
+        return rep not in self.exclude_reps and (not self.reps or rep in self.reps)

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from leadflow_pipeline.store.schema.base import Timestamp, metadata, one_of, within
+from leadflow_pipeline.store.schema.base import Key, Timestamp, metadata, one_of, within
 from leadflow_pipeline.store.schema.campaign import campaigns
 
 REVIEW_STATES = ("open", "same", "different")
@@ -68,9 +68,15 @@ person_leads = Table(
         Timestamp,
         comment="written_at of the partition its fields were read from; where that was written again: match again",
     ),
+    Column("name_key", Key, comment="its whole name, folded: people look for leads by the beginning of it"),
+    Column("last_name_key", Key, comment="its last name, folded"),
+    Column("company_key", Key, comment="its company as it says itself, folded, no legal suffix"),
     within("match_probability", 0, 1),
     Index(None, "person_id"),
     Index(None, "address_key"),
+    Index(None, "campaign", "name_key"),
+    Index(None, "campaign", "last_name_key"),
+    Index(None, "campaign", "company_key"),
 )
 
 accounts = Table(

@@ -186,7 +186,7 @@ def test_commands_tell_and_change(spring: Engine, tmp_path) -> None:
     run("results", "spring", "--html", str(page))
     assert "data:image/png" in page.read_text()
     assert "of each variant" in run("power", "spring", "gentler")
-    with pytest.raises(PermanentError, match="name its rate: --baseline"):
+    with pytest.raises(PermanentError, match="name its rate, such as baseline"):
         run("power", "spring", "empty")
     assert run("power", "spring", "worth", "--baseline", "120", "--deviation", "300").count("120.00") == 1
     with pytest.raises(PermanentError, match="--deviation 300"):

@@ -201,7 +201,7 @@ def eligibility(leads: pd.DataFrame, roster: Roster, rules: OwnershipRules) -> E
 def is_excluded(reps: Sequence[Rep], rules: OwnershipRules) -> Mask:
     """Reps that the campaign excludes, or leaves out where it names those who take part."""
     return np.array(
-        [rep.rep in rules.exclude_reps or bool(rules.reps and rep.rep not in rules.reps) for rep in reps],
+        [not rules.takes_part(rep.rep) for rep in reps],
         dtype=bool,
     )
 

@@ -1,10 +1,10 @@
-"""The door to what is stored of reps: records, absences, and who was who on a day.
+"""The door to what is stored of reps: their records, and who was who on a day.
 
-What belongs here: reading and adding `reps` and `rep_absences`, each change noted in the activity log. What does not:
-what a file of reps may say (`rep_records.py`), and what is decided with them.
+What belongs here: reading and adding `reps`, each change noted in the activity log; and who was who on a day, absences
+included. What does not: what a file of reps may say (`rep_records.py`), noting absences (`absences.py`), and what is
+decided with them.
 
-Nothing is changed or removed: a change is a record that holds from a day on, and an absence is withdrawn. No day
-before becomes due by it.
+Nothing is changed or removed: a change is a record that holds from a day on. No day before becomes due by it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.route.owners.reps.rep import Rep
@@ -37,10 +37,6 @@ class UnknownRep(PermanentError):
         super().__init__(
             f"there is no rep {rep!r}: leadflow reps list names all, leadflow reps import adds one"
         )
-
-
-class NoSuchAbsence(PermanentError):
-    """No absence stands that could be withdrawn."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +61,6 @@ class StoredRecord:
     record: RepRecord
     actor: str
     recorded_at: datetime
-
-
-@dataclass(frozen=True)
-class StoredAbsence:
-    """An absence with its number, who noted it and whether it stands."""
-
-    absence_id: int
-    absence: Absence
-    actor: str
-    recorded_at: datetime
-    withdrawn_at: datetime | None
 
 
 def read_roster(engine: Engine, campaign: str, day: date) -> Roster:
@@ -107,30 +92,17 @@ def rosters_in(
 
 def read_history(engine: Engine, rep: str) -> tuple[StoredRecord, ...]:
     """A rep's records in the order in which they come to hold. Raises UnknownRep."""
-    query = select(reps).where(reps.c.rep == rep).order_by(reps.c.from_day, reps.c.record_id)
     with engine.connect() as connection:
-        rows = connection.execute(query).all()
+        return history_in(connection, rep)
+
+
+def history_in(connection: Connection, rep: str) -> tuple[StoredRecord, ...]:
+    """`read_history` within a transaction."""
+    query = select(reps).where(reps.c.rep == rep).order_by(reps.c.from_day, reps.c.record_id)
+    rows = connection.execute(query).all()
     if not rows:
         raise UnknownRep(rep)
     return tuple(StoredRecord(_record(row), row.actor, row.recorded_at) for row in rows)
-
-
-def read_absences(engine: Engine, rep: str) -> tuple[StoredAbsence, ...]:
-    """A rep's absences, withdrawn ones too, by their first day."""
-    table = rep_absences
-    query = select(table).where(table.c.rep == rep).order_by(table.c.first_day, table.c.absence_id)
-    with engine.connect() as connection:
-        rows = connection.execute(query).all()
-    return tuple(
-        StoredAbsence(
-            row.absence_id,
-            Absence(row.rep, row.first_day, row.last_day),
-            row.actor,
-            row.recorded_at,
-            row.withdrawn_at,
-        )
-        for row in rows
-    )
 
 
 def import_reps(
@@ -154,7 +126,7 @@ def import_reps(
     if not by_id:
         raise PermanentError("there is no rep in the list, and an empty list would mean that all have left")
     with engine.begin() as connection:
-        _one_at_a_time(connection)
+        one_at_a_time(connection)
         histories = _histories(connection)
         is_first = not histories
         day = from_day or (get_settings().first_day if is_first else today or datetime.now(UTC).date())
@@ -186,7 +158,7 @@ def import_reps(
             return summary
         new = [by_id[rep_id] for rep_id in (*added, *changed)] + list(missing.values())
         _add(connection, new, day, actor)
-        _log(
+        note(
             connection,
             actor,
             "reps.import",
@@ -209,7 +181,7 @@ def set_status(
     """
     day = from_day or datetime.now(UTC).date()
     with engine.begin() as connection:
-        _one_at_a_time(connection)
+        one_at_a_time(connection)
         history = _histories(connection, rep).get(rep)
         if not history:
             raise UnknownRep(rep)
@@ -222,69 +194,24 @@ def set_status(
             return None
         changed = standing.rep.model_copy(update={"status": status})
         numbers = _add(connection, [changed], day, actor)
-        _log(connection, actor, "reps.status", {"rep": rep, "status": status, "from_day": day.isoformat()})
+        note(connection, actor, "reps.status", {"rep": rep, "status": status, "from_day": day.isoformat()})
     return RepRecord(numbers[0], day, changed)
 
 
-def add_absence(engine: Engine, rep: str, first_day: date, last_day: date, *, actor: str) -> int:
-    """Notes that a rep is away, both days included; the number of the absence. One that stands already is not noted
-    twice. Raises UnknownRep, and PermanentError for days in the wrong order.
-    """
-    if last_day < first_day:
-        raise PermanentError(
-            f"an absence from {first_day} cannot end on {last_day}, before it begins: swap the days"
-        )
-    table = rep_absences
-    with engine.begin() as connection:
-        _one_at_a_time(connection)
-        _known(connection, rep)
-        standing = select(table.c.absence_id).where(
-            table.c.rep == rep,
-            table.c.first_day == first_day,
-            table.c.last_day == last_day,
-            table.c.withdrawn_at.is_(None),
-        )
-        found: int | None = connection.scalar(standing)
-        if found is not None:
-            return found
-        values = {"rep": rep, "first_day": first_day, "last_day": last_day, "actor": actor}
-        number: int = connection.execute(
-            insert(table).values(values).returning(table.c.absence_id)
-        ).scalar_one()
-        detail = {"rep": rep, "first_day": first_day.isoformat(), "last_day": last_day.isoformat()}
-        _log(connection, actor, "reps.absent", detail)
-    return number
-
-
-def end_absence(engine: Engine, rep: str, *, actor: str, day: date | None = None) -> tuple[Absence, ...]:
-    """Has a rep back from a day on (today, UTC, where none is named): withdraws every absence that ends on it or later.
-
-    What was over before the day stands: of an absence that began earlier, the days up to the eve. The absences that
-    were withdrawn are returned. Raises UnknownRep and NoSuchAbsence.
-    """
-    back = day or datetime.now(UTC).date()
-    table = rep_absences
-    with engine.begin() as connection:
-        _one_at_a_time(connection)
-        _known(connection, rep)
-        ends_later = (table.c.rep == rep) & (table.c.last_day >= back) & table.c.withdrawn_at.is_(None)
-        rows = connection.execute(
-            update(table)
-            .where(ends_later)
-            .values(withdrawn_at=func.now())
-            .returning(table.c.first_day, table.c.last_day)
-        ).all()
-        if not rows:
-            raise NoSuchAbsence(f"{rep} is not away on {back} or later, so there is nothing to withdraw")
-        eve = date.fromordinal(back.toordinal() - 1)
-        begun = [row.first_day for row in rows if row.first_day <= eve]
-        if begun:
-            kept = [
-                {"rep": rep, "first_day": first_day, "last_day": eve, "actor": actor} for first_day in begun
-            ]
-            connection.execute(insert(table), kept)
-        _log(connection, actor, "reps.back", {"rep": rep, "day": back.isoformat(), "withdrawn": len(rows)})
-    return tuple(Absence(rep, row.first_day, row.last_day) for row in rows)
+def put_record_in(connection: Connection, rep: Rep, from_day: date, *, actor: str) -> bool:
+    """Makes a rep known as a record says, from a day on; False where that was known already."""
+    one_at_a_time(connection)
+    standing = record_on(_histories(connection, rep.rep).get(rep.rep, []), from_day)
+    if standing is not None and standing.rep == rep:
+        return False
+    _add(connection, [rep], from_day, actor)
+    note(
+        connection,
+        actor,
+        "reps.record",
+        {"rep": rep.rep, "from_day": from_day.isoformat(), "is_new": standing is None},
+    )
+    return True
 
 
 def content_key_of(rep: Rep) -> str:
@@ -314,7 +241,8 @@ def _histories(connection: Connection, rep: str | None = None) -> dict[str, list
     return histories
 
 
-def _known(connection: Connection, rep: str) -> None:
+def require_rep(connection: Connection, rep: str) -> None:
+    """Raises UnknownRep where there is none."""
     if connection.scalar(select(reps.c.rep).where(reps.c.rep == rep).limit(1)) is None:
         raise UnknownRep(rep)
 
@@ -336,7 +264,7 @@ def _add(connection: Connection, new: Sequence[Rep], day: date, actor: str) -> l
     return list(connection.scalars(numbered, rows))
 
 
-def _one_at_a_time(connection: Connection) -> None:
+def one_at_a_time(connection: Connection) -> None:
     """Two imports at once would each judge by what the other is about to change."""
     connection.execute(select(func.pg_advisory_xact_lock(lock_number("reps"))))
 
@@ -355,5 +283,6 @@ def _canonical(document: Mapping[str, Any]) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def _log(connection: Connection, actor: str, action: str, detail: dict[str, Any]) -> None:
+def note(connection: Connection, actor: str, action: str, detail: dict[str, Any]) -> None:
+    """Writes a change down in the activity log."""
     connection.execute(insert(activity_log).values(actor=actor, action=action, detail=detail))

@@ -77,6 +77,30 @@ def upgrade() -> None:
         schema=SCHEMA,
     )
     op.create_table(
+        "run_launches",
+        Column(
+            "ticket",
+            Text(),
+            nullable=False,
+            comment="of the request: sent again, the same; also a tag of the run",
+        ),
+        Column("request_key", Text(), nullable=False, comment="HMAC of what was asked"),
+        Column(
+            "begun_at",
+            DateTime(timezone=True),
+            server_default=text("now()"),
+            nullable=False,
+            comment="put on the wire",
+        ),
+        Column("run_id", Text(), nullable=True, comment="NULL: under way, or its answer was lost"),
+        PrimaryKeyConstraint("ticket", name=op.f("run_launches_pkey")),
+        schema=SCHEMA,
+        comment="Requests for runs, written before Dagster is asked: what had no answer is not repeated blindly.",
+    )
+    op.create_index(
+        op.f("run_launches_begun_at_idx"), "run_launches", ["begun_at"], unique=False, schema=SCHEMA
+    )
+    op.create_table(
         "webhook_endpoints",
         Column("endpoint_id", Text(), nullable=False),
         Column("url", Text(), nullable=False),
@@ -210,6 +234,54 @@ def upgrade() -> None:
         schema=SCHEMA,
         postgresql_where=text("order_key IS NOT NULL"),
     )
+    op.add_column(
+        "person_leads",
+        Column(
+            "name_key",
+            Text(collation="C"),
+            nullable=True,
+            comment="its whole name, folded: people look for leads by the beginning of it",
+        ),
+        schema=SCHEMA,
+    )
+    op.add_column(
+        "person_leads",
+        Column("last_name_key", Text(collation="C"), nullable=True, comment="its last name, folded"),
+        schema=SCHEMA,
+    )
+    op.add_column(
+        "person_leads",
+        Column(
+            "company_key",
+            Text(collation="C"),
+            nullable=True,
+            comment="its company as it says itself, folded, no legal suffix",
+        ),
+        schema=SCHEMA,
+    )
+    op.create_index(
+        op.f("person_leads_campaign_company_key_idx"),
+        "person_leads",
+        ["campaign", "company_key"],
+        unique=False,
+        schema=SCHEMA,
+    )
+    op.create_index(
+        op.f("person_leads_campaign_last_name_key_idx"),
+        "person_leads",
+        ["campaign", "last_name_key"],
+        unique=False,
+        schema=SCHEMA,
+    )
+    op.create_index(
+        op.f("person_leads_campaign_name_key_idx"),
+        "person_leads",
+        ["campaign", "name_key"],
+        unique=False,
+        schema=SCHEMA,
+    )
 
     # Until now whoever was given a lead was told in the same transaction.
     op.execute("UPDATE leadflow.handoffs SET told_at = decided_at")
+    # Their names are not kept beside them yet: each is looked at again.
+    op.execute("UPDATE leadflow.person_leads SET read_at = NULL")

@@ -14,13 +14,11 @@ from leadflow_pipeline import samples
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.cli import app
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.route.owners.reps.absences import NoSuchAbsence, add_absence, end_absence
 from leadflow_pipeline.route.owners.reps.rep import Capacity, Rep
 from leadflow_pipeline.route.owners.reps.rep_sources import reps_from_table
 from leadflow_pipeline.route.owners.reps.roster import (
-    NoSuchAbsence,
     UnknownRep,
-    add_absence,
-    end_absence,
     import_reps,
     read_history,
     read_roster,

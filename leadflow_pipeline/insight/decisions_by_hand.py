@@ -14,10 +14,10 @@ from sqlalchemy import Engine
 
 from leadflow_pipeline.campaign import load
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.insight.lead_rows import lead_rows
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.overrides import LIFTED
 from leadflow_pipeline.route.rules import ContentSequenceType
+from leadflow_pipeline.store.lead_rows import lead_rows
 from leadflow_pipeline.store.schema import QUALIFICATION_STATUSES, TIERS, nurtured_leads
 
 ALLOWED: Final[dict[str, tuple[str, ...]]] = {

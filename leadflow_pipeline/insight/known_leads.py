@@ -1,7 +1,7 @@
 """Leads as a person names them.
 
 What belongs here: from an id, the beginning of one or an address to a lead that exists. What does not: what is done
-with it (`decisions`).
+with it (`decisions_by_hand`).
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _leads_from(
     matches = leads.c.lead_id == lead_id
     if not is_whole:  # by bytes, as the key is ordered
         matches = and_(leads.c.lead_id >= lead_id, leads.c.lead_id <= lead_id + "\U0010ffff")
-    # Day by day through the index, as in `insight.lead_rows`.
+    # Day by day through the index, as in `store.lead_rows`.
     of_day = (
         select(leads.c.campaign, leads.c.lead_id)
         .where(leads.c.campaign == days.c.campaign, leads.c.day == days.c.day, matches)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, Table, select, true
+from sqlalchemy import ColumnElement, Select, Table, select, true
 
 from leadflow_pipeline.store import schema
 
@@ -32,4 +32,36 @@ def lead_rows(table: Table, columns: Sequence[Any], campaign: str, lead_id: str,
         .select_from(days.join(of_day, true()))
         .where(days.c.table_name == table.name, days.c.campaign == campaign, days.c.day <= until)
         .order_by(days.c.day)
+    )
+
+
+def latest_row(
+    table: Table,
+    columns: Sequence[Any],
+    campaign: str,
+    lead_id: ColumnElement[str] | str,
+    until: date,
+    *,
+    earliest: bool = False,
+) -> Select[Any]:
+    """A lead's latest row up to a day, or its earliest: one probe for each computed day until it is found.
+
+    `lead_id` may be a column of a query around this one.
+    """
+    days = schema.partition_lineage.alias(f"days_of_{table.name}")
+    own = table.alias(f"row_of_{table.name}")
+    wanted = [own.c[column].label(column) if isinstance(column, str) else column for column in columns]
+    of_day = (
+        select(*wanted)
+        .where(own.c.campaign == campaign, own.c.day == days.c.day, own.c.lead_id == lead_id)
+        .correlate_except(own)
+        .offset(0)
+        .lateral(f"latest_of_{table.name}")
+    )
+    return (
+        select(of_day)
+        .select_from(days.join(of_day, true()))
+        .where(days.c.table_name == table.name, days.c.campaign == campaign, days.c.day <= until)
+        .order_by(days.c.day if earliest else days.c.day.desc())
+        .limit(1)
     )
