@@ -25,8 +25,8 @@ from leadflow_pipeline.delivery.touches import add_touch
 from leadflow_pipeline.harvest.importing import Contents, import_file
 from leadflow_pipeline.overrides import OUT_OF_OFFICE
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, PartitionRange, days_between
-from leadflow_pipeline.route.owners.reps.rep import Capacity, Rep, Territory
 from leadflow_pipeline.route.owners.reps.absences import add_absence
+from leadflow_pipeline.route.owners.reps.rep import Capacity, Rep, Territory
 from leadflow_pipeline.route.owners.reps.roster import import_reps, set_status
 from leadflow_pipeline.store.digest import digest
 from leadflow_pipeline.store.experiment_states import change_state

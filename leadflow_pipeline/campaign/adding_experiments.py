@@ -19,18 +19,25 @@ from ruamel.yaml.nodes import MappingNode, SequenceNode
 
 from leadflow_pipeline.campaign.document import Document, read_document
 from leadflow_pipeline.campaign.problems import CampaignError, Problem
+from leadflow_pipeline.errors import PermanentError
 
 SECTION = "experiments"
 NAME = "campaign file"
+
+
+class AlreadyDeclared(PermanentError):
+    """The file has an experiment of this key."""
 
 
 def with_experiment(text: str, declared: Mapping[str, Any]) -> str:
     """The text of a campaign file with one more experiment, the last of its section.
 
     `declared` is what the file would say of it, as JSON has it. Raises CampaignError where the text is no campaign
-    file, or is written so that nothing can be added to it by a program.
+    file, or is written so that nothing can be added to it by a program, and AlreadyDeclared for a key that it has.
     """
     before = read_document(text, NAME)
+    if any(isinstance(each, dict) and each.get("key") == declared.get("key") for each in _declared(before)):
+        raise AlreadyDeclared("the campaign declares an experiment of this key already: choose another key")
     wanted = _with(before, declared)
     for tried in _tries(text, declared):
         try:
@@ -53,8 +60,12 @@ def with_experiment(text: str, declared: Mapping[str, Any]) -> str:
 
 
 def _with(before: Document, declared: Mapping[str, Any]) -> dict[str, Any]:
+    return {**before.content, SECTION: [*_declared(before), dict(declared)]}
+
+
+def _declared(before: Document) -> list[Any]:
     section = before.content.get(SECTION)
-    return {**before.content, SECTION: [*(section if isinstance(section, list) else []), dict(declared)]}
+    return section if isinstance(section, list) else []
 
 
 def _tries(text: str, declared: Mapping[str, Any]) -> Iterator[str]:

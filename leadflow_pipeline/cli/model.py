@@ -216,9 +216,7 @@ def rollback(
     engine = _engine_of(campaign)
     decisions = registry.promotions(engine, campaign)
     day = first.date() if first else _today()
-    if registry.champion_on(decisions, day) is None:
-        raise PermanentError(f"the rules alone score {campaign} on {day}: there is nothing to roll back from")
-    wanted = registry.champion_before(decisions, day)
+    wanted = registry.gone_back_to(decisions, campaign, day)
     _decide(engine, campaign, wanted, first, reason, "model.rollback", yes=yes, as_json=as_json)
 
 

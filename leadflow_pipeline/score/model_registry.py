@@ -181,7 +181,7 @@ def decide_in(
     Two at once go one after the other. Raises PermanentError where it scores that day already, too.
     """
     connection.execute(select(func.pg_advisory_xact_lock(lock_number("model_promotions", campaign))))
-    decisions = _promotions(connection, campaign)
+    decisions = promotions_in(connection, campaign)
     if champion_on(decisions, from_day) == model_version:
         raise PermanentError(
             f"on {from_day} {scored_by(model_version)} {campaign} already: nothing was changed"
@@ -199,7 +199,7 @@ def require_promotable(engine: Engine, campaign: str, model_version: str | None,
 def promotions(engine: Engine, campaign: str) -> list[Promotion]:
     """Every decision of a campaign, in the order in which they hold: by day, then as decided."""
     with engine.connect() as connection:
-        return _promotions(connection, campaign)
+        return promotions_in(connection, campaign)
 
 
 def champion_on(decisions: Sequence[Promotion], day: date) -> str | None:
@@ -224,6 +224,13 @@ def reigns(decisions: Sequence[Promotion]) -> list[Reign]:
             found[-1] = replace(found[-1], last_day=day - timedelta(days=1))
         found.append(Reign(version, day, None))
     return found
+
+
+def gone_back_to(decisions: Sequence[Promotion], campaign: str, day: date) -> str | None:
+    """`champion_before`, for whoever means to go back. Raises PermanentError where the rules alone score the day."""
+    if champion_on(decisions, day) is None:
+        raise PermanentError(f"the rules alone score {campaign} on {day}: there is nothing to roll back from")
+    return champion_before(decisions, day)
 
 
 def champion_before(decisions: Sequence[Promotion], day: date) -> str | None:
@@ -304,7 +311,8 @@ def _require_promotable(
         )
 
 
-def _promotions(connection: Connection, campaign: str) -> list[Promotion]:
+def promotions_in(connection: Connection, campaign: str) -> list[Promotion]:
+    """`promotions` within a transaction."""
     kept = model_promotions.c
     query = (
         select(*(kept[name] for name in Promotion.__dataclass_fields__))

@@ -23,7 +23,7 @@ _models: dict[str, Vectoriser] = {}
 def latest_build(connection: Connection, campaign: str, as_of: date) -> Any:
     builds = similar_account_builds.c
     return connection.execute(
-        select(builds.build_id, builds.campaign_version, builds.model_key, builds.ended)
+        select(builds.build_id, builds.day, builds.campaign_version, builds.model_key, builds.ended)
         .where(builds.campaign == campaign, builds.day <= as_of)
         .order_by(builds.day.desc())
         .limit(1)

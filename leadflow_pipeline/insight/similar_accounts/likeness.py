@@ -23,6 +23,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import ARRAY, Connection, Double, Engine, SmallInteger, and_, any_, cast, literal, or_, select
 
+from leadflow_pipeline.company_names import tidied
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.insight.lead_rows import lead_rows
 from leadflow_pipeline.insight.similar_accounts.companies import (
@@ -84,6 +85,37 @@ def similar_accounts(
     with _one_state(engine) as connection:
         asked = _Question.of(engine, connection, campaign, as_of, k, ended=ended)
         return [] if asked is None else asked.answer(connection, lead_id, company)
+
+
+def described(**fields: Any) -> dict[str, Any]:
+    """A company as `similar_accounts` is asked about it, from fields of leads; known by its domain and folded name."""
+    said = {name: value for name, value in fields.items() if value is not None}
+    if said.get("company_domain"):
+        said["company_domain"] = str(said["company_domain"]).strip().casefold()
+    if said.get("company"):
+        key = tidied(pd.Series([said["company"]], dtype="str"))["company_key"].iloc[0]
+        said |= {} if pd.isna(key) else {"company_key": key}
+    return said
+
+
+def described_in_words(text: str) -> dict[str, Any]:
+    """A company of which somebody says in free words what it does, is called, or what people there are called."""
+    return dict.fromkeys(("industry", "company", "job_title"), text)
+
+
+def is_known(engine: Engine, campaign: str, lead_id: str) -> bool:
+    """Whether a campaign has a lead."""
+    leads = enriched_leads.c
+    query = select(leads.lead_id).where(leads.campaign == campaign, leads.lead_id == lead_id).limit(1)
+    with engine.connect() as connection:
+        return connection.scalar(query) is not None
+
+
+def day_of_build(engine: Engine, campaign: str, as_of: date) -> date | None:
+    """The day of the build that is asked, as of a day; None where there is none."""
+    with engine.connect() as connection:
+        build = latest_build(connection, campaign, as_of)
+    return None if build is None else build.day
 
 
 def similar_to_leads(

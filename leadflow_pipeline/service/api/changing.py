@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from fastapi.responses import JSONResponse
 from sqlalchemy import Connection, Engine
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.service.access.scopes import Caller
-from leadflow_pipeline.service.api.idempotency import IdempotencyKey, once, request_key
+from leadflow_pipeline.service.api.idempotency import Asked, IdempotencyKey, once
 from leadflow_pipeline.service.problems import Problem
 
 
@@ -38,8 +38,8 @@ class Change:
             return once(engine, caller, self.idempotency_key, self.asked, act, status)
 
 
-async def _change(request: Request, idempotency_key: IdempotencyKey = None) -> Change:
-    return Change(idempotency_key, request_key(request, await request.body()))
+def _change(asked: Asked, idempotency_key: IdempotencyKey = None) -> Change:
+    return Change(idempotency_key, asked)
 
 
 Changing = Annotated[Change, Depends(_change)]
@@ -56,10 +56,10 @@ def refused_as(status: HTTPStatus) -> Iterator[None]:
 
 
 def refuse_days_due(due: int, *, accepted: bool) -> None:
-    """Raises Problem (409) where a change would make computed days due again, and whoever asks has not said yes to it."""
+    """Raises Problem (409) where a change makes computed days due again, and whoever asks has not said yes to it."""
     if due and not accepted:
         raise Problem(
             HTTPStatus.CONFLICT,
-            f"{due:,} days that are computed already would become due again: send accept_days_due: true if that is "
-            "meant, or a later from_day",
+            f"{due:,} day{'s' if due > 1 else ''} computed already would become due again: send accept_days_due: true "
+            "if that is meant, or a later from_day",
         )

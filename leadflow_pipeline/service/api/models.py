@@ -1,12 +1,12 @@
 """`/campaigns/{campaign}/models`: which conversion models there are, which one scores, and changing that.
 
-What belongs here: from requests to the functions of `score.model_registry`, and launching a training. What does not: the
-registry's rules, and learning. The campaign's status tells who scores; a model's metrics are its card in numbers.
+What belongs here: from requests to the functions of `score.model_registry`, and launching a training. What does not:
+the registry's rules, and learning. The campaign's status tells who scores; a model's metrics are its card in numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from http import HTTPStatus
@@ -36,7 +36,6 @@ from leadflow_pipeline.service.api.parameters import (
     Reason,
     Share,
     Strict,
-    in_century,
     today_of,
 )
 from leadflow_pipeline.service.api.refusals import refusals
@@ -208,7 +207,7 @@ def models_router(context: ServiceContext) -> APIRouter:
         rows = [row for row in rows if after is None or _place(row) < tuple(map(str, after))]
         return page_of(rows, limit, _place)
 
-    @router.get("/status", response_model=ModelStatus, responses=refusals())
+    @router.get("/status", response_model=ModelStatus, responses=refusals(is_tagged=True))
     def status(request: Request, caller: Reader, campaign: CampaignSlug) -> Response:
         """Who scores today, since when, every decision about it, and when there was a training last."""
         engine = context.engine
@@ -244,7 +243,7 @@ def models_router(context: ServiceContext) -> APIRouter:
     ) -> Response:
         """Launches a training as a Dagster run, and says which. A better model is promoted from `as_of` on."""
         known_campaign(context.engine, campaign)
-        as_of = in_century(body.as_of) if body.as_of else None
+        as_of = body.as_of
         if as_of is not None and as_of > today_of(context.now()):
             raise Problem(HTTPStatus.CONFLICT, "that day has not begun (UTC): name today or an earlier day")
         config = {"as_of": as_of.isoformat() if as_of else None, "promote": body.promote}
@@ -261,15 +260,13 @@ def models_router(context: ServiceContext) -> APIRouter:
     ) -> JSONResponse:
         """Goes back to the champion before the present one, or to the rules alone where there was none."""
         known_campaign(context.engine, campaign)
-        decisions, day = registry.promotions(context.engine, campaign), _day(context, body)
-        if registry.champion_on(decisions, day) is None:
-            raise Problem(
-                HTTPStatus.CONFLICT, "the rules alone score on that day: there is nothing to go back from"
-            )
-        wanted = registry.champion_before(decisions, day)
-        return _decided(context, caller, campaign, wanted, body, change, "model.rollback")
 
-    @router.get("/{model_version}/metrics", response_model=ModelMetrics, responses=refusals())
+        def before(connection: Connection, day: date) -> str | None:
+            return registry.gone_back_to(registry.promotions_in(connection, campaign), campaign, day)
+
+        return _decided(context, caller, campaign, before, body, change, "model.rollback")
+
+    @router.get("/{model_version}/metrics", response_model=ModelMetrics, responses=refusals(is_tagged=True))
     def metrics(
         request: Request, caller: Reader, campaign: CampaignSlug, model_version: ModelVersion
     ) -> Response:
@@ -290,7 +287,7 @@ def models_router(context: ServiceContext) -> APIRouter:
         """Lets a model, or the rules alone (`none`), score from a day on. Days before it stay as they are."""
         known_campaign(context.engine, campaign)
         wanted = None if model_version == registry.NO_MODEL else _one(context, campaign, model_version)
-        return _decided(context, caller, campaign, wanted, body, change, "model.promote")
+        return _decided(context, caller, campaign, lambda *_: wanted, body, change, "model.promote")
 
     return router
 
@@ -360,14 +357,14 @@ def _promotion(decision: Promotion) -> PromotionAnswer:
 
 
 def _day(context: ServiceContext, body: PromotionBody) -> date:
-    return in_century(body.from_day) if body.from_day else today_of(context.now())
+    return body.from_day or today_of(context.now())
 
 
 def _decided(
     context: ServiceContext,
     caller: Caller,
     campaign: str,
-    wanted: str | None,
+    wanted_of: Callable[[Connection, date], str | None],
     body: PromotionBody,
     change: Change,
     action: str,
@@ -376,6 +373,7 @@ def _decided(
     day = _day(context, body)
 
     def act(connection: Connection) -> Promoted:
+        wanted = wanted_of(connection, day)
         due = days_due_again(connection, scored_leads, campaign, day)
         later = registry.decide_in(
             connection, campaign, wanted, day, actor=caller.actor, reason=body.reason, action=action

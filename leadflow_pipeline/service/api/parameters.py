@@ -6,15 +6,13 @@ What belongs here: kinds of values that several subjects share. What does not: a
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime
-from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
-
-from leadflow_pipeline.service.problems import Problem
 
 SLUG: Final = r"^[a-z0-9][a-z0-9_-]*$"
 MOST_SLUG: Final = 200
@@ -28,17 +26,20 @@ CampaignSlug = Annotated[
 Reason = Annotated[str, Field(min_length=1, max_length=500, description="why, for those who read it later")]
 
 
-def _day(value: Any) -> Any:
-    """Refuses numbers and moments, which would be taken for days."""
+def _day(value: Any) -> date:
+    """A day as it is written; no number and no moment, which would be taken for days."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
-    if not isinstance(value, str) or len(value) != len("2026-06-01"):
-        raise PydanticCustomError("day", "must be a day, such as 2026-06-01")
-    return value
+    try:
+        if not isinstance(value, str) or not re.fullmatch(DAY, value):
+            raise ValueError
+        return date.fromisoformat(value)
+    except ValueError:
+        raise PydanticCustomError("day", "must be a day, such as 2026-06-01") from None
 
 
 Day = Annotated[date, BeforeValidator(_day), Field(json_schema_extra={"pattern": DAY})]
-"""Of this century, as 2026-06-01. Ask `in_century` before reckoning with it."""
+"""Of this century, as 2026-06-01: reckoning with it never leaves the calendar."""
 
 AsOf = Annotated[
     Day | None,
@@ -58,13 +59,6 @@ Amount = Annotated[float, _rounded(2)]
 
 Fine = Annotated[float, _rounded(6)]
 """Differences and p-values, to six digits."""
-
-
-def in_century(day: date) -> date:
-    """The day. Raises Problem (422) for one of another century: nothing is known of it."""
-    if not 2000 <= day.year < 2100:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "a day must lie between 2000-01-01 and 2099-12-31")
-    return day
 
 
 def today_of(now: datetime) -> date:

@@ -40,10 +40,11 @@ TO_BODIES: Final = (408, 413, 415)
 """Every route that takes a body."""
 
 
-def refusals(*others: int, body: bool = False) -> dict[int | str, dict[str, Any]]:
+def refusals(*others: int, body: bool = False, is_tagged: bool = False) -> dict[int | str, dict[str, Any]]:
     """For `responses` of a route: what each may say, and some others."""
     statuses = sorted({*TO_ALL, *(TO_BODIES if body else ()), *others})
-    return {
+    not_modified = {304: {"description": "It is as the ETag in If-None-Match says."}} if is_tagged else {}
+    return not_modified | {
         status: {
             "description": MEANINGS.get(status, HTTPStatus(status).phrase),
             "content": {"application/problem+json": {"schema": PROBLEM}},

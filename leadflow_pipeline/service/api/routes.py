@@ -7,10 +7,22 @@ from collections.abc import Callable
 from fastapi import APIRouter, FastAPI
 
 from leadflow_pipeline.service.access.gate import Gate, Gatekeeper
+from leadflow_pipeline.service.api.analytics import analytics_router
+from leadflow_pipeline.service.api.experiments import experiments_router
+from leadflow_pipeline.service.api.models import models_router
+from leadflow_pipeline.service.api.reps import rep_performance_router, reps_router
+from leadflow_pipeline.service.api.similar_accounts import similar_accounts_router
 from leadflow_pipeline.service.body_check import BodyCheck
 from leadflow_pipeline.service.context import ServiceContext
 
-ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = ()
+ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = (
+    experiments_router,
+    models_router,
+    reps_router,
+    rep_performance_router,
+    analytics_router,
+    similar_accounts_router,
+)
 """Each makes the routes of one subject, without the prefix."""
 
 

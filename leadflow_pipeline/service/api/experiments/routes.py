@@ -1,7 +1,7 @@
 """`/campaigns/{campaign}/experiments` and `/experiments`: what is tried on leads, and what came of it.
 
-What belongs here: from requests to the functions of `insight.experiments`, `store.experiment_states` and `campaign`. What
-does not: any rule. An experiment is declared in the campaign file, so creating one makes a new version of the campaign.
+What belongs here: from requests to the functions of `insight.experiments`, `store.experiment_states` and `campaign`.
+What does not: any rule. An experiment is declared in the campaign file: creating one makes a new version of it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from leadflow_pipeline.service.api.experiments.shapes import (
 )
 from leadflow_pipeline.service.api.known import known_campaign
 from leadflow_pipeline.service.api.paging import Cursor, Limit, Page, page_of, values_of
-from leadflow_pipeline.service.api.parameters import AsOf, CampaignSlug, Strict, in_century, today_of
+from leadflow_pipeline.service.api.parameters import AsOf, CampaignSlug, Strict, today_of
 from leadflow_pipeline.service.api.refusals import refusals
 from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.service.problems import Problem
@@ -120,10 +120,7 @@ def experiments_router(context: ServiceContext) -> APIRouter:
         The same checks as for a file are made. Nothing of it applies before it is started.
         """
         engine = context.engine
-        if any(each.key == body.key for each in _declared(context, campaign).experiments):
-            raise Problem(
-                HTTPStatus.CONFLICT, "the campaign declares an experiment of this key: choose another"
-            )
+        known_campaign(engine, campaign)
         given = body.model_dump(mode="json", exclude_unset=True)
 
         def act(connection: Connection) -> Created:
@@ -135,7 +132,9 @@ def experiments_router(context: ServiceContext) -> APIRouter:
 
         return change.carried_out(engine, caller, act, HTTPStatus.CREATED)
 
-    @router.get(of_campaign + "/{experiment}", response_model=ExperimentAnswer, responses=refusals())
+    @router.get(
+        of_campaign + "/{experiment}", response_model=ExperimentAnswer, responses=refusals(is_tagged=True)
+    )
     def get(request: Request, caller: Reader, campaign: CampaignSlug, experiment: Key) -> Response:
         """What an experiment tries, in which state it is, and every decision about it."""
         declared = _declared(context, campaign)
@@ -294,7 +293,7 @@ def _results(
     from leadflow_pipeline.insight.experiments.page import as_data
     from leadflow_pipeline.insight.experiments.reading import results_of
 
-    day = in_century(as_of) if as_of else today_of(context.now()) - timedelta(days=1)
+    day = as_of or today_of(context.now()) - timedelta(days=1)
     (found,) = results_of(context.engine, campaign, day, (experiment,))
     return found, as_data(found)
 
@@ -316,7 +315,7 @@ def _changed(
         raise Problem(
             HTTPStatus.CONFLICT, "the experiment has no such variant: choose one of its own, or null"
         )
-    day = in_century(body.from_day) if body.from_day else today_of(context.now())
+    day = body.from_day or today_of(context.now())
 
     def act(connection: Connection) -> StateChanged:
         due = days_due_again(connection, routed_leads, campaign, day)

@@ -13,7 +13,7 @@ from fastapi import APIRouter
 
 from leadflow_pipeline.service.access.door import Reader
 from leadflow_pipeline.service.api.known import known_campaign
-from leadflow_pipeline.service.api.parameters import AsOf, CampaignSlug, in_century, today_of
+from leadflow_pipeline.service.api.parameters import AsOf, CampaignSlug, today_of
 from leadflow_pipeline.service.api.refusals import refusals
 from leadflow_pipeline.service.api.reps.routes import RepInPath, no_rep
 from leadflow_pipeline.service.api.reps.shapes import Leaderboard, RepPerformance
@@ -55,7 +55,7 @@ def _report(context: ServiceContext, campaign: str, as_of: date | None) -> tuple
     from leadflow_pipeline.insight.rep_performance.reading import read_rep_report
 
     known_campaign(context.engine, campaign)
-    day = in_century(as_of) if as_of else today_of(context.now())
+    day = as_of or today_of(context.now())
     report = read_rep_report(context.engine, campaign, day)
     head = {
         "campaign": report.campaign,

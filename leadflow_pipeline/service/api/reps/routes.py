@@ -1,8 +1,8 @@
 """`/reps`: who leads are given to, absences, and how much room each has.
 
-What belongs here: from requests to the doors of reps (`route.owners.reps.roster`, `absences`, `delivery.rep_room`). What
-does not: any rule. Reps are the same for all campaigns: a token of some campaigns names one of them to see its reps, and
-changes nothing.
+What belongs here: from requests to the doors of reps (`route.owners.reps.roster`, `absences`, `delivery.rep_room`).
+What does not: any rule. Reps are the same for all campaigns: a token of some campaigns names one of them to see its
+reps, and changes nothing.
 """
 
 from __future__ import annotations
@@ -20,8 +20,14 @@ from leadflow_pipeline.delivery.rep_room import rooms_now
 from leadflow_pipeline.route.owners.reps import absences
 from leadflow_pipeline.route.owners.reps.absences import NoSuchAbsence, StoredAbsence
 from leadflow_pipeline.route.owners.reps.rep import Rep
-from leadflow_pipeline.route.owners.reps.reps_of_day import Roster, record_on
-from leadflow_pipeline.route.owners.reps.roster import UnknownRep, put_record_in, read_history, read_roster
+from leadflow_pipeline.route.owners.reps.reps_of_day import Absence, Roster, record_on
+from leadflow_pipeline.route.owners.reps.roster import (
+    UnknownRep,
+    history_in,
+    put_record_in,
+    read_roster,
+    require_rep,
+)
 from leadflow_pipeline.service.access.door import Administrator, Operator, Reader
 from leadflow_pipeline.service.access.scopes import Caller
 from leadflow_pipeline.service.api.changing import Changing
@@ -33,7 +39,6 @@ from leadflow_pipeline.service.api.parameters import (
     SLUG,
     Day,
     Strict,
-    in_century,
     today_of,
 )
 from leadflow_pipeline.service.api.refusals import refusals
@@ -126,11 +131,12 @@ def reps_router(context: ServiceContext) -> APIRouter:
 
         return change.carried_out(context.engine, caller, act, HTTPStatus.CREATED)
 
-    @router.get("/{rep}", response_model=RepAnswer, responses=refusals())
+    @router.get("/{rep}", response_model=RepAnswer, responses=refusals(is_tagged=True))
     def get(request: Request, caller: Reader, rep: RepInPath, campaign: OfCampaign = None) -> Response:
         """A rep's record, what it was before, and its absences."""
         _require(context, caller, campaign, rep)
-        return tagged(request, _answer(context, rep))
+        with context.engine.connect() as connection:
+            return tagged(request, _answer(connection, rep, today_of(context.now())))
 
     @router.put("/{rep}", response_model=RepRecorded, responses=refusals(409, 412, body=True))
     def put(
@@ -146,10 +152,10 @@ def reps_router(context: ServiceContext) -> APIRouter:
         caller.require_all_campaigns()
         if body.rep != rep:
             raise Problem(HTTPStatus.CONFLICT, "the id in the body is another than in the address")
-        present, day = _answer(context, rep), _day(context, from_day)
-        require_match(if_match, present)
+        day = _day(context, from_day)
 
         def act(connection: Connection) -> RepRecorded:
+            require_match(if_match, _answer(connection, rep, today_of(context.now())))
             changed = put_record_in(connection, body, day, actor=caller.actor)
             return RepRecorded(rep=rep, from_day=day, changed=changed)
 
@@ -190,7 +196,7 @@ def reps_router(context: ServiceContext) -> APIRouter:
     ) -> JSONResponse:
         """Notes that a rep is away: no lead is given to it meanwhile, and its clocks stand still."""
         caller.require_all_campaigns()
-        first, last = in_century(body.first_day), in_century(body.last_day)
+        first, last = body.first_day, body.last_day
         if last < first:
             raise Problem(HTTPStatus.CONFLICT, "an absence cannot end before it begins: swap the days")
 
@@ -259,7 +265,7 @@ def no_rep() -> Problem:
 
 
 def _day(context: ServiceContext, day: date | None) -> date:
-    return in_century(day) if day else today_of(context.now())
+    return day or today_of(context.now())
 
 
 def _roster(context: ServiceContext, caller: Caller, campaign: str | None, day: date | None) -> Roster:
@@ -288,18 +294,18 @@ def _require(context: ServiceContext, caller: Caller, campaign: str | None, rep:
 
 def _is_known(connection: Connection, rep: str) -> bool:
     try:
-        absences.require_rep(connection, rep)
+        require_rep(connection, rep)
     except UnknownRep:
         return False
     return True
 
 
-def _answer(context: ServiceContext, rep: str) -> RepAnswer:
+def _answer(connection: Connection, rep: str, today: date) -> RepAnswer:
     try:
-        history = read_history(context.engine, rep)
+        history = history_in(connection, rep)
     except UnknownRep:
         raise no_rep() from None
-    standing = record_on([stored.record for stored in history], today_of(context.now()))
+    standing = record_on([stored.record for stored in history], today)
     return RepAnswer(
         rep=rep,
         record=standing.rep if standing else None,
@@ -313,7 +319,7 @@ def _answer(context: ServiceContext, rep: str) -> RepAnswer:
             )
             for stored in history
         ],
-        absences=[_absence(each) for each in absences.read_absences(context.engine, rep)],
+        absences=[_absence(each) for each in absences.absences_in(connection, rep)],
     )
 
 
@@ -329,7 +335,7 @@ def _absence(stored: StoredAbsence) -> AbsenceAnswer:
     )
 
 
-def _withdrawn(rep: str, day: date, gone: list[absences.Absence]) -> AbsencesWithdrawn:
+def _withdrawn(rep: str, day: date, gone: list[Absence]) -> AbsencesWithdrawn:
     return AbsencesWithdrawn(
         rep=rep,
         day=day,

@@ -1,7 +1,7 @@
 """What is asked of reps, and what is answered: shapes alone.
 
-What belongs here: the models of requests and answers. What does not: filling them (`routes`, `performance`). Whoever may
-read the API reads reps' records, names and addresses included: they are who leads are given to.
+What belongs here: the models of requests and answers. What does not: filling them (`routes`, `performance`). Whoever
+may read the API reads reps' records, names and addresses included: they are who leads are given to.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""How well routing works: how soon leads are decided and touched, how even and how good the choice was."""
