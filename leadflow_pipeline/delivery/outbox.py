@@ -284,8 +284,8 @@ def is_next() -> ColumnElement[bool]:
     return or_(messages.c.order_key.is_(None), ~waits_for_another)
 
 
-def due_count(engine: Engine, now: datetime) -> int:
-    """How many messages could be claimed now."""
+def due_count(engine: Engine, now: datetime, channel: str | None = None) -> int:
+    """How many messages (of a channel, or of all) could be claimed now."""
     is_due = (messages.c.next_attempt_at <= now) & (messages.c.not_after > now)
     query = (
         select(func.count())
@@ -293,6 +293,8 @@ def due_count(engine: Engine, now: datetime) -> int:
         .join(campaigns, campaigns.c.campaign == messages.c.campaign)
         .where(messages.c.state == "planned", is_due, campaigns.c.status == "active", is_next())
     )
+    if channel is not None:
+        query = query.where(messages.c.channel == channel)
     with engine.connect() as connection:
         return int(connection.scalar(query) or 0)
 

@@ -49,10 +49,9 @@ def deliveries(
     *,
     states: Sequence[str] = (),
     before: int | None = None,
-    campaigns: Sequence[str] | None = None,
     limit: int = 100,
 ) -> list[dict[str, Any]]:
-    """Messages to an endpoint, the latest first: of these states (all where none is named) and campaigns.
+    """Messages to an endpoint, the latest first: of these states (all where none is named).
 
     `before`: only those older than this message. Raises NoSuchEndpoint.
     """
@@ -62,8 +61,6 @@ def deliveries(
         query = query.where(messages.c.state.in_(states))
     if before is not None:
         query = query.where(messages.c.message_id < before)
-    if campaigns is not None:
-        query = query.where(messages.c.campaign.in_(campaigns))
     rows = connection.execute(query.order_by(messages.c.message_id.desc()).limit(limit)).mappings()
     return [{**row, "number": int(row["number"] or 0)} for row in rows]
 

@@ -156,7 +156,12 @@ def read_endpoints(connection: Connection) -> list[Endpoint]:
 
 def secret_of(endpoint: Endpoint) -> str:
     """The secret of its present key, as receivers take it: `whsec_` and base64."""
-    return PREFIX + base64.b64encode(_key(endpoint.endpoint_id, endpoint.key_number)).decode()
+    return secret_of_key(endpoint.endpoint_id, endpoint.key_number)
+
+
+def secret_of_key(endpoint_id: str, key_number: int) -> str:
+    """The secret of one of its keys."""
+    return PREFIX + base64.b64encode(_key(endpoint_id, key_number)).decode()
 
 
 def keys_of(endpoint: Endpoint, now: datetime) -> list[bytes]:
