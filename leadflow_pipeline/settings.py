@@ -118,6 +118,10 @@ class Settings(BaseSettings):
         None, description="whsec_... of any other provider's webhooks; several, spaced, while one takes over"
     )
 
+    webhooks_to_private_hosts: bool = Field(
+        False, description="tell webhook endpoints on this machine and in private networks too"
+    )
+
     service_host: str = Field("127.0.0.1", description="address the HTTP service listens at")
     service_port: int = Field(8787, ge=1, le=65535)
     dagster_url: str = Field(

@@ -23,6 +23,8 @@ from leadflow_pipeline.automation.listening import read_mail_schedule as read_ma
 from leadflow_pipeline.automation.reports import report_automation as report_automation
 from leadflow_pipeline.automation.sending import dispatch as dispatch
 from leadflow_pipeline.automation.sending import dispatch_schedule as dispatch_schedule
+from leadflow_pipeline.automation.telling import tell_others as tell_others
+from leadflow_pipeline.automation.telling import tell_others_schedule as tell_others_schedule
 from leadflow_pipeline.automation.training import conversion_models as conversion_models
 from leadflow_pipeline.automation.training import training_schedule as training_schedule
 from leadflow_pipeline.automation.vendors import ask_vendors as ask_vendors
@@ -37,6 +39,7 @@ JOBS = (
     ask_vendors,
     hand_over,
     dispatch,
+    tell_others,
     read_mail,
     judge_hits,
     conversion_models,
@@ -47,6 +50,7 @@ SCHEDULES = (
     ask_vendors_schedule,
     hand_over_schedule,
     dispatch_schedule,
+    tell_others_schedule,
     read_mail_schedule,
     judge_hits_schedule,
     training_schedule,

@@ -22,6 +22,7 @@ from leadflow_pipeline.cli import (
     experiment,
     explain,
     handover,
+    hooks,
     identity,
     inbox,
     leads,
@@ -65,6 +66,7 @@ dispatch.register(app)
 permission.register(app)
 preview.register(app)
 sending.register(app)
+hooks.register(app)
 attribution.register(app)
 explain.register(app)
 timeline.register(app)

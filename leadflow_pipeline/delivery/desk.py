@@ -42,7 +42,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from leadflow_pipeline.delivery.outbox import LEASE, backoff, check_transitions, move
+from leadflow_pipeline.delivery.outbox import LEASE, backoff, check_transitions, is_next, move
 from leadflow_pipeline.store.engine import safe_message
 from leadflow_pipeline.store.schema import MESSAGE_CHANNELS, Timestamp, campaigns, messages
 from leadflow_pipeline.store.senders import sender_domain
@@ -131,6 +131,7 @@ def _claiming() -> ReturningUpdate[Any]:
             campaigns.c.status == "active",
             messages.c.channel == any_(bindparam("channels", type_=ARRAY(Text))),
             ~is_stopped,
+            is_next(),
         )
         .order_by(messages.c.next_attempt_at, messages.c.message_id)
         .limit(bindparam("size", type_=Integer))

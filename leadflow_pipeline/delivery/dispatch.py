@@ -27,7 +27,7 @@ from leadflow_pipeline.errors import LeadflowError, PermanentError, TransientErr
 from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.engine import engine_for
 
-__all__ = ["DispatchSummary", "Dispatcher", "count_due", "dispatch_due", "running_clock"]
+__all__ = ["DispatchSummary", "Dispatcher", "count_due", "dispatch_due", "dispatch_webhooks", "running_clock"]
 
 
 def dispatch_due(
@@ -69,6 +69,22 @@ def dispatch_due(
     summary.standing_still = sorted(domain or "all senders" for domain in domains)
     summary.waiting = outbox.due_count(engine, clock())
     return summary
+
+
+def dispatch_webhooks(engine: Engine, settings: Settings, now: datetime | None = None) -> DispatchSummary:
+    """Sends the webhooks that are due and nothing else, so that they need not wait for a run that sends emails."""
+    clock, summary = running_clock(now), DispatchSummary()
+    way = ways_of(engine, settings, clock=clock)["webhook"]
+    try:
+        Dispatcher(engine, {"webhook": way}, clock).run(summary)
+    finally:
+        way.close()
+    return summary
+
+
+def webhooks_due(engine: Engine, now: datetime) -> int:
+    """How many of them could be sent now."""
+    return outbox.due_count(engine, now, "webhook")
 
 
 def count_due(engine: Engine, now: datetime) -> int:

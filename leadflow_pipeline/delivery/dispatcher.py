@@ -148,6 +148,8 @@ class Dispatcher:
 
     def _ask_after_unknown(self) -> None:
         """Settles what a vendor can be asked about: a task that is there was sent."""
+        if "hubspot" not in self._ways:
+            return
         before = self._clock() - FATE_IS_ASKED_AFTER
         for message in outbox.unknown_messages(self._engine, "hubspot", before, BATCH):
             if self._ways["hubspot"].was_sent(message):

@@ -10,6 +10,9 @@ every message that leaves are in `desk`. What does not: deciding whether a messa
     planned | claimed -> suppressed | expired
     unknown -> sent | failed | planned, failed -> planned: by a person's word alone
 
+Of messages with the same `order_key` only the earliest that is not settled may leave. They are requests that a receiver
+takes once however often they come, so one of them that was on the wire when its dispatcher died is tried again.
+
 `on_wire` is committed before the last byte that makes a mail server accept. Whoever finds a row `on_wire` after its
 lease cannot know what the server did (RFC 1047), so the row becomes `unknown` and is never sent again by itself.
 """
@@ -33,6 +36,8 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
+    or_,
     select,
     update,
 )
@@ -78,6 +83,9 @@ TRANSITIONS: Final = frozenset(
 )
 
 LEASED: Final = ("claimed", "on_wire")
+
+UNSETTLED: Final = ("planned", "claimed", "on_wire", "unknown")
+"""States of a message that others of its `order_key` wait for."""
 
 
 def put_in(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
@@ -140,9 +148,14 @@ def sweep(engine: Engine, now: datetime) -> dict[str, int]:
             "unknown",
             ("on_wire",),
             ended,
+            messages.c.order_key.is_(None),
             state_reason="the lease ended after the wire was reached",
         )
         returned = move(connection, "planned", ("claimed",), ended, lease_owner=None)
+        # Whoever receives these takes an id once: it is sent again, and never lost.
+        returned += move(
+            connection, "planned", ("on_wire",), ended, messages.c.order_key.is_not(None), lease_owner=None
+        )
         expired = move(
             connection,
             "expired",
@@ -258,15 +271,30 @@ def backoff(attempts: int) -> timedelta:
     return min(FIRST_BACKOFF * (1 << doublings), LONGEST_BACKOFF)
 
 
-def due_count(engine: Engine, now: datetime) -> int:
-    """How many messages could be claimed now."""
+def is_next() -> ColumnElement[bool]:
+    """Whether no earlier message with the same `order_key` waits or is on its way; true of those without one."""
+    earlier = messages.alias("earlier")
+    waits_for_another = exists().where(
+        earlier.c.order_key == messages.c.order_key,
+        earlier.c.message_id < messages.c.message_id,
+        # Written out, as the index has it: it is of no use to a parameter.
+        earlier.c.state.in_([literal_column(f"'{state}'") for state in UNSETTLED]),
+        earlier.c.order_key.is_not(None),
+    )
+    return or_(messages.c.order_key.is_(None), ~waits_for_another)
+
+
+def due_count(engine: Engine, now: datetime, channel: str | None = None) -> int:
+    """How many messages (of a channel, or of all) could be claimed now."""
     is_due = (messages.c.next_attempt_at <= now) & (messages.c.not_after > now)
     query = (
         select(func.count())
         .select_from(messages)
         .join(campaigns, campaigns.c.campaign == messages.c.campaign)
-        .where(messages.c.state == "planned", is_due, campaigns.c.status == "active")
+        .where(messages.c.state == "planned", is_due, campaigns.c.status == "active", is_next())
     )
+    if channel is not None:
+        query = query.where(messages.c.channel == channel)
     with engine.connect() as connection:
         return int(connection.scalar(query) or 0)
 

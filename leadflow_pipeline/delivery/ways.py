@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import Engine, RowMapping
 
+from leadflow_pipeline.delivery.lead_events.event_way import EventWay
 from leadflow_pipeline.delivery.mail import wire_address
 from leadflow_pipeline.delivery.return_address import return_address
 from leadflow_pipeline.delivery.tracking import tracking_key
@@ -84,7 +85,12 @@ def ways_of(
         ),
         "slack": files,
         "hubspot": files,
-        "webhook": WebhookWay(files, clock, at_point),
+        "webhook": WebhookWay(
+            files,
+            clock,
+            at_point,
+            EventWay(engine, clock, at_point, to_private=settings.webhooks_to_private_hosts),
+        ),
     }
     if settings.slack_token is not None:
         key = settings.slack_token.get_secret_value()

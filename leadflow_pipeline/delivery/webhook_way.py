@@ -1,37 +1,28 @@
-"""The way of webhooks: one signed request, as https://www.standardwebhooks.com has it.
+"""The way of webhooks: signed requests, as https://www.standardwebhooks.com has it.
 
-What belongs here: signing, sending, and what an answer means for the message. What does not: what is said
-(`release.webhooks`), and when it is tried again (the outbox).
+What belongs here: with which key a message of the channel leaves for where. What does not: the request (`signed_post`),
+what is said (`release.webhooks`, `lead_events`), and when it is tried again (the outbox).
 
 A request has the same id, body and meaning however often it is tried, so one that got no answer is tried again: a
-receiver that keeps to the specification takes an id once. No redirect is followed, and no answer is read.
+receiver that keeps to the specification takes an id once.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from datetime import datetime
+from typing import Protocol
 from urllib.parse import urlsplit
 
-import requests
-from requests import exceptions as failures
 from sqlalchemy import RowMapping
 
 from leadflow_pipeline.campaign.enrichment_checks import is_this_machine
+from leadflow_pipeline.delivery.signed_post import SignedPost, id_of
 from leadflow_pipeline.delivery.transports import Delivery, FaultPoint, nothing
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.settings import secret
-from leadflow_pipeline.signatures import key_of, sign
-from leadflow_pipeline.vendors.http_facts import is_distrust, is_unconnected, retry_after
+from leadflow_pipeline.signatures import key_of
 from leadflow_pipeline.vendors.session import utc_now
-
-TIMEOUT: Final = (5.0, 15.0)
-"""Seconds to connect and to wait for an answer; the specification recommends 15 to 30 in all."""
-
-TEMPORARY: Final = (408, 409, 421, 423, 425, 429)
-"""Statuses below 500 that say `not now`; all others say `never`."""
 
 
 class Files(Protocol):
@@ -44,22 +35,36 @@ class Files(Protocol):
         """Whether it is there."""
 
 
+class Events(Protocol):
+    """How events of leads leave, whose address is an endpoint's."""
+
+    def send(self, message: RowMapping, now: datetime, commit: Callable[[], bool]) -> Delivery:
+        """Tries once."""
+
+    def close(self) -> None:
+        """Ends connections that are kept open."""
+
+
 class WebhookWay:
-    """Signed requests to the addresses that campaign files name."""
+    """Signed requests to the addresses that campaign files name, and to endpoints."""
 
     name = "webhook"
 
     def __init__(
-        self, files: Files, clock: Callable[[], datetime] = utc_now, at_point: FaultPoint = nothing
+        self,
+        files: Files,
+        clock: Callable[[], datetime] = utc_now,
+        at_point: FaultPoint = nothing,
+        events: Events | None = None,
     ) -> None:
         self._files = files
-        self._clock = clock
-        self._at_point = at_point
-        self._http = requests.Session()
-        self._http.trust_env = False
+        self._events = events
+        self._post = SignedPost(clock, at_point)
 
     def send(self, message: RowMapping, now: datetime, commit: Callable[[], bool]) -> Delivery:
         """One request."""
+        if self._events is not None and "event" in message["payload"]:
+            return self._events.send(message, now, commit)
         content = message["payload"].get("webhook")
         if content is None:
             return self._files.send(message, now, commit)
@@ -72,73 +77,21 @@ class WebhookWay:
             key = key_of(secret(content["secret_from"]))
         except PermanentError as error:
             return Delivery("deferred", "connect", reply_text=str(error))
-        body = json.dumps(content["body"], ensure_ascii=False, separators=(",", ":")).encode()
-        sent_id, timestamp = _id_of(message), int(now.timestamp())
-        headers = {
-            "Content-Type": "application/json",
-            "User-Agent": "leadflow",
-            "webhook-id": sent_id,
-            "webhook-timestamp": str(timestamp),
-            "webhook-signature": sign(key, sent_id, timestamp, body),
-        }
-        self._at_point("before_wire")
-        if not commit():
-            return Delivery("abandoned", "data")
-        self._at_point("on_wire")
-        delivery = self._post(url, body, headers)
-        self._at_point("accepted")
-        return delivery
+        return self._post.send(url, id_of(message), content["body"], [key], now, commit)
 
     def was_sent(self, message: RowMapping) -> bool:
         """Of a request only the receiver can tell."""
-        return "webhook" not in message["payload"] and self._files.was_sent(message)
+        is_request = "webhook" in message["payload"] or "event" in message["payload"]
+        return not is_request and self._files.was_sent(message)
 
     def close(self) -> None:
         """Ends connections that are kept open."""
-        self._http.close()
-
-    def _post(self, url: str, body: bytes, headers: dict[str, str]) -> Delivery:
-        try:
-            with self._http.post(
-                url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False, stream=True
-            ) as answer:
-                return self._meaning(answer.status_code, answer.headers.get("Retry-After"))
-        except (failures.RequestException, UnicodeError) as error:
-            return _failure(error)
-
-    def _meaning(self, status: int, wait: str | None) -> Delivery:
-        """What a status means. `410 Gone` and redirects are for good, as the specification has it."""
-        if 200 <= status < 300:
-            return Delivery("accepted", "done", status)
-        text = f"the receiver answered with status {status}"
-        if status in TEMPORARY or status >= 500:
-            now = self._clock()
-            seconds = retry_after(wait, now)
-            retry_at = None if seconds is None else now + timedelta(seconds=seconds)
-            return Delivery("deferred", "dot", status, text, retry_at)
-        return Delivery("refused", "dot", status, text)
+        self._post.close()
+        if self._events is not None:
+            self._events.close()
 
 
 def is_allowed(url: str) -> bool:
     """Whether a request may go there: over https, or to this machine."""
     parts = urlsplit(url)
     return parts.scheme == "https" or is_this_machine(parts.netloc)
-
-
-def _id_of(message: RowMapping) -> str:
-    return f"msg_{str(message['rfc_message_id']).strip('<>').partition('@')[0]}"
-
-
-def _failure(error: Any) -> Delivery:
-    """Of a request without an answer. The text never quotes the error: those hold addresses."""
-    if isinstance(error, failures.SSLError) and is_distrust(error):
-        return Delivery("deferred", "connect", reply_text="the receiver shows no certificate to be trusted")
-    if isinstance(error, failures.ConnectTimeout) or is_unconnected(error):
-        return Delivery("deferred", "connect", reply_text="the receiver cannot be reached")
-    if isinstance(error, failures.Timeout | failures.ConnectionError):
-        return Delivery(
-            "deferred", "dot", reply_text="the receiver did not answer; the same id is tried again"
-        )
-    return Delivery(
-        "refused", "connect", reply_text="no request can be made to this address: correct its url"
-    )

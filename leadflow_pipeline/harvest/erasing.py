@@ -57,6 +57,7 @@ from leadflow_pipeline.store.schema import (
     handoffs,
     held_handoffs,
     inbound_mails,
+    lead_event_states,
     match_reviews,
     message_attempts,
     message_links,
@@ -92,6 +93,7 @@ LEAD_TABLES: tuple[Table, ...] = (
     handoff_briefs,
     rep_touches,
     vendor_lookups,
+    lead_event_states,
 )
 
 TEXTS: dict[Table, tuple[ColumnElement[str], ...]] = {

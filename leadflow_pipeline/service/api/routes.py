@@ -17,6 +17,7 @@ from leadflow_pipeline.service.api.models import models_router
 from leadflow_pipeline.service.api.reps import rep_performance_router, reps_router
 from leadflow_pipeline.service.api.routing import routing_router
 from leadflow_pipeline.service.api.similar_accounts import similar_accounts_router
+from leadflow_pipeline.service.api.webhook_endpoints import webhook_endpoints_router
 from leadflow_pipeline.service.body_check import BodyCheck
 from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.settings import get_settings
@@ -31,6 +32,7 @@ ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = (
     reps_router,
     routing_router,
     similar_accounts_router,
+    webhook_endpoints_router,
 )
 """Each makes the routes of one subject, without the prefix."""
 

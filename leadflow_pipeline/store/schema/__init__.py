@@ -17,7 +17,7 @@ Three kinds of table:
 * *global* tables hold the present (`campaigns`, `campaign_versions`; how far each source was read and what each vendor
   allows; who is who: `persons`, `accounts` and what belongs to them; which leads wait for an owner: `held_handoffs`;
   the last few builds of `similar_accounts`; who may ask the service and whom it tells: `api_tokens`,
-  `webhook_endpoints`).
+  `webhook_endpoints`, and what those were told: `lead_event_states`, `lead_event_scans`).
 
 Times are `timestamptz`, days are UTC days.
 """
@@ -101,6 +101,8 @@ from leadflow_pipeline.store.schema.service import TOKEN_SCOPES as TOKEN_SCOPES
 from leadflow_pipeline.store.schema.service import alerts as alerts
 from leadflow_pipeline.store.schema.service import api_requests as api_requests
 from leadflow_pipeline.store.schema.service import api_tokens as api_tokens
+from leadflow_pipeline.store.schema.service import lead_event_scans as lead_event_scans
+from leadflow_pipeline.store.schema.service import lead_event_states as lead_event_states
 from leadflow_pipeline.store.schema.service import routing_decisions as routing_decisions
 from leadflow_pipeline.store.schema.service import webhook_endpoints as webhook_endpoints
 from leadflow_pipeline.store.schema.similar_accounts import ACCOUNT_OUTCOMES as ACCOUNT_OUTCOMES

@@ -89,7 +89,15 @@ messages = Table(
     Index("messages_failed_idx", "updated_at", postgresql_where="state = 'failed'"),
     Index(None, "campaign", "lead_id"),
     Index(None, "recipient_key", "sent_at"),
-    Index("messages_order_idx", "order_key", "message_id", postgresql_where=text("order_key IS NOT NULL")),
+    Index(
+        "messages_order_idx",
+        "order_key",
+        "message_id",
+        postgresql_where=text(
+            "order_key IS NOT NULL AND state IN ('planned', 'claimed', 'on_wire', 'unknown')"
+        ),
+    ),
+    Index("messages_endpoint_idx", "recipient", "message_id", postgresql_where=text("order_key IS NOT NULL")),
 )
 
 message_attempts = Table(

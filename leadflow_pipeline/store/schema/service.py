@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Date,
     ForeignKey,
     Identity,
     Index,
@@ -87,6 +88,13 @@ webhook_endpoints = Table(
     Column("events", ARRAY(Text), nullable=False, comment="kinds it wants to hear of"),
     Column("campaigns", ARRAY(Text), comment="NULL: all"),
     Column(
+        "include",
+        ARRAY(Text),
+        nullable=False,
+        server_default="{}",
+        comment="personal data it asked for: email",
+    ),
+    Column(
         "key_number",
         Integer,
         nullable=False,
@@ -95,8 +103,39 @@ webhook_endpoints = Table(
     ),
     Column("key_rotated_at", Timestamp, comment="until a day later the key before signs too"),
     Column("created_at", Timestamp, nullable=False, server_default=func.now()),
+    Column(
+        "hears_since",
+        Timestamp,
+        nullable=False,
+        server_default=func.now(),
+        comment="of nothing from before it",
+    ),
     Column("disabled_at", Timestamp),
+    Column("disabled_reason", Text, comment="one plain line"),
     comment="Who is told by signed webhooks what became of leads.",
+)
+
+lead_event_states = Table(
+    "lead_event_states",
+    metadata,
+    Column("campaign", Text, ForeignKey(campaigns.c.campaign), primary_key=True),
+    Column("lead_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("state", Text, nullable=False, comment="what was last seen: told again only once it is another"),
+    Column("number", Integer, comment="of the lead's events, the last of this kind; NULL: nothing was told"),
+    Column("assignment_number", Integer, comment="of the hand-over that the state knows of"),
+    one_of("kind", EVENT_KINDS),
+    comment="What endpoints of webhooks have been told of each lead: a change is told once.",
+)
+
+lead_event_scans = Table(
+    "lead_event_scans",
+    metadata,
+    Column("table_name", Text, primary_key=True),
+    Column("campaign", Text, ForeignKey(campaigns.c.campaign), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("written_at", Timestamp, nullable=False, comment="of the partition, as it was looked through"),
+    comment="Fresh partitions that were looked through for news; one that is written again is so again.",
 )
 
 alerts = Table(

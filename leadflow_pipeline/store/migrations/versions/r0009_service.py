@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKeyConstraint,
     Identity,
@@ -108,6 +109,13 @@ def upgrade() -> None:
         Column("events", ARRAY(Text()), nullable=False, comment="kinds it wants to hear of"),
         Column("campaigns", ARRAY(Text()), nullable=True, comment="NULL: all"),
         Column(
+            "include",
+            ARRAY(Text()),
+            server_default="{}",
+            nullable=False,
+            comment="personal data it asked for: email",
+        ),
+        Column(
             "key_number",
             Integer(),
             server_default="1",
@@ -121,7 +129,15 @@ def upgrade() -> None:
             comment="until a day later the key before signs too",
         ),
         Column("created_at", DateTime(timezone=True), server_default=text("now()"), nullable=False),
+        Column(
+            "hears_since",
+            DateTime(timezone=True),
+            server_default=text("now()"),
+            nullable=False,
+            comment="of nothing from before it",
+        ),
         Column("disabled_at", DateTime(timezone=True), nullable=True),
+        Column("disabled_reason", Text(), nullable=True, comment="one plain line"),
         PrimaryKeyConstraint("endpoint_id", name=op.f("webhook_endpoints_pkey")),
         schema=SCHEMA,
         comment="Who is told by signed webhooks what became of leads.",
@@ -143,6 +159,52 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("api_requests_received_at_idx"), "api_requests", ["received_at"], unique=False, schema=SCHEMA
+    )
+    op.create_table(
+        "lead_event_scans",
+        Column("table_name", Text(), nullable=False),
+        Column("campaign", Text(), nullable=False),
+        Column("day", Date(), nullable=False),
+        Column(
+            "written_at",
+            DateTime(timezone=True),
+            nullable=False,
+            comment="of the partition, as it was looked through",
+        ),
+        ForeignKeyConstraint(
+            ["campaign"], ["leadflow.campaigns.campaign"], name=op.f("lead_event_scans_campaign_fkey")
+        ),
+        PrimaryKeyConstraint("table_name", "campaign", "day", name=op.f("lead_event_scans_pkey")),
+        schema=SCHEMA,
+        comment="Fresh partitions that were looked through for news; one that is written again is so again.",
+    )
+    op.create_table(
+        "lead_event_states",
+        Column("campaign", Text(), nullable=False),
+        Column("lead_id", Text(), nullable=False),
+        Column("kind", Text(), nullable=False),
+        Column(
+            "state", Text(), nullable=False, comment="what was last seen: told again only once it is another"
+        ),
+        Column(
+            "number",
+            Integer(),
+            nullable=True,
+            comment="of the lead's events, the last of this kind; NULL: nothing was told",
+        ),
+        Column(
+            "assignment_number", Integer(), nullable=True, comment="of the hand-over that the state knows of"
+        ),
+        CheckConstraint(
+            "kind IN ('lead.scored', 'lead.qualified', 'lead.routed', 'lead.graduated')",
+            name=op.f("lead_event_states_kind_check"),
+        ),
+        ForeignKeyConstraint(
+            ["campaign"], ["leadflow.campaigns.campaign"], name=op.f("lead_event_states_campaign_fkey")
+        ),
+        PrimaryKeyConstraint("campaign", "lead_id", "kind", name=op.f("lead_event_states_pkey")),
+        schema=SCHEMA,
+        comment="What endpoints of webhooks have been told of each lead: a change is told once.",
     )
     op.create_table(
         "routing_decisions",
@@ -227,12 +289,22 @@ def upgrade() -> None:
         schema=SCHEMA,
     )
     op.create_index(
+        "messages_endpoint_idx",
+        "messages",
+        ["recipient", "message_id"],
+        unique=False,
+        schema=SCHEMA,
+        postgresql_where=text("order_key IS NOT NULL"),
+    )
+    op.create_index(
         "messages_order_idx",
         "messages",
         ["order_key", "message_id"],
         unique=False,
         schema=SCHEMA,
-        postgresql_where=text("order_key IS NOT NULL"),
+        postgresql_where=text(
+            "order_key IS NOT NULL AND state IN ('planned', 'claimed', 'on_wire', 'unknown')"
+        ),
     )
     op.add_column(
         "person_leads",
