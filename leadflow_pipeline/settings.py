@@ -111,6 +111,13 @@ class Settings(BaseSettings):
         None, description="whsec_... of any other provider's webhooks; several, spaced, while one takes over"
     )
 
+    alerts_to: str | None = Field(
+        None,
+        pattern=r"^(#[^\s#]{1,79}|[^@\s<>]+@[^@\s<>]+)$",
+        description="who is told what needs looking after: an email address, or a channel of Slack as #channel; "
+        "the operators of a campaign where it is not set",
+    )
+
     service_host: str = Field("127.0.0.1", description="address the HTTP service listens at")
     service_port: int = Field(8787, ge=1, le=65535)
 

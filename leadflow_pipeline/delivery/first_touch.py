@@ -106,8 +106,13 @@ def count_overdue(engine: Engine, now: datetime) -> int:
         return sum(len(_overdue(connection, campaign, now)) for campaign in active_campaigns(engine))
 
 
-def read_first_touch_times(engine: Engine, before: datetime, campaign: str | None = None) -> pd.DataFrame:
-    """The clocks of all hand-overs (or of one campaign's) as of a moment: see `first_touch_times`."""
+def read_first_touch_times(
+    engine: Engine, before: datetime, campaign: str | None = None, since: datetime | None = None
+) -> pd.DataFrame:
+    """The clocks of all hand-overs (or of one campaign's) as of a moment: see `first_touch_times`.
+
+    `since`: only of those that were decided from then on.
+    """
     told = select(*(handoffs.c[name] for name in HANDOFF_COLUMNS))
     stops = (
         select(rep_touches.c.campaign, rep_touches.c.lead_id, rep_touches.c.occurred_at),
@@ -125,6 +130,9 @@ def read_first_touch_times(engine: Engine, before: datetime, campaign: str | Non
             told.where(handoffs.c.campaign == campaign),
             stopped.where(touches.c.campaign == campaign),
         )
+    if since is not None:
+        told = told.where(handoffs.c.decided_at >= since)
+        stopped = stopped.where(touches.c.occurred_at >= since)
     with engine.connect() as connection:
         known = read(connection, told)
         calendars = calendars_of(connection, known["rep"].unique().tolist(), before)

@@ -10,10 +10,10 @@ import dagster as dg
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from leadflow_pipeline.insight.health.failed import failed_jobs, failed_partitions
 from leadflow_pipeline.insight.health.finding import Finding, State
-from leadflow_pipeline.partitions import CAMPAIGN_TAG
+from leadflow_pipeline.insight.health.schedules import overdue_schedules
 from leadflow_pipeline.store.dagster_home import dagster_environment
-from leadflow_pipeline.store.due_days import known_campaigns
 
 STALE_HEARTBEAT = timedelta(minutes=5)
 
@@ -25,9 +25,8 @@ def look_at_dagster(engine: Engine) -> Iterator[Finding]:
         with dg.DagsterInstance.get() as instance:
             yield Finding("Dagster storage", State.WELL, "answers")
             yield look_at_daemon(instance)
-            with engine.connect() as connection:
-                campaigns = known_campaigns(connection)
-            yield from look_at_runs(instance, campaigns)
+            yield from look_at_schedules(instance)
+            yield from look_at_failures(engine, instance)
     except (SQLAlchemyError, dg.DagsterError) as error:
         sentence = f"does not answer ({type(error).__name__})"
         yield Finding("Dagster storage", State.BROKEN, sentence, "leadflow up, and look at its logs")
@@ -47,14 +46,20 @@ def look_at_daemon(instance: dg.DagsterInstance) -> Finding:
     return Finding("Dagster daemon", State.WELL, "is alive")
 
 
-def look_at_runs(instance: dg.DagsterInstance, campaigns: list[str]) -> Iterator[Finding]:
-    """Campaigns whose latest run failed."""
-    for campaign in campaigns:
-        for run in instance.get_runs(dg.RunsFilter(tags={CAMPAIGN_TAG: campaign}), limit=1):
-            if run.status is dg.DagsterRunStatus.FAILURE:
-                yield Finding(
-                    f"campaign {campaign}",
-                    State.BROKEN,
-                    f"its latest run {run.run_id} ({run.job_name}) failed",
-                    "look at the run in the UI, mend the cause, then leadflow materialize " + campaign,
-                )
+def look_at_schedules(instance: dg.DagsterInstance) -> Iterator[Finding]:
+    """Schedules whose time has come and gone."""
+    late = overdue_schedules(instance, datetime.now(UTC))
+    if late:
+        sentence = f"{', '.join(late)} should have been looked at"
+        yield Finding(
+            "schedules", State.BROKEN, sentence, "leadflow up; if it runs, look at its daemon's log"
+        )
+
+
+def look_at_failures(engine: Engine, instance: dg.DagsterInstance) -> Iterator[Finding]:
+    """Partitions that a run failed to compute and no later run made good, and jobs whose latest run failed."""
+    now = datetime.now(UTC)
+    for failed in failed_partitions(engine, instance, now):
+        yield Finding(f"campaign {failed.campaign}", State.BROKEN, failed.sentence, failed.remedy)
+    for job in failed_jobs(instance, now):
+        yield Finding(f"job {job.job}", State.BROKEN, job.sentence, job.remedy)
