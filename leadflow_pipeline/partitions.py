@@ -1,7 +1,7 @@
-"""Campaign x day: the partitions of every stage, and the only parser of partition keys.
+"""Campaign x day: the partitions of every stage, as Dagster knows them.
 
-What belongs here: the partition definition, the meaning of a key, and the metadata of a partition. What does
-not: what a stage does with a partition.
+What belongs here: the partition definition, the partitions of a run, and the metadata of a partition. What does
+not: how a key is written (`partition_keys`), and what a stage does with a partition.
 
 A key is `campaign|day` (Dagster orders the dimensions by name). `(campaign, D)` is computed as of the end of
 D: facts on or after the next midnight UTC do not exist for it.
@@ -9,30 +9,30 @@ D: facts on or after the next midnight UTC do not exist for it.
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 
+from leadflow_pipeline.partition_keys import CAMPAIGN_PARTITIONS_NAME as CAMPAIGN_PARTITIONS_NAME
+from leadflow_pipeline.partition_keys import CAMPAIGN_SLUG as CAMPAIGN_SLUG
+from leadflow_pipeline.partition_keys import CAMPAIGN_TAG as CAMPAIGN_TAG
+from leadflow_pipeline.partition_keys import days_between as days_between
+from leadflow_pipeline.partition_keys import end_of as end_of
+from leadflow_pipeline.partition_keys import last_complete_day as last_complete_day
+from leadflow_pipeline.partition_keys import parse_partition_key as parse_partition_key
+from leadflow_pipeline.partition_keys import partition_key as partition_key
+from leadflow_pipeline.partition_keys import range_tags
 from leadflow_pipeline.settings import get_settings
 
 # Dagster is pinned, and what is beta in it (ranges in one run, partition mappings) is tested here: a person at
 # a terminal can do nothing about it.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
-
-CAMPAIGN_SLUG = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
-"""Anything else in a key (`|`, `/`, `,`) would break partition keys silently."""
-
-CAMPAIGN_PARTITIONS_NAME = "campaign"
-
-CAMPAIGN_TAG = "leadflow/campaign"
-"""On every run we start, because the run of a range carries no tag that names its campaign alone."""
 
 campaign_partitions = dg.DynamicPartitionsDefinition(name=CAMPAIGN_PARTITIONS_NAME)
 day_partitions = dg.DailyPartitionsDefinition(start_date=get_settings().first_day.isoformat())
@@ -71,11 +71,7 @@ class PartitionRange:
     @property
     def tags(self) -> dict[str, str]:
         """What a run's tags must say so that it computes the whole range."""
-        return {
-            "dagster/asset_partition_range_start": self.keys[0],
-            "dagster/asset_partition_range_end": self.keys[-1],
-            CAMPAIGN_TAG: self.campaign,
-        }
+        return range_tags(self.campaign, self.first_day, self.last_day)
 
     @classmethod
     def of(cls, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> PartitionRange:
@@ -87,39 +83,6 @@ def _keys_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) 
     op_context = context if isinstance(context, dg.AssetExecutionContext) else context.op_execution_context
     keys: Sequence[str] = op_context.partition_keys
     return keys
-
-
-def end_of(day: date) -> datetime:
-    """The midnight (UTC) that ends a day."""
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
-
-
-def last_complete_day(now: datetime) -> date:
-    """The latest day that has ended."""
-    return now.astimezone(UTC).date() - timedelta(days=1)
-
-
-def days_between(first: date, last: date) -> tuple[date, ...]:
-    """Every day from `first` to `last`, both included."""
-    return tuple(first + timedelta(days=offset) for offset in range((last - first).days + 1))
-
-
-def partition_key(campaign: str, day: date) -> str:
-    """`campaign|day`. Raises ValueError for a campaign that is not a slug."""
-    if not CAMPAIGN_SLUG.fullmatch(campaign):
-        raise ValueError(
-            f"campaign {campaign!r} is not a slug: use lower-case letters, digits, - and _, "
-            "beginning with a letter or digit"
-        )
-    return f"{campaign}|{day.isoformat()}"
-
-
-def parse_partition_key(key: str) -> tuple[str, date]:
-    """Campaign and day of a key. Raises ValueError for anything else."""
-    campaign, separator, day = key.rpartition("|")
-    if not separator or not CAMPAIGN_SLUG.fullmatch(campaign):
-        raise ValueError(f"partition key {key!r} is not campaign|day, e.g. spring-sale|2026-05-31")
-    return campaign, date.fromisoformat(day)
 
 
 def parse_partition_keys(keys: Sequence[str]) -> PartitionRange:

@@ -120,6 +120,11 @@ class Settings(BaseSettings):
 
     service_host: str = Field("127.0.0.1", description="address the HTTP service listens at")
     service_port: int = Field(8787, ge=1, le=65535)
+    dagster_url: str = Field(
+        "http://127.0.0.1:3000",
+        pattern=r"^https?://[^\s/]+(/\S*)?$",
+        description="the Dagster webserver, by which the service launches runs and to which it links",
+    )
 
     @property
     def service_url(self) -> str:

@@ -17,7 +17,9 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from leadflow_pipeline.service import problems
-from leadflow_pipeline.service.api.routes import add_api
+from leadflow_pipeline.service.access.callers import Callers
+from leadflow_pipeline.service.access.gate import Gatekeeper
+from leadflow_pipeline.service.api.routes import add_access, add_api
 from leadflow_pipeline.service.certificates import Certificates
 from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.service.deliveries import Delivery, Fate, forget_old_ids, take_in_deliveries
@@ -60,12 +62,14 @@ def build_app(
         tasks = [
             asyncio.create_task(queue.work()),
             asyncio.create_task(store_for_ever(journal, engine_of)),
+            asyncio.create_task(callers.note_for_ever()),
             asyncio.create_task(_clean(engine_of, now)),
         ]
         yield
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await callers.note()
         targets.shut()
         await store_last(journal, engine_of)
 
@@ -79,6 +83,8 @@ def build_app(
         docs_url=None,
         redoc_url=None,
     )
+    callers = Callers(engine_of, now)
+    add_access(app, Gatekeeper(callers))
     problems.register(app)
     add_documentation(app)
     add_tracking(app, journal, targets, now)

@@ -62,17 +62,19 @@ def register(app: FastAPI) -> None:
 
 async def _of_problem(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)  # noqa: S101 - registered for it
-    return _answer(error)
+    return answer_of(error)
 
 
 async def _of_http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     status = HTTPStatus(error.status_code)
-    return _answer(Problem(status, SENTENCES.get(status, status.description or status.phrase), error.headers))
+    return answer_of(
+        Problem(status, SENTENCES.get(status, status.description or status.phrase), error.headers)
+    )
 
 
 async def _of_validation(_: Request, __: Exception) -> JSONResponse:
-    return _answer(
+    return answer_of(
         Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "a parameter of the address is not as documented: see /docs")
     )
 
@@ -83,7 +85,8 @@ SENTENCES = {
 }
 
 
-def _answer(problem: Problem) -> JSONResponse:
+def answer_of(problem: Problem) -> JSONResponse:
+    """The answer that says it."""
     content: dict[str, Any] = {
         "type": "about:blank",
         "title": problem.status.phrase,
@@ -117,12 +120,15 @@ class _Unexpected:
         except Exception as error:  # whatever it is, the sender gets an answer
             if scope["type"] != "http":
                 raise
-            problem = _unexpected(error)
+            problem = unexpected(error)
             if not has_begun:  # else the connection is closed in the middle of the answer, which says enough
-                await _answer(problem)(scope, receive, send)
+                await answer_of(problem)(scope, receive, send)
 
 
-def _unexpected(error: Exception) -> Problem:
+def unexpected(error: Exception) -> Problem:
+    """What is answered where something went wrong; what nobody foresaw is logged."""
+    if isinstance(error, Problem):
+        return error
     is_connection_lost = isinstance(error, DBAPIError) and error.connection_invalidated
     if isinstance(error, NOT_NOW) or is_connection_lost:
         log.warning("the database does not answer (%s)", type(error).__name__)

@@ -1,6 +1,7 @@
-"""The door of the API: who asks, and whether they may. `may(scope)` is what every route depends on.
+"""The door of each route: whether whoever asks may. `Reader`, `Operator` and `Administrator` are what routes depend on.
 
-What belongs here: from a header to a caller. What does not: what tokens are (`tokens`), what scopes mean (`scopes`).
+What belongs here: from a caller to a yes or a no. What does not: recognising a caller (`gate`), what scopes mean
+(`scopes`).
 """
 
 from __future__ import annotations
@@ -9,50 +10,47 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
-from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from leadflow_pipeline.service.access.gate import Admitted, Gatekeeper
 from leadflow_pipeline.service.access.scopes import Caller, Scope, no_campaign
-from leadflow_pipeline.service.access.tokens import find_caller
-from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.service.problems import Problem
 
 BEARER = HTTPBearer(auto_error=False, description="A token of `leadflow token create`.")
 
 
-def may(scope: Scope) -> Any:
-    """A dependency: the caller, whose token has the scope and is good for the `{campaign}` of the path.
+async def caller_of(request: Request, scope: Scope) -> Caller:
+    """The caller, whose token has the scope and is good for the `{campaign}` of the path.
 
-    Raises Problem: 401 for no token or a wrong one, 403 for one that may not, 404 for a campaign that it may not see.
+    For routes of Starlette's own; the others depend on `may`. Raises Problem: 401 for no token or a wrong one, 403 for
+    one that may not, 404 for a campaign that it may not see, 429 for one that asks too often.
     """
+    admitted: Admitted | None = getattr(request.state, "admitted", None)
+    if admitted is None:  # an address outside of the gate
+        keeper: Gatekeeper = request.app.state.gatekeeper
+        admitted = await keeper.admit(request.headers)
+    caller = admitted.caller
+    if caller.scope < scope:
+        raise Problem(
+            HTTPStatus.FORBIDDEN,
+            f"the token may {caller.scope.word} only: use one that may {scope.word}",
+        )
+    campaign = request.path_params.get("campaign")
+    if campaign is not None and not caller.sees(campaign):
+        raise no_campaign()
+    return caller
 
-    async def caller_of(
+
+def may(scope: Scope) -> Any:
+    """`caller_of` as a dependency."""
+
+    async def found(
         request: Request,
-        bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
+        _: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
     ) -> Caller:
-        context: ServiceContext = request.app.state.context
-        caller = None
-        if bearer is not None:
-            caller = await run_in_threadpool(
-                find_caller, context.engine_of(), bearer.credentials, context.now()
-            )
-        if caller is None:
-            raise Problem(
-                HTTPStatus.UNAUTHORIZED,
-                "the request has no valid token: send Authorization: Bearer TOKEN (leadflow token create)",
-                {"WWW-Authenticate": "Bearer"},
-            )
-        if caller.scope < scope:
-            raise Problem(
-                HTTPStatus.FORBIDDEN,
-                f"the token may {caller.scope.word} only: use one that may {scope.word}",
-            )
-        campaign = request.path_params.get("campaign")
-        if campaign is not None and not caller.sees(campaign):
-            raise no_campaign()
-        return caller
+        return await caller_of(request, scope)
 
-    return Depends(caller_of)
+    return Depends(found)
 
 
 Reader = Annotated[Caller, may(Scope.READ)]

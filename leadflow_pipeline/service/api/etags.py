@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Header, Request, Response
 from pydantic import BaseModel
@@ -17,8 +17,20 @@ from leadflow_pipeline.service.problems import Problem
 DIGITS = 32
 
 IfMatch = Annotated[
-    str | None, Header(description="the ETag of what you change: refused (412) if it has changed since")
+    str | None,
+    Header(
+        max_length=1_000,
+        description="the ETag of what you change: refused (412) if it has changed since",
+    ),
 ]
+TAGGED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "It is as the ETag in If-None-Match says."},
+}
+"""For `responses` of a route that answers with `tagged`."""
+MATCHED: dict[int | str, dict[str, Any]] = {
+    412: {"description": "It has changed since it had the ETag in If-Match."},
+}
+"""For `responses` of a route that calls `require_match`."""
 
 
 def etag_of(answer: BaseModel) -> str:
@@ -27,24 +39,26 @@ def etag_of(answer: BaseModel) -> str:
 
 
 def tagged(request: Request, answer: BaseModel) -> Response:
-    """The answer with its tag; 304 for whoever has it (`If-None-Match`)."""
+    """The answer with its tag; 304 for whoever has it (`If-None-Match`, where weak tags will do)."""
     tag = etag_of(answer)
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if _holds(request.headers.get("if-none-match"), tag):
+    if _holds(request.headers.get("if-none-match"), tag, weakly=True):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
 
 
 def require_match(if_match: str | None, present: BaseModel) -> None:
-    """Raises Problem (412) where the caller has seen another state than the present one."""
-    if if_match is not None and not _holds(if_match, etag_of(present)):
+    """Raises Problem (412) where the caller has seen another state than the present one; not without the header."""
+    if if_match is not None and not _holds(if_match, etag_of(present), weakly=False):
         raise Problem(
             HTTPStatus.PRECONDITION_FAILED, "it has changed since you read it: read it again, then change it"
         )
 
 
-def _holds(header: str | None, tag: str) -> bool:
+def _holds(header: str | None, tag: str, *, weakly: bool) -> bool:
     if header is None:
         return False
-    tags = [each.strip().removeprefix("W/") for each in header.split(",")]
+    tags = [each.strip() for each in header.split(",")]
+    if weakly:
+        tags = [each.removeprefix("W/") for each in tags]
     return "*" in tags or tag in tags

@@ -1,6 +1,9 @@
 """Idempotency keys: a request that changes something and is sent again gets the same answer, and changes nothing more.
 
 What belongs here: remembering answers by key, in the transaction of the change. What does not: the change.
+
+A key is its token's own. What was answered is kept for as long as the service keeps requests. A problem is not kept: it
+changed nothing, and the same key may try again.
 """
 
 from __future__ import annotations
@@ -9,10 +12,10 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Header, Request
+from fastapi import Depends, Header, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from leadflow_pipeline.service.access.scopes import Caller
@@ -30,10 +33,21 @@ IdempotencyKey = Annotated[
     ),
 ]
 
+WAITING_FOR_THE_FIRST = text("SET LOCAL lock_timeout = '20s'")
+"""Whoever sends a key twice at once. Beyond, the second is told to come again."""
+
 
 def request_key(request: Request, body: bytes) -> str:
     """What tells two requests apart. Keyed, because a body may hold personal data."""
     return subject_key(f"{request.method} {request.url.path}?{request.url.query}\x1f{body.hex()}")
+
+
+async def _asked(request: Request) -> str:
+    return request_key(request, await request.body())
+
+
+Asked = Annotated[str, Depends(_asked)]
+"""The `request_key` of the request, for a route that calls `once`."""
 
 
 def once(
@@ -69,6 +83,7 @@ def once(
 
 def _earlier(connection: Connection, caller: Caller, idempotency_key: str, asked: str) -> JSONResponse | None:
     """The answer that the key had before; None where it is new, and then it is noted."""
+    connection.execute(WAITING_FOR_THE_FIRST)
     row = {"token_id": caller.token_id, "idempotency_key": idempotency_key, "request_key": asked}
     noted = insert(api_requests).values(row).on_conflict_do_nothing().returning(api_requests.c.token_id)
     if connection.scalar(noted) is not None:

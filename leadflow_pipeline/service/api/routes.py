@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, FastAPI
 
+from leadflow_pipeline.service.access.gate import Gate, Gatekeeper
+from leadflow_pipeline.service.body_check import BodyCheck
 from leadflow_pipeline.service.context import ServiceContext
 
 ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = ()
@@ -19,3 +21,10 @@ def add_api(app: FastAPI, context: ServiceContext) -> None:
     for router in ROUTERS:
         api.include_router(router(context))
     app.include_router(api)
+
+
+def add_access(app: FastAPI, keeper: Gatekeeper) -> None:
+    """What stands before all of them: first who asks, then what they send."""
+    app.state.gatekeeper = keeper
+    app.add_middleware(BodyCheck)  # what is added later comes earlier
+    app.add_middleware(Gate, keeper=keeper)

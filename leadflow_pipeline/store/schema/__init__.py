@@ -9,9 +9,8 @@ Three kinds of table:
   `suppressions`, `consents`, `inbound_mails`, `read_mails`, `provider_events`, `tracking_hits`, `message_links`,
   `activity_log`, `webhook_deliveries`, `domain_lookups`, `conversion_models`, `model_promotions`, `channel_credits`,
   `qualification_log`, `reps`, `rep_absences`, `rep_touches`, `handoffs`, `handoff_briefs`, `experiment_states`,
-  `routing_decisions`, `api_requests`; `messages`, `sending_stops`, `alerts` and `vendor_lookups` move through their
-  states but a row is never removed, and
-  `channel_spend` holds what its source told last);
+  `routing_decisions`, `api_requests`, `run_launches`; `messages`, `sending_stops`, `alerts` and `vendor_lookups` move
+  through their states but a row is never removed, and `channel_spend` holds what its source told last);
 * *derived* tables hold what a stage computed for one `(campaign, day)`, replaceable as a whole. Their primary key
   starts with `(campaign, day)`, they hold no wall-clock time, no run id and no generated number, so that computing
   them again gives the same bytes;
@@ -71,6 +70,7 @@ from leadflow_pipeline.store.schema.inbound import inbound_mails as inbound_mail
 from leadflow_pipeline.store.schema.inbound import provider_events as provider_events
 from leadflow_pipeline.store.schema.inbound import read_mails as read_mails
 from leadflow_pipeline.store.schema.inbound import tracking_hits as tracking_hits
+from leadflow_pipeline.store.schema.launches import run_launches as run_launches
 from leadflow_pipeline.store.schema.lead_facts import OUTCOMES as OUTCOMES
 from leadflow_pipeline.store.schema.lead_facts import activity_log as activity_log
 from leadflow_pipeline.store.schema.lead_facts import engagement_events as engagement_events

@@ -77,6 +77,30 @@ def upgrade() -> None:
         schema=SCHEMA,
     )
     op.create_table(
+        "run_launches",
+        Column(
+            "ticket",
+            Text(),
+            nullable=False,
+            comment="of the request: sent again, the same; also a tag of the run",
+        ),
+        Column("request_key", Text(), nullable=False, comment="HMAC of what was asked"),
+        Column(
+            "begun_at",
+            DateTime(timezone=True),
+            server_default=text("now()"),
+            nullable=False,
+            comment="put on the wire",
+        ),
+        Column("run_id", Text(), nullable=True, comment="NULL: under way, or its answer was lost"),
+        PrimaryKeyConstraint("ticket", name=op.f("run_launches_pkey")),
+        schema=SCHEMA,
+        comment="Requests for runs, written before Dagster is asked: what had no answer is not repeated blindly.",
+    )
+    op.create_index(
+        op.f("run_launches_begun_at_idx"), "run_launches", ["begun_at"], unique=False, schema=SCHEMA
+    )
+    op.create_table(
         "webhook_endpoints",
         Column("endpoint_id", Text(), nullable=False),
         Column("url", Text(), nullable=False),
@@ -213,3 +237,5 @@ def upgrade() -> None:
 
     # Until now whoever was given a lead was told in the same transaction.
     op.execute("UPDATE leadflow.handoffs SET told_at = decided_at")
+    # Their names are not kept beside them yet: each is looked at again.
+    op.execute("UPDATE leadflow.person_leads SET read_at = NULL")

@@ -1,0 +1,135 @@
+"""Runs launched by requests: what every route that launches one answers.
+
+What belongs here: from a request to a launched run, once for each idempotency key. What does not: which run
+(`launching.wanted`), and how (`launching.launcher`).
+
+A route:
+
+    @router.post("/campaigns/{campaign}/train", status_code=202, response_model=Launched, responses=LAUNCH_PROBLEMS)
+    def train(request: Request, caller: Administrator, campaign: Slug, idempotency_key: IdempotencyKey = None):
+        return launched_once(context, caller, request, training_run(campaign), idempotency_key)
+
+`asked` is to hold the body's meaning (`body.model_dump_json().encode()`) where there is a body.
+"""
+
+from __future__ import annotations
+
+import secrets
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from leadflow_pipeline.errors import FateUnknown
+from leadflow_pipeline.launching.launcher import LaunchUnderWay, OtherRequest, launch
+from leadflow_pipeline.launching.wanted import WantedRun
+from leadflow_pipeline.launching.webserver import WebserverAway, WebserverRefused
+from leadflow_pipeline.service.access.scopes import Caller
+from leadflow_pipeline.service.api.idempotency import request_key
+from leadflow_pipeline.service.context import ServiceContext
+from leadflow_pipeline.service.problems import SECONDS_TO_RETRY_AFTER, Problem
+from leadflow_pipeline.store.keys import subject_key
+
+
+class Launched(BaseModel):
+    """A run that was put into Dagster's queue."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    page: str = Field(description="where people see it in the Dagster UI")
+    job: str
+    campaign: str | None
+    partitions: int = Field(description="how many it computes: days of the campaign, or the campaign itself")
+    first_partition: str | None
+    last_partition: str | None
+    stages: list[str] = Field(description="only these; empty: all")
+
+
+def launched_once(
+    context: ServiceContext,
+    caller: Caller,
+    request: Request,
+    wanted: WantedRun,
+    idempotency_key: str | None,
+    body: bytes = b"",
+    correlation_id: str | None = None,
+) -> Response:
+    """202 and the run. The same key with the same request gives the same run; blocks, so call it in a thread.
+
+    `body` is what was asked for, beside the address. Raises Problem: 409 for a key that came before with another
+    request, 503 where Dagster does not answer (send it again: it is safe).
+    """
+    ticket = secrets.token_hex(16)
+    if idempotency_key is not None:
+        ticket = subject_key(f"launch\x1f{caller.token_id}\x1f{idempotency_key}")
+    try:
+        run = launch(
+            context.engine,
+            wanted,
+            ticket=ticket,
+            asked=request_key(request, body),
+            actor=caller.actor,
+            now=context.now(),
+            correlation_id=correlation_id or getattr(request.state, "correlation_id", None),
+        )
+    except OtherRequest as error:
+        raise Problem(HTTPStatus.CONFLICT, str(error)) from None
+    except (WebserverAway, WebserverRefused, LaunchUnderWay, FateUnknown) as error:
+        raise dagster_problem(error) from None
+    answer = Launched(
+        run_id=run.run_id,
+        page=run.page,
+        job=wanted.job,
+        campaign=wanted.campaign,
+        partitions=len(wanted.partitions),
+        first_partition=wanted.partitions[0] if wanted.partitions else None,
+        last_partition=wanted.partitions[-1] if wanted.partitions else None,
+        stages=list(wanted.stages),
+    )
+    headers = {} if run.is_new else {"Idempotent-Replayed": "true"}
+    return Response(answer.model_dump_json(), HTTPStatus.ACCEPTED, headers, "application/json")
+
+
+def dagster_problem(error: Exception) -> Problem:
+    """503, with the remedy."""
+    headers = {"Retry-After": SECONDS_TO_RETRY_AFTER}
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers)
+
+
+PROBLEM: dict[str, Any] = {
+    "content": {
+        "application/problem+json": {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "detail": {"type": "string"},
+                },
+            }
+        }
+    }
+}
+
+
+def problems(**sentences: str) -> dict[int | str, dict[str, Any]]:
+    """`responses=` of a route: `problems(s409="...")`, beside those that every route may give."""
+    every = {
+        "s400": "the request cannot be understood",
+        "s401": "no valid token",
+        "s403": "the token may not",
+        "s404": "there is no such thing, or none for this token",
+        "s422": "something is not as documented",
+        "s503": "the database or Dagster does not answer: send it again later",
+        **sentences,
+    }
+    return {int(status[1:]): {"description": text, **PROBLEM} for status, text in every.items()}
+
+
+LAUNCH_PROBLEMS = problems(
+    s409="the idempotency key came before with another request, or the campaign's state forbids it"
+)
