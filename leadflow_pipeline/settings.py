@@ -111,6 +111,9 @@ class Settings(BaseSettings):
         None, description="whsec_... of any other provider's webhooks; several, spaced, while one takes over"
     )
 
+    metrics_open: bool = Field(
+        False, description="whether /metrics needs no token when it is asked from this machine"
+    )
     alerts_to: str | None = Field(
         None,
         pattern=r"^(#[^\s#]{1,79}|[^@\s<>]+@[^@\s<>]+)$",

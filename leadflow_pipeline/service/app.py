@@ -28,6 +28,7 @@ from leadflow_pipeline.service.documentation import add_documentation
 from leadflow_pipeline.service.health import health_router
 from leadflow_pipeline.service.intake import intake_router
 from leadflow_pipeline.service.journal_storing import store_for_ever, store_last
+from leadflow_pipeline.service.metrics.routes import add_metrics
 from leadflow_pipeline.service.preferences import preferences_router
 from leadflow_pipeline.service.problems import NOT_NOW
 from leadflow_pipeline.service.provider_hooks import provider_router
@@ -84,15 +85,17 @@ def build_app(
         redoc_url=None,
     )
     callers = Callers(engine_of, now)
-    add_access(app, Gatekeeper(callers))
+    keeper, context = Gatekeeper(callers), ServiceContext(engine_of, now)
+    add_access(app, keeper)
     problems.register(app)
+    add_metrics(app, context, keeper)
     add_documentation(app)
     add_tracking(app, journal, targets, now)
     app.include_router(intake_router(engine_of, queue, now))
     app.include_router(preferences_router(journal, engine_of, now))
     app.include_router(provider_router(journal, now, certificates))
     app.include_router(health_router(engine_of))
-    add_api(app, ServiceContext(engine_of, now))
+    add_api(app, context)
     return app
 
 

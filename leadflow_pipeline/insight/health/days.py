@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine, func, select
 
 from leadflow_pipeline.insight.health.finding import Finding, State
-from leadflow_pipeline.partitions import last_complete_day
+from leadflow_pipeline.partition_keys import last_complete_day
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.due_days import active_campaigns, due_days
 from leadflow_pipeline.store.schema import match_reviews, quarantined_records

@@ -23,11 +23,9 @@ def failed_partitions_check() -> dg.AssetChecksDefinition:
         name=NO_PARTITION_FAILED,
         description="Every partition that a run failed to compute was made good by a later run.",
     )
-    def no_partition_failed(
-        context: dg.AssetCheckExecutionContext, store: StoreResource
-    ) -> dg.AssetCheckResult:
+    def no_partition_failed(store: StoreResource) -> dg.AssetCheckResult:
         with plain_failures():
-            broken = failed_partitions(store.engine, context.instance, datetime.now(UTC))
+            broken = failed_partitions(store.engine, datetime.now(UTC))
         metadata = {f"{each.campaign} {each.days[0]}": f"{each.sentence}: {each.remedy}" for each in broken}
         return dg.AssetCheckResult(passed=not broken, metadata=metadata)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, func, select
 
+from leadflow_pipeline.delivery.breaker import stops
 from leadflow_pipeline.delivery.linting.addresses import leads_nowhere
 from leadflow_pipeline.errors import PermanentError, TransientError
 from leadflow_pipeline.inbound.mail.mailbox import mailbox_of
@@ -15,6 +16,7 @@ from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.failures import describe
 from leadflow_pipeline.store.schema import messages
 
+MOST_STOPS = 20
 LATE_MESSAGE = timedelta(hours=1)
 SECONDS_TO_ANSWER = 5
 
@@ -42,6 +44,17 @@ def look_at_messages(engine: Engine) -> Iterator[Finding]:
         yield Finding("outbox", State.BROKEN, sentence, "leadflow dispatch, and look at what it says")
     else:
         yield Finding("outbox", State.WELL, f"{waiting:,} messages wait to be sent")
+
+
+def look_at_stops(engine: Engine) -> Iterator[Finding]:
+    """Senders whose emails stand still."""
+    with engine.connect() as connection:
+        standing = [stop for stop in stops(connection, MOST_STOPS) if stop["closed_at"] is None]
+    for stop in standing:
+        whose = stop["sender_domain"] or "all senders"
+        sentence = f"emails of {whose} stand still since {stop['opened_at']:%Y-%m-%d %H:%M}: {stop['reason']}"
+        remedy = f"leadflow sending show; once the cause is mended, leadflow sending resume {stop['sender_domain']}"
+        yield Finding("sending", State.BROKEN, sentence, remedy.rstrip())
 
 
 def look_at_links(_engine: Engine) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, Integer, func, select
 
 from leadflow_pipeline.delivery import breaker
 from leadflow_pipeline.delivery.alerts.conditions import Reading
-from leadflow_pipeline.partitions import end_of, last_complete_day
+from leadflow_pipeline.partition_keys import end_of, last_complete_day
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.due_days import LAST_TABLE, active_campaigns, due_days, latest_day
 from leadflow_pipeline.store.due_models import TRAINED

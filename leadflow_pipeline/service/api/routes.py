@@ -7,10 +7,17 @@ from collections.abc import Callable
 from fastapi import APIRouter, FastAPI
 
 from leadflow_pipeline.service.access.gate import Gate, Gatekeeper
+from leadflow_pipeline.service.api.alerts import alerts_router
+from leadflow_pipeline.service.api.health import health_of_all_router
+from leadflow_pipeline.service.api.operations import operations_router
 from leadflow_pipeline.service.body_check import BodyCheck
 from leadflow_pipeline.service.context import ServiceContext
 
-ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = ()
+ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = (
+    alerts_router,
+    health_of_all_router,
+    operations_router,
+)  # fmt: skip
 """Each makes the routes of one subject, without the prefix."""
 
 
