@@ -5,20 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
+from leadflow_pipeline.service.access.allowance import TOLD
 from leadflow_pipeline.service.access.gate import Gate, Gatekeeper
 from leadflow_pipeline.service.api.alerts import alerts_router
+from leadflow_pipeline.service.api.audit import audit_router
 from leadflow_pipeline.service.api.health import health_of_all_router
 from leadflow_pipeline.service.api.operations import operations_router
 from leadflow_pipeline.service.body_check import BodyCheck
 from leadflow_pipeline.service.context import ServiceContext
+from leadflow_pipeline.settings import get_settings
 
 ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = (
     alerts_router,
     health_of_all_router,
     operations_router,
+    audit_router,
 )  # fmt: skip
 """Each makes the routes of one subject, without the prefix."""
+
+MAY_SEND = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "X-Correlation-ID",
+)
+MAY_READ = ("ETag", "Idempotent-Replayed", "Location", "Retry-After", "X-Correlation-ID", *TOLD)
+"""Headers of a page of another origin, where `LEADFLOW_CORS_ORIGINS` names it."""
 
 
 def add_api(app: FastAPI, context: ServiceContext) -> None:
@@ -35,3 +51,12 @@ def add_access(app: FastAPI, keeper: Gatekeeper) -> None:
     app.state.gatekeeper = keeper
     app.add_middleware(BodyCheck)  # what is added later comes earlier
     app.add_middleware(Gate, keeper=keeper)
+    origins = (get_settings().cors_origins or "").split()
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=MAY_SEND,
+            expose_headers=MAY_READ,
+        )
