@@ -87,10 +87,10 @@ def build_app(
         redoc_url=None,
     )
     callers = Callers(engine_of, now)
-    keeper, context = Gatekeeper(callers), ServiceContext(engine_of, now)
-    add_access(app, keeper)
+    context = ServiceContext(engine_of, now)
+    add_access(app, Gatekeeper(callers))
     problems.register(app)
-    add_metrics(app, context, keeper)
+    add_metrics(app, context)
     add_contract(app)
     add_documentation(app)
     add_tracking(app, journal, targets, now)

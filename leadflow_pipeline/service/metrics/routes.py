@@ -10,7 +10,8 @@ from fastapi.concurrency import run_in_threadpool
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from leadflow_pipeline.service.access.gate import Gatekeeper
+from leadflow_pipeline.service.access.door import caller_of
+from leadflow_pipeline.service.access.scopes import Scope
 from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.service.metrics.pipeline import PipelineMetrics
 from leadflow_pipeline.service.metrics.requests import CountRequests, RequestMetrics
@@ -28,7 +29,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def add_metrics(app: FastAPI, context: ServiceContext, keeper: Gatekeeper) -> None:
+def add_metrics(app: FastAPI, context: ServiceContext) -> None:
     """Counts every request of the app, and serves the numbers. What is added to the app later is counted too."""
     registry = CollectorRegistry()
     app.add_middleware(CountRequests, metrics=RequestMetrics(registry))
@@ -37,12 +38,17 @@ def add_metrics(app: FastAPI, context: ServiceContext, keeper: Gatekeeper) -> No
     registry.register(PipelineMetrics(context))
     router = APIRouter(tags=["health"])
 
-    @router.get("/metrics", response_class=Response, responses=ANSWERS)
+    @router.get(
+        "/metrics",
+        response_class=Response,
+        responses=ANSWERS,
+        openapi_extra={"security": [{Scope.READ.word: []}]},
+    )
     async def metrics(request: Request) -> Response:
         """Numbers about the service and the pipeline, in Prometheus' text format."""
         if not _is_open_to(request):
-            admitted = await keeper.admit(request.headers)
-            admitted.caller.require_all_campaigns()
+            caller = await caller_of(request, Scope.READ)
+            caller.require_all_campaigns()
         text = await run_in_threadpool(generate_latest, registry)
         return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
