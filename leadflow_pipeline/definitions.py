@@ -18,6 +18,7 @@ from leadflow_pipeline.insight.assets import campaign_report
 from leadflow_pipeline.insight.attribution.assets import source_attribution
 from leadflow_pipeline.insight.conversion.assets import conversion_model
 from leadflow_pipeline.insight.experiments.assets import experiment_results
+from leadflow_pipeline.insight.health.failed_check import failed_partitions_check
 from leadflow_pipeline.insight.rep_performance.assets import rep_performance
 from leadflow_pipeline.insight.similar_accounts.assets import similar_accounts
 from leadflow_pipeline.nurture.assets import nurture
@@ -45,7 +46,11 @@ def build_defs() -> dg.Definitions:
             similar_accounts,
             rep_performance,
         ],
-        asset_checks=[*(stage_checks(assets) for assets in STAGE_ASSETS), latest_day_check()],
+        asset_checks=[
+            *(stage_checks(assets) for assets in STAGE_ASSETS),
+            latest_day_check(),
+            failed_partitions_check(),
+        ],
         jobs=automation.JOBS,
         schedules=automation.SCHEDULES,
         sensors=automation.SENSORS,

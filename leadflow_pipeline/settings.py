@@ -121,6 +121,15 @@ class Settings(BaseSettings):
     webhooks_to_private_hosts: bool = Field(
         False, description="tell webhook endpoints on this machine and in private networks too"
     )
+    metrics_open: bool = Field(
+        False, description="whether /metrics needs no token when it is asked from this machine"
+    )
+    alerts_to: str | None = Field(
+        None,
+        pattern=r"^(#[^\s#]{1,79}|[^@\s<>]+@[^@\s<>]+)$",
+        description="who is told what needs looking after: an email address, or a channel of Slack as #channel; "
+        "the operators of a campaign where it is not set",
+    )
 
     service_host: str = Field("127.0.0.1", description="address the HTTP service listens at")
     service_port: int = Field(8787, ge=1, le=65535)

@@ -17,6 +17,7 @@ from leadflow_pipeline.automation.daily import daily_request
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.definitions import build_defs, defs
 from leadflow_pipeline.harvest.importing import import_file
+from leadflow_pipeline.insight.health.failed_check import NO_PARTITION_FAILED
 from leadflow_pipeline.partitions import CAMPAIGN_PARTITIONS_NAME, last_complete_day
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import schema
@@ -201,13 +202,19 @@ def test_a_late_campaign_fails_the_check_of_the_latest_day(
     engine: Engine, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     job = defs.resolve_job_def(automation.latest_day_watch.name)
-    (check,) = job.execute_in_process(instance=instance).get_asset_check_evaluations()
-    assert check.check_name == LATEST_DAY_PRESENT
-    assert check.passed
+    checks = checks_of(job.execute_in_process(instance=instance))
+    assert {name: check.passed for name, check in checks.items()} == {
+        LATEST_DAY_PRESENT: True,
+        NO_PARTITION_FAILED: True,
+    }
     import_lead(engine, tmp_path, "spring", days_ago=1)
-    (check,) = job.execute_in_process(instance=instance).get_asset_check_evaluations()
+    check = checks_of(job.execute_in_process(instance=instance))[LATEST_DAY_PRESENT]
     assert not check.passed
     assert check.metadata["spring"].value == f"due since {YESTERDAY - timedelta(days=1)}"
+
+
+def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+    return {check.check_name: check for check in result.get_asset_check_evaluations()}
 
 
 def test_dispatch_is_asked_for_only_when_something_is_due(engine: Engine) -> None:

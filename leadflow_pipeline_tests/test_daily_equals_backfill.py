@@ -163,7 +163,10 @@ def test_every_way_of_computing_gives_the_same_bytes(
     among = list(RULES) if campaign == AMONG_OTHERS else [campaign]
     tell_the_facts(engine, tmp_path)
 
-    for first, last in pieces(4 if campaign == AMONG_OTHERS else 6, alone=len(DAYS) if slow else DAYS_ALONE * (campaign == AMONG_OTHERS)):
+    for first, last in pieces(
+        4 if campaign == AMONG_OTHERS else 6,
+        alone=len(DAYS) if slow else DAYS_ALONE * (campaign == AMONG_OTHERS),
+    ):
         compute(campaign, first, last)
     day_by_day = digest(engine, campaign)
 

@@ -27,7 +27,6 @@ from sqlalchemy import Engine, MetaData, select, text
 from leadflow_pipeline import automation
 from leadflow_pipeline.automation import arrivals
 from leadflow_pipeline.campaign import load, register
-from leadflow_pipeline.cli.instance import dagster_instance
 from leadflow_pipeline.cli.runs import RunReport, register_partitions, run_days
 from leadflow_pipeline.definitions import defs
 from leadflow_pipeline.delivery.tracking import pixel_url
@@ -41,6 +40,7 @@ from leadflow_pipeline.route.owners.reps.rep import Rep
 from leadflow_pipeline.route.owners.reps.roster import import_reps
 from leadflow_pipeline.service.app import build_app
 from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store.dagster_home import dagster_instance
 from leadflow_pipeline.store.experiment_states import change_state
 from leadflow_pipeline.store.facts import add_override
 from leadflow_pipeline.store.resource import StoreResource

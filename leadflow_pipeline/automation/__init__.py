@@ -9,6 +9,8 @@ transport was configured (by default messages become files in the home folder).
 Annotations are not postponed in these modules: Dagster reads them when it decorates.
 """
 
+from leadflow_pipeline.automation.alerting import alert as alert
+from leadflow_pipeline.automation.alerting import alert_schedule as alert_schedule
 from leadflow_pipeline.automation.arrivals import import_landed_files as import_landed_files
 from leadflow_pipeline.automation.arrivals import landing_folders as landing_folders
 from leadflow_pipeline.automation.arrivals import register_campaigns as register_campaigns
@@ -44,6 +46,7 @@ JOBS = (
     judge_hits,
     conversion_models,
     latest_day_watch,
+    alert,
 )
 SCHEDULES = (
     daily_schedule,
@@ -55,5 +58,6 @@ SCHEDULES = (
     judge_hits_schedule,
     training_schedule,
     latest_day_schedule,
+    alert_schedule,
 )
 SENSORS = (register_campaigns, landing_folders, report_automation, record_failures)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from leadflow_pipeline.automation.attempts import WORK_TAG, next_attempt
-from leadflow_pipeline.automation.selections import LATEST_DAY_CHECK, PRESENT, STAGES
+from leadflow_pipeline.automation.selections import ABOUT_NOW, PRESENT, STAGES
 from leadflow_pipeline.partitions import (
     PartitionRange,
     days_between,
@@ -19,7 +19,7 @@ from leadflow_pipeline.store.resource import StoreResource
 
 daily_pipeline = dg.define_asset_job(
     "daily_pipeline",
-    selection=dg.AssetSelection.groups(*STAGES) - PRESENT - LATEST_DAY_CHECK,
+    selection=dg.AssetSelection.groups(*STAGES) - PRESENT - ABOUT_NOW,
     description="Every stage of one campaign, for a day or a range of days, with its checks.",
 )
 

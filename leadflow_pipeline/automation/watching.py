@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from leadflow_pipeline.automation.selections import LATEST_DAY_CHECK
+from leadflow_pipeline.automation.selections import ABOUT_NOW
 from leadflow_pipeline.partitions import CAMPAIGN_TAG
 from leadflow_pipeline.store.facts import log_activity
 from leadflow_pipeline.store.failures import plain_failures
@@ -10,8 +10,8 @@ from leadflow_pipeline.store.resource import StoreResource
 
 latest_day_watch = dg.define_asset_job(
     "latest_day_watch",
-    selection=LATEST_DAY_CHECK,
-    description="Checks that every active campaign has been computed up to yesterday.",
+    selection=ABOUT_NOW,
+    description="Checks that every active campaign has been computed up to yesterday, and no failure stands.",
 )
 
 latest_day_schedule = dg.ScheduleDefinition(

@@ -12,6 +12,7 @@ import typer
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from leadflow_pipeline.cli import (
+    alerts,
     attribution,
     campaign,
     collect,
@@ -59,6 +60,7 @@ app = typer.Typer(
 demo.register(app)
 operate.register(app)
 service.register(app)
+alerts.register(app)
 leads.register(app)
 collect.register(app)
 handover.register(app)

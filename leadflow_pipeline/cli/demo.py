@@ -41,7 +41,7 @@ def demo(
 ) -> None:
     """Take 45,211 real leads and 100 invented ones from files to planned emails, and show what became of them."""
     from leadflow_pipeline.cli.demo_vendors import demo_vendors
-    from leadflow_pipeline.cli.instance import dagster_instance
+    from leadflow_pipeline.store.dagster_home import dagster_instance
     from leadflow_pipeline.store.engine import get_engine
 
     if vendors:

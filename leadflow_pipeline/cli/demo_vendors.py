@@ -58,7 +58,7 @@ def demo_vendors() -> None:
     """Collects leads from four vendors, has three more say what they know of them, and shows what came of it."""
     from leadflow_pipeline.campaign import register as register_campaign
     from leadflow_pipeline.campaign import set_status
-    from leadflow_pipeline.cli.instance import dagster_instance
+    from leadflow_pipeline.store.dagster_home import dagster_instance
     from leadflow_pipeline.store.engine import get_engine
 
     changes = Changes()

@@ -43,7 +43,6 @@ def up(
 
     Ctrl-C stops all of them.
     """
-    from leadflow_pipeline.cli.instance import dagster_environment, shipped_file
     from leadflow_pipeline.cli.supervise import (
         Service,
         Services,
@@ -52,6 +51,7 @@ def up(
         wait_until_answering,
     )
     from leadflow_pipeline.store import migrate
+    from leadflow_pipeline.store.dagster_home import dagster_environment, shipped_file
     from leadflow_pipeline.store.engine import get_engine
 
     with stop_signal() as stop:
@@ -125,8 +125,8 @@ def materialize(
     as_json: Json = False,
 ) -> None:
     """Compute days of a campaign now, in one run. Sends nothing: emails leave by `leadflow dispatch`."""
-    from leadflow_pipeline.cli.instance import dagster_instance
     from leadflow_pipeline.cli.runs import choose_days, run_days
+    from leadflow_pipeline.store.dagster_home import dagster_instance
     from leadflow_pipeline.store.engine import get_engine
 
     with dagster_instance() as instance, progress() as bar:
@@ -162,7 +162,8 @@ def materialize(
 
 def doctor(as_json: Json = False) -> None:
     """Say what is broken now, and how to mend it. Exit code 1 if anything is."""
-    from leadflow_pipeline.cli.health import State, diagnose
+    from leadflow_pipeline.insight.health.diagnosis import diagnose
+    from leadflow_pipeline.insight.health.finding import State
 
     findings = diagnose()
     if as_json:

@@ -25,6 +25,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from leadflow_pipeline.counting import counted as counted
+
 if TYPE_CHECKING:
     from leadflow_pipeline.insight.pages import Section
 
@@ -39,11 +41,6 @@ def fail(message: str, exit_code: int = 1) -> NoReturn:
     """Says what went wrong in one sentence and ends the command."""
     typer.echo(f"error: {message}", err=True)
     raise SystemExit(exit_code)
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 day`, `1,200 days`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def print_json(value: Any) -> None:

@@ -106,19 +106,28 @@ def count_overdue(engine: Engine, now: datetime) -> int:
         return sum(len(_overdue(connection, campaign, now)) for campaign in active_campaigns(engine))
 
 
-def read_first_touch_times(engine: Engine, before: datetime, campaign: str | None = None) -> pd.DataFrame:
-    """The clocks of all hand-overs (or of one campaign's) as of a moment: see `first_touch_times`."""
+def read_first_touch_times(
+    engine: Engine, before: datetime, campaign: str | None = None, since: datetime | None = None
+) -> pd.DataFrame:
+    """The clocks of all hand-overs (or of one campaign's) as of a moment: see `first_touch_times`.
+
+    `since`: only of those that were decided from then on.
+    """
     told = select(*(handoffs.c[name] for name in HANDOFF_COLUMNS))
     if campaign is not None:
         told = told.where(handoffs.c.campaign == campaign)
+    if since is not None:
+        told = told.where(handoffs.c.decided_at >= since)
     with engine.connect() as connection:
         known = read(connection, told)
         calendars = calendars_of(connection, known["rep"].unique().tolist(), before)
-        return first_touch_times(known, read(connection, stops_of(campaign)), calendars, before)
+        return first_touch_times(known, read(connection, stops_of(campaign, since)), calendars, before)
 
 
-def stops_of(campaign: str | None = None) -> Select[Any]:
-    """What stops the clock of a lead that was handed over, of all campaigns or of one: campaign, lead, moment."""
+def stops_of(campaign: str | None = None, since: datetime | None = None) -> Select[Any]:
+    """What stops the clock of a lead that was handed over, of all campaigns or of one: campaign, lead, moment; with
+    `since` only from then on.
+    """
     stops = (
         select(rep_touches.c.campaign, rep_touches.c.lead_id, rep_touches.c.occurred_at),
         select(
@@ -130,7 +139,9 @@ def stops_of(campaign: str | None = None) -> Select[Any]:
     stopped = select(touches).where(
         exists().where(handoffs.c.campaign == touches.c.campaign, handoffs.c.lead_id == touches.c.lead_id)
     )
-    return stopped if campaign is None else stopped.where(touches.c.campaign == campaign)
+    if campaign is not None:
+        stopped = stopped.where(touches.c.campaign == campaign)
+    return stopped if since is None else stopped.where(touches.c.occurred_at >= since)
 
 
 def calendars_of(connection: Connection, rep_ids: Sequence[str], now: datetime) -> dict[str, Calendar]:

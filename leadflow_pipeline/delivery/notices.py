@@ -245,18 +245,27 @@ def rows_to_rep(
 
 
 def row_to_operators(
-    version: CampaignVersion, subject_key: str, subject: str, lines: Sequence[str], now: datetime
+    version: CampaignVersion,
+    subject_key: str,
+    subject: str,
+    lines: Sequence[str],
+    now: datetime,
+    to: str | None = None,
 ) -> dict[str, Any]:
-    """An email to whoever looks after the campaign. It is about no lead in particular."""
+    """A message to whoever looks after the campaign, or `to` an address or a channel of Slack (`#channel`).
+
+    It is about no lead in particular.
+    """
     campaign = version.rules
     about = About(version, "", 0)
     notice = Notice("alert", 1, shorten(subject, SUBJECT_CHARACTERS), tuple(lines))
-    address = campaign.handover.operators or campaign.sender.email
-    row = _row(about, notice, _email(about, notice, address, None), now, now + KEPT_TRYING)
+    address = to or campaign.handover.operators or campaign.sender.email
+    said = _announcement(notice, address) if address.startswith("#") else _email(about, notice, address, None)
+    row = _row(about, notice, said, now, now + KEPT_TRYING)
     return {
         **row,
         "subject_key": subject_key,
-        "rfc_message_id": _message_id(campaign, f"{subject_key}|email|1"),
+        "rfc_message_id": _message_id(campaign, f"{subject_key}|{row['channel']}|1"),
     }
 
 
@@ -405,6 +414,22 @@ def slack_message(about: About, notice: Notice, rep: Rep) -> dict[str, Any]:
         "unfurl_links": False,
         "unfurl_media": False,
     }
+
+
+def _announcement(notice: Notice, channel: str) -> dict[str, Any]:
+    """A post to a channel, which is about no lead and calls nobody by name."""
+    said = shorten("\n".join(escaped(line) for line in notice.lines), SECTION_CHARACTERS)
+    post = {
+        "channel": channel,
+        "text": escaped(notice.subject),
+        "blocks": [
+            {"type": "header", "text": {"type": "plain_text", "text": notice.subject, "emoji": False}},
+            {"type": "section", "text": {"type": "mrkdwn", "text": said}},
+        ],
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+    return {"channel": "slack", "recipient": channel, "payload": {"slack": post}}
 
 
 def _slack_point(point: str) -> str:

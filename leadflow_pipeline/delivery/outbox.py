@@ -167,7 +167,13 @@ def sweep(engine: Engine, now: datetime) -> dict[str, int]:
 
 
 def settle_by_hand(engine: Engine, message_id: int, to: str, *, actor: str, now: datetime) -> None:
-    """What a person found out about an unknown message: it was sent, it failed, or it may be tried again.
+    """What a person found out about an unknown message: see `settle`."""
+    with engine.begin() as connection:
+        settle(connection, message_id, to, actor=actor, now=now)
+
+
+def settle(connection: Connection, message_id: int, to: str, *, actor: str, now: datetime) -> None:
+    """An unknown message was sent, it failed, or it may be tried again (`planned`), as a person found out.
 
     Raises PermanentError where the message is not unknown.
     """
@@ -176,19 +182,31 @@ def settle_by_hand(engine: Engine, message_id: int, to: str, *, actor: str, now:
         values["sent_at"] = now
     if to == "planned":
         values["next_attempt_at"] = now
-    with engine.begin() as connection:
-        if not move(connection, to, ("unknown",), messages.c.message_id == message_id, **values):
-            raise PermanentError(
-                f"message {message_id} is not unknown: only an unknown message is settled by hand"
-            )
-        note = {"actor": actor, "action": f"message.{to}", "detail": {"message_id": message_id}}
-        connection.execute(insert(activity_log).values(note))
+    if not move(connection, to, ("unknown",), messages.c.message_id == message_id, **values):
+        raise PermanentError(
+            f"message {message_id} is not unknown: only an unknown message is settled by hand"
+        )
+    note = {"actor": actor, "action": f"message.{to}", "detail": {"message_id": message_id}}
+    connection.execute(insert(activity_log).values(note))
 
 
 def try_again_by_hand(
     engine: Engine, message_ids: Sequence[int], *, actor: str, now: datetime, recipient: str | None = None
 ) -> None:
-    """What a person says about messages to one of us that failed for good: the cause is mended, they may leave now.
+    """What a person says about messages to one of us that failed for good: see `try_again`."""
+    with engine.begin() as connection:
+        try_again(connection, message_ids, actor=actor, now=now, recipient=recipient)
+
+
+def try_again(
+    connection: Connection,
+    message_ids: Sequence[int],
+    *,
+    actor: str,
+    now: datetime,
+    recipient: str | None = None,
+) -> None:
+    """The cause is mended: messages to one of us that failed for good may leave now.
 
     `recipient`: where they go instead, an address or a channel of Slack. All of them or none. Raises PermanentError
     where one did not fail, or is written to a lead: a mailbox that refused is not written to again.
@@ -206,18 +224,15 @@ def try_again_by_hand(
         values["headers"] = _with(messages.c.headers, ("To",), recipient)
         values["payload"] = _with(messages.c.payload, ("slack", "channel"), recipient)
     wanted = sorted(set(message_ids))
-    with engine.begin() as connection:
-        is_wanted = messages.c.message_id.in_(wanted)
-        moved = move(connection, "planned", ("failed",), is_wanted, *conditions, **values)
-        if left := [number for number in wanted if number not in moved]:
-            raise PermanentError(
-                f"message {left[0]} is no failed one to an owner or manager"
-                f"{' that can go there' if recipient is not None else ''}: only such a message is tried again"
-            )
-        notes = [
-            {"actor": actor, "action": "message.again", "detail": {"message_id": each}} for each in wanted
-        ]
-        connection.execute(insert(activity_log), notes)
+    is_wanted = messages.c.message_id.in_(wanted)
+    moved = move(connection, "planned", ("failed",), is_wanted, *conditions, **values)
+    if left := [number for number in wanted if number not in moved]:
+        raise PermanentError(
+            f"message {left[0]} is no failed one to an owner or manager"
+            f"{' that can go there' if recipient is not None else ''}: only such a message is tried again"
+        )
+    notes = [{"actor": actor, "action": "message.again", "detail": {"message_id": each}} for each in wanted]
+    connection.execute(insert(activity_log), notes)
 
 
 def failed_notices(engine: Engine, channel: str, since: datetime) -> list[int]:

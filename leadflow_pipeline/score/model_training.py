@@ -171,7 +171,7 @@ class _Training:
         stepped_down = None if is_promoted or not promote else self._stepped_down(watched, better)
         if trained and not is_promoted and not why_not:
             why_not = ("it was only to be registered",)
-        self._note(trained, promote, is_promoted, stepped_down)
+        self._note(trained, promote, is_promoted, stepped_down, watched)
         return TrainingReport(
             self.campaign, self.as_of, trained, model, is_promoted, why_not, judgement, alarms, watched, stepped_down,
             self._overtaken() if is_promoted or stepped_down else None,
@@ -380,14 +380,22 @@ class _Training:
     # --- what is kept of it -------------------------------------------------------------------------------------
 
     def _note(
-        self, trained: TrainedModel | None, promote: bool, is_promoted: bool, stepped_down: StepDown | None
+        self,
+        trained: TrainedModel | None,
+        promote: bool,
+        is_promoted: bool,
+        stepped_down: StepDown | None,
+        watched: Watched | None,
     ) -> None:
+        is_degraded = watched is not None and watched.record.is_degraded
         detail = {
             "as_of": self.as_of.isoformat(),
             "promote": promote,
             "model_version": trained.model_version if trained else None,
             "is_promoted": is_promoted,
             "stepped_down": stepped_down is not None,
+            "degraded": watched.model_version if watched is not None and is_degraded else None,
+            "because": watched.record.words if watched is not None and is_degraded else None,
         }
         log_activity(self.engine, actor=self.actor, action=TRAINED, campaign=self.campaign, detail=detail)
 

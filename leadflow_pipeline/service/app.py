@@ -30,6 +30,7 @@ from leadflow_pipeline.service.documentation import add_documentation
 from leadflow_pipeline.service.health import health_router
 from leadflow_pipeline.service.intake import intake_router
 from leadflow_pipeline.service.journal_storing import store_for_ever, store_last
+from leadflow_pipeline.service.metrics.routes import add_metrics
 from leadflow_pipeline.service.preferences import preferences_router
 from leadflow_pipeline.service.problems import NOT_NOW
 from leadflow_pipeline.service.protocol import BoundedProtocol
@@ -91,8 +92,10 @@ def build_app(
         redoc_url=None,
     )
     callers = Callers(engine_of, now)
+    context = ServiceContext(engine_of, now)
     add_access(app, Gatekeeper(callers))
     problems.register(app)
+    add_metrics(app, context)
     add_contract(app)
     add_documentation(app)
     add_tracking(app, journal, targets, now)
@@ -101,7 +104,7 @@ def build_app(
     app.include_router(provider_router(journal, now, certificates))
     app.include_router(health_router(engine_of))
     app.state.decisions = decisions
-    add_api(app, ServiceContext(engine_of, now))
+    add_api(app, context)
     return app
 
 

@@ -6,6 +6,8 @@ schema as it is today (`schema`).
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -39,6 +41,12 @@ def revision_of(engine: Engine) -> str | None:
 def revisions() -> list[str]:
     """Every revision, the earliest first."""
     return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+
+
+@lru_cache(maxsize=1)
+def latest_revision() -> str:
+    """The revision that this version of the code wants."""
+    return revisions()[-1]
 
 
 def check(engine: Engine) -> None:

@@ -23,10 +23,10 @@ from pathlib import Path
 
 import dagster as dg
 
-from leadflow_pipeline.cli.instance import dagster_instance
 from leadflow_pipeline.cli.runs import QUIET, run_days
 from leadflow_pipeline.partitions import PartitionRange, days_between
 from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store.dagster_home import dagster_instance
 from leadflow_pipeline_tests.benchmarks.empty_days import empty_job
 from leadflow_pipeline_tests.benchmarks.fresh_home import fresh_home, tell_leads
 from leadflow_pipeline_tests.benchmarks.generated_leads import CAMPAIGN

@@ -22,9 +22,9 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from leadflow_pipeline.cli.instance import dagster_instance
 from leadflow_pipeline.cli.runs import run_days
 from leadflow_pipeline.partitions import PartitionRange, days_between
+from leadflow_pipeline.store.dagster_home import dagster_instance
 from leadflow_pipeline_tests.benchmarks.fresh_home import fresh_home, tell_leads
 from leadflow_pipeline_tests.benchmarks.generated_leads import CAMPAIGN
 

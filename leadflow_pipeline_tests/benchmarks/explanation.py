@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
-from leadflow_pipeline.cli.instance import dagster_instance
 from leadflow_pipeline.cli.runs import run_days
 from leadflow_pipeline.insight.known_leads import find_lead
 from leadflow_pipeline.insight.lead_story import tell_story
 from leadflow_pipeline.partitions import PartitionRange, days_between
+from leadflow_pipeline.store.dagster_home import dagster_instance
 from leadflow_pipeline.store.facts import add_engagement_events
 from leadflow_pipeline.store.partitions import read_partitions
 from leadflow_pipeline.store.schema import harvested_leads

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from leadflow_pipeline.automation.handing_over import hand_over, hand_over_schedule
 from leadflow_pipeline.cli import app
-from leadflow_pipeline.cli.health import State, look_at_owners
+from leadflow_pipeline.insight.health.finding import State
+from leadflow_pipeline.insight.health.owners import look_at_owners
 from leadflow_pipeline.store.resource import StoreResource
 from leadflow_pipeline.store.schema import activity_log, held_handoffs, messages, rep_touches
 from leadflow_pipeline_tests.delivery.owners_world import OwnersWorld

@@ -23,10 +23,12 @@ from typer.testing import CliRunner
 
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.cli import app
-from leadflow_pipeline.cli.health import State, look_at_days, look_at_reviews, look_at_vendors
 from leadflow_pipeline.cli.runs import choose_days
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.harvest.importing import import_file
+from leadflow_pipeline.insight.health.days import look_at_days, look_at_reviews
+from leadflow_pipeline.insight.health.finding import State
+from leadflow_pipeline.insight.health.sources import look_at_vendors
 from leadflow_pipeline.partitions import last_complete_day
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.schema import match_reviews, source_cursors, vendor_lookups

@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.cli import app
-from leadflow_pipeline.cli.health import State, look_at_webhooks
+from leadflow_pipeline.insight.health.finding import State
+from leadflow_pipeline.insight.health.sources import look_at_webhooks
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.signatures import key_of
 from leadflow_pipeline_tests.cli.test_operate import LEADFLOW, free_port

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Engine
 
 from leadflow_pipeline.campaign import Campaign, parse_campaign
-from leadflow_pipeline.cli.health import look_at_links
 from leadflow_pipeline.delivery.linting.campaign_lint import lint_campaign
 from leadflow_pipeline.delivery.linting.link_check import check_links
+from leadflow_pipeline.insight.health.messages import look_at_links
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline_tests.delivery.world import CAMPAIGN_FILE
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from leadflow_pipeline.cli.instance import dagster_instance
 from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store.dagster_home import dagster_instance
 
 
 def test_two_runs_may_use_a_pool_for_the_first_time_at_once(

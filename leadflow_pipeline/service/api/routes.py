@@ -9,11 +9,14 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from leadflow_pipeline.service.access.allowance import TOLD
 from leadflow_pipeline.service.access.gate import Gate, Gatekeeper
+from leadflow_pipeline.service.api.alerts import alerts_router
 from leadflow_pipeline.service.api.analytics import analytics_router
 from leadflow_pipeline.service.api.audit import audit_router
 from leadflow_pipeline.service.api.experiments import experiments_router
+from leadflow_pipeline.service.api.health import health_of_all_router
 from leadflow_pipeline.service.api.leads import leads_router
 from leadflow_pipeline.service.api.models import models_router
+from leadflow_pipeline.service.api.operations import operations_router
 from leadflow_pipeline.service.api.reps import rep_performance_router, reps_router
 from leadflow_pipeline.service.api.routing import routing_router
 from leadflow_pipeline.service.api.similar_accounts import similar_accounts_router
@@ -23,11 +26,14 @@ from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.settings import get_settings
 
 ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = (
+    alerts_router,
     analytics_router,
     audit_router,
     experiments_router,
+    health_of_all_router,
     leads_router,
     models_router,
+    operations_router,
     rep_performance_router,
     reps_router,
     routing_router,

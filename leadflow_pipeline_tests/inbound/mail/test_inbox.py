@@ -17,11 +17,12 @@ from pydantic import SecretStr
 from sqlalchemy import insert, select, text
 from typer.testing import CliRunner
 
-from leadflow_pipeline.cli import app, health
+from leadflow_pipeline.cli import app
 from leadflow_pipeline.delivery.dispatch import dispatch_due
 from leadflow_pipeline.errors import PermanentError, TransientError
 from leadflow_pipeline.harvest.erasing import erase_person
 from leadflow_pipeline.inbound.mail.inbox import InboxSummary, count_new, read_inbox
+from leadflow_pipeline.insight.health import messages as health
 from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.partitions import replace_partitions
