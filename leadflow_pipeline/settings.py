@@ -68,6 +68,13 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8787", description="where pixel, links and unsubscribe links of emails point to"
     )
 
+    cors_origins: str | None = Field(
+        None,
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+( +https?://[A-Za-z0-9.:\[\]-]+)*$",
+        description="web pages that may ask the API from browsers, such as https://desk.example.org; several, spaced; "
+        "none where it is not set",
+    )
+
     soft_bounces_in_a_row: int = Field(
         5, ge=1, description="an address that refuses so many emails one after the other is suppressed"
     )

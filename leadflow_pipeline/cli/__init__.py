@@ -38,6 +38,7 @@ from leadflow_pipeline.cli import (
     service,
     similar,
     timeline,
+    token,
     tracking,
     what_if,
 )
@@ -80,6 +81,7 @@ rep_performance.register(reps.app)
 app.add_typer(reps.app, name="reps")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(review.app, name="review")
+app.add_typer(token.app, name="token")
 app.add_typer(tracking.app, name="tracking")
 app.add_typer(database.app, name="db")
 

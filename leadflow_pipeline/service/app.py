@@ -22,6 +22,7 @@ from leadflow_pipeline.service.access.gate import Gatekeeper
 from leadflow_pipeline.service.api.routes import add_access, add_api
 from leadflow_pipeline.service.certificates import Certificates
 from leadflow_pipeline.service.context import ServiceContext
+from leadflow_pipeline.service.contract import add_contract
 from leadflow_pipeline.service.deliveries import Delivery, Fate, forget_old_ids, take_in_deliveries
 from leadflow_pipeline.service.delivery_queue import DeliveryQueue
 from leadflow_pipeline.service.documentation import add_documentation
@@ -30,6 +31,7 @@ from leadflow_pipeline.service.intake import intake_router
 from leadflow_pipeline.service.journal_storing import store_for_ever, store_last
 from leadflow_pipeline.service.preferences import preferences_router
 from leadflow_pipeline.service.problems import NOT_NOW
+from leadflow_pipeline.service.protocol import BoundedProtocol
 from leadflow_pipeline.service.provider_hooks import provider_router
 from leadflow_pipeline.service.tracking import add_tracking
 from leadflow_pipeline.service.tracking_journal import Journal
@@ -86,6 +88,7 @@ def build_app(
     callers = Callers(engine_of, now)
     add_access(app, Gatekeeper(callers))
     problems.register(app)
+    add_contract(app)
     add_documentation(app)
     add_tracking(app, journal, targets, now)
     app.include_router(intake_router(engine_of, queue, now))
@@ -103,8 +106,8 @@ def server_of(app: FastAPI, host: str, port: int) -> uvicorn.Server:
             app,
             host=host,
             port=port,
-            http="h11",  # the same parser and loop, whatever else is installed
-            loop="asyncio",
+            http=BoundedProtocol,
+            loop="auto",  # uvloop, where there is one
             ws="none",
             access_log=False,  # addresses of people, and nothing that the database does not know better
             log_level="warning",

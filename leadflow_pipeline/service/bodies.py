@@ -42,7 +42,9 @@ async def read_body(request: Request, most: int = MOST_BYTES) -> bytes:
 
 
 async def whole_body(headers: Headers, receive: Receive, most: int) -> bytes:
-    """The same, below the routes: a body of `most` bytes or fewer, within `SECONDS_TO_ARRIVE`."""
+    """The same, below the routes: a body of `most` bytes or fewer, within `SECONDS_TO_ARRIVE`. Afterwards nothing of it
+    is left to `discard`.
+    """
     if _declared(headers) > most:
         await discard(headers, receive)
         raise _too_long(most)

@@ -38,29 +38,41 @@ class BodyCheck:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        is_looked_at = scope["method"] not in WITHOUT_BODY and has_body(headers)
+        is_streamed = is_looked_at and STREAMED.fullmatch(scope["path"]) is not None
         try:
             _require_readable_address(scope)
-            receiving = receive
-            if scope["method"] not in WITHOUT_BODY and has_body(headers):
-                receiving = await _checked(scope, headers, receive)
-        except Exception as error:  # noqa: BLE001 - whoever asks gets an answer
+            if is_looked_at:
+                _require_readable_type(headers, is_streamed)
+        except Problem as problem:
             await discard(headers, receive)
-            await answer_of(unexpected(error))(scope, receive, send)
+            await answer_of(problem)(scope, receive, send)
             return
-        await self._app(scope, receiving, send)
+        if is_streamed:
+            await self._app(scope, bounded_blocks(receive, MOST_STREAMED), send)
+        elif is_looked_at:
+            try:
+                receive = await _read_before(scope, headers, receive)
+            except Exception as error:  # noqa: BLE001 - whoever asks gets an answer
+                await answer_of(unexpected(error))(scope, receive, send)
+                return
+            await self._app(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
-async def _checked(scope: Scope, headers: Headers, receive: Receive) -> Receive:
-    """Where a route gets the body from, once it is known to be harmless."""
+def _require_readable_type(headers: Headers, is_streamed: bool) -> None:
     if headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body is compressed: send it as it is")
-    if STREAMED.fullmatch(scope["path"]):
-        return bounded_blocks(receive, MOST_STREAMED)
     kind, _, parameters = headers.get("content-type", "").partition(";")
-    if not JSON_TYPE.fullmatch(kind.strip()) or not _is_utf_8(parameters):
+    if not is_streamed and not (JSON_TYPE.fullmatch(kind.strip()) and _is_utf_8(parameters)):
         raise Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body is not said to be JSON: send application/json"
         )
+
+
+async def _read_before(scope: Scope, headers: Headers, receive: Receive) -> Receive:
+    """Where a route gets the body from, once all of it is there and known to be harmless."""
     body = await whole_body(headers, receive, MOST_BYTES)
     if body:
         scope.setdefault("state", {})["json"] = parsed(body)

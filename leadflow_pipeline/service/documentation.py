@@ -1,63 +1,168 @@
 """`/docs`: what the service may be asked, as one page for people.
 
-What belongs here: showing the OpenAPI document. What does not: what stands in it (the routes say so themselves).
+What belongs here: showing the OpenAPI document. What does not: what stands in it (the routes say so themselves, and
+`contract` what holds for all).
 
-FastAPI's own page loads its scripts from a third party, and stays empty where there is no way there.
+FastAPI's own page loads its scripts from a third party, and stays empty where there is no way there. This one has no
+script: a list of contents by subject, and each request folded until somebody opens it.
 """
 
 from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
-PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
-<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<title>{{ info.title }} {{ info.version }}</title>
-<style>
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1f2933 }
-  code, h2 { font-family: ui-monospace, monospace } h2 { font-size: 1.1rem; margin: 2rem 0 0 }
-  td { padding: .2rem 1.5rem .2rem 0; vertical-align: top } th { text-align: left; padding-top: .8rem }
-</style>
-<h1>{{ info.title }} {{ info.version }}</h1>
-<p>{{ info.description }} For programs: <a href="openapi.json">openapi.json</a>.</p>
-{% for path, methods in paths.items() %}
-{% for method, operation in methods.items() %}
-<h2>{{ method | upper }} {{ path }}</h2>
-<p>{{ operation.description }}</p>
-<table>
-  {% if operation.parameters %}
-  <tr><th colspan="2">Parameters</th></tr>
-  {% endif %}
-  {% for each in operation.parameters %}
-  <tr>
-    <td><code>{{ each.name }}</code></td>
-    <td>{{ each.in }}{% if each.description %}: {{ each.description }}{% endif %}</td>
-  </tr>
-  {% endfor %}
-  {% if operation.requestBody %}
-  <tr><th colspan="2">Body</th></tr>
-  <tr>
-    <td><code>{{ operation.requestBody.content | join(", ") }}</code></td>
-    <td>{{ operation.requestBody.description }}</td>
-  </tr>
-  {% endif %}
-  <tr><th colspan="2">Answers</th></tr>
-  {% for status, answer in operation.responses | dictsort %}
-  <tr><td><code>{{ status }}</code></td><td>{{ answer.description }}</td></tr>
-  {% endfor %}
-</table>
-{% endfor %}
-{% endfor %}
-</html>
-""")  # fmt: skip
+from leadflow_pipeline.service.contract import OF_ALL, OF_BODIES
+from leadflow_pipeline.service.documentation_page import PAGE_SOURCE
+
+PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(PAGE_SOURCE)
+WITHOUT_SUBJECT = "other"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A parameter, or a member of a body or an answer."""
+
+    name: str
+    kind: str
+    is_required: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """Something that may be asked."""
+
+    anchor: str
+    method: str
+    path: str
+    scope: str
+    """Of the token that it takes; empty: none."""
+    description: str
+    parameters: list[Part]
+    bodies: list[str]
+    """Media types."""
+    body_description: str
+    body: list[Part]
+    answer: list[Part]
+    """Members of the answer where it succeeds."""
+    answers: list[tuple[str, str]]
+    """Status and description of those that are its own."""
+
+    @property
+    def first_line(self) -> str:
+        """What it does, in a sentence."""
+        return re.split(r"(?<=[.:])\s", self.description, maxsplit=1)[0]
+
+
+def subjects_of(document: Mapping[str, Any]) -> dict[str, list[Request]]:
+    """What may be asked, by subject in the alphabet's order, in the order of the paths."""
+    found: dict[str, list[Request]] = {}
+    for path, methods in sorted(document["paths"].items()):
+        for method, operation in methods.items():
+            subject = (operation.get("tags") or [WITHOUT_SUBJECT])[0]
+            found.setdefault(subject, []).append(_request(document, path, method, operation))
+    return dict(sorted(found.items()))
 
 
 def add_documentation(app: FastAPI) -> None:
     """Serves the page. The other routes are on it whenever they are added."""
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(PAGE.render(app.openapi()))
+    def docs() -> HTMLResponse:
+        document = app.openapi()
+        common = sorted((OF_ALL | OF_BODIES).items())
+        return HTMLResponse(
+            PAGE.render(info=document["info"], subjects=subjects_of(document), common=common),
+            headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
+        )
+
+
+def _request(document: Mapping[str, Any], path: str, method: str, operation: Mapping[str, Any]) -> Request:
+    body: Mapping[str, Any] = operation.get("requestBody", {})
+    taken: Mapping[str, Any] = body.get("content", {})
+    answers: Mapping[str, Any] = operation["responses"]
+    common = {str(status): meaning for status, meaning in (OF_ALL | OF_BODIES).items()}
+    return Request(
+        anchor=re.sub(r"[^a-z0-9]+", "-", f"{method} {path}".lower()).strip("-"),
+        method=method.upper(),
+        path=path,
+        scope=next((name for needed in operation.get("security", []) for name in needed), ""),
+        description=operation.get("description") or operation.get("summary", ""),
+        parameters=[
+            Part(
+                each["name"],
+                f"{each['in']}, {_kind(each.get('schema', {}))}",
+                each.get("required", False),
+                each.get("description", ""),
+            )
+            for each in operation.get("parameters", [])
+        ],
+        bodies=list(taken),
+        body_description=body.get("description", ""),
+        body=_members(document, next((each.get("schema", {}) for each in taken.values()), {})),
+        answer=_members(document, _succeeding(answers)),
+        answers=[
+            (status, answer.get("description", ""))
+            for status, answer in answers.items()
+            if common.get(status) != answer.get("description")
+        ],
+    )
+
+
+def _succeeding(answers: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of the first answer that is a success."""
+    for status, answer in answers.items():
+        if status.startswith("2"):
+            content: Mapping[str, Any] = answer.get("content", {})
+            return next((each.get("schema", {}) for each in content.values()), {})
+    return {}
+
+
+def _members(document: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Part]:
+    """Those of an object, or of the objects of a list or a page."""
+    schema = _resolved(document, schema)
+    items = (
+        schema.get("properties", {}).get("items") if "next_cursor" in schema.get("properties", {}) else None
+    )
+    inner = schema.get("items") or (items or {}).get("items")
+    if inner:
+        schema = _resolved(document, inner)
+    required = schema.get("required", ())
+    return [
+        Part(name, _kind(_resolved(document, each)), name in required, each.get("description", ""))
+        for name, each in schema.get("properties", {}).items()
+    ]
+
+
+def _resolved(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    found: Mapping[str, Any] = document.get("components", {}).get("schemas", {}).get(name, schema)
+    return found
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    """As a person reads it: `integer 1 to 500`, `one of HOT, WARM`."""
+    options = [each for each in schema.get("anyOf", schema.get("oneOf", ())) if each.get("type") != "null"]
+    if options:
+        return " or ".join(dict.fromkeys(map(_kind, options)))
+    if "enum" in schema:
+        return f"one of {', '.join(map(str, schema['enum']))}"
+    if "const" in schema:
+        return f"{schema['const']!r}"
+    if "$ref" in schema:
+        return "object"
+    kind = schema.get("format") or schema.get("type") or "any"
+    if kind == "array":
+        return f"list of {_kind(schema.get('items', {}))}"
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    if low is not None and high is not None and abs(high) < 2**53:
+        return f"{kind} {low:g} to {high:g}"
+    return str(kind)

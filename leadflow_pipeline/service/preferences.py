@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
@@ -53,6 +54,17 @@ SECONDS_FOR_THE_DATABASE = 2.0
 TRUSTED_FOR = 60.0
 """Seconds for which the names of a campaign are remembered."""
 
+A_PAGE = {"text/html": {"schema": {"type": "string"}}}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "It is done. To a mail program no page is shown."},
+    404: {"description": "The address is none of ours, or not whole.", "content": A_PAGE},
+    503: {"description": "Not now: send it again later.", "content": A_PAGE},
+}
+UNREAD: dict[int | str, dict[str, Any]] = {
+    408: {"description": "The body did not arrive in time."},
+    413: {"description": "The body is longer than that of any form of ours."},
+}
+
 
 @dataclass(frozen=True)
 class Names:
@@ -66,7 +78,7 @@ def preferences_router(
     journal: Journal, engine_of: Callable[[], Engine], now: Callable[[], datetime]
 ) -> APIRouter:
     """The routes, over a journal, an engine and a clock."""
-    router = APIRouter(tags=["tracking"])
+    router = APIRouter(tags=["tracking"], responses=ANSWERS)
     known: dict[str, tuple[float, Names]] = {}
 
     def look_up(who: Unsubscription) -> tuple[Names, Standing]:
@@ -99,7 +111,7 @@ def preferences_router(
         names, standing = await asked(who)
         return _page(language, words, names, standing or "none", done="")
 
-    @router.post("/unsubscribe/{token}", response_class=Response)
+    @router.post("/unsubscribe/{token}", response_class=Response, responses=UNREAD)
     async def choose(request: Request, token: str) -> Response:
         """One click of a mail program (RFC 8058), or a button of the page. The same twice changes nothing more."""
         language = language_for(request.headers.get("accept-language", ""))

@@ -1,14 +1,15 @@
 """How the service says no: `application/problem+json` (RFC 9457), one plain sentence, nothing of what was sent.
 
 What belongs here: the shape of every answer that is no success, and keeping the unexpected out of the logs but for its
-kind and place. What does not: deciding what is a problem.
+kind and place. What does not: deciding what is a problem, and how wrong fields are worded (`field_words`).
 """
 
 from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -19,9 +20,11 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadflow_pipeline.errors import TransientError
+from leadflow_pipeline.service.field_words import FieldProblem, field_problems, names_in
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +40,20 @@ NOT_NOW: tuple[type[Exception], ...] = (
 
 
 class Problem(Exception):
-    """An answer other than success: a status and one plain sentence."""
+    """An answer other than success: a status and one plain sentence, and which parts of the request it is about."""
 
-    def __init__(self, status: HTTPStatus, sentence: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        sentence: str,
+        headers: Mapping[str, str] | None = None,
+        fields: Sequence[FieldProblem] = (),
+    ) -> None:
         super().__init__(sentence)
         self.status = status
         self.sentence = sentence
         self.headers = dict(headers or {})
+        self.fields = tuple(fields)
 
 
 def not_now(reason: str = "the database does not answer") -> Problem:
@@ -65,18 +75,33 @@ async def _of_problem(_: Request, error: Exception) -> JSONResponse:
     return answer_of(error)
 
 
-async def _of_http(_: Request, error: Exception) -> JSONResponse:
+async def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     status = HTTPStatus(error.status_code)
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers |= _allowed(request.app, request.url.path)
+    return answer_of(Problem(status, SENTENCES.get(status, status.description or status.phrase), headers))
+
+
+async def _of_validation(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
+    fields = field_problems(error.errors(), names_in(request.app.openapi()))
+    first, more = fields[0], len(fields) - 1
+    others = f", and {more} more of it is not as documented" if more else ""
     return answer_of(
-        Problem(status, SENTENCES.get(status, status.description or status.phrase), error.headers)
+        Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"{first.field} {first.problem}{others}: see /docs", None, fields
+        )
     )
 
 
-async def _of_validation(_: Request, __: Exception) -> JSONResponse:
-    return answer_of(
-        Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "a parameter of the address is not as documented: see /docs")
-    )
+def _allowed(app: FastAPI, path: str) -> Mapping[str, str]:
+    """The header Allow of an address. A router knows each of its routes, not that others share their address."""
+    paths: Mapping[str, Mapping[str, Any]] = app.openapi()["paths"]
+    found = [path] if path in paths else [each for each in paths if compile_path(each)[0].match(path)]
+    methods = {method.upper() for each in found for method in paths[each]}
+    return {"Allow": ", ".join(sorted(methods))} if methods else {}
 
 
 SENTENCES = {
@@ -93,6 +118,8 @@ def answer_of(problem: Problem) -> JSONResponse:
         "status": problem.status.value,
         "detail": problem.sentence,
     }
+    if problem.fields:
+        content["errors"] = [asdict(each) for each in problem.fields]
     return JSONResponse(
         content, problem.status.value, headers=problem.headers, media_type="application/problem+json"
     )

@@ -42,6 +42,7 @@ ANSWERS: Mapping[int | str, dict[str, Any]] = {
     400: {"description": "The body is no JSON in UTF-8."},
     401: {"description": "Not signed by this provider for this address."},
     404: {"description": "There is no such provider, or it is not set up here."},
+    408: {"description": "The body did not arrive in time: send it again."},
     413: {"description": f"The body is longer than {MOST_BYTES >> 10} KiB."},
     422: {"description": "The body is JSON, but not what the provider documents."},
     503: {"description": "Not now: send it again later."},

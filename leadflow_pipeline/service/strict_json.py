@@ -76,7 +76,7 @@ def _bounded(written: str) -> int:
 
 def _require_flat(value: Any) -> None:
     level = [value]
-    for _ in range(MOST_NESTED + 1):
+    for _ in range(MOST_NESTED):
         level = [inner for outer in level for inner in _inner(outer)]
         if not level:
             return

@@ -290,7 +290,7 @@ def test_health_and_refusals_have_one_shape(sender: Sender) -> None:
     assert headers == {"webhook-id", "webhook-timestamp", "webhook-signature"}
     assert {"202", "200", "401", "409", "413", "503"} <= described["responses"].keys()
     page = sender.client.get("/docs").text
-    assert "POST /webhooks/lead/{campaign}/{source}" in page
+    assert "/webhooks/lead/{campaign}/{source}</b>" in page
     assert "webhook-signature" in page
     assert "http" not in page.replace(
         "https://www.standardwebhooks.com", ""

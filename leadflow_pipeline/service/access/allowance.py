@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 SECONDS: Final = 60
+TOLD: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,7 @@ class Allowance:
     @property
     def headers(self) -> Mapping[str, str]:
         """As clients read it."""
-        told = {
-            "RateLimit-Limit": str(self.limit),
-            "RateLimit-Remaining": str(self.remaining),
-            "RateLimit-Reset": str(self.full_after),
-        }
+        told = dict(zip(TOLD, map(str, (self.limit, self.remaining, self.full_after)), strict=True))
         return {**told, "Retry-After": str(max(1, self.next_after))} if self.is_over else told
 
 

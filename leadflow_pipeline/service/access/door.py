@@ -16,7 +16,15 @@ from leadflow_pipeline.service.access.gate import Admitted, Gatekeeper
 from leadflow_pipeline.service.access.scopes import Caller, Scope, no_campaign
 from leadflow_pipeline.service.problems import Problem
 
-BEARER = HTTPBearer(auto_error=False, description="A token of `leadflow token create`.")
+SCHEMES = {
+    scope: HTTPBearer(
+        scheme_name=scope.word,
+        auto_error=False,
+        description=f"A token of `leadflow token create NAME --scope {scope.word}`, or one that may more.",
+    )
+    for scope in Scope
+}
+"""How the OpenAPI document says which token a route needs: `"security": [{"operate": []}]`."""
 
 
 async def caller_of(request: Request, scope: Scope) -> Caller:
@@ -43,11 +51,9 @@ async def caller_of(request: Request, scope: Scope) -> Caller:
 
 def may(scope: Scope) -> Any:
     """`caller_of` as a dependency."""
+    shown = Security(SCHEMES[scope])
 
-    async def found(
-        request: Request,
-        _: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
-    ) -> Caller:
+    async def found(request: Request, _: HTTPAuthorizationCredentials | None = shown) -> Caller:
         return await caller_of(request, scope)
 
     return Depends(found)

@@ -63,7 +63,7 @@ def cursor_of(values: Sequence[Value]) -> str:
 def values_of(cursor: str | None, kinds: Sequence[type[Any]]) -> list[Any] | None:
     """What a cursor holds: one value of each kind (of `Value`); None of none. Times have a zone.
 
-    Raises Problem (422) for what is no cursor of ours.
+    Raises Problem (404) for what is no cursor of ours: it names a place of the list that there is not.
     """
     if cursor is None:
         return None
@@ -73,9 +73,7 @@ def values_of(cursor: str | None, kinds: Sequence[type[Any]]) -> list[Any] | Non
             raise TypeError
         return [_read(value, kind) for value, kind in zip(written, kinds, strict=True)]
     except (ValueError, TypeError, RecursionError):
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "the cursor is none of this list: begin without one"
-        ) from None
+        raise Problem(HTTPStatus.NOT_FOUND, "the cursor is none of this list: begin without one") from None
 
 
 def after(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
+from leadflow_pipeline.service.access.allowance import TOLD
 from leadflow_pipeline.service.access.gate import Gate, Gatekeeper
 from leadflow_pipeline.service.api.analytics import analytics_router
+from leadflow_pipeline.service.api.audit import audit_router
 from leadflow_pipeline.service.api.experiments import experiments_router
 from leadflow_pipeline.service.api.leads import leads_router
 from leadflow_pipeline.service.api.models import models_router
@@ -15,6 +18,7 @@ from leadflow_pipeline.service.api.reps import rep_performance_router, reps_rout
 from leadflow_pipeline.service.api.similar_accounts import similar_accounts_router
 from leadflow_pipeline.service.body_check import BodyCheck
 from leadflow_pipeline.service.context import ServiceContext
+from leadflow_pipeline.settings import get_settings
 
 ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = (
     leads_router,
@@ -24,8 +28,20 @@ ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = (
     rep_performance_router,
     analytics_router,
     similar_accounts_router,
+    audit_router,
 )
 """Each makes the routes of one subject, without the prefix."""
+
+MAY_SEND = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "X-Correlation-ID",
+)
+MAY_READ = ("ETag", "Idempotent-Replayed", "Location", "Retry-After", "X-Correlation-ID", *TOLD)
+"""Headers of a page of another origin, where `LEADFLOW_CORS_ORIGINS` names it."""
 
 
 def add_api(app: FastAPI, context: ServiceContext) -> None:
@@ -42,3 +58,12 @@ def add_access(app: FastAPI, keeper: Gatekeeper) -> None:
     app.state.gatekeeper = keeper
     app.add_middleware(BodyCheck)  # what is added later comes earlier
     app.add_middleware(Gate, keeper=keeper)
+    origins = (get_settings().cors_origins or "").split()
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=MAY_SEND,
+            expose_headers=MAY_READ,
+        )
