@@ -7,6 +7,7 @@ What belongs here: routes that write such facts. What does not: what a stage mak
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
@@ -16,14 +17,16 @@ from sqlalchemy import Connection, insert, select
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.insight.decisions_by_hand import checked_decision
+from leadflow_pipeline.overrides import LIFTED
 from leadflow_pipeline.partitions import end_of
+from leadflow_pipeline.route.rules import ContentSequenceType
 from leadflow_pipeline.service.access.door import Operator
 from leadflow_pipeline.service.access.scopes import Caller
 from leadflow_pipeline.service.api.changing import Changing
 from leadflow_pipeline.service.api.known import known_campaign
 from leadflow_pipeline.service.api.leads.known import (
     LAST_DAY,
-    TEXT,
+    WORD,
     Answer,
     Asked,
     LeadId,
@@ -39,27 +42,58 @@ from leadflow_pipeline.store.lead_rows import latest_row
 from leadflow_pipeline.store.schema import activity_log, enriched_leads, person_leads
 from leadflow_pipeline.store.suppressions import EVERY_CAMPAIGN, lift, suppress
 
-POSSIBLE: Final = {
-    "status": "QUALIFIED, MANUAL_REVIEW, REJECTED or PENDING",
-    "tier": "HOT, WARM, COOL or COLD",
-    "sequence": "a kind of sequence that the campaign can send a lead to",
-    "owner": "the id of a rep",
-    "nurture": "pause, resume, stop, skip, `move STEP` or `enrol SEQUENCE`, as the lead's sequence allows",
-}
+ORDER: Final = r"^(none|pause|resume|stop|skip|(move|enrol) [A-Za-z0-9_-]{1,100})$"
+SequenceKind = StrEnum(  # type: ignore[misc]
+    "SequenceKind", {kind.name: kind.value for kind in ContentSequenceType} | {"NONE": LIFTED}
+)
 
 
-class OverrideAsked(Asked):
-    """A decision about one field of a lead."""
-
-    field: Literal["status", "tier", "sequence", "owner", "nurture"]
-    value: str = Field(
-        min_length=1,
-        max_length=200,
-        pattern=TEXT,
-        description="the decision; `none` gives it back to the rules",
-    )
+class _Decision(Asked):
     reason: Reason
     expires_on: Day | None = Field(None, description="last day it stands; for good if left out")
+
+
+class StatusDecision(_Decision):
+    """What qualification is to make of the lead; `none` gives it back to the rules, as in all decisions."""
+
+    field: Literal["status"]
+    value: Literal["QUALIFIED", "MANUAL_REVIEW", "REJECTED", "PENDING", "none"]
+
+
+class TierDecision(_Decision):
+    """The tier it is to have."""
+
+    field: Literal["tier"]
+    value: Literal["HOT", "WARM", "COOL", "COLD", "none"]
+
+
+class SequenceDecision(_Decision):
+    """The sequence it is to enter."""
+
+    field: Literal["sequence"]
+    value: SequenceKind
+
+
+class OwnerDecision(_Decision):
+    """Whose lead it is to be."""
+
+    field: Literal["owner"]
+    value: str = Field(min_length=1, max_length=200, pattern=WORD, description="id of a rep")
+
+
+class NurtureDecision(_Decision):
+    """What is to become of its sequence."""
+
+    field: Literal["nurture"]
+    value: str = Field(pattern=ORDER, description="pause, resume, stop, skip, `move STEP`, `enrol SEQUENCE`")
+
+
+OverrideAsked = Annotated[
+    StatusDecision | TierDecision | SequenceDecision | OwnerDecision | NurtureDecision,
+    Field(discriminator="field"),
+    Strict,
+]
+"""A decision about one field of a lead."""
 
 
 class Override(Answer):
@@ -113,7 +147,7 @@ def add_decisions(router: APIRouter, context: ServiceContext) -> None:
         caller: Operator,
         campaign: CampaignSlug,
         lead_id: LeadId,
-        asked: Annotated[OverrideAsked, Strict],
+        asked: OverrideAsked,
         change: Changing,
     ) -> Response:
         """Decides something about the lead by hand, from now on. The rules explain themselves around it."""
@@ -123,17 +157,17 @@ def add_decisions(router: APIRouter, context: ServiceContext) -> None:
         def decide(connection: Connection) -> Override:
             lead = lead_of(connection, campaign, lead_id)
             try:
-                value = checked_decision(engine, campaign, lead, asked.field, asked.value)
+                value = checked_decision(engine, campaign, lead, asked.field, str(asked.value))
             except PermanentError:  # its sentence repeats the value
                 raise Problem(
-                    HTTPStatus.UNPROCESSABLE_ENTITY,
-                    f"`value` cannot be carried out: {asked.field} takes {POSSIBLE[asked.field]}, or none",
+                    HTTPStatus.CONFLICT,
+                    "the lead's sequence has no such step ahead, the campaign no such sequence, or the lead is in none",
                 ) from None
             now = context.now()
             expires_at = end_of(asked.expires_on) if asked.expires_on is not None else None
             if expires_at is not None and expires_at <= now:
                 raise Problem(
-                    HTTPStatus.UNPROCESSABLE_ENTITY,
+                    HTTPStatus.CONFLICT,
                     "`expires_on` is over already: name a day that is not, or none for good",
                 )
             number = insert_override(

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 import pandas as pd
 from fastapi import APIRouter, Path, Request, Response
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import Field, StringConstraints
 from sqlalchemy import Connection, insert
 
@@ -49,6 +51,8 @@ from leadflow_pipeline.vendors.lookups import settle
 
 LARGEST_NUMBER = 2**63 - 1
 Text = Annotated[str, StringConstraints(max_length=1_000)]
+Country = StrEnum("Country", {code: code for code in sorted(SUPPORTED_REGIONS)})  # type: ignore[misc]
+"""That have a numbering plan."""
 
 
 class LeadsNamed(Asked):
@@ -167,8 +171,8 @@ class ValidationAsked(Asked):
     phones: list[Text] = Field([], max_length=MOST_LEADS)
     names: list[Text] = Field([], max_length=MOST_LEADS)
     companies: list[Text] = Field([], max_length=MOST_LEADS)
-    country: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = Field(
-        None, description="where numbers without + are dialled: DE, or Germany"
+    country: Country | None = Field(
+        None, description="where numbers without + are dialled, ISO 3166-1 alpha-2"
     )
     allow_test_domains: bool = Field(False, description="accept example.org and the like")
 
@@ -368,13 +372,7 @@ def add_enrichment(router: APIRouter, context: ServiceContext) -> None:
     )
     def validate(_: Reader, asked: Annotated[ValidationAsked, Strict]) -> Response:
         """Whether addresses, numbers, names and companies are any good. Asks nobody, and keeps nothing."""
-        try:
-            phones = validate_phones(asked.phones, country=asked.country)
-        except PermanentError:  # its sentence repeats the country
-            raise Problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "`country` is none with telephone numbers: give a code such as DE, or a name",
-            ) from None
+        phones = validate_phones(asked.phones, country=str(asked.country) if asked.country else None)
         emails = validate_emails(asked.emails, allow_test_domains=asked.allow_test_domains)
         answer = Validated(
             emails=[EmailVerdict(**row) for row in _verdicts(emails)],

@@ -23,6 +23,7 @@ LEAD_ID: Final = r"^[A-Za-z0-9_.:-]{1,100}$"
 LAST_DAY: Final = date(2099, 12, 31)
 """As of the end of all days."""
 TEXT: Final = r"^[^\x00-\x1f\x7f]+$"
+WORD: Final = r"^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$"
 MOST_LEADS: Final = 1_000
 
 LeadId = Annotated[str, Path(pattern=LEAD_ID, description="as a search gives it")]

@@ -58,7 +58,9 @@ FILE: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "description": "The file as it is: CSV, TSV, JSON Lines, XLSX or Parquet, also inside .gz or .zip.",
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary", "minLength": 1}}
+        },
     }
 }
 BLOCKS: Final[dict[int | str, dict[str, Any]]] = {
@@ -148,8 +150,8 @@ def add_lists(router: APIRouter, context: ServiceContext) -> None:
             blocks = exported_blocks(
                 context.engine, str(table), export_format, campaign=campaign, first=first, last=last
             )
-        except PermanentError as error:
-            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
+        except PermanentError:
+            raise Problem(HTTPStatus.CONFLICT, "the table knows no days: leave out `from` and `to`") from None
         if not downloads.acquire(blocking=False):
             raise Problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -217,9 +219,9 @@ def _imported(
     except FileRefused as refusal:
         sentence = WHAT_IT_HAS.sub(": mend the campaign file or the header of the file", str(refusal))
         plain = sentence.replace(str(file.path), "the file").replace(file.path.name, "the file")
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, plain) from None
+        raise Problem(HTTPStatus.CONFLICT, plain) from None
     except PermanentError as error:  # what the database refuses, told without a value
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
+        raise Problem(HTTPStatus.CONFLICT, str(error)) from None
     for report in reports:
         look_after(context.engine, report)
     return answer

@@ -182,7 +182,7 @@ def add_scoring(router: APIRouter, context: ServiceContext) -> None:
         return _json(_score(found[0]))
 
     @router.post(
-        "/campaigns/{campaign}/scores",
+        "/campaigns/{campaign}/leads/score",
         tags=["scoring"],
         response_model=Scores,
         responses=refusals(409, body=True),
@@ -215,7 +215,7 @@ def add_scoring(router: APIRouter, context: ServiceContext) -> None:
         first, last = asked.first_day, asked.last_day or asked.first_day
         if not get_settings().first_day <= first <= last <= complete:
             raise Problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
+                HTTPStatus.CONFLICT,
                 f"the days must be over, in order, and not before {get_settings().first_day}: the last that is over is "
                 f"{complete}",
             )
