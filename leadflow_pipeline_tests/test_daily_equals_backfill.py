@@ -163,10 +163,8 @@ def test_every_way_of_computing_gives_the_same_bytes(
     among = list(RULES) if campaign == AMONG_OTHERS else [campaign]
     tell_the_facts(engine, tmp_path)
 
-    for first, last in pieces(
-        4 if campaign == AMONG_OTHERS else 6,
-        alone=len(DAYS) if slow else DAYS_ALONE * (campaign == AMONG_OTHERS),
-    ):
+    most, alone = (4, DAYS_ALONE) if campaign == AMONG_OTHERS else (6, 0)
+    for first, last in pieces(most, alone=len(DAYS) if slow else alone):
         compute(campaign, first, last)
     day_by_day = digest(engine, campaign)
 
