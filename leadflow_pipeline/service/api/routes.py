@@ -10,17 +10,23 @@ from fastapi.middleware.cors import CORSMiddleware
 from leadflow_pipeline.service.access.allowance import TOLD
 from leadflow_pipeline.service.access.gate import Gate, Gatekeeper
 from leadflow_pipeline.service.api.analytics import analytics_router
+from leadflow_pipeline.service.api.audit import audit_router
+from leadflow_pipeline.service.api.campaign_figures import campaign_figures_router
+from leadflow_pipeline.service.api.campaigns import campaigns_router
 from leadflow_pipeline.service.api.experiments import experiments_router
 from leadflow_pipeline.service.api.leads import leads_router
 from leadflow_pipeline.service.api.models import models_router
 from leadflow_pipeline.service.api.reps import rep_performance_router, reps_router
+from leadflow_pipeline.service.api.runs import runs_router
 from leadflow_pipeline.service.api.similar_accounts import similar_accounts_router
-from leadflow_pipeline.service.api.audit import audit_router
 from leadflow_pipeline.service.body_check import BodyCheck
 from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.settings import get_settings
 
 ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = (
+    campaigns_router,
+    runs_router,
+    campaign_figures_router,
     leads_router,
     experiments_router,
     models_router,
