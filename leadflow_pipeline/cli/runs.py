@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 
 from leadflow_pipeline.automation import daily_pipeline
 from leadflow_pipeline.automation.selections import PRESENT, STAGES
@@ -31,8 +31,7 @@ from leadflow_pipeline.partitions import (
 )
 from leadflow_pipeline.score.model_registry import MODEL_TAG, NO_MODEL, full_version
 from leadflow_pipeline.settings import get_settings
-from leadflow_pipeline.store.due_days import first_due_day, known_campaigns
-from leadflow_pipeline.store.schema import DERIVED_TABLES, partition_lineage
+from leadflow_pipeline.store.due_days import days_to_compute, known_campaigns, rows_written
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster prints every event otherwise. The events are in its log, and failures are told by us."""
@@ -78,30 +77,12 @@ def register_partitions(instance: dg.DagsterInstance, engine: Engine) -> None:
 def choose_days(
     engine: Engine, campaign: str, first: date | None, last: date | None
 ) -> PartitionRange | None:
-    """The days from `first` (else the first that is due) to `last` (else yesterday); None where nothing is
-    due.
-
-    Raises PermanentError for an unknown campaign, a day that has not ended, and days in the wrong order.
-    """
-    earliest, complete = get_settings().first_day, last_complete_day(datetime.now(UTC))
-    last = last or complete
-    if last > complete:
-        raise PermanentError(f"{last} has not ended yet (UTC): the latest day to compute is {complete}")
-    with engine.connect() as connection:
-        campaigns = known_campaigns(connection)
-        if campaign not in campaigns:
-            known = ", ".join(campaigns) or "none"
-            raise PermanentError(
-                f"there is no campaign {campaign!r} (known: {known}): add it with leadflow campaign add FILE"
-            )
-        first = first or first_due_day(connection, campaign, earliest, last)
-    if first is None:
-        return None
-    if first < earliest:
-        raise PermanentError(f"{first} is before the first day, {earliest}: set LEADFLOW_FIRST_DAY to it")
-    if first > last:
-        raise PermanentError(f"--from {first} is after --to {last}: exchange them")
-    return PartitionRange(campaign, days_between(first, last))
+    """The partitions of `due_days.days_to_compute`, as of now."""
+    now = datetime.now(UTC)
+    chosen = days_to_compute(
+        engine, campaign, first, last, earliest=get_settings().first_day, complete=last_complete_day(now)
+    )
+    return PartitionRange(campaign, days_between(chosen.first, chosen.last)) if chosen else None
 
 
 def run_days(
@@ -165,19 +146,6 @@ def daily_job() -> dg.JobDefinition:
 def assets_of(stage: str) -> list[dg.AssetKey]:
     """The assets of one stage."""
     return sorted((dg.AssetSelection.groups(stage) - PRESENT).resolve(defs.resolve_asset_graph()))
-
-
-def rows_written(engine: Engine, run_id: str) -> dict[str, int]:
-    """Table -> rows that the run left in it."""
-    lineage = partition_lineage
-    with engine.connect() as connection:
-        query = (
-            select(lineage.c.table_name, func.sum(lineage.c.rows))
-            .where(lineage.c.run_id == run_id)
-            .group_by(lineage.c.table_name)
-        )
-        written = {name: int(rows) for name, rows in connection.execute(query)}
-    return {table.name: written[table.name] for table in DERIVED_TABLES if table.name in written}
 
 
 def failures_of(result: dg.JobExecutionResult) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ ticket gets the run that has it. Where there is none yet, the first request may 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -88,6 +88,21 @@ def launch(
     return LaunchedRun(run_id, run_page(run_id), is_new=True)
 
 
+def wanted_before(engine: Engine, ticket: str, asked: str) -> WantedRun | None:
+    """What the ticket was used for; None where it is new. What is due may have changed since. Raises OtherRequest."""
+    with engine.connect() as connection:
+        row = connection.execute(select(run_launches).where(run_launches.c.ticket == ticket)).first()
+    if row is None:
+        return None
+    _require_same(row.request_key, asked)
+    return WantedRun.from_json(row.wanted)
+
+
+def _require_same(before: str, asked: str) -> None:
+    if before != asked:
+        raise OtherRequest("the idempotency key came before with another request: use a new key")
+
+
 def _begin(
     connection: Connection,
     wanted: WantedRun,
@@ -98,7 +113,7 @@ def _begin(
     correlation_id: str | None,
 ) -> bool:
     """Whether the ticket is new; then it is written, and so is who asked for what."""
-    row = {"ticket": ticket, "request_key": asked, "begun_at": now}
+    row = {"ticket": ticket, "request_key": asked, "begun_at": now, "wanted": asdict(wanted)}
     written = insert_or_skip(run_launches).values(row).on_conflict_do_nothing()
     if connection.scalar(written.returning(run_launches.c.ticket)) is None:
         return False
@@ -123,8 +138,7 @@ def _run_before(engine: Engine, ticket: str, asked: str, now: datetime) -> str |
         row = connection.execute(select(run_launches).where(run_launches.c.ticket == ticket)).first()
     if row is None:
         raise LaunchUnderWay("the request before was given up at this moment: send it again")
-    if row.request_key != asked:
-        raise OtherRequest("the idempotency key came before with another request: use a new key")
+    _require_same(row.request_key, asked)
     if row.run_id is not None:
         return str(row.run_id)
     launched = _run_with(ticket)

@@ -37,6 +37,12 @@ class WantedRun:
     partitions: tuple[str, ...] = ()
     """Keys of what it computes, for people."""
 
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> WantedRun:
+        """One that was kept as JSON (`dataclasses.asdict`)."""
+        lists = {name: tuple(stored[name]) for name in ("stages", "assets", "partitions")}
+        return cls(**{**stored, **lists})
+
 
 def days_run(
     campaign: str,

@@ -19,6 +19,7 @@ from sqlalchemy import Column as TableColumn
 from sqlalchemy import Connection, Date, Engine, Select, Table, cast, func, or_, select, union_all
 from sqlalchemy.sql.expression import ColumnElement
 
+from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.store import schema
 
 LAST_TABLE = schema.nurture_touches
@@ -165,6 +166,46 @@ def first_due_day(
     if latest is not None:
         candidates.append(latest + timedelta(days=1))
     return min((day for day in candidates if day is not None and day <= last_complete_day), default=None)
+
+
+def days_to_compute(
+    engine: Engine, campaign: str, first: date | None, last: date | None, *, earliest: date, complete: date
+) -> DueDays | None:
+    """The days from `first` (else the first that is due) to `last` (else `complete`); None where nothing is due.
+
+    Raises PermanentError for an unknown campaign, a day that has not ended, and days in the wrong order.
+    """
+    last = last or complete
+    if last > complete:
+        raise PermanentError(f"{last} has not ended yet (UTC): the latest day to compute is {complete}")
+    with engine.connect() as connection:
+        campaigns = known_campaigns(connection)
+        if campaign not in campaigns:
+            known = ", ".join(campaigns) or "none"
+            raise PermanentError(
+                f"there is no campaign {campaign!r} (known: {known}): add it with leadflow campaign add FILE"
+            )
+        first = first or first_due_day(connection, campaign, earliest, last)
+    if first is None:
+        return None
+    if first < earliest:
+        raise PermanentError(f"{first} is before the first day, {earliest}: set LEADFLOW_FIRST_DAY to it")
+    if first > last:
+        raise PermanentError(f"--from {first} is after --to {last}: exchange them")
+    return DueDays(campaign, first, last)
+
+
+def rows_written(engine: Engine, run_id: str) -> dict[str, int]:
+    """Table -> rows that a run left in it."""
+    lineage = schema.partition_lineage
+    query = (
+        select(lineage.c.table_name, func.sum(lineage.c.rows))
+        .where(lineage.c.run_id == run_id)
+        .group_by(lineage.c.table_name)
+    )
+    with engine.connect() as connection:
+        written = {name: int(rows) for name, rows in connection.execute(query)}
+    return {table.name: written[table.name] for table in schema.DERIVED_TABLES if table.name in written}
 
 
 def latest_day(connection: Connection, table: Table, campaign: str) -> date | None:

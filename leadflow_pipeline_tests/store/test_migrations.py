@@ -76,8 +76,8 @@ ROWS = {
     """,
     "0009": """ INSERT INTO leadflow.api_tokens (token_id, name, secret_key, scope, requests_a_minute) VALUES ('t', 'c',
     'k', 'read', 600); INSERT INTO leadflow.webhook_endpoints (endpoint_id, url, events) VALUES ('e',
-    'https://crm.example/hook', ARRAY['lead.routed']); INSERT INTO leadflow.run_launches (ticket, request_key) VALUES
-    ('t', 'k'); INSERT INTO leadflow.alerts (condition, subject, last_seen_at,
+    'https://crm.example/hook', ARRAY['lead.routed']); INSERT INTO leadflow.run_launches (ticket, request_key, wanted)
+    VALUES ('t', 'k', '{}'); INSERT INTO leadflow.alerts (condition, subject, last_seen_at,
     sentence, remedy) VALUES ('outbox', '', '2026-05-01', 'late', 'look');
     """,
 }

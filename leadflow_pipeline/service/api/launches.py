@@ -5,7 +5,7 @@ What belongs here: from a request to a launched run, once for each idempotency k
 
 A route:
 
-    @router.post("/campaigns/{campaign}/train", status_code=202, response_model=Launched, responses=LAUNCH_PROBLEMS)
+    @router.post("/campaigns/{campaign}/train", status_code=202, response_model=Launched, responses=refusals(409))
     def train(request: Request, caller: Administrator, campaign: Slug, idempotency_key: IdempotencyKey = None):
         return launched_once(context, caller, request, training_run(campaign), idempotency_key)
 
@@ -15,14 +15,14 @@ A route:
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from leadflow_pipeline.errors import FateUnknown
-from leadflow_pipeline.launching.launcher import LaunchUnderWay, OtherRequest, launch
+from leadflow_pipeline.launching.launcher import LaunchUnderWay, OtherRequest, launch, wanted_before
 from leadflow_pipeline.launching.wanted import WantedRun
 from leadflow_pipeline.launching.webserver import WebserverAway, WebserverRefused
 from leadflow_pipeline.service.access.scopes import Caller
@@ -51,25 +51,29 @@ def launched_once(
     context: ServiceContext,
     caller: Caller,
     request: Request,
-    wanted: WantedRun,
+    wanted: WantedRun | Callable[[], WantedRun],
     idempotency_key: str | None,
     body: bytes = b"",
     correlation_id: str | None = None,
 ) -> Response:
     """202 and the run. The same key with the same request gives the same run; blocks, so call it in a thread.
 
+    `wanted` may be a function, for a run that depends on how things stand: it is called for a new request only.
     `body` is what was asked for, beside the address. Raises Problem: 409 for a key that came before with another
     request, 503 where Dagster does not answer (send it again: it is safe).
     """
     ticket = secrets.token_hex(16)
     if idempotency_key is not None:
         ticket = subject_key(f"launch\x1f{caller.token_id}\x1f{idempotency_key}")
+    asked = request_key(request, body)
     try:
+        before = wanted_before(context.engine, ticket, asked)
+        wanted = before or (wanted() if callable(wanted) else wanted)
         run = launch(
             context.engine,
             wanted,
             ticket=ticket,
-            asked=request_key(request, body),
+            asked=asked,
             actor=caller.actor,
             now=context.now(),
             correlation_id=correlation_id or getattr(request.state, "correlation_id", None),
@@ -96,40 +100,3 @@ def dagster_problem(error: Exception) -> Problem:
     """503, with the remedy."""
     headers = {"Retry-After": SECONDS_TO_RETRY_AFTER}
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers)
-
-
-PROBLEM: dict[str, Any] = {
-    "content": {
-        "application/problem+json": {
-            "schema": {
-                "type": "object",
-                "required": ["type", "title", "status", "detail"],
-                "properties": {
-                    "type": {"type": "string"},
-                    "title": {"type": "string"},
-                    "status": {"type": "integer"},
-                    "detail": {"type": "string"},
-                },
-            }
-        }
-    }
-}
-
-
-def problems(**sentences: str) -> dict[int | str, dict[str, Any]]:
-    """`responses=` of a route: `problems(s409="...")`, beside those that every route may give."""
-    every = {
-        "s400": "the request cannot be understood",
-        "s401": "no valid token",
-        "s403": "the token may not",
-        "s404": "there is no such thing, or none for this token",
-        "s422": "something is not as documented",
-        "s503": "the database or Dagster does not answer: send it again later",
-        **sentences,
-    }
-    return {int(status[1:]): {"description": text, **PROBLEM} for status, text in every.items()}
-
-
-LAUNCH_PROBLEMS = problems(
-    s409="the idempotency key came before with another request, or the campaign's state forbids it"
-)

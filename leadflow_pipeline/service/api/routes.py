@@ -12,6 +12,8 @@ from leadflow_pipeline.service.access.gate import Gate, Gatekeeper
 from leadflow_pipeline.service.api.alerts import alerts_router
 from leadflow_pipeline.service.api.analytics import analytics_router
 from leadflow_pipeline.service.api.audit import audit_router
+from leadflow_pipeline.service.api.campaign_figures import campaign_figures_router
+from leadflow_pipeline.service.api.campaigns import campaigns_router
 from leadflow_pipeline.service.api.experiments import experiments_router
 from leadflow_pipeline.service.api.health import health_of_all_router
 from leadflow_pipeline.service.api.leads import leads_router
@@ -19,6 +21,7 @@ from leadflow_pipeline.service.api.models import models_router
 from leadflow_pipeline.service.api.operations import operations_router
 from leadflow_pipeline.service.api.reps import rep_performance_router, reps_router
 from leadflow_pipeline.service.api.routing import routing_router
+from leadflow_pipeline.service.api.runs import runs_router
 from leadflow_pipeline.service.api.similar_accounts import similar_accounts_router
 from leadflow_pipeline.service.api.webhook_endpoints import webhook_endpoints_router
 from leadflow_pipeline.service.body_check import BodyCheck
@@ -29,6 +32,8 @@ ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = (
     alerts_router,
     analytics_router,
     audit_router,
+    campaign_figures_router,
+    campaigns_router,
     experiments_router,
     health_of_all_router,
     leads_router,
@@ -37,6 +42,7 @@ ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = (
     rep_performance_router,
     reps_router,
     routing_router,
+    runs_router,
     similar_accounts_router,
     webhook_endpoints_router,
 )

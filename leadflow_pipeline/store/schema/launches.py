@@ -7,6 +7,7 @@ own tables).
 from __future__ import annotations
 
 from sqlalchemy import Column, Index, Table, Text, func
+from sqlalchemy.dialects.postgresql import JSONB
 
 from leadflow_pipeline.store.schema.base import Timestamp, metadata
 
@@ -20,6 +21,7 @@ run_launches = Table(
         comment="of the request: sent again, the same; also a tag of the run",
     ),
     Column("request_key", Text, nullable=False, comment="HMAC of what was asked"),
+    Column("wanted", JSONB, nullable=False, comment="job, tags, partitions: no personal data"),
     Column("begun_at", Timestamp, nullable=False, server_default=func.now(), comment="put on the wire"),
     Column("run_id", Text, comment="NULL: under way, or its answer was lost"),
     Index(None, "begun_at"),

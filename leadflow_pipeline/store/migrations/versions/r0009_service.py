@@ -87,6 +87,9 @@ def upgrade() -> None:
         ),
         Column("request_key", Text(), nullable=False, comment="HMAC of what was asked"),
         Column(
+            "wanted", postgresql.JSONB(), nullable=False, comment="job, tags, partitions: no personal data"
+        ),
+        Column(
             "begun_at",
             DateTime(timezone=True),
             server_default=text("now()"),
