@@ -114,6 +114,14 @@ class Settings(BaseSettings):
     service_host: str = Field("127.0.0.1", description="address the HTTP service listens at")
     service_port: int = Field(8787, ge=1, le=65535)
 
+    log_format: str = Field("text", pattern="^(text|json)$", description="how lines of the log look")
+    log_level: str = Field("warning", pattern="^(debug|info|warning|error)$")
+    traces: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="where OpenTelemetry spans go (OTLP over HTTP, http://HOST:4318/v1/traces); nowhere where not set",
+    )
+
     @property
     def service_url(self) -> str:
         """Where the HTTP service is found on this machine."""

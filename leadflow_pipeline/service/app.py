@@ -22,6 +22,7 @@ from leadflow_pipeline.service.access.gate import Gatekeeper
 from leadflow_pipeline.service.api.routes import add_access, add_api
 from leadflow_pipeline.service.certificates import Certificates
 from leadflow_pipeline.service.context import ServiceContext
+from leadflow_pipeline.service.correlating import Correlating
 from leadflow_pipeline.service.deliveries import Delivery, Fate, forget_old_ids, take_in_deliveries
 from leadflow_pipeline.service.delivery_queue import DeliveryQueue
 from leadflow_pipeline.service.documentation import add_documentation
@@ -36,6 +37,7 @@ from leadflow_pipeline.service.tracking_journal import Journal
 from leadflow_pipeline.service.tracking_targets import Targets
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.engine import get_engine
+from leadflow_pipeline.telemetry.logs import set_up_logs
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +88,7 @@ def build_app(
     callers = Callers(engine_of, now)
     add_access(app, Gatekeeper(callers))
     problems.register(app)
+    app.add_middleware(Correlating)
     add_documentation(app)
     add_tracking(app, journal, targets, now)
     app.include_router(intake_router(engine_of, queue, now))
@@ -116,7 +119,7 @@ def server_of(app: FastAPI, host: str, port: int) -> uvicorn.Server:
 
 def serve(host: str | None = None, port: int | None = None) -> None:
     """Serves until a signal says stop; requests under way are finished first."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    set_up_logs()
     settings = get_settings()
     server_of(build_app(), host or settings.service_host, port or settings.service_port).run()
 

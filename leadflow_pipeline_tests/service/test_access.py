@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
-from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.service.access.allowance import Allowances
-from leadflow_pipeline.service.access.callers import TRUSTED_FOR, Callers
 from leadflow_pipeline.service.access.door import Administrator, Operator, Reader
 from leadflow_pipeline.service.access.scopes import Scope
-from leadflow_pipeline.service.access.tokens import create_token, list_tokens, revoke_token, rotate_token
+from leadflow_pipeline.service.access.tokens import create_token
 from leadflow_pipeline.service.api import routes
 from leadflow_pipeline.service.app import build_app
 from leadflow_pipeline.service.context import ServiceContext
-from leadflow_pipeline.store.schema import activity_log, api_tokens
 from leadflow_pipeline_tests.service.senders import Clock
 
 
