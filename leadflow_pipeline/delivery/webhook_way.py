@@ -24,6 +24,7 @@ from leadflow_pipeline.delivery.transports import Delivery, FaultPoint, nothing
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.settings import secret
 from leadflow_pipeline.signatures import key_of, sign
+from leadflow_pipeline.telemetry.correlation import HEADER
 from leadflow_pipeline.vendors.http_facts import is_distrust, is_unconnected, retry_after
 from leadflow_pipeline.vendors.session import utc_now
 
@@ -81,6 +82,8 @@ class WebhookWay:
             "webhook-timestamp": str(timestamp),
             "webhook-signature": sign(key, sent_id, timestamp, body),
         }
+        if message["correlation_id"] is not None:
+            headers[HEADER] = message["correlation_id"]
         self._at_point("before_wire")
         if not commit():
             return Delivery("abandoned", "data")
