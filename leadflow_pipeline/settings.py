@@ -111,6 +111,22 @@ class Settings(BaseSettings):
         None, description="whsec_... of any other provider's webhooks; several, spaced, while one takes over"
     )
 
+    keep_run_days: int = Field(
+        30, ge=1, description="runs of dispatch, hand-over and other jobs that compute no partition"
+    )
+    keep_tracking_days: int = Field(400, ge=30, description="single opens and clicks; what they meant stays")
+    keep_mail_days: int = Field(400, ge=30, description="the words of answers; that there was one stays")
+    keep_request_days: int = Field(8, ge=7, description="answers that the service repeats for the same key")
+    keep_activity_days: int | None = Field(
+        None, ge=90, description="who did what; for ever where it is not set"
+    )
+    keep_record_days: int | None = Field(
+        None,
+        ge=90,
+        description="raw records of leads; for ever where it is not set. Days before are closed: they cannot be "
+        "computed again",
+    )
+
     service_host: str = Field("127.0.0.1", description="address the HTTP service listens at")
     service_port: int = Field(8787, ge=1, le=65535)
 

@@ -32,6 +32,7 @@ from leadflow_pipeline.cli import (
     preview,
     rep_performance,
     reps,
+    retention,
     review,
     route,
     sending,
@@ -66,6 +67,7 @@ dispatch.register(app)
 permission.register(app)
 preview.register(app)
 sending.register(app)
+retention.register(app)
 attribution.register(app)
 explain.register(app)
 timeline.register(app)

@@ -75,7 +75,7 @@ def import_file(
     now = received_at or datetime.now(UTC)
     with engine.begin() as connection:
         door = Door(connection, report, of_file, source_with_keys(of_file, rules.sources))
-        for arrival in one_ahead(arrivals(path, campaign, of_file, now, first_moment())):
+        for arrival in one_ahead(arrivals(path, campaign, of_file, now, first_moment(connection, campaign))):
             door.let_in(arrival)
             if progress is not None:
                 progress(report.rows)

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKeyConstraint,
     Identity,
@@ -168,6 +169,16 @@ def upgrade() -> None:
         op.f("activity_log_occurred_at_idx"), "activity_log", ["occurred_at"], unique=False, schema=SCHEMA
     )
     op.add_column(
+        "campaigns",
+        Column(
+            "closed_before",
+            Date(),
+            nullable=True,
+            comment="earlier days are closed: what they were made of has aged out; NULL: none is",
+        ),
+        schema=SCHEMA,
+    )
+    op.add_column(
         "handoffs",
         Column(
             "told_at",
@@ -213,3 +224,5 @@ def upgrade() -> None:
 
     # Until now whoever was given a lead was told in the same transaction.
     op.execute("UPDATE leadflow.handoffs SET told_at = decided_at")
+    # Their names are not kept beside them yet: each is looked at again.
+    op.execute("UPDATE leadflow.person_leads SET read_at = NULL")
