@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadflow_pipeline.errors import TransientError
+from leadflow_pipeline.telemetry.correlation import present_correlation_id
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,8 @@ def answer_of(problem: Problem) -> JSONResponse:
         "status": problem.status.value,
         "detail": problem.sentence,
     }
+    if (correlation_id := present_correlation_id()) is not None:
+        content["correlation_id"] = correlation_id
     return JSONResponse(
         content, problem.status.value, headers=problem.headers, media_type="application/problem+json"
     )

@@ -31,6 +31,8 @@ def test_an_id_is_taken_over_or_made_and_answered() -> None:
     made = asked("/health/live", **{HEADER: f"{CANARY}@leads.example"}).headers[HEADER]
     assert made
     assert CANARY not in made
+    problem = asked("/nothing")
+    assert problem.json()["correlation_id"] == problem.headers[HEADER]
     assert asked("/nothing").headers[HEADER] != asked("/nothing").headers[HEADER]
 
 
