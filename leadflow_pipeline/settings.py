@@ -130,6 +130,21 @@ class Settings(BaseSettings):
         description="who is told what needs looking after: an email address, or a channel of Slack as #channel; "
         "the operators of a campaign where it is not set",
     )
+    keep_run_days: int = Field(
+        30, ge=1, description="runs of dispatch, hand-over and other jobs that compute no partition"
+    )
+    keep_tracking_days: int = Field(400, ge=30, description="single opens and clicks; what they meant stays")
+    keep_mail_days: int = Field(400, ge=30, description="the words of answers; that there was one stays")
+    keep_request_days: int = Field(8, ge=7, description="answers that the service repeats for the same key")
+    keep_activity_days: int | None = Field(
+        None, ge=90, description="who did what; for ever where it is not set"
+    )
+    keep_record_days: int | None = Field(
+        None,
+        ge=90,
+        description="raw records of leads; for ever where it is not set. Days before are closed: they cannot be "
+        "computed again",
+    )
 
     service_host: str = Field("127.0.0.1", description="address the HTTP service listens at")
     service_port: int = Field(8787, ge=1, le=65535)
@@ -137,6 +152,14 @@ class Settings(BaseSettings):
         "http://127.0.0.1:3000",
         pattern=r"^https?://[^\s/]+(/\S*)?$",
         description="the Dagster webserver, by which the service launches runs and to which it links",
+    )
+
+    log_format: str = Field("text", pattern="^(text|json)$", description="how lines of the log look")
+    log_level: str = Field("warning", pattern="^(debug|info|warning|error)$")
+    traces: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="where OpenTelemetry spans go (OTLP over HTTP, http://HOST:4318/v1/traces); nowhere where not set",
     )
 
     @property

@@ -23,6 +23,8 @@ from leadflow_pipeline.automation.judging import judge_hits_schedule as judge_hi
 from leadflow_pipeline.automation.listening import read_mail as read_mail
 from leadflow_pipeline.automation.listening import read_mail_schedule as read_mail_schedule
 from leadflow_pipeline.automation.reports import report_automation as report_automation
+from leadflow_pipeline.automation.retaining import let_old_things_go as let_old_things_go
+from leadflow_pipeline.automation.retaining import retention_schedule as retention_schedule
 from leadflow_pipeline.automation.sending import dispatch as dispatch
 from leadflow_pipeline.automation.sending import dispatch_schedule as dispatch_schedule
 from leadflow_pipeline.automation.telling import tell_others as tell_others
@@ -47,6 +49,7 @@ JOBS = (
     conversion_models,
     latest_day_watch,
     alert,
+    let_old_things_go,
 )
 SCHEDULES = (
     daily_schedule,
@@ -59,5 +62,6 @@ SCHEDULES = (
     training_schedule,
     latest_day_schedule,
     alert_schedule,
+    retention_schedule,
 )
 SENSORS = (register_campaigns, landing_folders, report_automation, record_failures)

@@ -34,6 +34,7 @@ from leadflow_pipeline.cli import (
     preview,
     rep_performance,
     reps,
+    retention,
     review,
     route,
     sending,
@@ -46,6 +47,8 @@ from leadflow_pipeline.cli import (
 )
 from leadflow_pipeline.cli.output import fail
 from leadflow_pipeline.errors import LeadflowError
+from leadflow_pipeline.telemetry.correlation import correlated, new_correlation_id
+from leadflow_pipeline.telemetry.logs import set_up_logs
 
 TABLES_OF_ANOTHER_VERSION = ("42P01", "42703", "3F000")
 """SQLSTATEs of a table, a column or a schema that is not there."""
@@ -69,6 +72,7 @@ permission.register(app)
 preview.register(app)
 sending.register(app)
 hooks.register(app)
+retention.register(app)
 attribution.register(app)
 explain.register(app)
 timeline.register(app)
@@ -98,8 +102,10 @@ command a third of a second."""
 def main() -> None:
     """Runs the command; what a person can act on is said in one sentence, with exit code 1."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    set_up_logs()
     try:
-        app()
+        with correlated(new_correlation_id()):
+            app()
     except LeadflowError as error:
         fail(str(error))
     except OperationalError as error:

@@ -10,6 +10,7 @@ settle.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
@@ -34,9 +35,14 @@ from leadflow_pipeline.delivery.transports import Delivery, FaultPoint, nothing
 from leadflow_pipeline.delivery.ways import EmailWay, Way
 from leadflow_pipeline.store.schema import Timestamp, messages
 from leadflow_pipeline.store.sequences import TO_ONE_OF_US
+from leadflow_pipeline.telemetry.correlation import correlated
+from leadflow_pipeline.telemetry.logs import FIELDS
+from leadflow_pipeline.telemetry.spans import span
 from leadflow_pipeline.vendors.limits import Rate, take_token
 
 Clock = Callable[[], datetime]
+
+log = logging.getLogger(__name__)
 
 BATCH: Final = 100
 """Messages claimed at a time: few enough that a lease outlasts them, and that a crash delays few."""
@@ -169,7 +175,8 @@ class Dispatcher:
             if not batch:
                 return
             tried += len(batch)
-            self._work_through(desk, batch, claimed_at, summary)
+            with span("dispatch", messages=len(batch)):
+                self._work_through(desk, batch, claimed_at, summary)
 
     def _work_through(
         self, desk: Desk, batch: Sequence[RowMapping], claimed_at: datetime, summary: DispatchSummary
@@ -283,6 +290,9 @@ class Dispatcher:
             ]
             if settlements:
                 desk.settle(settlements, self._clock())
+            if log.isEnabledFor(logging.INFO):
+                for place, delivery in deliveries.items():
+                    _tell(group[place], delivery)
             for delivery in deliveries.values():
                 counts[delivery.outcome] += 1
                 if delivery.outcome == "unreachable":
@@ -295,7 +305,8 @@ class Dispatcher:
             if len(group) > 1 and isinstance(way, EmailWay):
                 way.send_together(group, begun_at, commit, settle)
             else:
-                settle({0: way.send(group[0], begun_at, lambda: bool(commit([0])))})
+                with correlated(group[0]["correlation_id"]):
+                    settle({0: way.send(group[0], begun_at, lambda: bool(commit([0])))})
         except BaseException:
             # A conversation cut off in its middle must not be gone on with.
             way.close()
@@ -309,6 +320,13 @@ class Dispatcher:
             asked = objection(messages, rules, bindparam("present", type_=Timestamp))
             self._questions[campaign] = _of_messages(asked)
         return self._questions[campaign]
+
+
+def _tell(message: RowMapping, delivery: Delivery) -> None:
+    """One line of the log about a message that was tried, under the id of what it comes from."""
+    with correlated(message["correlation_id"]):
+        told = {"message_id": message["message_id"], "channel": message["channel"], "phase": delivery.phase}
+        log.info(delivery.outcome, extra={FIELDS: told})
 
 
 def _settlement(

@@ -19,6 +19,7 @@ from sqlalchemy import RowMapping
 from leadflow_pipeline.delivery.transports import Delivery, FaultPoint, nothing
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.signatures import sign
+from leadflow_pipeline.telemetry.correlation import HEADER, present_correlation_id
 from leadflow_pipeline.vendors.http_facts import is_distrust, is_unconnected, retry_after
 from leadflow_pipeline.vendors.session import utc_now
 
@@ -65,6 +66,8 @@ class SignedPost:
             "webhook-timestamp": str(timestamp),
             "webhook-signature": " ".join(sign(key, webhook_id, timestamp, body) for key in keys),
         }
+        if (correlation_id := present_correlation_id()) is not None:
+            headers[HEADER] = correlation_id
         self._at_point("before_wire")
         if not commit():
             return Delivery("abandoned", "data")

@@ -39,6 +39,7 @@ from leadflow_pipeline.delivery.wire_format import mail_bytes
 from leadflow_pipeline.errors import Deferred, FateUnknown, LeadflowError, PermanentError
 from leadflow_pipeline.settings import Settings
 from leadflow_pipeline.store.outbox_files import file_name
+from leadflow_pipeline.telemetry.correlation import HEADER
 from leadflow_pipeline.vendors import hubspot, slack
 from leadflow_pipeline.vendors.hubspot import HubSpot, PutContact
 from leadflow_pipeline.vendors.limits import Rate
@@ -351,6 +352,8 @@ def letter_of(
     headers = dict(message["headers"])
     if idempotency_header is not None:
         headers[idempotency_header] = idempotency_key(message)
+    if message["correlation_id"] is not None:
+        headers[HEADER] = message["correlation_id"]
     sender = headers["From"].rpartition("<")[2].rstrip(">")
     recipient = wire_address(message["recipient"])
     utf8 = not (sender.isascii() and recipient.isascii())

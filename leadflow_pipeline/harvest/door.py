@@ -33,6 +33,7 @@ from leadflow_pipeline.store.copy import copy_in, read
 from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.keys import address_keys
 from leadflow_pipeline.store.locks import lock_number
+from leadflow_pipeline.store.retention import closed_before
 from leadflow_pipeline.store.schema import (
     engagement_events,
     outcomes,
@@ -104,7 +105,7 @@ def take_in(
     report = ImportReport(campaign, origin if isinstance(origin, str) else "", source.contents, source.name)
     if rows:
         batch = batch_of_records(rows, source, first_row)
-        arrival = arrival_of(batch, campaign, source, received_at, first_moment())
+        arrival = arrival_of(batch, campaign, source, received_at, first_moment(connection, campaign))
         origins = None if isinstance(origin, str) else pd.Series(list(origin), index=batch.row_numbers)
         Door(connection, report, source, keys_of).let_in(arrival, origins)
     return report
@@ -115,9 +116,10 @@ def source_with_keys(source: SourceRules, sources: Sequence[SourceRules]) -> Sou
     return next((other for other in sources if other.name == source.of), None)
 
 
-def first_moment() -> datetime:
-    """The beginning of the first day a partition may have; records from before it are unreadable."""
-    return datetime.combine(get_settings().first_day, time.min, UTC)
+def first_moment(connection: Connection, campaign: str) -> datetime:
+    """The beginning of the first day that is there and not closed; records from before it are unreadable."""
+    first = get_settings().first_day
+    return datetime.combine(max(first, closed_before(connection, campaign) or first), time.min, UTC)
 
 
 class Door:

@@ -49,6 +49,8 @@ from leadflow_pipeline.store.schema import (
     account_leads,
     accounts,
     activity_log,
+    alerts,
+    api_requests,
     campaigns,
     consents,
     engagement_events,
@@ -72,6 +74,7 @@ from leadflow_pipeline.store.schema import (
     qualification_log,
     quarantined_records,
     rep_touches,
+    routing_decisions,
     similar_account_builds,
     similar_accounts,
     source_records,
@@ -92,6 +95,7 @@ LEAD_TABLES: tuple[Table, ...] = (
     held_handoffs,
     handoff_briefs,
     rep_touches,
+    routing_decisions,
     vendor_lookups,
     lead_event_states,
 )
@@ -103,6 +107,13 @@ TEXTS: dict[Table, tuple[ColumnElement[str], ...]] = {
     vendor_lookups: (as_type(vendor_lookups.c.answer, SqlText), as_type(vendor_lookups.c.question, SqlText)),
 }
 """Where an address may stand in any text of a row. What was asked of vendors and answered is searched whole."""
+
+WORDS: dict[Table, tuple[str, ...]] = {
+    messages: ("subject", "body_text", "body_html", "payload"),
+    alerts: ("sentence", "remedy", "detail"),
+}
+"""Where rows about others may name an address: the row stays, without it. Without its key a message would be sent a
+second time, and an alert that is open would be told of again."""
 
 SHARED_MAILBOX = "mailbox of a role that an erased person was written to at"
 """Not written to any more; but what others have told under it is theirs, and still comes in."""
@@ -152,7 +163,9 @@ def erase_person(engine: Engine, email: str, *, actor: str) -> ErasureReport:
         for known in addresses:
             for table, texts in TEXTS.items():
                 _remove_texts(connection, table, texts, known, report)
-            _forget_in_messages(connection, known)
+            for table, words in WORDS.items():
+                _forget_in(connection, table, words, known)
+        _forget_answers(connection, leads, addresses)
         connection.execute(update(activity_log).where(is_one_of(activity_log, leads)).values(lead_id=None))
         connection.execute(
             insert(activity_log).values(actor=actor, action="erase", detail={"rows": report.rows})
@@ -241,17 +254,22 @@ def _remove_messages(
     return [folder / file_name(rfc_id, suffix) for _, rfc_id in rows for suffix in SUFFIXES]
 
 
-def _forget_in_messages(connection: Connection, address: str) -> None:
-    """Takes an address out of messages about others: tasks, webhooks and hand-overs may name it.
-
-    The messages stay: without its key a message would be sent a second time.
-    """
-    words = ("subject", "body_text", "body_html", "payload")
-    text = func.concat_ws(" ", *(as_type(messages.c[name], SqlText) for name in words))
-    names = select(messages.c.message_id, *(messages.c[name] for name in words))
+def _forget_in(connection: Connection, table: Table, words: tuple[str, ...], address: str) -> None:
+    """Takes an address out of rows about others: tasks, webhooks, hand-overs and alerts may name it."""
+    key = next(iter(table.primary_key))
+    text = func.concat_ws(" ", *(as_type(table.c[name], SqlText) for name in words))
+    names = select(key, *(table.c[name] for name in words))
     for row in connection.execute(names.where(func.strpos(func.lower(text), address) > 0)).mappings().all():
         without = {name: _without(row[name], address) for name in words}
-        connection.execute(update(messages).where(messages.c.message_id == row["message_id"]).values(without))
+        connection.execute(update(table).where(key == row[key.name]).values(without))
+
+
+def _forget_answers(connection: Connection, leads: list[Lead], addresses: list[str]) -> None:
+    """Empties what the service answered about them. Its keys stay: what was done once is not done again."""
+    text = func.lower(as_type(api_requests.c.answer, SqlText))
+    words = {*addresses, *(lead_id.lower() for _, lead_id in leads)}
+    is_theirs = or_(*(func.strpos(text, word) > 0 for word in sorted(words)))
+    connection.execute(update(api_requests).where(is_theirs).values(answer={}))
 
 
 def _without(value: Any, address: str) -> Any:

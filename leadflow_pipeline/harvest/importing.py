@@ -95,7 +95,7 @@ def import_within(
     report = ImportReport(campaign, path.name, of_file.contents, of_file.name)
     now = received_at or datetime.now(UTC)
     door = Door(connection, report, of_file, source_with_keys(of_file, rules.sources))
-    for arrival in one_ahead(arrivals(path, campaign, of_file, now, first_moment())):
+    for arrival in one_ahead(arrivals(path, campaign, of_file, now, first_moment(connection, campaign))):
         door.let_in(arrival)
         if progress is not None:
             progress(report.rows)

@@ -23,6 +23,7 @@ from leadflow_pipeline.service.api.routes import add_access, add_api
 from leadflow_pipeline.service.certificates import Certificates
 from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.service.contract import add_contract
+from leadflow_pipeline.service.correlating import Correlating
 from leadflow_pipeline.service.decisions.decision_queue import DecisionQueue, States
 from leadflow_pipeline.service.deliveries import Delivery, Fate, forget_old_ids, take_in_deliveries
 from leadflow_pipeline.service.delivery_queue import DeliveryQueue
@@ -40,6 +41,7 @@ from leadflow_pipeline.service.tracking_journal import Journal
 from leadflow_pipeline.service.tracking_targets import Targets
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.engine import get_engine
+from leadflow_pipeline.telemetry.logs import set_up_logs
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +99,7 @@ def build_app(
     problems.register(app)
     add_metrics(app, context)
     add_contract(app)
+    app.add_middleware(Correlating)
     add_documentation(app)
     add_tracking(app, journal, targets, now)
     app.include_router(intake_router(engine_of, queue, now))
@@ -128,7 +131,7 @@ def server_of(app: FastAPI, host: str, port: int) -> uvicorn.Server:
 
 def serve(host: str | None = None, port: int | None = None) -> None:
     """Serves until a signal says stop; requests under way are finished first."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    set_up_logs()
     settings = get_settings()
     server_of(build_app(), host or settings.service_host, port or settings.service_port).run()
 

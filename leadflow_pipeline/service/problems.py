@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadflow_pipeline.errors import TransientError
 from leadflow_pipeline.service.field_words import FieldProblem, field_problems, names_in
+from leadflow_pipeline.telemetry.correlation import present_correlation_id
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +121,8 @@ def answer_of(problem: Problem) -> JSONResponse:
     }
     if problem.fields:
         content["errors"] = [asdict(each) for each in problem.fields]
+    if (correlation_id := present_correlation_id()) is not None:
+        content["correlation_id"] = correlation_id
     return JSONResponse(
         content, problem.status.value, headers=problem.headers, media_type="application/problem+json"
     )

@@ -149,6 +149,10 @@ def first_due_day(
     Overtaken: a fact arrived that its partition has not seen, or a run replaced some tables of the day and
     ended before it came to the last.
     """
+    closed_before = connection.scalar(
+        select(schema.campaigns.c.closed_before).where(schema.campaigns.c.campaign == campaign)
+    )
+    earliest = max(earliest, closed_before or earliest)
     latest = latest_day(connection, LAST_TABLE, campaign)
     overtaken = union_all(
         *(
@@ -165,7 +169,8 @@ def first_due_day(
     candidates = [connection.scalar(select(func.min(overtaken.c.day)))]
     if latest is not None:
         candidates.append(latest + timedelta(days=1))
-    return min((day for day in candidates if day is not None and day <= last_complete_day), default=None)
+    due = min((day for day in candidates if day is not None and day <= last_complete_day), default=None)
+    return None if due is None else max(due, earliest)
 
 
 def days_to_compute(

@@ -25,6 +25,9 @@ from leadflow_pipeline.store.engine import get_engine
 from leadflow_pipeline.store.facts import facts_until
 from leadflow_pipeline.store.failures import with_plain_failures
 from leadflow_pipeline.store.resource import FACTS_UNTIL
+from leadflow_pipeline.store.retention import require_open
+from leadflow_pipeline.telemetry.correlation import CORRELATION_TAG, correlated
+from leadflow_pipeline.telemetry.spans import span
 
 OWNERS = ("team:revenue-operations",)
 KINDS = frozenset({"python", "postgres"})
@@ -114,7 +117,35 @@ def execution(stage: str) -> dict[str, Any]:
 
 def as_step(function: StageFunction, tables: Sequence[Table], upstream: Sequence[Table]) -> StageFunction:
     """A stage's function with all that Dagster and the lineage are told of it beside its rows."""
-    return with_plain_failures(with_column_lineage(with_facts_until(function), tables, upstream))
+    told = with_column_lineage(with_facts_until(function), tables, upstream)
+    return with_plain_failures(with_correlation(of_open_days(told)))
+
+
+def of_open_days(function: StageFunction) -> StageFunction:
+    """Refuses days that are closed: they stay as they are."""
+
+    @wraps(function)
+    def step(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Iterator[dg.Output[Any]]:
+        partitions = PartitionRange.of(context)
+        require_open(get_engine(), partitions.campaign, partitions.first_day)
+        yield from function(context, *args, **kwargs)
+
+    return step
+
+
+def with_correlation(function: StageFunction) -> StageFunction:
+    """Whatever a stage writes down belongs to the request that launched the run, else to the run."""
+
+    @wraps(function)
+    def step(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Iterator[dg.Output[Any]]:
+        given = context.run.tags.get(CORRELATION_TAG)
+        with (
+            correlated(given or context.run_id),
+            span("stage", stage=context.op_execution_context.op.name, partitions=len(context.partition_keys)),
+        ):
+            yield from function(context, *args, **kwargs)
+
+    return step
 
 
 def with_column_lineage(

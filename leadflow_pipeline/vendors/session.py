@@ -33,6 +33,7 @@ from tenacity.wait import wait_random_exponential
 from urllib3 import exceptions as lower_failures
 
 from leadflow_pipeline.errors import Deferred, FateUnknown, LeadflowError, PermanentError
+from leadflow_pipeline.telemetry.spans import span
 from leadflow_pipeline.vendors.http_facts import is_distrust, is_unconnected, origin, retry_after
 from leadflow_pipeline.vendors.limits import Breaker, Rate, block, take_token
 
@@ -165,7 +166,8 @@ class VendorSession:
             reraise=True,
         )
         try:
-            return tries(self._once, request)
+            with span("vendor", vendor=self._vendor):
+                return tries(self._once, request)
         except _Again as again:
             raise again.at_last(self._now()) from None
 

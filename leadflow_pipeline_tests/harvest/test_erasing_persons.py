@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, insert, select, text
 
 from leadflow_pipeline.campaign import load, register
-from leadflow_pipeline.harvest.erasing import erase_person
+from leadflow_pipeline.harvest.erasing import LEAD_TABLES, erase_person
 from leadflow_pipeline.harvest.importing import import_file
 from leadflow_pipeline.harvest.plan import plan_harvested, read_records
 from leadflow_pipeline.store.facts import read_source_records
@@ -20,6 +20,10 @@ from leadflow_pipeline.store.partitions import replace_partitions
 from leadflow_pipeline.store.schema import (
     account_leads,
     accounts,
+    activity_log,
+    alerts,
+    api_requests,
+    api_tokens,
     consents,
     harvested_leads,
     inbound_mails,
@@ -32,6 +36,7 @@ from leadflow_pipeline.store.schema import (
     person_leads,
     persons,
     provider_events,
+    routing_decisions,
     suppressions,
     tracking_hits,
     vendor_lookups,
@@ -290,3 +295,65 @@ def email_to(address: str, campaign: str, lead_id: str) -> dict[str, object]:
         "subject": "", "body_text": "", "body_html": "", "headers": {}, "rfc_message_id": f"<{lead_id}@x>",
         "planned_at": DAY, "not_after": DAY, "next_attempt_at": DAY, "state": "sent", "sent_at": DAY,
     }  # fmt: skip
+
+
+ERASED_IN_ITS_OWN_WAY = (
+    activity_log, account_leads, inbound_mails, lead_aliases, messages, person_leads,
+)  # fmt: skip
+"""Tables of leads that erasure treats otherwise than by deleting the rows of the lead."""
+
+
+def test_erasure_knows_every_table_that_names_a_lead() -> None:
+    of_leads = {table.name for table in metadata.sorted_tables if "lead_id" in table.c}
+    assert of_leads <= {table.name for table in (*LEAD_TABLES, *ERASED_IN_ITS_OWN_WAY)}
+
+
+def test_what_the_service_decided_answered_and_alarmed_about_goes_too(
+    engine: Engine, lead: Callable[[str], tuple[str, str]]
+) -> None:
+    anna, bruno = "anna@leads.example", "bruno@leads.example"
+    with engine.begin() as connection:
+        connection.execute(
+            insert(api_tokens).values(
+                token_id="t", name="x", secret_key="s", scope="admin", requests_a_minute=9
+            )
+        )
+        for address in (anna, bruno):
+            slug, lead_id = lead(address)
+            connection.execute(
+                insert(routing_decisions).values(
+                    campaign=slug, lead_id=lead_id, idempotency_key=address[0], request_key="r", answer={}
+                )
+            )
+            answers = {
+                "mail": {"found": [address.upper()]},
+                "lead": {"lead_id": lead_id, "name": address[:4]},
+            }
+            for kind, answer in answers.items():
+                connection.execute(
+                    insert(api_requests).values(
+                        token_id="t",
+                        idempotency_key=kind + address[0],
+                        request_key="r",
+                        status=200,
+                        answer=answer,
+                    )
+                )
+        connection.execute(
+            insert(alerts).values(
+                condition="any", subject="", last_seen_at=DAY, remedy="", sentence=f"{anna} and {bruno}",
+                detail={"named": [anna.title()]},
+            )
+        )  # fmt: skip
+
+    assert erase_person(engine, anna, actor="ida").rows["routing_decisions"] == 1
+
+    with engine.connect() as connection:
+        answers = dict(
+            connection.execute(select(api_requests.c.idempotency_key, api_requests.c.answer)).all()
+        )
+        told = [str(connection.execute(select(table)).all()) for table in (routing_decisions, alerts)]
+    assert (answers["maila"], answers["leada"]) == ({}, {}), "the keys stay"
+    assert all(answers[key] for key in ("mailb", "leadb")), "others' stay whole"
+    assert "anna" not in " ".join(told).lower()
+    assert bruno in told[1]

@@ -176,6 +176,7 @@ def dagster(
     if not slow:
         pytest.skip("starts a webserver and a daemon: needs --slow")
     from leadflow_pipeline.cli.instance import dagster_environment, shipped_file
+
     from leadflow_pipeline.cli.supervise import Service, Services, stop_signal, wait_until_answering
 
     home, url = tmp_path / "home", f"http://127.0.0.1:{free_port}"

@@ -5,7 +5,7 @@ The file is kept as text; what it says is read by the room `campaign`, and no ru
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, Table, Text, func
+from sqlalchemy import CheckConstraint, Column, Date, ForeignKey, Integer, Table, Text, func
 
 from leadflow_pipeline.store.schema.base import Timestamp, metadata, one_of
 
@@ -17,6 +17,11 @@ campaigns = Table(
     Column("campaign", Text, primary_key=True),
     Column("status", Text, nullable=False),
     Column("current_version", Integer, nullable=False),
+    Column(
+        "closed_before",
+        Date,
+        comment="earlier days are closed: what they were made of has aged out; NULL: none is",
+    ),
     Column("created_at", Timestamp, nullable=False, server_default=func.now()),
     Column("updated_at", Timestamp, nullable=False, server_default=func.now()),
     CheckConstraint("campaign ~ '^[a-z0-9][a-z0-9_-]*$'", name="slug"),

@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from leadflow_pipeline.store.schema.base import Key, Timestamp, metadata, one_of
 from leadflow_pipeline.store.schema.campaign import campaigns
+from leadflow_pipeline.telemetry.correlation import present_correlation_id
 
 OUTCOMES = ("won", "lost", "meeting")
 
@@ -111,7 +112,12 @@ activity_log = Table(
     Column("campaign", Text),
     Column("lead_id", Text),
     Column("detail", JSONB, nullable=False, server_default="{}"),
-    Column("correlation_id", Text, comment="of the request or the run that it comes from"),
+    Column(
+        "correlation_id",
+        Text,
+        default=present_correlation_id,
+        comment="of the request or the run that it comes from",
+    ),
     Index(None, "campaign", "lead_id"),
     Index(None, "occurred_at"),
 )

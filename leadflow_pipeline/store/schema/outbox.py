@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from leadflow_pipeline.store.schema.base import Timestamp, metadata, one_of
 from leadflow_pipeline.store.schema.campaign import campaigns
+from leadflow_pipeline.telemetry.correlation import present_correlation_id
 
 MESSAGE_CHANNELS = ("email", "slack", "hubspot", "webhook")
 MESSAGE_STATES = (
@@ -77,7 +78,12 @@ messages = Table(
     ),
     Column("variant", Text, comment="experiment and variant of its words, where one was tried on them"),
     Column("order_key", Text, comment="of two messages with the same one, the earlier leaves first"),
-    Column("correlation_id", Text, comment="of the request or the run that it comes from"),
+    Column(
+        "correlation_id",
+        Text,
+        default=present_correlation_id,
+        comment="of the request or the run that it comes from",
+    ),
     one_of("channel", MESSAGE_CHANNELS),
     one_of("state", MESSAGE_STATES),
     UniqueConstraint("channel", "subject_key", "step"),

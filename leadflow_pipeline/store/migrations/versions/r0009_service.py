@@ -257,6 +257,16 @@ def upgrade() -> None:
         op.f("activity_log_occurred_at_idx"), "activity_log", ["occurred_at"], unique=False, schema=SCHEMA
     )
     op.add_column(
+        "campaigns",
+        Column(
+            "closed_before",
+            Date(),
+            nullable=True,
+            comment="earlier days are closed: what they were made of has aged out; NULL: none is",
+        ),
+        schema=SCHEMA,
+    )
+    op.add_column(
         "handoffs",
         Column(
             "told_at",
