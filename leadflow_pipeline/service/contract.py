@@ -53,6 +53,7 @@ OF_BODIES: Final = {
     415: "The body is no JSON, or compressed.",
 }
 WITHOUT_NUL: Final = r"^[^\x00]*$"
+LOCAL_TIME: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
 SAYS_MORE: Final = frozenset({"pattern", "format", "enum", "const", "contentMediaType"})
 FASTAPIS_OWN: Final = ("HTTPValidationError", "ValidationError")
 
@@ -79,6 +80,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
             _complete(operation, path.startswith(BEHIND))
             if path.startswith(BEHIND):
                 _bound([operation.get("parameters", []), operation.get("requestBody", {})], schemas)
+    _say_local_times(document)
     return document
 
 
@@ -100,6 +102,20 @@ def _leave_out_fastapis_own(answers: dict[str, Any]) -> None:
     schema = answers.get("422", {}).get("content", {}).get("application/json", {}).get("schema", {})
     if schema.get("$ref", "").endswith("/HTTPValidationError"):
         answers["422"] = {"description": OF_ALL[422]}
+
+
+def _say_local_times(document: dict[str, Any]) -> None:
+    """Times of day without a zone, such as working hours: the format `time` of JSON Schema demands one."""
+    pending: list[Any] = [document]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, list):
+            pending.extend(part)
+        elif isinstance(part, dict):
+            pending.extend(part.values())
+            if part.get("type") == "string" and part.get("format") == "time":
+                del part["format"]
+                part["pattern"] = LOCAL_TIME
 
 
 def _bound(parts: list[Any], schemas: dict[str, Any]) -> None:

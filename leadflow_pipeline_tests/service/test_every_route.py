@@ -39,7 +39,7 @@ WRITES_NOTHING = re.compile(
 )
 """Questions with a body: whoever may read may ask them."""
 
-OPERATIONS_OF_A_QUICK_RUN = 20
+OPERATIONS_OF_A_QUICK_RUN = 10
 """`benchmarks.contract` asks all of them, thousands of times."""
 
 
