@@ -82,7 +82,9 @@ def take_in_newcomer(
     records = _records(campaign, source, lead, origin, now)
     mapped, quarantined = read_records(campaign, records, version.rules.sources)
     if len(mapped) != 1:
-        reason = quarantined["reason"].iloc[0] if len(quarantined) else "it says nothing"
+        # What makes a record unreadable may quote it, and whoever asked is not told what they sent.
+        is_readable = len(quarantined) and records["unreadable_reason"].isna().all()
+        reason = quarantined["reason"].iloc[0] if is_readable else "it cannot be read as its source writes"
         raise NoLead(f"what was sent cannot become a lead: {reason}")
     if store:
         with engine.begin() as connection:
