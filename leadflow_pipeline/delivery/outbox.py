@@ -163,6 +163,7 @@ def sweep(engine: Engine, now: datetime) -> dict[str, int]:
             messages.c.not_after <= now,
             state_reason="too old to be sent",
         )
+        _wait_with_the_first(connection, now)
     return {"returned": len(returned), "unknown": len(unknown), "expired": len(expired)}
 
 
@@ -284,6 +285,36 @@ def backoff(attempts: int) -> timedelta:
     """How long to wait after so many attempts: a minute, doubled each time, four hours at most."""
     doublings = min(max(attempts - 1, 0), 20)
     return min(FIRST_BACKOFF * (1 << doublings), LONGEST_BACKOFF)
+
+
+def _wait_with_the_first(connection: Connection, now: datetime) -> None:
+    """Puts off what would wait for an earlier message of its `order_key` until that is due: to look at thousands of
+    them in vain would cost every claim.
+    """
+    first = messages.alias("first")
+    theirs = (
+        first.c.order_key == messages.c.order_key,
+        first.c.message_id < messages.c.message_id,
+        first.c.state == "planned",
+        first.c.next_attempt_at > now,
+    )
+    waiting = (
+        select(messages.c.message_id)
+        .where(
+            messages.c.order_key.is_not(None),
+            messages.c.state == "planned",
+            messages.c.next_attempt_at <= now,
+            exists().where(*theirs),
+        )
+        .with_for_update(skip_locked=True)
+        .cte("waiting")
+    )
+    due_at = select(func.max(first.c.next_attempt_at)).where(*theirs).correlate(messages).scalar_subquery()
+    connection.execute(
+        update(messages)
+        .where(messages.c.message_id == waiting.c.message_id)
+        .values(next_attempt_at=func.coalesce(due_at, messages.c.next_attempt_at))
+    )
 
 
 def is_next() -> ColumnElement[bool]:

@@ -235,6 +235,9 @@ def test_failures_pass_and_no_later_event_overtakes(
         assert (summary.sent, summary.deferred, summary.waiting) == (3, 1, 0)
     else:
         assert (summary.sent, summary.deferred) == (0, 2)
+    telling.dispatch()
+    waiting = [row for row in telling.rows() if row["state"] == "planned"]
+    assert {row["next_attempt_at"] > now() for row in waiting} == {True}, "nothing is looked at in vain"
     receiver.recover()
     telling.let_wait_end()
     while telling.dispatch().sent:
