@@ -121,12 +121,17 @@ def search_leads(
     if moment is None:
         return []
     own = _candidates(campaign, wanted, moment).subquery("candidate")
+    # Whoever is found by a name has a row by the latest day: asking each again would take seconds for a common name.
+    is_named = wanted.email is None and (wanted.name is not None or wanted.company is not None)
+    are_known = is_named and moment == _latest_day(connection, campaign)
     place = tuple_(own.c.day, own.c.lead_id)
     aliases = schema.lead_aliases.c
     alias_ids = select(aliases.lead_id).where(aliases.campaign == campaign, aliases.day <= moment)
     query = (
         select(own.c.day, own.c.lead_id)
-        .where(own.c.lead_id.not_in(alias_ids), *_conditions(campaign, wanted, own, moment))
+        .where(
+            own.c.lead_id.not_in(alias_ids), *_conditions(campaign, wanted, own, moment, are_known=are_known)
+        )
         .order_by(own.c.day.desc(), own.c.lead_id.desc())
         .limit(limit)
     )
@@ -277,7 +282,9 @@ def _begins(column: ColumnElement[str], key: str, *, is_whole: bool) -> ColumnEl
     return column == key if is_whole else and_(column >= key, column <= key + LAST_CHARACTER)
 
 
-def _conditions(campaign: str, wanted: Wanted, own: FromClause, moment: date) -> list[ColumnElement[bool]]:
+def _conditions(
+    campaign: str, wanted: Wanted, own: FromClause, moment: date, *, are_known: bool
+) -> list[ColumnElement[bool]]:
     """All that is wanted besides, asked of each lead's latest rows."""
 
     def latest(table: Table, name: str) -> ColumnElement[Any]:
@@ -300,8 +307,9 @@ def _conditions(campaign: str, wanted: Wanted, own: FromClause, moment: date) ->
             born.is_new,
         )
         conditions.append(is_born.correlate(own).exists())
-    known = latest_row(schema.enriched_leads, [literal(1).label("one")], campaign, own.c.lead_id, moment)
-    conditions.append(known.correlate(own).scalar_subquery().is_not(None))
+    if not are_known:
+        known = latest_row(schema.enriched_leads, [literal(1).label("one")], campaign, own.c.lead_id, moment)
+        conditions.append(known.correlate(own).scalar_subquery().is_not(None))
     return conditions
 
 
