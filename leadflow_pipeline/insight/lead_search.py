@@ -120,16 +120,18 @@ def search_leads(
     moment = after.as_of if after else as_of or _latest_day(connection, campaign)
     if moment is None:
         return []
-    candidates = _candidates(connection, campaign, wanted, moment)
-    if candidates is None:
-        return []
-    own = candidates.subquery("candidate")
+    own = _candidates(campaign, wanted, moment).subquery("candidate")
+    # Whoever is found by a name has a row by the latest day: asking each again would take seconds for a common name.
+    is_named = wanted.email is None and (wanted.name is not None or wanted.company is not None)
+    are_known = is_named and moment == _latest_day(connection, campaign)
     place = tuple_(own.c.day, own.c.lead_id)
     aliases = schema.lead_aliases.c
     alias_ids = select(aliases.lead_id).where(aliases.campaign == campaign, aliases.day <= moment)
     query = (
         select(own.c.day, own.c.lead_id)
-        .where(own.c.lead_id.not_in(alias_ids), *_conditions(campaign, wanted, own, moment))
+        .where(
+            own.c.lead_id.not_in(alias_ids), *_conditions(campaign, wanted, own, moment, are_known=are_known)
+        )
         .order_by(own.c.day.desc(), own.c.lead_id.desc())
         .limit(limit)
     )
@@ -151,15 +153,11 @@ def _latest_day(connection: Connection, campaign: str) -> date | None:
 # --- whom to look at: one index or one walk, and the other conditions along it ---------------------------------------
 
 
-def _candidates(connection: Connection, campaign: str, wanted: Wanted, moment: date) -> Select[Any] | None:
-    """`day` and `lead_id` of those who fit the narrowest condition; None where nobody can."""
-    named = _named(connection, campaign, wanted)
+def _candidates(campaign: str, wanted: Wanted, moment: date) -> Select[Any]:
+    """`day` and `lead_id` of those who fit the narrowest condition."""
+    named = _named(campaign, wanted)
     if named is not None:
-        ids = sorted(named)
-        if not ids:
-            return None
-        given = values(column("lead_id", Text), name="given").data([(lead_id,) for lead_id in ids]).alias()
-        return select(literal(moment, Date).label("day"), given.c.lead_id)
+        return _of_canonical(campaign, named, moment)
     if wanted.received_on is not None:
         born = schema.harvested_leads.c
         return select(born.day, born.lead_id).where(
@@ -218,74 +216,75 @@ def _of_owner(campaign: str, owner: str, moment: date) -> Select[Any]:
     return select(literal(moment, Date).label("day"), both.c.lead_id)
 
 
-def _named(connection: Connection, campaign: str, wanted: Wanted) -> set[str] | None:
-    """The leads that fit what was given in words; None where nothing was."""
-    found: list[set[str]] = []
+def _named(campaign: str, wanted: Wanted) -> Select[Any] | None:
+    """The ids of leads that fit what was given in words; None where nothing was."""
+    found: list[Any] = []
     if wanted.email is not None:
-        found.append(_with_address(connection, campaign, wanted.email))
+        found.append(_with_address(campaign, wanted.email))
     if wanted.name is not None:
-        found.append(_with_name(connection, campaign, wanted.name, is_whole=wanted.is_whole))
+        found.append(_with_name(campaign, wanted.name, is_whole=wanted.is_whole))
     if wanted.company is not None:
-        found.append(_of_company(connection, campaign, wanted.company, is_whole=wanted.is_whole))
+        found.append(_of_company(campaign, wanted.company, is_whole=wanted.is_whole))
     if not found:
         return None
-    together = set.intersection(*found)
-    aliases = schema.lead_aliases.c
-    canonical = dict(
-        connection.execute(
-            select(aliases.lead_id, aliases.alias_of).where(
-                aliases.campaign == campaign, aliases.lead_id.in_(sorted(together))
-            )
-        )
-        .tuples()
-        .all()
+    first, *others = (each.subquery(f"named_{number}") for number, each in enumerate(found))
+    return select(first.c.lead_id).where(*(first.c.lead_id.in_(select(other.c.lead_id)) for other in others))
+
+
+def _of_canonical(campaign: str, named: Select[Any], moment: date) -> Select[Any]:
+    """An alias stands for the lead that it is one of."""
+    found, aliases = named.subquery("named"), schema.lead_aliases
+    is_alias = and_(
+        aliases.c.campaign == campaign, aliases.c.lead_id == found.c.lead_id, aliases.c.day <= moment
     )
-    return {canonical.get(lead_id, lead_id) for lead_id in together}
+    lead_id = func.coalesce(aliases.c.alias_of, found.c.lead_id).label("lead_id")
+    columns: list[Any] = [literal(moment, Date).label("day"), lead_id]
+    return select(*columns).select_from(found.outerjoin(aliases, is_alias)).distinct()
 
 
-def _with_address(connection: Connection, campaign: str, email: str) -> set[str]:
+def _with_address(campaign: str, email: str) -> Any:
     cleaned = clean_email(pa.array([email], TEXT)).to_pylist()[0]
-    if cleaned is None:
-        return set()
     people = schema.person_leads.c
     known = select(people.lead_id).where(
-        people.campaign == campaign, people.address_key == address_key(cleaned)
+        people.campaign == campaign, people.address_key == address_key(cleaned or "")
     )
     # Its id is made of its address for most leads, so those that nobody has resolved yet are found too.
-    return {*connection.scalars(known), lead_of_address(campaign, email)}
+    return union(known, select(literal(lead_of_address(campaign, email), Text).label("lead_id")))
 
 
-def _with_name(connection: Connection, campaign: str, name: str, *, is_whole: bool) -> set[str]:
+def _with_name(campaign: str, name: str, *, is_whole: bool) -> Any:
     key, people = folded_text(name), schema.person_leads.c
-    if not key:
-        return set()
-    found = (
-        select(people.lead_id).where(people.campaign == campaign, _begins(names, key, is_whole=is_whole))
-        for names in (people.name_key, people.last_name_key)
+    return union(
+        *(
+            select(people.lead_id).where(
+                people.campaign == campaign, _begins(names, key, is_whole=is_whole or not key)
+            )
+            for names in (people.name_key, people.last_name_key)
+        )
     )
-    return set(connection.scalars(union(*found)))
 
 
-def _of_company(connection: Connection, campaign: str, company: str, *, is_whole: bool) -> set[str]:
+def _of_company(campaign: str, company: str, *, is_whole: bool) -> Any:
     accounts, members, people = schema.accounts.c, schema.account_leads.c, schema.person_leads.c
     of_domain = (
         select(members.lead_id)
         .join(schema.accounts, accounts.account_id == members.account_id)
         .where(members.campaign == campaign, accounts.domain == company.strip().lower())
     )
-    found = set(connection.scalars(of_domain))
     key = tidied(pd.Series([company], dtype="str"))["company_key"].iloc[0]
-    if not pd.isna(key):
-        named = _begins(people.company_key, str(key), is_whole=is_whole)
-        found |= set(connection.scalars(select(people.lead_id).where(people.campaign == campaign, named)))
-    return found
+    if pd.isna(key):
+        return of_domain
+    named = _begins(people.company_key, str(key), is_whole=is_whole)
+    return union(of_domain, select(people.lead_id).where(people.campaign == campaign, named))
 
 
 def _begins(column: ColumnElement[str], key: str, *, is_whole: bool) -> ColumnElement[bool]:
     return column == key if is_whole else and_(column >= key, column <= key + LAST_CHARACTER)
 
 
-def _conditions(campaign: str, wanted: Wanted, own: FromClause, moment: date) -> list[ColumnElement[bool]]:
+def _conditions(
+    campaign: str, wanted: Wanted, own: FromClause, moment: date, *, are_known: bool
+) -> list[ColumnElement[bool]]:
     """All that is wanted besides, asked of each lead's latest rows."""
 
     def latest(table: Table, name: str) -> ColumnElement[Any]:
@@ -308,8 +307,9 @@ def _conditions(campaign: str, wanted: Wanted, own: FromClause, moment: date) ->
             born.is_new,
         )
         conditions.append(is_born.correlate(own).exists())
-    known = latest_row(schema.enriched_leads, [literal(1).label("one")], campaign, own.c.lead_id, moment)
-    conditions.append(known.correlate(own).scalar_subquery().is_not(None))
+    if not are_known:
+        known = latest_row(schema.enriched_leads, [literal(1).label("one")], campaign, own.c.lead_id, moment)
+        conditions.append(known.correlate(own).scalar_subquery().is_not(None))
     return conditions
 
 

@@ -90,7 +90,6 @@ class NurtureDecision(_Decision):
 
 OverrideAsked = Annotated[
     StatusDecision | TierDecision | SequenceDecision | OwnerDecision | NurtureDecision,
-    Field(discriminator="field"),
     Strict,
 ]
 """A decision about one field of a lead."""

@@ -115,8 +115,8 @@ class Explanation(Answer):
     leads_in_other_campaigns: int
 
 
-def _words(description: str, longest: int = 200) -> Any:
-    return Query(min_length=1, max_length=longest, pattern=TEXT, description=description)
+def _words(description: str, longest: int = 200, shortest: int = 1) -> Any:
+    return Query(min_length=shortest, max_length=longest, pattern=TEXT, description=description)
 
 
 def add_finding(router: APIRouter, context: ServiceContext) -> None:
@@ -133,9 +133,12 @@ def add_finding(router: APIRouter, context: ServiceContext) -> None:
         campaign: CampaignSlug,
         email: Annotated[str | None, _words("whole address", 320)] = None,
         name: Annotated[
-            str | None, _words("beginning of the whole name or of the last name, however it is spelt")
+            str | None,
+            _words("beginning of the whole name or of the last name, however it is spelt", shortest=2),
         ] = None,
-        company: Annotated[str | None, _words("beginning of the company's name, or its domain")] = None,
+        company: Annotated[
+            str | None, _words("beginning of the company's name, or its domain", shortest=2)
+        ] = None,
         match: Annotated[
             Literal["prefix", "exact"], Query(description="whether name and company are given whole")
         ] = "prefix",
