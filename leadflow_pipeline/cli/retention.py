@@ -26,7 +26,7 @@ def retention(
 ) -> None:
     """Let go of what is older than LEADFLOW_KEEP_... says; a schedule does so every night."""
     from leadflow_pipeline.automation.retaining import forget_runs
-    from leadflow_pipeline.cli.instance import dagster_instance
+    from leadflow_pipeline.store.dagster_home import dagster_instance
     from leadflow_pipeline.store.retention import age_out
 
     settings, now = get_settings(), datetime.now(UTC)

@@ -146,7 +146,7 @@ CONFIG: Mapping[str, Any] = {
             "include-path": path,
             "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "3xx", "4xx", "503"]}},
         }
-        for path in ("/api/v1/campaigns", "/api/v1/campaigns/{campaign}")
+        for path in ("/api/v1/campaigns", "/api/v1/campaigns/validate", "/api/v1/campaigns/{campaign}")
     ],
     "generation": {"allow-x00": False},
     "checks": {

@@ -64,7 +64,11 @@ class CampaignAnswer(BaseModel):
 class CampaignFile(BaseModel):
     """A campaign file: as YAML text, or what it says as JSON. Exactly one of the two."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"oneOf": [{"required": ["source_text"]}, {"required": ["rules"]}]},
+    )
 
     source_text: str | None = Field(
         None, min_length=1, max_length=LONGEST_FILE, description="the YAML text, comments included"

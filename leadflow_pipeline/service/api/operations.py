@@ -21,8 +21,9 @@ from leadflow_pipeline.launching.wanted import days_run
 from leadflow_pipeline.service.access.door import Operator, Reader
 from leadflow_pipeline.service.access.scopes import Caller, Scope, no_campaign
 from leadflow_pipeline.service.api.idempotency import Asked, IdempotencyKey, once
-from leadflow_pipeline.service.api.launches import LAUNCH_PROBLEMS, Launched, launched_once
+from leadflow_pipeline.service.api.launches import Launched, launched_once
 from leadflow_pipeline.service.api.paging import Cursor, Limit, Page, page_of, values_of
+from leadflow_pipeline.service.api.refusals import refusals
 from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.service.problems import Problem
 
@@ -343,7 +344,10 @@ def _add_failures(router: APIRouter, context: ServiceContext) -> None:
         return Failures(partitions=partitions, jobs=jobs)
 
     @router.post(
-        "/operations/partitions/retry", status_code=202, response_model=Launched, responses=LAUNCH_PROBLEMS
+        "/operations/partitions/retry",
+        status_code=202,
+        response_model=Launched,
+        responses=refusals(409, 503, body=True),
     )
     def retry_partitions(
         request: Request, caller: Operator, body: PartitionsToRetry, idempotency_key: IdempotencyKey = None

@@ -79,7 +79,9 @@ def take_in_newcomer(
     stored.
     """
     campaign, day = version.campaign, now.astimezone(UTC).date()
-    records = _records(campaign, source, lead, origin, now)
+    with engine.connect() as connection:
+        first = first_moment(connection, campaign)
+    records = _records(campaign, source, lead, origin, now, first)
     mapped, quarantined = read_records(campaign, records, version.rules.sources)
     if len(mapped) != 1:
         # What makes a record unreadable may quote it, and whoever asked is not told what they sent.
@@ -94,10 +96,15 @@ def take_in_newcomer(
 
 
 def _records(
-    campaign: str, source: SourceRules, lead: Mapping[str, Any], origin: str, now: datetime
+    campaign: str,
+    source: SourceRules,
+    lead: Mapping[str, Any],
+    origin: str,
+    now: datetime,
+    first: datetime,
 ) -> pd.DataFrame:
     """The record as the harvest of the day would read it."""
-    arrival = arrival_of(batch_of_records([lead], source, 1), campaign, source, now, first_moment())
+    arrival = arrival_of(batch_of_records([lead], source, 1), campaign, source, now, first)
     records = arrival.records.assign(origin=origin, source=source.name)
     days = records["occurred_at"].dt.tz_convert("UTC").dt.tz_localize(None).dt.normalize().dt.as_unit("us")
     return records.assign(day=days, record_id=1).reset_index(drop=True)
