@@ -19,9 +19,6 @@ CAMPAIGN_PARTITIONS_NAME: Final = "campaign"
 CAMPAIGN_TAG: Final = "leadflow/campaign"
 """On every run we start, because the run of a range carries no tag that names its campaign alone."""
 
-CORRELATION_TAG: Final = "leadflow/correlation_id"
-"""On a run that a request began: what the log lines of both are found by."""
-
 
 def end_of(day: date) -> datetime:
     """The midnight (UTC) that ends a day."""

@@ -14,7 +14,8 @@ RUNS_AT_A_TIME = 500
 MOST_RUNS = 10_000
 
 WITHOUT_PARTITIONS = (
-    "import_landed_files", "ask_vendors", "hand_over", "dispatch", "read_mail", "judge_hits", "let_old_things_go",
+    "import_landed_files", "ask_vendors", "hand_over", "dispatch", "read_mail", "judge_hits", "tell_others", "alert",
+    "let_old_things_go",
 )  # fmt: skip
 """Jobs whose runs say nothing about a partition. The others' are what the UI knows of partitions from, and stay."""
 

@@ -24,8 +24,9 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from leadflow_pipeline.errors import PermanentError, TransientError
 from leadflow_pipeline.launching.wanted import WantedRun
 from leadflow_pipeline.launching.webserver import LOCATION, WebserverAway, WebserverRefused, ask, run_page
-from leadflow_pipeline.partition_keys import CAMPAIGN_PARTITIONS_NAME, CORRELATION_TAG
+from leadflow_pipeline.partition_keys import CAMPAIGN_PARTITIONS_NAME
 from leadflow_pipeline.store.schema import activity_log, run_launches
+from leadflow_pipeline.telemetry.correlation import CORRELATION_TAG
 
 LAUNCH_TAG: Final = "leadflow/launch"
 """On a run: the ticket that it was launched for."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from leadflow_pipeline.launching.webserver import LOCATION, WebserverRefused, ask, run_page
-from leadflow_pipeline.partition_keys import CAMPAIGN_TAG, CORRELATION_TAG
+from leadflow_pipeline.partition_keys import CAMPAIGN_TAG
 
 RUN_STATUSES: Final = (
     *("QUEUED", "NOT_STARTED", "STARTING", "STARTED"),

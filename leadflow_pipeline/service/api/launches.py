@@ -30,6 +30,7 @@ from leadflow_pipeline.service.api.idempotency import request_key
 from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.service.problems import SECONDS_TO_RETRY_AFTER, Problem
 from leadflow_pipeline.store.keys import subject_key
+from leadflow_pipeline.telemetry.correlation import present_correlation_id
 
 
 class Launched(BaseModel):
@@ -54,7 +55,6 @@ def launched_once(
     wanted: WantedRun | Callable[[], WantedRun],
     idempotency_key: str | None,
     body: bytes = b"",
-    correlation_id: str | None = None,
 ) -> Response:
     """202 and the run. The same key with the same request gives the same run; blocks, so call it in a thread.
 
@@ -76,7 +76,7 @@ def launched_once(
             asked=asked,
             actor=caller.actor,
             now=context.now(),
-            correlation_id=correlation_id or getattr(request.state, "correlation_id", None),
+            correlation_id=present_correlation_id(),
         )
     except OtherRequest as error:
         raise Problem(HTTPStatus.CONFLICT, str(error)) from None
