@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from leadflow_pipeline.launching.webserver import LOCATION, WebserverRefused, ask, run_page
 from leadflow_pipeline.partition_keys import CAMPAIGN_TAG
+from leadflow_pipeline.telemetry.correlation import CORRELATION_TAG
 
 RUN_STATUSES: Final = (
     *("QUEUED", "NOT_STARTED", "STARTING", "STARTED"),
