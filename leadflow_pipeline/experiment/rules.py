@@ -86,7 +86,16 @@ class Metric(BaseModel):
     follow.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "oneOf": [
+                {"required": [name], "properties": {name: {"type": "string"}}}
+                for name in ("behaviour", "outcome", "value")
+            ]
+        },
+    )
 
     behaviour: str | None = Field(None, description="a behaviour of engagement events, e.g. reply")
     outcome: Literal["won", "lost", "meeting"] | None = None

@@ -118,6 +118,15 @@ def _say_local_times(document: dict[str, Any]) -> None:
                 part["pattern"] = LOCAL_TIME
 
 
+def _write_exactly(part: dict[str, Any]) -> None:
+    """A limit of 64 bits, which FastAPI has made a float that no reader takes for the same number."""
+    if part.get("exclusiveMaximum") == LARGEST + 1:
+        del part["exclusiveMaximum"]
+        part["maximum"] = LARGEST
+    elif part.get("maximum") == float(LARGEST):
+        part["maximum"] = LARGEST
+
+
 def _bound(parts: list[Any], schemas: dict[str, Any]) -> None:
     """Says of what is sent that no text holds a NUL and no whole number needs more than 64 bits (`strict_json`)."""
     pending, seen = list(parts), set[str]()
@@ -136,6 +145,7 @@ def _bound(parts: list[Any], schemas: dict[str, Any]) -> None:
             if part.get("type") == "string" and not SAYS_MORE & part.keys():
                 part["pattern"] = WITHOUT_NUL
             elif part.get("type") == "integer":
+                _write_exactly(part)
                 if not {"minimum", "exclusiveMinimum"} & part.keys():
                     part["minimum"] = -LARGEST
                 if not {"maximum", "exclusiveMaximum"} & part.keys():

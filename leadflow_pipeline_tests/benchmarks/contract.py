@@ -60,6 +60,8 @@ OF_FILES = [
 NAMES_OF_NOTHING = 1 / 3
 """How many requests go on naming what was made up."""
 
+FIRST_EXAMPLES, MOST_EXAMPLES = 1, 100
+
 FILLED = "filled"
 """A file that says that the demo is over."""
 
@@ -150,18 +152,13 @@ def main() -> None:
 def ask(url: str, token: str, arguments: argparse.Namespace, known: Known) -> Count:
     """Asks until there were as many requests as wanted: first the edges of each schema, then what comes to mind."""
     count, seed = Count(), arguments.seed
-    operations = 1
     name_known_things(known, Random(seed))
     until = time.monotonic() + arguments.seconds
     while count.requests < arguments.requests and time.monotonic() < until:
-        left = arguments.requests - count.requests
-        schema: BaseSchema = schemathesis.openapi.from_url(
-            f"{url}/openapi.json",
-            config=SchemathesisConfig.from_dict(config(token, seed, left // operations + 5)),
-        )
-        if arguments.only:
-            schema = schema.include(path_regex=re.escape(arguments.only))
+        schema = asked_of(url, token, seed, FIRST_EXAMPLES, arguments.only)
         operations = max(1, sum(1 for _ in schema.get_all_operations()))
+        examples = min((arguments.requests - count.requests) // operations + 5, MOST_EXAMPLES)
+        schema = asked_of(url, token, seed, examples, arguments.only)
         before = count.requests
         for event in from_schema(schema).execute():
             recorder = getattr(event, "recorder", None)
@@ -173,6 +170,13 @@ def ask(url: str, token: str, arguments: argparse.Namespace, known: Known) -> Co
             break
         seed += 1
     return count
+
+
+def asked_of(url: str, token: str, seed: int, examples: int, only: str | None) -> BaseSchema:
+    """The document, and how it is to be asked."""
+    settings = SchemathesisConfig.from_dict(config(token, seed, examples))
+    schema: BaseSchema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=settings)
+    return schema.include(path_regex=re.escape(only)) if only else schema
 
 
 def name_known_things(known: Known, random: Random) -> None:
@@ -200,7 +204,7 @@ def config(token: str, seed: int, examples: int) -> dict[str, Any]:
         "seed": seed,
         "headers": {"Authorization": f"Bearer {token}"},
         "request-timeout": 60,
-        "generation": {"allow-x00": False, "max-examples": min(examples, 100)},
+        "generation": {"allow-x00": False, "max-examples": examples},
         "phases": {"stateful": {"enabled": False}},
         "checks": {
             "positive_data_acceptance": {"expected-statuses": ALLOWED},

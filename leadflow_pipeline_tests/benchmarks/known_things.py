@@ -24,7 +24,7 @@ SPARE = "spare"
 OF_THE_SPARE = r"^/api/v1/campaigns/\{campaign\}(/(pause|resume|archive|schedule))?$"
 """Addresses that would leave the campaign of all others closed."""
 
-EXPERIMENT = {
+EXPERIMENT: Mapping[str, Any] = {
     "key": "gentler",
     "hypothesis": "Fewer leads for the same owner are answered sooner.",
     "kind": "routing",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ import pytest
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
+from starlette.datastructures import Headers
+from starlette.types import Message
 
 from leadflow_pipeline.service import bodies, protocol
 from leadflow_pipeline.service.access.door import Operator, Reader
@@ -22,6 +25,7 @@ from leadflow_pipeline.service.access.scopes import Scope
 from leadflow_pipeline.service.access.tokens import create_token
 from leadflow_pipeline.service.api import routes
 from leadflow_pipeline.service.app import build_app
+from leadflow_pipeline.service.bodies import bounded_blocks, whole_body
 from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.service.problems import Problem
 from leadflow_pipeline.service.strict_json import MOST_NESTED, parsed
@@ -178,6 +182,42 @@ def test_a_problem_names_the_field_and_never_what_was_sent(client: httpx.Client)
     assert client.get("/api/v1/wishes?limit=x").json()["errors"][0]["field"] == "query.limit"
     wrong = client.put("/api/v1/wishes")
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, POST")
+
+
+def test_a_body_that_is_over_is_not_waited_for() -> None:
+    """The last of its blocks is the one that makes it too long."""
+
+    async def refused() -> None:
+        blocks = iter([{"type": "http.request", "body": b"x" * 11, "more_body": False}])
+
+        async def receive() -> Message:
+            for block in blocks:
+                return block
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        with pytest.raises(Problem) as problem:
+            await whole_body(Headers({"transfer-encoding": "chunked"}), receive, 10)
+        assert problem.value.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+    asyncio.run(asyncio.wait_for(refused(), 10))
+
+
+def test_a_byte_now_and_then_is_no_upload(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "SECONDS_TO_ARRIVE", 0.1)
+
+    async def drip() -> Message:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def read() -> None:
+        receive = bounded_blocks(drip, 1 << 20)
+        while True:
+            await receive()
+
+    with pytest.raises(Problem) as problem:
+        asyncio.run(asyncio.wait_for(read(), 10))
+    assert problem.value.status == HTTPStatus.REQUEST_TIMEOUT
 
 
 def test_depth_is_counted_as_it_is_nested() -> None:

@@ -67,7 +67,12 @@ class CampaignFile(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
-        json_schema_extra={"oneOf": [{"required": ["source_text"]}, {"required": ["rules"]}]},
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["source_text"], "properties": {"source_text": {"type": "string"}}},
+                {"required": ["rules"], "properties": {"rules": {"type": "object"}}},
+            ]
+        },
     )
 
     source_text: str | None = Field(

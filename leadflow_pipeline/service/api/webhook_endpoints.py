@@ -333,11 +333,11 @@ def _require(caller: Caller, body: EndpointBody) -> None:
 
 @contextmanager
 def _refused() -> Iterator[None]:
-    """Says what no endpoint can be as wrong input, not as a conflict."""
+    """Says why it can be no endpoint (409): by the settings here, which no document of ours can know."""
     try:
         yield
     except EndpointRefused as error:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
+        raise Problem(HTTPStatus.CONFLICT, str(error)) from None
 
 
 def _with_secret(
