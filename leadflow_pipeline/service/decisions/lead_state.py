@@ -128,12 +128,15 @@ def leads_of(rows: Iterable[Sequence[Any]]) -> dict[str, LeadState]:
             lead_id,
             enriched or {},
             enriched is not None,
-            *stages,
+            scored,
+            qualified,
+            routed,
+            planned,
             ended,
             {name: said for name, said in (words or {}).items() if said.lower() != LIFTED},
             [_handoff(each) for each in history or ()],
         )
-        for lead_id, enriched, *stages, ended, words, history in rows
+        for lead_id, enriched, scored, qualified, routed, planned, ended, words, history in rows
     }
 
 
