@@ -176,7 +176,7 @@ def dagster(
     """A real webserver and daemon over the test's database, as `leadflow up` starts them."""
     if not slow:
         pytest.skip("starts a webserver and a daemon: needs --slow")
-    from leadflow_pipeline.cli.instance import dagster_environment, shipped_file
+    from leadflow_pipeline.store.dagster_home import dagster_environment, shipped_file
 
     from leadflow_pipeline.cli.supervise import Service, Services, stop_signal, wait_until_answering
 
