@@ -89,9 +89,8 @@ def up(
             )
             if all(are_ready):
                 typer.echo(f"Dagster UI  {url}\nHTTP API    {service_url}/docs")
-                typer.echo(
-                    f"webhooks    {service_url}/webhooks/lead/CAMPAIGN\nlogs        {logs}\nemails      {where_emails_go()}"
-                )
+                typer.echo(f"webhooks    {service_url}/webhooks/lead/CAMPAIGN")
+                typer.echo(f"logs        {logs}\nemails      {where_emails_go()}")
                 typer.echo("Ctrl-C stops everything.")
                 if browser and sys.stdout.isatty():
                     webbrowser.open(url)

@@ -28,6 +28,7 @@ from leadflow_pipeline.delivery.claiming import (
     claim_owners,
     lead_locks,
 )
+from leadflow_pipeline.delivery.handover import DECIDED_AT_ONCE
 from leadflow_pipeline.delivery.holding import hold, reason_and_remedy
 from leadflow_pipeline.delivery.pending import NO_CANDIDATE, Waiting
 from leadflow_pipeline.delivery.present_reps import KeptRoom
@@ -68,17 +69,21 @@ KEEP: Final = text(
     """
     WITH told AS (
         SELECT * FROM jsonb_to_recordset(:told) AS told (
-            lead_id text, key text, request_key text, number integer, answer jsonb, actor text, detail jsonb)
+            lead_id text, key text, request_key text, number integer, answer jsonb, actor text, detail jsonb,
+            correlation_id text)
     ), changed AS (
-        INSERT INTO leadflow.activity_log (actor, action, campaign, lead_id, detail)
-        SELECT actor, 'routing.decide', :campaign, lead_id, detail FROM told WHERE detail IS NOT NULL
+        INSERT INTO leadflow.activity_log (actor, action, campaign, lead_id, detail, correlation_id)
+        SELECT actor, :action, :campaign, lead_id, detail, correlation_id FROM told WHERE detail IS NOT NULL
     )
     INSERT INTO leadflow.routing_decisions
         (campaign, lead_id, idempotency_key, request_key, assignment_number, answer, decided_at)
     SELECT :campaign, lead_id, key, request_key, number, answer, :now FROM told
     """
 ).bindparams(
-    bindparam("told", type_=JSONB), bindparam("campaign", type_=Text), bindparam("now", type_=Timestamp)
+    bindparam("told", type_=JSONB),
+    bindparam("campaign", type_=Text),
+    bindparam("action", DECIDED_AT_ONCE, type_=Text),
+    bindparam("now", type_=Timestamp),
 )
 
 Outcome = Decided | Exception | None
@@ -509,6 +514,7 @@ def _keep(connection: Connection, answered: Sequence[tuple[Asked, Answer]], now:
             "number": None if answer["owner"] is None else answer["assignment_number"],
             "answer": answer,
             "actor": asked.actor,
+            "correlation_id": asked.correlation_id,
             "detail": {"status": answer["status"], "owner": answer["owner"]}
             if answer["status"] in (ROUTED, HELD)
             else None,
