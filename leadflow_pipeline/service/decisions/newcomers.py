@@ -90,7 +90,7 @@ def take_in_newcomer(
     with engine.connect() as connection:
         first = first_moment(connection, campaign)
         record = _records(campaign, source, lead, origin, now, first)
-        mapped = _readable(version, record)
+        mapped = _readable(version, source, lead, record)
         report = take_in(connection, campaign, source, [lead], origin=origin, received_at=now)
         if report.erased:
             raise NoLead("what was sent cannot become a lead: whoever it is about asked to be forgotten")
@@ -131,7 +131,9 @@ def _of_the_same_day(
     return of_lead
 
 
-def _readable(version: CampaignVersion, records: pd.DataFrame) -> pd.DataFrame:
+def _readable(
+    version: CampaignVersion, source: SourceRules, lead: Mapping[str, Any], records: pd.DataFrame
+) -> pd.DataFrame:
     """The one record under the campaign's rules. Raises NoLead for one that would be quarantined."""
     mapped, quarantined = read_records(version.campaign, records, version.rules.sources)
     if len(mapped) != 1:
