@@ -222,7 +222,8 @@ class _Counts:
     """By the monotonic clock: from then on it is read again, so that leads that ended give room back."""
     total: int
     given: dict[date, int]
-    open: int
+    open: int | None
+    """None: not counted, because the rep's record did not limit it."""
 
 
 class KeptRoom:
@@ -248,7 +249,9 @@ class KeptRoom:
             return None
         return counts
 
-    def keep(self, rep: str, since: datetime, total: int, given: dict[date, int], open_leads: int) -> None:
+    def keep(
+        self, rep: str, since: datetime, total: int, given: dict[date, int], open_leads: int | None
+    ) -> None:
         """Takes in what was read under the rep's lock."""
         # Not all at once: each reading makes whoever waits wait.
         until = time.monotonic() + KEPT_SECONDS * random.uniform(0.5, 1.5)  # noqa: S311 - nothing to guess
@@ -260,7 +263,8 @@ class KeptRoom:
         if counts is not None:
             counts.total += 1
             counts.given[day] = counts.given.get(day, 0) + 1
-            counts.open += 1
+            if counts.open is not None:
+                counts.open += 1
 
 
 KEPT_SECONDS: Final = 30.0
@@ -306,7 +310,10 @@ def reps_with_room(
                 unknown.append(rep)
                 continue
             present[rep] = _present(rep, document, absences)
-            room.open[rep] = counts.open
+            if counts.open is None and present[rep].rep.capacity.open_leads is not None:
+                unknown.append(rep)
+                continue
+            room.open[rep] = counts.open or 0
             for day, leads in counts.given.items():
                 room.given[rep, day] = leads
         values["reps"] = unknown
@@ -321,7 +328,8 @@ def reps_with_room(
             for day, leads in by_day.items():
                 room.given[rep, day] = leads
             if kept is not None:
-                kept.keep(rep, since, total, by_day, open_leads)
+                is_counted = present[rep].rep.capacity.open_leads is not None
+                kept.keep(rep, since, total, by_day, open_leads if is_counted else None)
     return present, room
 
 

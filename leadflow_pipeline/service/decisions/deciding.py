@@ -272,9 +272,11 @@ def _judged(
     found: list[_Judged | Answer | Exception] = []
     for lead_id in lead_ids:
         lead = leads[lead_id]
-        if not lead.is_enriched and lead_id in newcomers:
-            new = newcomers[lead_id]
-            lead = replace(new, ended=lead.ended, overrides=lead.overrides, history=lead.history)
+        new = newcomers.get(lead_id)
+        if new is not None and (new.is_news or not lead.is_enriched):
+            lead = replace(
+                lead, fields=new.fields, is_enriched=True, scored=new.scored, qualified=new.qualified
+            )
         history = lead.history
         answer = _about(state, lead, now)
         if not lead.is_enriched and not history:

@@ -52,6 +52,8 @@ class LeadState:
     """What people decided and still stands, by what it is about."""
     history: list[Handoff] = field(default_factory=list)
     """Everybody who has had it, the present owner last."""
+    is_news: bool = False
+    """Whether it was told of on a day that no run has computed."""
 
 
 @dataclass(frozen=True)
