@@ -55,7 +55,9 @@ async def whole_body(headers: Headers, receive: Receive, most: int) -> bytes:
     body, length = bytearray(), 0
     try:
         async with asyncio.timeout(SECONDS_TO_ARRIVE):
-            async for block in _blocks(receive):  # to the end: what comes after it would be waited for in vain
+            async for block in _blocks(
+                receive
+            ):  # to the end: what comes after it would be waited for in vain
                 length += len(block)
                 if length > MOST_DISCARDED:
                     break

@@ -37,6 +37,7 @@ from leadflow_pipeline.service.decisions.newcomers import NoLead, NoSource, sour
 from leadflow_pipeline.service.problems import Problem
 from leadflow_pipeline.store.keys import subject_key
 from leadflow_pipeline.store.schema import routing_decisions
+from leadflow_pipeline.telemetry.correlation import present_correlation_id
 
 MOST_IN_A_BATCH: Final = 500
 
@@ -367,6 +368,7 @@ def _asked(
         f"{caller.token_id}:{idempotency_key or _own_key()}",
         subject_key(f"decide {campaign} {lead_id} {whole}"),
         caller.actor,
+        correlation_id=present_correlation_id(),
     )
 
 

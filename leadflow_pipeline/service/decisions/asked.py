@@ -32,6 +32,8 @@ class Asked:
     actor: str
     newcomer: LeadState | None = None
     """The lead as it stands, where it may be one that no day has computed yet."""
+    correlation_id: str | None = None
+    """Of the request: many are decided together, by whoever comes first."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from leadflow_pipeline.delivery.claiming import (
     claim_at_once,
     lead_locks,
 )
+from leadflow_pipeline.delivery.handover import DECIDED_AT_ONCE
 from leadflow_pipeline.delivery.holding import hold, reason_and_remedy
 from leadflow_pipeline.delivery.pending import NO_CANDIDATE, Waiting
 from leadflow_pipeline.delivery.present_reps import KeptRoom
@@ -69,17 +70,21 @@ KEEP: Final = text(
     """
     WITH told AS (
         SELECT * FROM jsonb_to_recordset(CAST(:told AS jsonb)) AS told (
-            lead_id text, key text, request_key text, number integer, answer jsonb, actor text, detail jsonb)
+            lead_id text, key text, request_key text, number integer, answer jsonb, actor text, detail jsonb,
+            correlation_id text)
     ), changed AS (
-        INSERT INTO leadflow.activity_log (actor, action, campaign, lead_id, detail)
-        SELECT actor, 'routing.decide', :campaign, lead_id, detail FROM told WHERE detail IS NOT NULL
+        INSERT INTO leadflow.activity_log (actor, action, campaign, lead_id, detail, correlation_id)
+        SELECT actor, :action, :campaign, lead_id, detail, correlation_id FROM told WHERE detail IS NOT NULL
     )
     INSERT INTO leadflow.routing_decisions
         (campaign, lead_id, idempotency_key, request_key, assignment_number, answer, decided_at)
     SELECT :campaign, lead_id, key, request_key, number, answer, :now FROM told
     """
 ).bindparams(
-    bindparam("told", type_=Text), bindparam("campaign", type_=Text), bindparam("now", type_=Timestamp)
+    bindparam("told", type_=Text),
+    bindparam("campaign", type_=Text),
+    bindparam("action", DECIDED_AT_ONCE, type_=Text),
+    bindparam("now", type_=Timestamp),
 )
 
 Outcome = Decided | Exception | None
@@ -516,6 +521,7 @@ def _keeping(decided: Sequence[tuple[Asked, Decided]], now: datetime) -> Sent:
             "request_key": asked.request_key,
             "number": None if answer["owner"] is None else answer["assignment_number"],
             "actor": asked.actor,
+            "correlation_id": asked.correlation_id,
         }
         if answer["status"] in (ROUTED, HELD):
             row["detail"] = {"status": answer["status"], "owner": answer["owner"]}
