@@ -438,7 +438,7 @@ def ask_the_service(engine: Engine) -> str:
         for path in ("c", "o", "unsubscribe", "webhooks/provider"):
             wrong = client.post if "hooks" in path else client.get
             assert wrong(f"/{path}/{MARK}mail.kept@leads.example").status_code in (400, 404, 405, 422)
-        token = create_token(engine, f"{MARK}token", Scope.READ)
+        token = create_token(engine, "monitoring", Scope.READ)
         metrics = client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
         assert metrics.status_code == 200
     an_hour_ago = "now() - interval '1 hour'"
