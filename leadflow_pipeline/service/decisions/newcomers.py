@@ -61,13 +61,14 @@ def source_for(version: CampaignVersion, named: str | None) -> SourceRules:
 
     Raises NoSource.
     """
-    sources = [source for source in version.rules.sources if source.contents is Contents.LEADS]
+    of_leads = sources = [source for source in version.rules.sources if source.contents is Contents.LEADS]
     if named is not None:
         sources = [source for source in sources if source.name == named]
     elif len(hooks := [source for source in sources if getattr(source, "kind", "") == "webhook"]) == 1:
         sources = hooks
     if len(sources) != 1:
-        raise NoSource("the campaign has no such source of leads, or several: name one of its file as source")
+        names = ", ".join(source.name for source in of_leads) or "none yet"
+        raise NoSource(f"name the source whose record it is as source: the campaign has {names}")
     return sources[0]
 
 
@@ -89,7 +90,7 @@ def take_in_newcomer(
     with engine.connect() as connection:
         first = first_moment(connection, campaign)
         record = _records(campaign, source, lead, origin, now, first)
-        mapped = _readable(version, record)
+        mapped = _readable(version, source, lead, record)
         report = take_in(connection, campaign, source, [lead], origin=origin, received_at=now)
         if report.erased:
             raise NoLead("what was sent cannot become a lead: whoever it is about asked to be forgotten")
@@ -130,13 +131,15 @@ def _of_the_same_day(
     return of_lead
 
 
-def _readable(version: CampaignVersion, records: pd.DataFrame) -> pd.DataFrame:
+def _readable(
+    version: CampaignVersion, source: SourceRules, lead: Mapping[str, Any], records: pd.DataFrame
+) -> pd.DataFrame:
     """The one record under the campaign's rules. Raises NoLead for one that would be quarantined."""
     mapped, quarantined = read_records(version.campaign, records, version.rules.sources)
     if len(mapped) != 1:
         # What makes a record unreadable may quote it, and whoever asked is not told what they sent.
         is_readable = len(quarantined) and records["unreadable_reason"].isna().all()
-        reason = quarantined["reason"].iloc[0] if is_readable else "it cannot be read as its source writes"
+        reason = quarantined["reason"].iloc[0] if is_readable else _why_unreadable(source, lead)
         raise NoLead(f"what was sent cannot become a lead: {reason}")
     return mapped
 
@@ -154,6 +157,13 @@ def _records(
     records = arrival.records.assign(origin=origin, source=source.name)
     days = records["occurred_at"].dt.tz_convert("UTC").dt.tz_localize(None).dt.normalize().dt.as_unit("us")
     return records.assign(day=days, record_id=1).reset_index(drop=True)
+
+
+def _why_unreadable(source: SourceRules, lead: Mapping[str, Any]) -> str:
+    """In words of the campaign file alone."""
+    if source.day is not None and source.day.column not in lead:
+        return f"its source reads from {source.day.column} on which day it came, and that is missing"
+    return "it is not written as the campaign file says of its source (day and mapping)"
 
 
 def _judged(engine: Engine, version: CampaignVersion, harvested: pd.DataFrame) -> LeadState:
