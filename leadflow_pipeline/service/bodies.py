@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
@@ -29,6 +30,9 @@ MOST_BYTES = 256 << 10
 MOST_DISCARDED = 256 << 20
 MOST_DIGITS = 20
 SECONDS_TO_ARRIVE = 30
+SLOWEST = 4 << 10
+"""Bytes a second of a long body, after that: a byte now and then would hold a connection for days."""
+
 MOST_LEADS = 1_000
 MOST_COLUMNS = 500
 MOST_NESTED = 32
@@ -48,32 +52,38 @@ async def whole_body(headers: Headers, receive: Receive, most: int) -> bytes:
     if _declared(headers) > most:
         await discard(headers, receive)
         raise _too_long(most)
-    body = bytearray()
+    body, length = bytearray(), 0
     try:
         async with asyncio.timeout(SECONDS_TO_ARRIVE):
-            async for block in _blocks(receive):
-                body += block
-                if len(body) > most:
+            async for block in _blocks(
+                receive
+            ):  # to the end: what comes after it would be waited for in vain
+                length += len(block)
+                if length > MOST_DISCARDED:
                     break
+                if length <= most:
+                    body += block
+                else:
+                    body.clear()
     except (TimeoutError, ClientDisconnect):
-        raise _too_slow() from None
-    if len(body) > most:
-        del body
-        await discard(headers, receive)
+        if length <= most:
+            raise _too_slow() from None
+    if length > most:
         raise _too_long(most)
     return bytes(body)
 
 
 def bounded_blocks(receive: Receive, most: int) -> Receive:
-    """The same blocks, for who reads a long body by itself. Raises Problem for more than `most` bytes in all, and where
-    no block comes for `SECONDS_TO_ARRIVE`.
+    """The same blocks, for who reads a long body by itself. Raises Problem for more than `most` bytes in all, where no
+    block comes for `SECONDS_TO_ARRIVE`, and where it comes slower than `SLOWEST`.
     """
-    length = 0
+    length, begun = 0, time.monotonic()
 
     async def next_block() -> Message:
         nonlocal length
+        is_late_at = begun + SECONDS_TO_ARRIVE + length / SLOWEST
         try:
-            async with asyncio.timeout(SECONDS_TO_ARRIVE):
+            async with asyncio.timeout(min(SECONDS_TO_ARRIVE, is_late_at - time.monotonic())):
                 message = await receive()
         except TimeoutError:
             raise _too_slow() from None

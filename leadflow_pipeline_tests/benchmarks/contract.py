@@ -5,19 +5,24 @@
 
 schemathesis makes them of the OpenAPI document, as documented and not, with the token of an administrator. The service
 is a process of its own, on the embedded database that `leadflow demo` has filled: campaigns, leads of every stage,
-messages. Every other round names a campaign and a lead that there are. Prints a line of JSON: requests by status,
-server errors, and contract breaks by kind; ends with 1 where there is a server error or a break. `--show` prints the
-first of each kind, with the request to send again.
+messages; and where it has none, a model, an experiment, an endpoint and an absence. Two of three requests name things
+that there are (`known_things`). Prints a line of JSON: requests by status, server errors, and contract breaks by kind;
+ends with 1 where there is a server error or a break. `--show` prints the first of each kind, with the request to send
+again; `--home` keeps what the demo made for the next time, and
+`--seconds` makes a piece of it.
 
 Beside schemathesis's own statuses these are allowed: 412 (an ETag that is none) and 410 (an address that is no more)
-for requests that are as documented, which a schema cannot say; 413 for those that are not. Texts with NUL are left out:
-the schemas forbid them where they name a text, and cannot where they leave it open.
+for requests that are as documented, which a schema cannot say; 413 for those that are not. What a campaign file or an
+experiment must say no schema can say whole (that weights sum to 1, that a sequence is there): there 422 is an answer to
+what is as documented too. Texts with NUL are left out: the schemas forbid them where they name a text, and cannot where
+they leave it open. No webserver of Dagster runs: what would launch a run answers 503 where nothing else is wrong.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 import subprocess
@@ -25,23 +30,39 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import Failure
+from schemathesis.core.parameters import ParameterLocation
 from schemathesis.engine import from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
-from sqlalchemy import Engine, select
+from schemathesis.generation.case import Case
+from schemathesis.hooks import HookContext
+from schemathesis.schemas import BaseSchema
 
 from leadflow_pipeline.service.access.scopes import Scope
 from leadflow_pipeline.service.access.tokens import create_token
-from leadflow_pipeline.store.schema import routed_leads
+from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline_tests.benchmarks.fresh_home import fresh_home
+from leadflow_pipeline_tests.benchmarks.known_things import OF_THE_SPARE, SPARE, Known, known_things
 from leadflow_pipeline_tests.benchmarks.webhooks import free_port, started
 
 ALLOWED = ["2xx", "3xx", "401", "403", "404", "409", "410", "412", "429", "503"]
 REFUSED = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "428", "429", "503"]
+OF_FILES = [
+    "POST /api/v1/campaigns",
+    "PUT /api/v1/campaigns/{campaign}",
+    "POST /api/v1/campaigns/{campaign}/experiments",
+]
+NAMES_OF_NOTHING = 1 / 3
+"""How many requests go on naming what was made up."""
+
+FILLED = "filled"
+"""A file that says that the demo is over."""
+
 LEADFLOW = [sys.executable, "-c", "from leadflow_pipeline.cli import main; main()"]
 
 
@@ -83,20 +104,26 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--requests", type=int, default=20_000, help="at least so many")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="end after so long, however few")
     parser.add_argument("--only", metavar="TEXT", help="only paths that hold this text")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--empty", action="store_true", help="on an empty database")
+    parser.add_argument("--home", type=Path, metavar="FOLDER", help="filled the first time, and kept")
     parser.add_argument("--show", action="store_true", help="the first break of each kind, whole")
     arguments = parser.parse_args()
-    with fresh_home() as engine:
-        if not arguments.empty:
+    with fresh_home(arguments.home) as engine:
+        if not (get_settings().home / FILLED).exists():
             subprocess.run([*LEADFLOW, "demo"], check=True, stdout=subprocess.DEVNULL)
-        token = create_token(engine, "schemathesis", Scope.ADMIN, requests_a_minute=10_000_000)
+            (get_settings().home / FILLED).touch()
+        token = create_token(
+            engine, f"schemathesis {time.time_ns()}", Scope.ADMIN, requests_a_minute=10_000_000
+        )
         port = free_port()
+        os.environ["LEADFLOW_DAGSTER_URL"] = f"http://127.0.0.1:{free_port()}"
         server = started(port)
         begun = time.perf_counter()
         try:
-            count = ask(f"http://127.0.0.1:{port}", token, arguments, what_there_is(engine))
+            url = f"http://127.0.0.1:{port}"
+            count = ask(url, token, arguments, known_things(engine, url, token))
             resident = memory(server.pid)
             has_survived = server.poll() is None
         finally:
@@ -120,23 +147,15 @@ def main() -> None:
     sys.exit(1 if told["server errors"] or told["contract breaks"] or not has_survived else 0)
 
 
-def what_there_is(engine: Engine) -> dict[str, str]:
-    """A campaign and a lead to ask about."""
-    newest = (
-        select(routed_leads.c.campaign, routed_leads.c.lead_id).order_by(routed_leads.c.day.desc()).limit(1)
-    )
-    with engine.connect() as connection:
-        row = connection.execute(newest).first()
-    return {} if row is None else {"path.campaign": row.campaign, "path.lead_id": row.lead_id}
-
-
-def ask(url: str, token: str, arguments: argparse.Namespace, there_is: dict[str, str]) -> Count:
+def ask(url: str, token: str, arguments: argparse.Namespace, known: Known) -> Count:
     """Asks until there were as many requests as wanted: first the edges of each schema, then what comes to mind."""
     count, seed = Count(), arguments.seed
     operations = 1
-    while count.requests < arguments.requests:
+    name_known_things(known, Random(seed))
+    until = time.monotonic() + arguments.seconds
+    while count.requests < arguments.requests and time.monotonic() < until:
         left = arguments.requests - count.requests
-        schema = schemathesis.openapi.from_url(
+        schema: BaseSchema = schemathesis.openapi.from_url(
             f"{url}/openapi.json",
             config=SchemathesisConfig.from_dict(config(token, seed, left // operations + 5)),
         )
@@ -148,12 +167,31 @@ def ask(url: str, token: str, arguments: argparse.Namespace, there_is: dict[str,
             recorder = getattr(event, "recorder", None)
             if isinstance(recorder, ScenarioRecorder):
                 count.add(recorder)
-            if count.requests >= arguments.requests and seed > arguments.seed:
+            if time.monotonic() > until or (count.requests >= arguments.requests and seed > arguments.seed):
                 break
         if count.requests == before:
             break
         seed += 1
     return count
+
+
+def name_known_things(known: Known, random: Random) -> None:
+    """Puts what there is in the place of what was made up, where that was as documented."""
+
+    @schemathesis.hook("before_call")
+    def put_in(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
+        if case.meta is None or random.random() < NAMES_OF_NOTHING:
+            return
+        is_valid = {where: part.mode.is_positive for where, part in case.meta.components.items()}
+        if is_valid.get(ParameterLocation.PATH):
+            there_is = dict(known.in_paths)
+            if re.match(OF_THE_SPARE, case.path):
+                there_is["campaign"] = SPARE
+            case.path_parameters = {
+                name: there_is.get(name, made_up) for name, made_up in case.path_parameters.items()
+            }
+        if is_valid.get(ParameterLocation.BODY) and isinstance(case.body, dict):
+            case.body = {name: known.in_bodies.get(name, made_up) for name, made_up in case.body.items()}
 
 
 def config(token: str, seed: int, examples: int) -> dict[str, Any]:
@@ -168,6 +206,13 @@ def config(token: str, seed: int, examples: int) -> dict[str, Any]:
             "positive_data_acceptance": {"expected-statuses": ALLOWED},
             "negative_data_rejection": {"expected-statuses": REFUSED},
         },
+        "operations": [
+            {
+                "include-name": name,
+                "checks": {"positive_data_acceptance": {"expected-statuses": [*ALLOWED, "422"]}},
+            }
+            for name in OF_FILES
+        ],
         "warnings": False,
     }
 

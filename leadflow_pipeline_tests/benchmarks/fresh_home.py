@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from pathlib import Path
 
@@ -28,9 +28,15 @@ from leadflow_pipeline_tests.benchmarks.generated_leads import (
 
 
 @contextmanager
-def fresh_home() -> Iterator[Engine]:
-    """A migrated store in a temporary folder, which is also what commands and runs of this process use."""
-    with tempfile.TemporaryDirectory(prefix="leadflow-benchmark-") as folder:
+def fresh_home(kept: Path | None = None) -> Iterator[Engine]:
+    """A migrated store in a temporary folder, or one that is kept, which is also what commands and runs of this process
+    use.
+    """
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="leadflow-benchmark-") if kept is None else nullcontext(str(kept))
+    ) as folder:
         # PostgreSQL runs as another account where this runs as root, and has to be able to pass through.
         Path(folder).chmod(0o711)
         os.environ["LEADFLOW_HOME"] = folder

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Engine, delete, func, select, update
 
 from leadflow_pipeline.campaign import load, set_status
+from leadflow_pipeline.harvest.erasing import erase_person
 from leadflow_pipeline.harvest.open_day import leads_of_open_day
 from leadflow_pipeline.partitions import PartitionRange
 from leadflow_pipeline.route.owner_days import plan_owner_days
@@ -196,6 +197,12 @@ def test_a_lead_that_nobody_knew_is_taken_in_judged_and_given_away_at_once(asker
     assert f"tier {given['tier']}, score {given['score']:.1f}" in brief
     assert asker.client.post("/decide", json={"campaign": "spring", "lead": {"x": 1}}).status_code == 422
     assert asker.client.post("/decide", json={**body, "source": "none"}).status_code == 422
+    erase_person(engine, "gone@leads.example", actor="test")
+    gone = {"campaign": "spring", "lead": {"email": "Gone@leads.example"}}
+    for what in ("predict", "decide"):
+        refused = asker.client.post(f"/{what}", json=gone)
+        assert (refused.status_code, "forgotten" in refused.text) == (422, True)
+    assert len(leads_of_open_day(engine, "spring", NOW)) == 1
 
 
 def _rules(engine: Engine) -> OwnershipRules:

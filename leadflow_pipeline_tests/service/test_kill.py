@@ -1,6 +1,6 @@
 """The service and the database are killed in the middle of a load: what was acknowledged is there, and all of it once.
 
-So is every open and click that was answered, whatever was away at the time.
+So is every open and click that was answered, and every override and uploaded list, whatever was away at the time.
 
 On a server of its own with the settings that users get: that of the other tests does not wait for the disk.
 """
@@ -16,24 +16,45 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from leadflow_pipeline.campaign import register
+from leadflow_pipeline.service.access.scopes import Scope
+from leadflow_pipeline.service.access.tokens import create_token
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import embedded
 from leadflow_pipeline.store.engine import engine_for, normalise_url
 from leadflow_pipeline.store.migrate import upgrade
-from leadflow_pipeline.store.schema import source_records, tracking_hits
+from leadflow_pipeline.store.schema import (
+    activity_log,
+    harvested_leads,
+    overrides,
+    partition_lineage,
+    source_records,
+    tracking_hits,
+)
+from leadflow_pipeline_tests.inbound.letters import CAMPAIGN as LISTS
 from leadflow_pipeline_tests.inbound.letters import Letter, send
 from leadflow_pipeline_tests.service.senders import CAMPAIGN, SECRETS, Sender, stored_ids
 
 SENDERS = 8
 PATIENCE = 60
+LEAD = {
+    "campaign": LISTS, "lead_id": "ada", "day": date(2026, 5, 4), "campaign_version": 1, "is_new": True,
+    "record_count": 1, "source": "list", "received_at": datetime(2026, 5, 4, 9, tzinfo=UTC), "custom": {},
+}  # fmt: skip
+COMPUTED = {
+    "table_name": "harvested_leads", "campaign": LISTS, "day": LEAD["day"], "campaign_version": 1, "rows": 1,
+    "run_id": "by hand",
+}  # fmt: skip
+OF_LEAD = f"/api/v1/campaigns/{LISTS}/leads/ada/overrides"
+OF_LISTS = f"/api/v1/campaigns/{LISTS}/leads/uploads?file_name=list.csv&source=list"
 
 
 class Server:
@@ -49,6 +70,10 @@ class Server:
         upgrade(engine)
         register(engine, CAMPAIGN, "fair.yaml")
         self.letters = send(engine, SENDERS)
+        with engine.begin() as connection:
+            connection.execute(insert(harvested_leads).values(LEAD))
+            connection.execute(insert(partition_lineage).values(COMPUTED))
+        self.token = create_token(engine, "desk", Scope.OPERATE, requests_a_minute=1_000_000)
         engine.dispose()
         self.start()
 
@@ -104,13 +129,16 @@ def lead(webhook_id: str) -> dict[str, object]:
 
 
 class Load:
-    """Senders that send one lead after the other, each until it is acknowledged."""
+    """Senders that send one lead after the other, an override of a lead and a list, each until it is acknowledged."""
 
-    def __init__(self, url: str, letters: Sequence[Letter]) -> None:
+    def __init__(self, url: str, letters: Sequence[Letter], token: str) -> None:
         self.url = url
         self.letters = letters
+        self.token = token
         self.acknowledged: list[str] = []
         self.answered: list[str] = []
+        self.decided: list[str] = []
+        self.uploaded: list[str] = []
         self.unanswered = 0
         self.refused: set[int] = set()
         self.has_ended = threading.Event()
@@ -125,6 +153,8 @@ class Load:
             webhook_id = f"msg_{name}_{number}"
             try:
                 self.ask(sender, name, number)
+                if not (self.override(sender, webhook_id) and self.upload(sender, webhook_id)):
+                    continue
                 status = sender.send(lead(webhook_id), webhook_id).status_code
             except httpx.TransportError:
                 self.unanswered += 1
@@ -146,13 +176,35 @@ class Load:
             self.unanswered += 1
             self.refused.add(status)
 
+    def override(self, sender: Sender, name: str) -> bool:
+        """Decides about a lead, and whether that was acknowledged."""
+        asked = {"field": "status", "value": "REJECTED", "reason": name}
+        return self.has_changed(sender, name, self.decided, path=OF_LEAD, json=asked)
+
+    def upload(self, sender: Sender, name: str) -> bool:
+        """Sends a list of one lead, and whether it was acknowledged."""
+        file = f"email\n{name}@leads.example\n".encode()
+        return self.has_changed(sender, name, self.uploaded, path=OF_LISTS, content=file)
+
+    def has_changed(self, sender: Sender, name: str, noted: list[str], *, path: str, **sent: object) -> bool:
+        """By the same key whenever it is tried, so that it is carried out once."""
+        if name in noted:
+            return True
+        headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": name}
+        answer = sender.client.request("POST", path, headers=headers, **sent)  # type: ignore[arg-type]
+        if answer.status_code == 201:
+            noted.append(name)
+            return True
+        self.refused.add(answer.status_code)
+        return False
+
     def wait_for(self, more: int) -> None:
         enough, patience = len(self.acknowledged) + more, threading.Event()
         for _ in range(PATIENCE * 100):
             if len(self.acknowledged) >= enough:
                 return
             patience.wait(0.01)
-        raise AssertionError(f"only {len(self.acknowledged)} of {enough} were acknowledged")
+        raise AssertionError(f"only {len(self.acknowledged)} of {enough} were acknowledged: {self.refused}")
 
     def end(self) -> None:
         self.has_ended.set()
@@ -161,7 +213,7 @@ class Load:
 
 
 def test_what_was_acknowledged_survives_every_kill(server: Server, slow: bool) -> None:
-    load = Load(server.url, server.letters)
+    load = Load(server.url, server.letters, server.token)
     try:
         for round_number in range(20 if slow else 1):
             load.wait_for(20 + round_number)
@@ -179,9 +231,20 @@ def test_what_was_acknowledged_survives_every_kill(server: Server, slow: bool) -
     with engine.connect() as connection:
         origins = list(connection.scalars(select(source_records.c.origin)))
         hits = connection.scalar(select(func.count()).select_from(tracking_hits)) or 0
+        decided = list(connection.scalars(select(overrides.c.reason)))
+        listed = list(
+            connection.scalars(
+                select(source_records.c.payload["email"].astext).where(source_records.c.campaign == LISTS)
+            )
+        )
+        imports = select(func.count()).select_from(activity_log).where(activity_log.c.action == "import")
+        noted = connection.scalar(imports)
     engine.dispose()
     assert not list((server.home / "journal").glob("*.jsonl"))
     # More than were answered: some were kept, and the service killed before it could say so.
     assert len(load.answered) <= hits <= len(load.answered) + load.unanswered
-    assert len(origins) == len(set(origins))
+    assert set(load.decided) <= set(decided)
+    assert len(decided) == len(set(decided))
+    assert {f"{name}@leads.example" for name in load.uploaded} <= set(listed)
+    assert len(listed) == len(set(listed)) == noted
     assert {f"webhook {webhook_id}" for webhook_id in load.acknowledged} <= set(origins)
