@@ -1,7 +1,7 @@
 """The whole code location on one page: every asset, check, job, schedule, sensor and resource.
 
 What belongs here: what there is. What does not: what any of it does. Loading it starts no server and opens no
-connection.
+connection; in a process of Dagster's it sets up the lines of our log.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from leadflow_pipeline.route.assets import route
 from leadflow_pipeline.score.assets import scored_leads
 from leadflow_pipeline.store.checks import latest_day_check, stage_checks
 from leadflow_pipeline.store.resource import PartitionIOManager, StoreResource
+from leadflow_pipeline.telemetry.logs import set_up_our_logs
 
 STAGE_ASSETS = (harvest, lead_aliases, enriched_leads, scored_leads, qualified_leads, route, nurture)
 """In the order of a lead's life."""
@@ -60,4 +61,5 @@ def build_defs() -> dg.Definitions:
     )
 
 
+set_up_our_logs()
 defs = build_defs()

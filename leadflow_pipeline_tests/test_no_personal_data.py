@@ -22,6 +22,9 @@ import dagster as dg
 import httpx
 import pandas as pd
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import Engine, MetaData, select, text
 
 from leadflow_pipeline import automation
@@ -38,6 +41,8 @@ from leadflow_pipeline.insight.attribution.assets import source_attribution
 from leadflow_pipeline.partitions import PartitionRange, days_between, last_complete_day
 from leadflow_pipeline.route.owners.reps.rep import Rep
 from leadflow_pipeline.route.owners.reps.roster import import_reps
+from leadflow_pipeline.service.access.scopes import Scope
+from leadflow_pipeline.service.access.tokens import create_token
 from leadflow_pipeline.service.app import build_app
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.dagster_home import dagster_instance
@@ -51,6 +56,8 @@ from leadflow_pipeline.store.schema import (
     metadata,
     tracking_hits,
 )
+from leadflow_pipeline.telemetry import spans
+from leadflow_pipeline.telemetry.logs import JsonLines
 from leadflow_pipeline_tests.fakes.smtp import MailServer, Manner
 from leadflow_pipeline_tests.service.conftest import served
 
@@ -140,6 +147,10 @@ def test_no_word_of_a_lead_is_found_outside_the_pipelines_tables(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level("INFO")
+    traced = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(traced))
+    monkeypatch.setattr(spans, "_tracer", lambda: provider.get_tracer("tests"))
     tell_the_facts(engine, tmp_path)
     report = run_days(instance, engine, DAYS)
     assert report.is_success, report
@@ -156,7 +167,7 @@ def test_no_word_of_a_lead_is_found_outside_the_pipelines_tables(
         assert not break_the_wire(engine, instance)
         assert run_job(instance, dispatch_job)
     assert len(server.messages) == 1
-    ask_the_service(engine)
+    measured = ask_the_service(engine)
     assert run_job(instance, judge_job)
     assert not break_the_mailbox(
         engine, instance, tmp_path, monkeypatch, str(server.messages[0]["Message-ID"])
@@ -171,6 +182,9 @@ def test_no_word_of_a_lead_is_found_outside_the_pipelines_tables(
     everywhere = {
         "what was printed": printed.out + printed.err,
         "what was logged": "\n".join(f"{record.getMessage()} {record.__dict__}" for record in logged),
+        "lines of the log": "\n".join(map(JsonLines().format, logged)),
+        "spans": "\n".join(each.to_json() for each in traced.get_finished_spans()),
+        "metrics": measured,
         "what is told of failures": "\n".join(said),
         **files_of(get_settings().dagster_home),
         **tables_of(engine, "public"),
@@ -181,6 +195,8 @@ def test_no_word_of_a_lead_is_found_outside_the_pipelines_tables(
     assert any(DAYS.campaign in found for found in everywhere.values()), (
         "the search itself finds what is there"
     )
+    assert {each.name for each in traced.get_finished_spans()} >= {"stage", "dispatch", "request"}
+    assert 'campaign="quiet"' in measured
     leaks = {
         place: found[max(0, at - 100) : at + 100]
         for place, found in ((place, found.lower()) for place, found in everywhere.items())
@@ -411,8 +427,8 @@ def break_the_wire(engine: Engine, instance: dg.DagsterInstance) -> bool:
     return succeeded
 
 
-def ask_the_service(engine: Engine) -> None:
-    """Somebody with a telling program follows what is in the email, and what is in none."""
+def ask_the_service(engine: Engine) -> str:
+    """Somebody with a telling program follows what is in the email, and what is in none; the metrics afterwards."""
     with engine.connect() as connection:
         key = connection.scalar(text("SELECT tracking_key FROM leadflow.messages WHERE state = 'sent'"))
     assert key is not None
@@ -422,11 +438,15 @@ def ask_the_service(engine: Engine) -> None:
         for path in ("c", "o", "unsubscribe", "webhooks/provider"):
             wrong = client.post if "hooks" in path else client.get
             assert wrong(f"/{path}/{MARK}mail.kept@leads.example").status_code in (400, 404, 405, 422)
+        token = create_token(engine, "monitoring", Scope.READ)
+        metrics = client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+        assert metrics.status_code == 200
     an_hour_ago = "now() - interval '1 hour'"
     with engine.begin() as connection:
         connection.execute(
             text(f"UPDATE leadflow.tracking_hits SET occurred_at = {an_hour_ago}, stored_at = {an_hour_ago}")
         )
+    return metrics.text
 
 
 def break_the_mailbox(

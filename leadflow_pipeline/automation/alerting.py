@@ -9,12 +9,13 @@ from leadflow_pipeline.insight.health.readings import readings_of
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.failures import plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.run_step import run_step
 
 
 @dg.op
 def watch_conditions(context: dg.OpExecutionContext, store: StoreResource) -> None:
     """Begins and ends alerts, and puts what is told of them into the outbox."""
-    with plain_failures():
+    with run_step(context):
         now = datetime.now(UTC)
         changes = watch(store.engine, get_settings(), readings_of(store.engine, now), now)
     context.add_output_metadata(changes.to_dict())

@@ -19,6 +19,7 @@ from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.due_days import known_campaigns
 from leadflow_pipeline.store.failures import plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.run_step import run_step
 
 
 @dg.sensor(
@@ -47,7 +48,7 @@ class LandingFolder(dg.Config):
 @dg.op
 def import_files(context: dg.OpExecutionContext, config: LandingFolder, store: StoreResource) -> None:
     """Imports what has landed; a file that cannot be read is set aside beside the reason."""
-    with plain_failures():
+    with run_step(context):
         files = import_landed(store.engine, config.campaign)
     reports = [file.report for file in files if file.report is not None]
     context.add_output_metadata(

@@ -10,12 +10,13 @@ from leadflow_pipeline.delivery.handover import count_waiting, hand_over_due
 from leadflow_pipeline.insight.similar_accounts.for_briefs import similar_accounts_of
 from leadflow_pipeline.store.failures import plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.run_step import run_step
 
 
 @dg.op
 def hand_over_due_leads(context: dg.OpExecutionContext, store: StoreResource) -> None:
     """Hands over what waits and what came of age, then passes on leads whose owner was not in touch in time."""
-    with plain_failures():
+    with run_step(context):
         summary = hand_over_due(store.engine, similar=similar_accounts_of)
         graduated = graduate_due(store.engine, similar=similar_accounts_of)
         swept = sweep_first_touches(store.engine, similar=similar_accounts_of)

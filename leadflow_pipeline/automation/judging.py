@@ -7,12 +7,13 @@ import dagster as dg
 from leadflow_pipeline.inbound.tracking.judging import count_unjudged, judge_due
 from leadflow_pipeline.store.failures import plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.run_step import run_step
 
 
 @dg.op
 def judge_settled_hits(context: dg.OpExecutionContext, store: StoreResource) -> None:
     """Judges requests of pixels and links that are some minutes old."""
-    with plain_failures():
+    with run_step(context):
         judged = judge_due(store.engine)
     context.add_output_metadata(judged.to_dict())
 

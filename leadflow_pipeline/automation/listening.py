@@ -9,12 +9,13 @@ from leadflow_pipeline.inbound.mail.inbox import count_new, read_inbox
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.failures import plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.run_step import run_step
 
 
 @dg.op
 def read_mailbox(context: dg.OpExecutionContext, store: StoreResource) -> None:
     """Stores each new mail once, with all that follows from it."""
-    with plain_failures():
+    with run_step(context):
         summary = read_inbox(store.engine, get_settings())
     context.add_output_metadata(summary.to_dict())
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from leadflow_pipeline.settings import get_settings
-from leadflow_pipeline.store.failures import plain_failures
 from leadflow_pipeline.store.resource import StoreResource
 from leadflow_pipeline.store.retention import age_out
+from leadflow_pipeline.store.run_step import run_step
 
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 RUNS_AT_A_TIME = 500
@@ -23,7 +23,7 @@ WITHOUT_PARTITIONS = (
 @dg.op
 def age_out_rows(context: dg.OpExecutionContext, store: StoreResource) -> None:
     """Lets go of rows that have come of age."""
-    with plain_failures():
+    with run_step(context):
         counts = age_out(store.engine, get_settings(), datetime.now(UTC))
     context.add_output_metadata(counts)
 
@@ -32,7 +32,9 @@ def age_out_rows(context: dg.OpExecutionContext, store: StoreResource) -> None:
 def age_out_runs(context: dg.OpExecutionContext) -> None:
     """Lets go of old runs with their events and logs."""
     before = datetime.now(UTC) - timedelta(days=get_settings().keep_run_days)
-    context.add_output_metadata({"runs": forget_runs(context.instance, before)})
+    with run_step(context):
+        runs = forget_runs(context.instance, before)
+    context.add_output_metadata({"runs": runs})
 
 
 def forget_runs(instance: dg.DagsterInstance, before: datetime, *, dry_run: bool = False) -> int:

@@ -8,12 +8,13 @@ from leadflow_pipeline.delivery.dispatch import dispatch_due
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.failures import plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.run_step import run_step
 
 
 @dg.op
 def dispatch_due_messages(context: dg.OpExecutionContext, store: StoreResource) -> None:
     """Releases touches that are due now into the outbox, and sends what it holds."""
-    with plain_failures():
+    with run_step(context):
         settings = get_settings()
         summary = dispatch_due(store.engine, settings, workers=settings.dispatchers)
     context.add_output_metadata(summary.to_dict())

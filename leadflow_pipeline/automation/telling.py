@@ -9,12 +9,13 @@ from leadflow_pipeline.delivery.lead_events.telling import is_anything_new, tell
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.failures import plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.run_step import run_step
 
 
 @dg.op
 def tell_news_of_leads(context: dg.OpExecutionContext, store: StoreResource) -> None:
     """Puts present news into the outbox, and sends the webhooks that are due."""
-    with plain_failures():
+    with run_step(context):
         told = tell_news(store.engine)
         sent = dispatch_webhooks(store.engine, get_settings())
     context.add_output_metadata({**told.to_dict(), "sent": sent.sent, "deferred": sent.deferred})

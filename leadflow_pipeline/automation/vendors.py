@@ -19,6 +19,7 @@ from leadflow_pipeline.score.opinion.asking import ask_opinions
 from leadflow_pipeline.store.due_days import active_campaigns
 from leadflow_pipeline.store.failures import plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.run_step import run_step
 
 
 def ask_campaign(engine: Engine, campaign: str) -> list[dg.TableRecord]:
@@ -75,7 +76,7 @@ def asked_row(
 @dg.op
 def ask_vendors_now(context: dg.OpExecutionContext, store: StoreResource) -> None:
     """Asks for every active campaign. A vendor that fails is a row of the table, and fails nothing."""
-    with plain_failures():
+    with run_step(context):
         rows = [
             row for campaign in asking_campaigns(store.engine) for row in ask_campaign(store.engine, campaign)
         ]

@@ -7,6 +7,7 @@ from leadflow_pipeline.partitions import CAMPAIGN_TAG
 from leadflow_pipeline.store.facts import log_activity
 from leadflow_pipeline.store.failures import plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.telemetry.correlation import CORRELATION_TAG, correlated
 
 latest_day_watch = dg.define_asset_job(
     "latest_day_watch",
@@ -29,7 +30,7 @@ latest_day_schedule = dg.ScheduleDefinition(
 def record_failures(context: dg.RunFailureSensorContext, store: StoreResource) -> None:
     """Writes the run's name, job and failed steps; never a message, which might quote a lead."""
     run = context.dagster_run
-    with plain_failures():
+    with plain_failures(), correlated(run.tags.get(CORRELATION_TAG, run.run_id)):
         log_activity(
             store.engine,
             actor="dagster",

@@ -154,8 +154,11 @@ def show_where_to_look(changes: Changes, campaign: str) -> None:
     reports = get_settings().home.resolve() / "reports"
     console.print(f"\n[bold]{changes.sentence()}[/]\n\nWhere to look")
     console.print("  the Dagster UI    leadflow up, then http://127.0.0.1:3000")
+    console.print(f"  the HTTP API      leadflow up, then {get_settings().service_url}/docs", soft_wrap=True)
     console.print(f"  the reports       {reports}", soft_wrap=True)
     console.print(f"  the emails        {where_emails_go()}", soft_wrap=True)
     console.print(f"  one campaign      leadflow campaign show {campaign}")
-    console.print("  one lead          leadflow explain LEAD, an address or id from one of the emails")
+    console.print(
+        "  one lead          leadflow explain LEAD, an address or id from one of the emails", soft_wrap=True
+    )
     console.print("  who waits         leadflow handover held, leadflow review list")

@@ -39,9 +39,9 @@ def up(
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the UI in a browser.")] = True,
 ) -> None:
-    """Start the database, the Dagster UI and its daemon (schedules, sensors), and the HTTP service (webhooks).
+    """Start the database, the Dagster UI and its daemon (schedules, sensors), and the HTTP service (API, webhooks).
 
-    Ctrl-C stops all of them.
+    The service launches runs through this Dagster UI, unless LEADFLOW_DAGSTER_URL names another. Ctrl-C stops all.
     """
     from leadflow_pipeline.cli.supervise import (
         Service,
@@ -60,12 +60,16 @@ def up(
             settings = settings.model_copy(update={"service_port": service_port})
         require_free_port(port)
         require_free_port(settings.service_port, settings.service_host, "--service-port")
+        url, service_url = f"http://127.0.0.1:{port}", settings.service_url
         environment = dagster_environment() | {"LEADFLOW_SERVICE_PORT": str(settings.service_port)}
+        if "dagster_url" not in settings.model_fields_set:
+            environment["LEADFLOW_DAGSTER_URL"] = url
         migrate.upgrade(get_engine())
         logs, workspace = settings.home / "logs", str(shipped_file("workspace.yaml"))
         address = ["-h", "127.0.0.1", "-p", str(port)]
-        webserver = [sys.executable, "-m", "dagster_webserver", *address, "-w", workspace]
-        daemon = [sys.executable, "-m", "dagster._daemon", "run", "-w", workspace]
+        lines = ["--log-format", "json"] if settings.log_format == "json" else []
+        webserver = [sys.executable, "-m", "dagster_webserver", *address, "-w", workspace, *lines]
+        daemon = [sys.executable, "-m", "dagster._daemon", "run", "-w", workspace, *lines]
         services = Services(
             [
                 Service("the Dagster webserver", webserver, logs / "webserver.log"),
@@ -78,14 +82,14 @@ def up(
             ],
             environment,
         )
-        url, service_url = f"http://127.0.0.1:{port}", settings.service_url
         try:
             are_ready = (
                 wait_until_answering(address, services, stop)
                 for address in (f"{service_url}/health/ready", f"{url}/server_info")
             )
             if all(are_ready):
-                typer.echo(f"Dagster UI  {url}\nwebhooks    {service_url}/webhooks/lead/CAMPAIGN")
+                typer.echo(f"Dagster UI  {url}\nHTTP API    {service_url}/docs")
+                typer.echo(f"webhooks    {service_url}/webhooks/lead/CAMPAIGN")
                 typer.echo(f"logs        {logs}\nemails      {where_emails_go()}")
                 typer.echo("Ctrl-C stops everything.")
                 if browser and sys.stdout.isatty():

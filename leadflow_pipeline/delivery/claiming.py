@@ -13,14 +13,14 @@ are read anew, and they stay as read until the transaction ends.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import BigInteger, Connection, bindparam, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import ARRAY, BigInteger, Connection, Text, bindparam, select, text
 
 from leadflow_pipeline.delivery.present_reps import (
     ENDED,
@@ -32,6 +32,7 @@ from leadflow_pipeline.delivery.present_reps import (
 )
 from leadflow_pipeline.store.locks import lock_number
 from leadflow_pipeline.store.schema import handoffs, outcomes
+from leadflow_pipeline.store.together import Sent
 
 Lead: TypeAlias = tuple[str, str]
 """Campaign and lead_id."""
@@ -45,13 +46,13 @@ GIVE: Final = text(
     """
     WITH given AS (
         INSERT INTO leadflow.handoffs
-        SELECT * FROM jsonb_populate_recordset(NULL::leadflow.handoffs, :given)
+        SELECT * FROM jsonb_populate_recordset(NULL::leadflow.handoffs, CAST(:given AS jsonb))
         RETURNING campaign, lead_id
     )
     DELETE FROM leadflow.held_handoffs AS held USING given
     WHERE held.campaign = given.campaign AND held.lead_id = given.lead_id
     """
-).bindparams(bindparam("given", type_=JSONB))
+).bindparams(bindparam("given", type_=Text))
 """Hand-overs are written, and the leads wait no more: one statement whatever their number."""
 
 UNKNOWN, LEFT, PAUSED, AWAY, FULL = "not known", "gone", "paused", "away", "full"
@@ -150,25 +151,42 @@ def claim_owners(
     now: datetime,
     *,
     is_rehearsal: bool = False,
-    histories: dict[Lead, list[Handoff]] | None = None,
-    kept: KeptRoom | None = None,
 ) -> list[Handoff | NobodyFree]:
     """`claim_owner` for some leads in their order, in a handful of statements whatever their number.
 
     Until the caller commits nobody else can decide about any of the candidates, so claims should be some dozens. A
-    rehearsal takes no locks; its transaction is to be rolled back. `histories` of who had the leads are given by
-    whoever holds the leads' locks and has read them since; none of these leads is won or lost.
+    rehearsal takes no locks; its transaction is to be rolled back.
     """
     candidates = sorted({candidate for claim in claims for candidate in claim.candidates})
     if not is_rehearsal:
-        if histories is None:
-            lock_leads(connection, [(claim.campaign, claim.lead_id) for claim in claims])
+        lock_leads(connection, [(claim.campaign, claim.lead_id) for claim in claims])
         _lock(connection, [("rep", candidate) for candidate in candidates])
-    known = _Known.read(connection, claims, now) if histories is None else _Known(histories, set())
-    known.read_reps(connection, candidates, {claim.decision_day for claim in claims}, now, kept)
+    known = _Known.read(connection, claims, now)
+    known.read_reps(connection, candidates, {claim.decision_day for claim in claims}, now)
     outcome = [known.claimed(claim, now) for claim in claims]
     _write(connection, [each for each in outcome if isinstance(each, Handoff) and each.is_new], now)
     return outcome
+
+
+def claim_at_once(
+    connection: Connection,
+    claims: Sequence[Claim],
+    histories: dict[Lead, list[Handoff]],
+    now: datetime,
+    kept: KeptRoom | None = None,
+) -> tuple[list[Handoff | NobodyFree], Sent | None]:
+    """`claim_owners` for whoever holds the leads' locks and has read since who had the leads, none of which is won or
+    lost. And what writes it, if anything: whoever asks carries that out with what else it writes, in one go.
+    """
+    if not claims:
+        return [], None
+    candidates = sorted({candidate for claim in claims for candidate in claim.candidates})
+    locks = (LOCK_ALL, {"numbers": _numbers([("rep", candidate) for candidate in candidates])})
+    known = _Known(histories, set())
+    days = {claim.decision_day for claim in claims}
+    known.present, known.room = reps_with_room(connection, candidates, days, now, kept, locks)
+    outcome = [known.claimed(claim, now) for claim in claims]
+    return outcome, _writing([each for each in outcome if isinstance(each, Handoff) and each.is_new], now)
 
 
 @dataclass
@@ -193,10 +211,9 @@ class _Known:
         candidates: Sequence[str],
         days: set[date],
         now: datetime,
-        kept: KeptRoom | None = None,
     ) -> None:
         """As they are now, and what they were given in the weeks of these days."""
-        self.present, self.room = reps_with_room(connection, candidates, days, now, kept)
+        self.present, self.room = reps_with_room(connection, candidates, days, now)
 
     def claimed(self, claim: Claim, now: datetime) -> Handoff | NobodyFree:
         """The first candidate who can have it gets the lead."""
@@ -343,8 +360,15 @@ def _reason(claim: Claim, rep: str, refusals: Sequence[str]) -> str:
 
 
 def _write(connection: Connection, given: Sequence[Handoff], now: datetime) -> None:
+    writing = _writing(given, now)
+    if writing is not None:
+        connection.execute(*writing)
+
+
+def _writing(given: Sequence[Handoff], now: datetime) -> Sent | None:
+    """What writes hand-overs."""
     if not given:
-        return
+        return None
     rows = [
         {
             **{name: _as_json(getattr(handoff, name)) for name in STORED},
@@ -353,7 +377,7 @@ def _write(connection: Connection, given: Sequence[Handoff], now: datetime) -> N
         }
         for handoff in given
     ]
-    connection.execute(GIVE, {"given": rows})
+    return GIVE, {"given": json.dumps(rows)}
 
 
 def _as_json(value: Any) -> Any:

@@ -13,18 +13,19 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from sqlalchemy import ARRAY, ColumnElement, Connection, Text, bindparam, exists, func, select, text
+from sqlalchemy import ARRAY, ColumnElement, Connection, Date, Text, bindparam, exists, func, select, text
 
 from leadflow_pipeline.route.owners.reps.capacity import room_in_total
 from leadflow_pipeline.route.owners.reps.rep import Rep
 from leadflow_pipeline.route.owners.reps.reps_of_day import Absence
 from leadflow_pipeline.route.owners.reps.working_time import Calendar, add_working_time
-from leadflow_pipeline.store.schema import handoffs, outcomes, rep_absences, reps
+from leadflow_pipeline.store.schema import Timestamp, handoffs, outcomes, rep_absences, reps
+from leadflow_pipeline.store.together import Sent, together
 
 ENDED: Final = ("won", "lost")
 """Outcomes after which a lead takes no room any more."""
@@ -39,10 +40,12 @@ class PresentRep:
 
     def is_away(self, now: datetime) -> bool:
         """Whether it is away today, by its own calendar."""
+        if not self.absences:
+            return False
         today = now.astimezone(ZoneInfo(self.rep.time_zone)).date()
         return any(absence.covers(today) for absence in self.absences)
 
-    @property
+    @cached_property
     def calendar(self) -> Calendar:
         """When it works."""
         return Calendar.of(self.rep, self.absences)
@@ -60,7 +63,8 @@ class Room:
         if not is_limited(rep):
             return True
         monday = day - timedelta(days=day.weekday())
-        this_week = sum(self.given[rep.rep, monday + timedelta(days=number)] for number in range(7))
+        given = self.given.get
+        this_week = sum(given((rep.rep, monday + timedelta(days=number)), 0) for number in range(7))
         return room_in_total(rep, day, self.given[rep.rep, day], this_week, self.open[rep.rep]) >= 1
 
 
@@ -153,6 +157,13 @@ def open_leads(connection: Connection, rep_ids: Collection[str], now: datetime) 
     return Counter(dict(connection.execute(query).tuples().all()))
 
 
+TYPES: Final = (
+    bindparam("reps", type_=ARRAY(Text)),
+    bindparam("today", type_=Date),
+    bindparam("yesterday", type_=Date),
+    bindparam("since", type_=Timestamp),
+)
+
 READ_TOGETHER: Final = text(
     """
     SELECT asked.rep,
@@ -177,7 +188,13 @@ READ_TOGETHER: Final = text(
               AND document -> 'capacity' ->> 'open_leads' IS NOT NULL) AS counts_open
           FROM unnest(:reps) AS named(rep)) AS asked
     """
-).bindparams(bindparam("reps", type_=ARRAY(Text)), bindparam("ended", type_=ARRAY(Text)))
+).bindparams(
+    *TYPES,
+    bindparam("ended", type_=ARRAY(Text)),
+    bindparam("first_day", type_=Date),
+    bindparam("last_day", type_=Date),
+    bindparam("now", type_=Timestamp),
+)
 """What `present_reps` and `room_of` read, in one statement: whoever decides holds locks meanwhile."""
 
 
@@ -193,7 +210,7 @@ READ_WITHOUT_ROOM: Final = text(
          WHERE given.rep = asked.rep AND decided_at >= :since) AS total
     FROM unnest(:reps) AS asked(rep)
     """
-).bindparams(bindparam("reps", type_=ARRAY(Text)))
+).bindparams(*TYPES)
 
 
 @dataclass
@@ -205,7 +222,8 @@ class _Counts:
     """By the monotonic clock: from then on it is read again, so that leads that ended give room back."""
     total: int
     given: dict[date, int]
-    open: int
+    open: int | None
+    """None: not counted, because the rep's record did not limit it."""
 
 
 class KeptRoom:
@@ -231,7 +249,9 @@ class KeptRoom:
             return None
         return counts
 
-    def keep(self, rep: str, since: datetime, total: int, given: dict[date, int], open_leads: int) -> None:
+    def keep(
+        self, rep: str, since: datetime, total: int, given: dict[date, int], open_leads: int | None
+    ) -> None:
         """Takes in what was read under the rep's lock."""
         # Not all at once: each reading makes whoever waits wait.
         until = time.monotonic() + KEPT_SECONDS * random.uniform(0.5, 1.5)  # noqa: S311 - nothing to guess
@@ -243,7 +263,8 @@ class KeptRoom:
         if counts is not None:
             counts.total += 1
             counts.given[day] = counts.given.get(day, 0) + 1
-            counts.open += 1
+            if counts.open is not None:
+                counts.open += 1
 
 
 KEPT_SECONDS: Final = 30.0
@@ -255,8 +276,11 @@ def reps_with_room(
     days: Collection[date],
     now: datetime,
     kept: KeptRoom | None = None,
+    locks: Sent | None = None,
 ) -> tuple[dict[str, PresentRep], Room]:
-    """`present_reps`, and `room_of` them all; of whom nothing changed by what is `kept`. Under the locks of all."""
+    """`present_reps`, and `room_of` them all; of whom nothing changed by what is `kept`. Under the locks of all, which
+    are taken by `locks` where the caller has not taken them.
+    """
     if not rep_ids or not days:
         return {}, Room()
     today = now.astimezone(UTC).date()
@@ -274,23 +298,28 @@ def reps_with_room(
     present: dict[str, PresentRep] = {}
     room = Room()
     since = values["since"]
+    first = [] if locks is None else [locks]
     if kept is not None:
         without = {name: values[name] for name in ("reps", "today", "yesterday", "since")}
         unknown = []
-        for rep, document, absences, total in connection.execute(READ_WITHOUT_ROOM, without).tuples():
+        *_, rows = together(connection, *first, (READ_WITHOUT_ROOM, without))
+        first = []
+        for rep, document, absences, total in rows:
             counts = kept.of(rep, since, total)
             if counts is None or document is None:
                 unknown.append(rep)
                 continue
             present[rep] = _present(rep, document, absences)
-            room.open[rep] = counts.open
+            if counts.open is None and present[rep].rep.capacity.open_leads is not None:
+                unknown.append(rep)
+                continue
+            room.open[rep] = counts.open or 0
             for day, leads in counts.given.items():
                 room.given[rep, day] = leads
         values["reps"] = unknown
     if values["reps"]:
-        for rep, document, absences, given, open_leads, total in connection.execute(
-            READ_TOGETHER, values
-        ).tuples():
+        *_, rows = together(connection, *first, (READ_TOGETHER, values))
+        for rep, document, absences, given, open_leads, total in rows:
             if document is None:
                 continue
             present[rep] = _present(rep, document, absences)
@@ -299,7 +328,8 @@ def reps_with_room(
             for day, leads in by_day.items():
                 room.given[rep, day] = leads
             if kept is not None:
-                kept.keep(rep, since, total, by_day, open_leads)
+                is_counted = present[rep].rep.capacity.open_leads is not None
+                kept.keep(rep, since, total, by_day, open_leads if is_counted else None)
     return present, room
 
 

@@ -14,8 +14,8 @@ from sqlalchemy import Table
 from leadflow_pipeline.identity.present import resolve_persons
 from leadflow_pipeline.identity.present_accounts import resolve_present_accounts
 from leadflow_pipeline.store import schema
-from leadflow_pipeline.store.failures import with_plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.run_step import as_run_step
 from leadflow_pipeline.store.stage_asset import KINDS, OWNERS, RETRY_POLICY, column_schema
 
 AFTER_LEADS_CHANGED = (
@@ -54,7 +54,7 @@ def _every_day_of(table: Table) -> dg.AssetDep:
     description="Who is one person across campaigns: new and changed leads are compared with all others. Doubtful "
     "pairs wait in the review queue; former ids lead on.",
 )
-@with_plain_failures
+@as_run_step
 def persons(store: StoreResource) -> Iterator[dg.MaterializeResult[None]]:
     """Resolves the leads that are new or changed."""
     report = resolve_persons(store.engine)
@@ -81,7 +81,7 @@ def persons(store: StoreResource) -> Iterator[dg.MaterializeResult[None]]:
     description="Which company each lead belongs to: by domain, else by a close name and one more agreement. Who fits "
     "several waits in the review queue.",
 )
-@with_plain_failures
+@as_run_step
 def accounts(store: StoreResource) -> Iterator[dg.MaterializeResult[None]]:
     """Resolves the company of every lead."""
     report = resolve_present_accounts(store.engine)

@@ -26,8 +26,8 @@ from leadflow_pipeline.identity.persons import ORDER
 from leadflow_pipeline.identity.present_leads import present_leads, without_nested_loops
 from leadflow_pipeline.identity.rules import IdentityRules
 from leadflow_pipeline.store.copy import read
-from leadflow_pipeline.store.failures import with_plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.run_step import as_run_step
 from leadflow_pipeline.store.schema import persons
 from leadflow_pipeline.store.stage_asset import OWNERS
 
@@ -201,7 +201,7 @@ def _learn(linker: Any, compared: list[str]) -> None:
     automation_condition=dg.AutomationCondition.on_cron("0 3 * * 0"),
     description="A second opinion on who is who, once a week: what only Splink finds waits in the review queue.",
 )
-@with_plain_failures
+@as_run_step
 def splink_opinion(store: StoreResource) -> Iterator[dg.MaterializeResult[None]]:
     """Asks Splink about everybody; without the extra it says so, and nothing is missing."""
     if not is_installed():

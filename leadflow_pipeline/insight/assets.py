@@ -14,8 +14,8 @@ from leadflow_pipeline.insight.campaign_report import make_report
 from leadflow_pipeline.partitions import campaign_partitions
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import schema
-from leadflow_pipeline.store.failures import with_plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.run_step import as_run_step
 from leadflow_pipeline.store.stage_asset import OWNERS
 
 SHOWN_TABLES = (
@@ -46,7 +46,7 @@ AFTER_THE_DAILY_RUN = (
     automation_condition=AFTER_THE_DAILY_RUN,
     description="A page to look at: how far leads came, their scores and tiers, and what each day brought.",
 )
-@with_plain_failures
+@as_run_step
 def campaign_report(
     context: dg.AssetExecutionContext, store: StoreResource
 ) -> Iterator[dg.MaterializeResult[None]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -47,6 +48,10 @@ log = logging.getLogger(__name__)
 
 BETWEEN_CLEANINGS = timedelta(hours=1)
 SECONDS_TO_FINISH = 10
+SECONDS_BETWEEN_THREADS = 0.0005
+"""How long one thread may keep another waiting: whoever comes back from the database with a decision waits for the
+thread that reads requests, and a group comes back three times.
+"""
 
 
 def build_app(
@@ -133,6 +138,7 @@ def serve(host: str | None = None, port: int | None = None) -> None:
     """Serves until a signal says stop; requests under way are finished first."""
     set_up_logs()
     settings = get_settings()
+    sys.setswitchinterval(SECONDS_BETWEEN_THREADS)
     server_of(build_app(), host or settings.service_host, port or settings.service_port).run()
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi import Request as HttpRequest
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 from markupsafe import Markup, escape
@@ -38,6 +39,12 @@ _PAGES.filters |= {"coded": _coded, "breakable": _breakable}
 PAGE = _PAGES.from_string(PAGE_SOURCE)
 OF_A_CAMPAIGN = "/campaigns/{campaign}/"
 WITHOUT_SUBJECT = "other"
+SUBJECTS = (
+    "campaigns", "runs", "leads", "lists", "enrichment", "scoring", "routing", "reps", "analytics", "experiments",
+    "models", "similar accounts", "webhooks", "webhooks to others", "tracking", "operations", "alerts", "health",
+    "audit",
+)  # fmt: skip
+"""The order in which one meets them; others come last."""
 
 
 @dataclass(frozen=True)
@@ -82,24 +89,25 @@ class Request:
 
 
 def subjects_of(document: Mapping[str, Any]) -> dict[str, list[Request]]:
-    """What may be asked, by subject in the alphabet's order, in the order of the paths."""
+    """What may be asked, by subject in the order in which one meets them, in the order of the paths."""
     found: dict[str, list[Request]] = {}
     for path, methods in sorted(document["paths"].items()):
         for method, operation in methods.items():
             subject = (operation.get("tags") or [WITHOUT_SUBJECT])[0]
             found.setdefault(subject, []).append(_request(document, path, method, operation))
-    return dict(sorted(found.items()))
+    met = {subject: place for place, subject in enumerate(SUBJECTS)}
+    return dict(sorted(found.items(), key=lambda item: (met.get(item[0], len(met)), item[0])))
 
 
 def add_documentation(app: FastAPI) -> None:
     """Serves the page. The other routes are on it whenever they are added."""
 
     @app.get("/docs", include_in_schema=False)
-    def docs() -> HTMLResponse:
+    def docs(request: HttpRequest) -> HTMLResponse:
         document = app.openapi()
-        common = sorted((OF_ALL | OF_BODIES).items())
+        common, here = sorted((OF_ALL | OF_BODIES).items()), str(request.base_url).rstrip("/")
         return HTMLResponse(
-            PAGE.render(info=document["info"], subjects=subjects_of(document), common=common),
+            PAGE.render(info=document["info"], subjects=subjects_of(document), common=common, here=here),
             headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
         )
 

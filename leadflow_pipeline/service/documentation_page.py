@@ -20,6 +20,9 @@ PAGE_SOURCE = """\
   html { scroll-padding-top: 1rem }
   body { font: 16px/1.5 system-ui, sans-serif; margin: 0; color: var(--ink); background: var(--paper) }
   a { color: var(--mark); text-decoration: none } a:hover { text-decoration: underline }
+  pre { background: var(--shade); border: 1px solid var(--line); border-radius: .4rem; padding: .7rem .9rem;
+    overflow-x: auto; font: .85rem/1.5 ui-monospace, monospace }
+  section > h2 { text-transform: capitalize }
   code, summary b { font-family: ui-monospace, monospace; font-size: .92em }
   .page { display: grid; grid-template-columns: 19rem minmax(0, 1fr); max-width: 84rem; margin: auto }
   nav { position: sticky; top: 0; height: 100vh; overflow-y: auto; padding: 1.5rem 1rem;
@@ -77,6 +80,8 @@ PAGE_SOURCE = """\
   Lists come by page: give <code>next_cursor</code> back as <code>cursor</code>. A change takes an
   <code>Idempotency-Key</code>: sent again with the same key, it is carried out once.
   A <b>*</b> marks what must be there.</p>
+<pre>export TOKEN=$(leadflow token create first-try)
+curl -H "Authorization: Bearer $TOKEN" {{ here }}/api/v1/campaigns</pre>
 <details id="refusals"><summary><b>Refusals</b><span class="what">Every request may be answered so, as
   application/problem+json: one plain sentence, and which fields are wrong.</span></summary>
 <div class="inner"><table>

@@ -51,6 +51,8 @@ def dagster_environment() -> dict[str, str]:
         "DAGSTER_HOME": str(prepare_home()),
         "LEADFLOW_DAGSTER_DATABASE_URL": dagster_database_url(),
         "DAGSTER_EVENT_BATCH_SIZE": os.environ.get("DAGSTER_EVENT_BATCH_SIZE", EVENT_BATCH_SIZE),
+        # For code servers, which the webserver and the daemon start without telling them theirs.
+        "DAGSTER_CLI_API_GRPC_LOG_FORMAT": "json" if get_settings().log_format == "json" else "colored",
     }
 
 

@@ -47,6 +47,7 @@ from leadflow_pipeline.store.schema import (
     harvested_leads,
     inbound_mails,
     quarantined_records,
+    run_launches,
     source_records,
     tracking_hits,
 )
@@ -112,6 +113,7 @@ def _limits(
         (tracking_hits, settings.keep_tracking_days, tracking_hits.c.stored_at, is_judged, None),
         (inbound_mails, settings.keep_mail_days, mails.received_at, has_words, words),
         (api_requests, settings.keep_request_days, api_requests.c.received_at, true(), None),
+        (run_launches, settings.keep_request_days, run_launches.c.begun_at, true(), None),
         (activity_log, settings.keep_activity_days, activity_log.c.occurred_at, true(), None),
     )
 

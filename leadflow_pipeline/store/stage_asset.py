@@ -26,8 +26,7 @@ from leadflow_pipeline.store.facts import facts_until
 from leadflow_pipeline.store.failures import with_plain_failures
 from leadflow_pipeline.store.resource import FACTS_UNTIL
 from leadflow_pipeline.store.retention import require_open
-from leadflow_pipeline.telemetry.correlation import CORRELATION_TAG, correlated
-from leadflow_pipeline.telemetry.spans import span
+from leadflow_pipeline.store.run_step import of_run
 
 OWNERS = ("team:revenue-operations",)
 KINDS = frozenset({"python", "postgres"})
@@ -118,7 +117,7 @@ def execution(stage: str) -> dict[str, Any]:
 def as_step(function: StageFunction, tables: Sequence[Table], upstream: Sequence[Table]) -> StageFunction:
     """A stage's function with all that Dagster and the lineage are told of it beside its rows."""
     told = with_column_lineage(with_facts_until(function), tables, upstream)
-    return with_plain_failures(with_correlation(of_open_days(told)))
+    return with_plain_failures(with_run(of_open_days(told)))
 
 
 def of_open_days(function: StageFunction) -> StageFunction:
@@ -133,16 +132,12 @@ def of_open_days(function: StageFunction) -> StageFunction:
     return step
 
 
-def with_correlation(function: StageFunction) -> StageFunction:
-    """Whatever a stage writes down belongs to the request that launched the run, else to the run."""
+def with_run(function: StageFunction) -> StageFunction:
+    """Whatever a stage writes down belongs to its run."""
 
     @wraps(function)
     def step(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Iterator[dg.Output[Any]]:
-        given = context.run.tags.get(CORRELATION_TAG)
-        with (
-            correlated(given or context.run_id),
-            span("stage", stage=context.op_execution_context.op.name, partitions=len(context.partition_keys)),
-        ):
+        with of_run(context.op_execution_context, partitions=len(context.partition_keys)):
             yield from function(context, *args, **kwargs)
 
     return step

@@ -24,6 +24,7 @@ from leadflow_pipeline.telemetry.correlation import present_correlation_id
 FIELDS: Final = "leadflow"
 """`log.info("answered", extra={"leadflow": {"status": 200}})`: members of the line beside the sentence."""
 
+OURS: Final = "leadflow_pipeline"
 PLACES_TOLD: Final = 3
 
 
@@ -64,11 +65,25 @@ def set_up_logs(stream: TextIO | None = None) -> None:
     """Lines of this process as `LEADFLOW_LOG_FORMAT` says, from `LEADFLOW_LOG_LEVEL` on. To be called once, by the
     command or the process itself and never by a library.
     """
-    settings = get_settings()
+    logging.basicConfig(handlers=[_lines_to(stream)], level=logging.WARNING, force=True)
+    logging.getLogger(OURS).setLevel(get_settings().log_level.upper())
+
+
+def set_up_our_logs(stream: TextIO | None = None) -> None:
+    """The same for lines of this project alone, where no process of ours has set up logs: Dagster's code server and
+    run workers, whose other lines are Dagster's own.
+    """
+    ours = logging.getLogger(OURS)
+    if logging.getLogger().handlers or ours.handlers:
+        return
+    ours.addHandler(_lines_to(stream))
+    ours.setLevel(get_settings().log_level.upper())
+
+
+def _lines_to(stream: TextIO | None) -> logging.Handler:
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonLines() if settings.log_format == "json" else TextLines())
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("leadflow_pipeline").setLevel(settings.log_level.upper())
+    handler.setFormatter(JsonLines() if get_settings().log_format == "json" else TextLines())
+    return handler
 
 
 def told_error(error: BaseException, places: TracebackType | None) -> str:

@@ -1,12 +1,14 @@
 """How long whoever asks for a lead's owner waits, on a real socket, and whether anything is decided twice or too much.
 
-    python -m leadflow_pipeline_tests.benchmarks.decisions alone closed paced [--connections 1000] [--seconds 10]
+    python -m leadflow_pipeline_tests.benchmarks.decisions alone burst closed paced --rate 300 500 [--seconds 10]
 
 The service is a process of its own, on the embedded database with all its durability, and so is whoever asks: they
 share the machine's cores. Each request is about another lead that has no owner yet.
 
     alone    one connection asks, is answered, and asks again
-    closed   all connections do that at once, which is as much as the service can do
+    burst    1,000 connections (`--connections`) each ask once, at the same moment; a second after the last is answered
+             they do so again
+    closed   all connections ask again as soon as they are answered, which is as much as the service can do
     paced    all connections are open, and requests come at `--rate` a second on average, whatever the answers (arrivals
              by chance; a wait counts from the moment at which the request should have been sent)
 
@@ -24,11 +26,13 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import uvloop
 from sqlalchemy import Engine, delete, func, select, text
 
 from leadflow_pipeline.service.access.scopes import Scope
@@ -67,35 +71,47 @@ def invented(engine: Engine, home: Path, leads: int, reps: int, day: datetime) -
 
 
 class Asker(asyncio.Protocol):
-    """One connection: what it sends, and when each answer came."""
+    """One connection with one request at a time, as light as it can be: it shares the cores with the service."""
 
-    def __init__(self) -> None:
-        self.rest = b""
-        self.waiting: deque[asyncio.Future[tuple[int, bytes]]] = deque()
+    def __init__(self, answered: Callable[[Asker, int, float], None]) -> None:
+        self._answered = answered
+        self._rest = b""
+        self._due = 0.0
+        self._is_asking = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self._write = transport.write  # type: ignore[attr-defined]
+
+    def ask(self, request: bytes, due: float) -> None:
+        """`due` is when it should have been sent: from then on it waits."""
+        self._due, self._is_asking = due, True
+        self._write(request)
 
     def data_received(self, data: bytes) -> None:
-        self.rest += data
-        while (end := self.rest.find(b"\r\n\r\n")) >= 0:
-            head = self.rest[:end].lower()
-            length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
-            if len(self.rest) < end + 4 + length:
-                return
-            body, self.rest = self.rest[end + 4 : end + 4 + length], self.rest[end + 4 + length :]
-            self.waiting.popleft().set_result((int(head[9:12]), body))
+        rest = self._rest = self._rest + data if self._rest else data
+        end = rest.find(b"\r\n\r\n")
+        begin = rest.find(b"content-length: ", 0, end) + 16
+        if end < 0 or len(rest) < end + 4 + int(rest[begin : rest.index(b"\r", begin)]):
+            return
+        self._rest, self._is_asking = b"", False
+        self._answered(self, int(rest[9:12]), 1000 * (time.perf_counter() - self._due))
 
     def connection_lost(self, error: Exception | None) -> None:
-        for waiting in self.waiting:
-            if not waiting.done():
-                waiting.set_exception(ConnectionError("the service hung up"))
+        if self._is_asking:
+            self._is_asking = False
+            self._answered(self, 0, 0.0)
 
-    async def ask(self, request: bytes) -> tuple[int, bytes]:
-        answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
-        self.waiting.append(answer)
-        self.transport.write(request)  # type: ignore[attr-defined]
-        return await answer
+
+@dataclass
+class Tally:
+    """Waits in milliseconds, and answers by status; 0: hung up."""
+
+    waits: list[float] = field(default_factory=list)
+    statuses: dict[int, int] = field(default_factory=dict)
+
+    def add(self, status: int, wait: float) -> None:
+        self.waits.append(wait)
+        self.statuses[status] = self.statuses.get(status, 0) + 1
 
 
 def request_of(token: str, lead_id: str) -> bytes:
@@ -106,75 +122,105 @@ def request_of(token: str, lead_id: str) -> bytes:
     ).encode()
 
 
-async def connected(port: int, count: int) -> list[Asker]:
+async def connected(port: int, count: int, answered: Callable[[Asker, int, float], None]) -> list[Asker]:
     loop = asyncio.get_running_loop()
-    askers = []
-    for _ in range(count):
-        askers.append((await loop.create_connection(Asker, "127.0.0.1", port))[1])
-    return askers
+    return [
+        (await loop.create_connection(lambda: Asker(answered), "127.0.0.1", port))[1] for _ in range(count)
+    ]
 
 
-async def ask_closed(
-    port: int, connections: int, seconds: float, requests: Iterator[bytes]
-) -> tuple[list[float], dict[int, int]]:
-    """Waits in milliseconds, and answers by status."""
-    waits: list[float] = []
-    statuses: dict[int, int] = {}
+async def ask_closed(port: int, connections: int, seconds: float, requests: Iterator[bytes]) -> Tally:
+    """Each connection asks, is answered, and asks again."""
+    tally, done, open_askers = Tally(), asyncio.Event(), connections
+    ends = time.perf_counter() + 3600
+
+    def answered(asker: Asker, status: int, wait: float) -> None:
+        tally.add(status, wait)
+        ask(asker)
+
+    def ask(asker: Asker) -> None:
+        nonlocal open_askers
+        now = time.perf_counter()
+        request = next(requests, None) if now < ends else None
+        if request is not None:
+            asker.ask(request, now)
+            return
+        open_askers -= 1
+        if not open_askers:
+            done.set()
+
+    askers = await connected(port, connections, answered)
     ends = time.perf_counter() + seconds
+    for asker in askers:
+        ask(asker)
+    await done.wait()
+    return tally
 
-    async def one(asker: Asker) -> None:
-        while time.perf_counter() < ends:
-            request = next(requests, None)
-            if request is None:
-                return
-            begin = time.perf_counter()
-            status, _ = await asker.ask(request)
-            waits.append(1000 * (time.perf_counter() - begin))
-            statuses[status] = statuses.get(status, 0) + 1
 
-    await asyncio.gather(*(one(asker) for asker in await connected(port, connections)))
-    return waits, statuses
+async def ask_burst(port: int, connections: int, seconds: float, requests: Iterator[bytes]) -> Tally:
+    """All connections ask at the same moment, once; again when all are answered and it has been quiet for a second."""
+    tally, done, left = Tally(), asyncio.Event(), 0
+
+    def answered(_: Asker, status: int, wait: float) -> None:
+        nonlocal left
+        tally.add(status, wait)
+        left -= 1
+        if not left:
+            done.set()
+
+    askers = await connected(port, connections, answered)
+    for _ in range(max(1, int(seconds))):
+        await asyncio.sleep(1)
+        left = len(askers)
+        done.clear()
+        due = time.perf_counter()
+        for asker in askers:
+            asker.ask(next(requests), due)
+        await done.wait()
+    return tally
 
 
 async def ask_paced(
     port: int, connections: int, seconds: float, rate: float, requests: Iterator[bytes]
-) -> tuple[list[float], dict[int, int]]:
-    """The same; requests go out at random moments, each on the next connection that is free."""
-    waits: list[float] = []
-    statuses: dict[int, int] = {}
-    askers = await connected(port, connections)
-    free = deque(askers)
+) -> Tally:
+    """Requests go out at random moments, `rate` a second, each on the next connection that is free."""
+    tally, done = Tally(), asyncio.Event()
+    free: deque[Asker] = deque()
+    late: deque[float] = deque()
     gaps = np.random.default_rng(1).exponential(1 / rate, int(rate * seconds))
-    moments = time.perf_counter() + 0.1 + np.cumsum(gaps)
+    left = len(gaps)
 
-    async def one(request: bytes, due: float) -> None:
-        asker = free.popleft() if free else askers[0]
-        status, _ = await asker.ask(request)
-        waits.append(1000 * (time.perf_counter() - due))
-        statuses[status] = statuses.get(status, 0) + 1
-        free.append(asker)
+    def answered(asker: Asker, status: int, wait: float) -> None:
+        nonlocal left
+        tally.add(status, wait)
+        left -= 1
+        if not left:
+            done.set()
+        elif late:
+            asker.ask(next(requests), late.popleft())
+        else:
+            free.append(asker)
 
-    tasks = []
-    for due in moments.tolist():
+    free.extend(await connected(port, connections, answered))
+    for due in (time.perf_counter() + 0.1 + np.cumsum(gaps)).tolist():
         pause = due - time.perf_counter()
         if pause > 0:
             await asyncio.sleep(pause)
-        request = next(requests, None)
-        if request is None:
-            break
-        tasks.append(asyncio.create_task(one(request, due)))
-    await asyncio.gather(*tasks)
-    return waits, statuses
+        if free:
+            free.popleft().ask(next(requests), due)
+        else:
+            late.append(due)
+    await done.wait()
+    return tally
 
 
-def summary(
-    mode: str, connections: int, waits: Sequence[float], statuses: dict[int, int], seconds: float
-) -> dict:
+def summary(mode: str, connections: int, tally: Tally, seconds: float) -> dict:
+    waits = tally.waits
     median, high, most = np.percentile(waits, [50, 99, 100]).tolist() if waits else (0.0, 0.0, 0.0)
     return {
         "mode": mode, "connections": connections, "requests": len(waits),
         "a second": round(len(waits) / seconds, 1), "p50_ms": round(median, 2), "p99_ms": round(high, 2),
-        "longest_ms": round(most, 2), "statuses": statuses,
+        "longest_ms": round(most, 2), "statuses": tally.statuses,
     }  # fmt: skip
 
 
@@ -209,11 +255,14 @@ def ask_in_own_process(arguments: argparse.Namespace) -> None:
     mode = arguments.modes[0]
     connections = 1 if mode == "alone" else arguments.connections
     if mode == "paced":
-        done = ask_paced(arguments.port, connections, arguments.seconds, arguments.rate, requests)
+        done = ask_paced(arguments.port, connections, arguments.seconds, arguments.rate[0], requests)
+    elif mode == "burst":
+        done = ask_burst(arguments.port, connections, arguments.seconds, requests)
     else:
         done = ask_closed(arguments.port, connections, arguments.seconds, requests)
-    waits, statuses = asyncio.run(done)
-    print(json.dumps(summary(mode, connections, waits, statuses, time.perf_counter() - begin)))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        tally = runner.run(done)
+    print(json.dumps(summary(mode, connections, tally, time.perf_counter() - begin)))
 
 
 def main() -> None:
@@ -221,10 +270,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("modes", nargs="+", choices=["alone", "closed", "paced"])
+    parser.add_argument("modes", nargs="+", choices=["alone", "burst", "closed", "paced"])
     parser.add_argument("--connections", type=int, default=1_000)
     parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--rate", type=float, default=300)
+    parser.add_argument("--rate", type=float, nargs="+", default=[300], help="of paced, one after the other")
     parser.add_argument("--leads", type=int, default=60_000)
     parser.add_argument("--reps", type=int, default=50)
     parser.add_argument("--port", type=int)
@@ -242,18 +291,20 @@ def main() -> None:
         token = create_token(engine, "benchmark", Scope.OPERATE, requests_a_minute=10_000_000)
         port = free_port()
         server = started(port)
-        share = arguments.leads // (len(arguments.modes) + 1)
         try:
             own = [sys.executable, "-m", __spec__.name, "--token", token, "--port", str(port)]
-            own += ["--connections", str(arguments.connections), "--rate", str(arguments.rate)]
+            own += ["--connections", str(arguments.connections)]
             # Once, so that nobody measures what is read at the first request.
-            modes = ["alone", *arguments.modes]
-            for number, mode in enumerate(modes):
+            modes = [("alone", 0.0)]
+            for mode in arguments.modes:
+                modes += [(mode, rate) for rate in (arguments.rate if mode == "paced" else [0.0])]
+            share = arguments.leads // len(modes)
+            for number, (mode, rate) in enumerate(modes):
                 seconds = 1.0 if number == 0 else arguments.seconds
                 before = cpu_seconds(server.pid)
                 some = ["--first", str(number * share), "--last", str((number + 1) * share)]
                 found = subprocess.run(
-                    [*own, mode, "--seconds", str(seconds), *some],
+                    [*own, mode, "--seconds", str(seconds), *some, "--rate", str(rate)],
                     check=True,
                     stdout=subprocess.PIPE,
                     env=dict(os.environ),
@@ -261,6 +312,8 @@ def main() -> None:
                 if number:
                     told = json.loads(found.stdout)
                     told["server_cpu_seconds"] = round(cpu_seconds(server.pid) - before, 2)
+                    if rate:
+                        told["rate"] = rate
                     print(json.dumps(told | check(engine)), flush=True)
         finally:
             server.terminate()

@@ -1,4 +1,4 @@
-"""Bodies that nobody means well with, against the real service: what is answered, how soon, in how much memory.
+"""Bodies that nobody means well with, against the real service: what is answered, how soon, how much memory it takes.
 
     python -m leadflow_pipeline_tests.benchmarks.hostile_bodies
 

@@ -16,6 +16,7 @@ from leadflow_pipeline.cli import app
 from leadflow_pipeline.delivery.linting.campaign_lint import lint_campaign
 from leadflow_pipeline.route.owners.reps.rep_sources import reps_from_file
 from leadflow_pipeline.score.conversion.rules import ConversionRules
+from leadflow_pipeline.service.api.routing import OneLead
 from leadflow_pipeline_tests.samples import minimal_campaign_text
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -32,6 +33,7 @@ REPS, REPS_COMMANDS, OWNERSHIP, DRY_RUNS = blocks("Reps and territories")
 [QUALIFICATION] = blocks("Who is worth a conversation")
 EXPERIMENTS, EXPERIMENTING = blocks("Trying things on leads")
 HANDOVER, HANDING_OVER = blocks("Handing over to owners")
+[DECIDING] = blocks("An owner at once")
 [EMAILS] = blocks("Writing emails")
 [TIMING] = blocks("When emails leave")
 [LIMITS] = blocks("How many emails leave, and to whom")
@@ -73,6 +75,14 @@ def test_timing_and_limits_may_be_written_as_there() -> None:
 def test_the_handover_section_may_say_what_is_written_there() -> None:
     rules = parse_campaign(minimal_campaign_text("spring", extra=HANDOVER), "spring.yaml").handover
     assert (rules.slack_channel, rules.hubspot, rules.not_after_hours) == ("sales", True, 48)
+
+
+def test_an_owner_may_be_asked_for_as_there() -> None:
+    words = shlex.split(DECIDING.replace("'$(date -u +%F)'", "2026-11-30"))
+    asked = OneLead.model_validate_json(words[words.index("-d") + 1])
+    assert asked.campaign == "accounts-payable-launch"
+    assert asked.lead is not None
+    assert any(word.endswith("/api/v1/routing/decide") for word in words)
 
 
 def test_the_reps_and_the_rules_for_owners_are_understood(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from leadflow_pipeline.store.schema import (
     harvested_leads,
     inbound_mails,
     lead_aliases,
+    lead_event_states,
     match_reviews,
     message_links,
     messages,
@@ -325,6 +326,25 @@ def test_what_the_service_decided_answered_and_alarmed_about_goes_too(
                     campaign=slug, lead_id=lead_id, idempotency_key=address[0], request_key="r", answer={}
                 )
             )
+            connection.execute(
+                insert(lead_event_states).values(
+                    campaign=slug, lead_id=lead_id, kind="lead.scored", state="HOT"
+                )
+            )
+            # An event for a program, which asked for the address.
+            event = {
+                **email_to(address, slug, lead_id),
+                "recipient": "endpoint",
+                "recipient_key": "",
+                "state": "failed",
+                "sent_at": None,
+            }
+            event |= {
+                "channel": "webhook",
+                "payload": {"data": {"email": address}},
+                "order_key": f"e|{lead_id}",
+            }
+            connection.execute(insert(messages).values(event))
             answers = {
                 "mail": {"found": [address.upper()]},
                 "lead": {"lead_id": lead_id, "name": address[:4]},
@@ -346,14 +366,18 @@ def test_what_the_service_decided_answered_and_alarmed_about_goes_too(
             )
         )  # fmt: skip
 
-    assert erase_person(engine, anna, actor="ida").rows["routing_decisions"] == 1
+    erased = erase_person(engine, anna, actor="ida").rows
+    assert [erased[name] for name in ("routing_decisions", "lead_event_states", "messages")] == [1, 1, 1]
 
     with engine.connect() as connection:
         answers = dict(
             connection.execute(select(api_requests.c.idempotency_key, api_requests.c.answer)).all()
         )
-        told = [str(connection.execute(select(table)).all()) for table in (routing_decisions, alerts)]
+        told = [
+            str(connection.execute(select(table)).all()) for table in (routing_decisions, messages, alerts)
+        ]
     assert (answers["maila"], answers["leada"]) == ({}, {}), "the keys stay"
     assert all(answers[key] for key in ("mailb", "leadb")), "others' stay whole"
     assert "anna" not in " ".join(told).lower()
     assert bruno in told[1]
+    assert bruno in told[2]

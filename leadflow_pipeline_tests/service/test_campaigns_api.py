@@ -176,9 +176,8 @@ def dagster(
     """A real webserver and daemon over the test's database, as `leadflow up` starts them."""
     if not slow:
         pytest.skip("starts a webserver and a daemon: needs --slow")
-    from leadflow_pipeline.cli.instance import dagster_environment, shipped_file
-
     from leadflow_pipeline.cli.supervise import Service, Services, stop_signal, wait_until_answering
+    from leadflow_pipeline.store.dagster_home import dagster_environment, shipped_file
 
     home, url = tmp_path / "home", f"http://127.0.0.1:{free_port}"
     monkeypatch.setenv("LEADFLOW_HOME", str(home))

@@ -201,7 +201,10 @@ def _check_url(url: str, *, to_private: bool) -> None:
     if parts.scheme != "https" and not (
         parts.scheme == "http" and to_private and is_this_machine(parts.netloc)
     ):
-        raise EndpointRefused("webhooks leave over https only: write https://")
+        raise EndpointRefused(
+            "webhooks leave over https only: write https:// (http:// is for a receiver on this machine, where "
+            "LEADFLOW_WEBHOOKS_TO_PRIVATE_HOSTS=true)"
+        )
     if not to_private and _is_private_by_name(host):
         raise EndpointRefused(
             "the url leads to this machine or a private network: set LEADFLOW_WEBHOOKS_TO_PRIVATE_HOSTS=true "

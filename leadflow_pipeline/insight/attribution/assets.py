@@ -24,8 +24,8 @@ from leadflow_pipeline.partitions import campaign_partitions
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.channel_credits import is_recorded_in_week_of, record_credits
-from leadflow_pipeline.store.failures import with_plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.run_step import as_run_step
 from leadflow_pipeline.store.stage_asset import OWNERS
 
 
@@ -41,7 +41,7 @@ from leadflow_pipeline.store.stage_asset import OWNERS
     automation_condition=AFTER_THE_DAILY_RUN,
     description="Which channels brought what was won, by nine models side by side, and what each cost.",
 )
-@with_plain_failures
+@as_run_step
 def source_attribution(
     context: dg.AssetExecutionContext, store: StoreResource
 ) -> Iterator[dg.MaterializeResult[None]]:

@@ -21,8 +21,8 @@ from leadflow_pipeline.partitions import campaign_partitions
 from leadflow_pipeline.score import model_registry as registry
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import schema
-from leadflow_pipeline.store.failures import with_plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.run_step import as_run_step
 from leadflow_pipeline.store.stage_asset import OWNERS
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Training(dg.Config):
     kinds={"python", "scikitlearn"},
     description="How likely each lead converts, learned from known outcomes; promoted where it is better.",
 )
-@with_plain_failures
+@as_run_step
 def conversion_model(
     context: dg.AssetExecutionContext, config: Training, store: StoreResource
 ) -> Iterator[dg.MaterializeResult[None]]:

@@ -22,8 +22,8 @@ from leadflow_pipeline.partitions import campaign_partitions, last_complete_day
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.experiment_states import change_state, read_changes
-from leadflow_pipeline.store.failures import with_plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.run_step import as_run_step
 from leadflow_pipeline.store.stage_asset import OWNERS
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ DESCRIPTIONS = {
     automation_condition=AFTER_THE_DAILY_RUN,
     description="What came of each experiment: effects with intervals, boundaries, alarms, and who wins.",
 )
-@with_plain_failures
+@as_run_step
 def experiment_results(
     context: dg.AssetExecutionContext, store: StoreResource
 ) -> Iterator[dg.MaterializeResult[None]]:

@@ -18,8 +18,8 @@ from leadflow_pipeline.insight.rep_performance.reading import RepReport, read_re
 from leadflow_pipeline.partitions import campaign_partitions
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import schema
-from leadflow_pipeline.store.failures import with_plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.run_step import as_run_step
 from leadflow_pipeline.store.stage_asset import OWNERS
 
 
@@ -37,7 +37,7 @@ from leadflow_pipeline.store.stage_asset import OWNERS
     automation_condition=AFTER_THE_DAILY_RUN,
     description="How reps do: results with what they may be, peers, trends, first touches, load, and fair shares.",
 )
-@with_plain_failures
+@as_run_step
 def rep_performance(
     context: dg.AssetExecutionContext, store: StoreResource
 ) -> Iterator[dg.MaterializeResult[None]]:

@@ -14,8 +14,8 @@ from leadflow_pipeline.insight.assets import AFTER_THE_DAILY_RUN
 from leadflow_pipeline.insight.similar_accounts.builds import build_similar_accounts
 from leadflow_pipeline.partitions import campaign_partitions
 from leadflow_pipeline.store import schema
-from leadflow_pipeline.store.failures import with_plain_failures
 from leadflow_pipeline.store.resource import StoreResource
+from leadflow_pipeline.store.run_step import as_run_step
 from leadflow_pipeline.store.stage_asset import KINDS, OWNERS, RETRY_POLICY, column_schema
 
 
@@ -39,7 +39,7 @@ from leadflow_pipeline.store.stage_asset import KINDS, OWNERS, RETRY_POLICY, col
     description="Companies as vectors, and how each ended: what a brief says of companies like a lead's. Readers see "
     "the build before until this one is whole.",
 )
-@with_plain_failures
+@as_run_step
 def similar_accounts(
     context: dg.AssetExecutionContext, store: StoreResource
 ) -> Iterator[dg.MaterializeResult[None]]:

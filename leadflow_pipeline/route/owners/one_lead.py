@@ -18,7 +18,7 @@ from leadflow_pipeline.route.owners.carried_reps import Carried
 from leadflow_pipeline.route.owners.choice.weighing import Strengths, Weighed, in_order, weighed
 from leadflow_pipeline.route.owners.choosing import ACCOUNT, FULL, NAMED_ACCOUNT
 from leadflow_pipeline.route.owners.reps.eligibility import CONSTRAINTS, Eligibility
-from leadflow_pipeline.route.owners.reps.eligibility_of_one import Fields, ReadyRoster
+from leadflow_pipeline.route.owners.reps.eligibility_of_one import KEPT, Fields, ReadyRoster
 from leadflow_pipeline.route.owners.reps.reps_of_day import Roster
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.telling import MOST_CANDIDATES, REMEDIES
@@ -72,8 +72,8 @@ class OneDecision:
     @property
     def struck_counts(self) -> dict[str, int]:
         """How many each constraint strikes out."""
-        counts = {name: int(self.may.struck[name][0].sum()) for name in CONSTRAINTS}
-        return {name: count for name, count in counts.items() if count}
+        counts = zip(CONSTRAINTS, self.may.struck_counts[0].tolist(), strict=True)
+        return {name: count for name, count in counts if count}
 
 
 def decide_one(
@@ -88,6 +88,7 @@ def decide_one(
     account_owner: str | None = None,
     weights: Floats | None = None,
     given_today: Ints | None = None,
+    prices: Floats | None = None,
     most: int = MOST_CANDIDATES,
 ) -> OneDecision:
     """Ranks the reps of a roster for one lead.
@@ -96,11 +97,11 @@ def decide_one(
     many it has, and `given_today[R]` how many of the day's it was given one at a time already: turns that no row of
     `rep_days` tells of yet. `carried` has the prices and turns of the latest day (`Carried.of` its rows of
     `rep_days`); `account_owner` who has the leads of its company; `weights` those of its match (`[1,4]`, as
-    `experiment.treatment.match_weights` gives them for whole days), where experiments make them differ. `most`
-    candidates are told with their numbers.
+    `experiment.treatment.match_weights` gives them for whole days), where experiments make them differ. `prices`
+    are `carried.prices_of(ready.roster)`, for whoever decides often. `most` candidates are told with their numbers.
     """
     roster = ready.roster
-    prices = carried.prices_of(roster)
+    prices = carried.prices_of(roster) if prices is None else prices
     one = weigh_one(lead, chance * money, ready, strengths, weights)
     columns, why = ranked(
         one, roster, ready.rules, carried, room, open_leads, account_owner, prices, given_today
@@ -132,8 +133,18 @@ def weigh_one(
     strengths: Strengths,
     weights: Floats | None = None,
 ) -> Weighed:
-    """One lead weighed: as `weigh` weighs a frame of one row."""
-    return weighed(ready.of(lead), np.array([worth]), strengths, ready.rules, weights)
+    """One lead weighed: as `weigh` weighs a frame of one row. All but its worth is kept with whom it may go to."""
+    may = ready.of(lead)
+    if weights is not None:
+        return weighed(may, np.array([worth]), strengths, ready.rules, weights)
+    kept = ready.weighed.get(may)
+    if kept is None or kept[0] is not strengths:
+        if len(ready.weighed) >= KEPT:
+            ready.weighed.clear()
+        kept = ready.weighed[may] = (strengths, weighed(may, np.ones(1), strengths, ready.rules))
+    one = kept[1]
+    value = np.where(one.allowed, worth * one.match, np.nan)
+    return Weighed(one.allowed, one.rank, one.match, value, one.named, may)
 
 
 def ranked(
@@ -168,7 +179,7 @@ def ranked(
     ahead = {column: why for column, why in reversed(first) if one.allowed[0, column] and has_room[column]}
     ahead = {column: ahead[column] for column, _ in first if column in ahead}
     rest = [column for column in order.tolist() if column not in ahead]
-    return np.array([*ahead, *rest], dtype="int64"), [*ahead.values(), *(rules.strategy for _ in rest)]
+    return np.array([*ahead, *rest], dtype="int64"), [*ahead.values(), *[rules.strategy] * len(rest)]
 
 
 def _of_fewest(may: npt.NDArray[np.bool_], roster: Roster, room: Ints, given_today: Ints) -> Ints:

@@ -20,7 +20,7 @@ from leadflow_pipeline.service.api.leads import leads_router
 from leadflow_pipeline.service.api.models import models_router
 from leadflow_pipeline.service.api.operations import operations_router
 from leadflow_pipeline.service.api.reps import rep_performance_router, reps_router
-from leadflow_pipeline.service.api.routing import routing_router
+from leadflow_pipeline.service.api.routing import add_quick_decide, routing_router
 from leadflow_pipeline.service.api.runs import runs_router
 from leadflow_pipeline.service.api.similar_accounts import similar_accounts_router
 from leadflow_pipeline.service.api.webhook_endpoints import webhook_endpoints_router
@@ -67,6 +67,7 @@ def add_api(app: FastAPI, context: ServiceContext) -> None:
     for router in ROUTERS:
         api.include_router(router(context))
     app.include_router(api)
+    add_quick_decide(app, context)
 
 
 def add_access(app: FastAPI, keeper: Gatekeeper) -> None:

@@ -5,6 +5,7 @@ What belongs here: the shapes of requests and answers. What does not: deciding.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -31,6 +32,8 @@ class Asked:
     actor: str
     newcomer: LeadState | None = None
     """The lead as it stands, where it may be one that no day has computed yet."""
+    correlation_id: str | None = None
+    """Of the request: many are decided together, by whoever comes first."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,18 @@ class Decided:
 
     answer: Answer
     is_replay: bool = False
+    text: str = ""
+    """The answer as JSON, where it is at hand."""
+
+    @property
+    def body(self) -> bytes:
+        """As it is sent."""
+        return (self.text or as_json(self.answer)).encode()
+
+
+def as_json(value: Any) -> str:
+    """As it is stored and sent."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 class KeyConflict(Exception):

@@ -20,14 +20,14 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import ARRAY, BigInteger, Connection, Engine, Text, bindparam, select, text
-from sqlalchemy.dialects.postgresql import JSONB
 
 from leadflow_pipeline.delivery.claiming import (
     Claim,
     Handoff,
-    claim_owners,
+    claim_at_once,
     lead_locks,
 )
+from leadflow_pipeline.delivery.handover import DECIDED_AT_ONCE
 from leadflow_pipeline.delivery.holding import hold, reason_and_remedy
 from leadflow_pipeline.delivery.pending import NO_CANDIDATE, Waiting
 from leadflow_pipeline.delivery.present_reps import KeptRoom
@@ -44,10 +44,12 @@ from leadflow_pipeline.service.decisions.asked import (
     Decided,
     KeyConflict,
     UnknownLead,
+    as_json,
 )
-from leadflow_pipeline.service.decisions.lead_state import LeadState, read_leads
+from leadflow_pipeline.service.decisions.lead_state import LeadState, leads_of, reading_leads
 from leadflow_pipeline.service.decisions.state import CampaignState, Floats
 from leadflow_pipeline.store.schema import Timestamp, routing_decisions
+from leadflow_pipeline.store.together import Sent, commit_together, together
 
 CANDIDATES_TRIED: Final = 5
 """Whose locks are taken for one lead at a time."""
@@ -67,18 +69,22 @@ EARLIER: Final = text(
 KEEP: Final = text(
     """
     WITH told AS (
-        SELECT * FROM jsonb_to_recordset(:told) AS told (
-            lead_id text, key text, request_key text, number integer, answer jsonb, actor text, detail jsonb)
+        SELECT * FROM jsonb_to_recordset(CAST(:told AS jsonb)) AS told (
+            lead_id text, key text, request_key text, number integer, answer jsonb, actor text, detail jsonb,
+            correlation_id text)
     ), changed AS (
-        INSERT INTO leadflow.activity_log (actor, action, campaign, lead_id, detail)
-        SELECT actor, 'routing.decide', :campaign, lead_id, detail FROM told WHERE detail IS NOT NULL
+        INSERT INTO leadflow.activity_log (actor, action, campaign, lead_id, detail, correlation_id)
+        SELECT actor, :action, :campaign, lead_id, detail, correlation_id FROM told WHERE detail IS NOT NULL
     )
     INSERT INTO leadflow.routing_decisions
         (campaign, lead_id, idempotency_key, request_key, assignment_number, answer, decided_at)
     SELECT :campaign, lead_id, key, request_key, number, answer, :now FROM told
     """
 ).bindparams(
-    bindparam("told", type_=JSONB), bindparam("campaign", type_=Text), bindparam("now", type_=Timestamp)
+    bindparam("told", type_=Text),
+    bindparam("campaign", type_=Text),
+    bindparam("action", type_=Text),
+    bindparam("now", type_=Timestamp),
 )
 
 Outcome = Decided | Exception | None
@@ -113,10 +119,9 @@ def decide_group(
     """
     weights, sequences = state.treatments(engine, sorted({each.lead_id for each in asked}))
     with connection.begin():
-        _begin(connection, state, sorted({each.lead_id for each in asked}))
+        earlier, leads = _begin(connection, asked, state, now)
         outcomes: list[Outcome] = [None] * len(asked)
         first: dict[str, int] = {}
-        earlier = _earlier(connection, asked)
         for number, each in enumerate(asked):
             if each.idempotency_key in earlier:
                 outcomes[number] = _replayed(each, *earlier[each.idempotency_key])
@@ -125,14 +130,18 @@ def decide_group(
         # The same key twice at once, and the same lead twice: the first now, the others find what it came to.
         turns = {asked[number].lead_id: number for number in reversed(first.values())}
         new = [asked[number] for number in turns.values()]
-        answers = _answers(connection, new, state, now, weights, sequences, kept)
+        answers, written = _answers(connection, new, leads, state, now, weights, sequences, kept)
+        decided = [
+            (each, Decided(answer, text=as_json(answer)))
+            for each, answer in zip(new, answers, strict=True)
+            if isinstance(answer, dict)
+        ]
+        if decided:
+            written.append(_keeping(decided, now))
+        told = iter(decided)
         for number, answer in zip(turns.values(), answers, strict=True):
-            outcomes[number] = Decided(answer) if isinstance(answer, dict) else answer
-        _keep(
-            connection,
-            [(each, answer) for each, answer in zip(new, answers, strict=True) if isinstance(answer, dict)],
-            now,
-        )
+            outcomes[number] = next(told)[1] if isinstance(answer, dict) else answer
+        commit_together(connection, *written)
     if kept is not None:
         for answer in answers:
             if isinstance(answer, dict) and answer["status"] == ROUTED and answer["owner"] is not None:
@@ -150,9 +159,11 @@ def predict(
     """What `decide_group` would answer, by what is known without any lock; writes nothing."""
     weights, sequences = campaign_state.treatments(engine, sorted(set(lead_ids)))
     with engine.connect() as connection:
-        judged = _judged(
-            connection, lead_ids, campaign_state, now, weights, sequences, newcomers, spread=False
-        )
+        reading = reading_leads(campaign_state.reading, campaign_state.version.campaign, lead_ids, now)
+        (rows,) = together(connection, reading)
+    judged = _judged(
+        leads_of(rows), lead_ids, campaign_state, now, weights, sequences, newcomers, spread=False
+    )
     found: list[Answer | Exception] = []
     for each in judged:
         if isinstance(each, _Judged):
@@ -166,22 +177,20 @@ def predict(
     return found
 
 
-def _begin(connection: Connection, state: CampaignState, lead_ids: Sequence[str]) -> None:
-    """Takes the leads' locks. Raises OutdatedState."""
-    campaign = state.version.campaign
-    values = {
-        "numbers": lead_locks([(campaign, lead_id) for lead_id in lead_ids]),
-        "campaign": campaign,
-    }
-    row = connection.execute(BEGIN, values).one()
-    if (row.current_version, row.status) != (state.version.version, state.status):
+def _begin(
+    connection: Connection, asked: Sequence[Asked], state: CampaignState, now: datetime
+) -> tuple[dict[str, tuple[str, Answer]], dict[str, LeadState]]:
+    """Takes the leads' locks; what was answered before under the same keys, and the leads as they stand since. Raises
+    OutdatedState.
+    """
+    campaign, lead_ids = state.version.campaign, [each.lead_id for each in asked]
+    locks = {"numbers": lead_locks([(campaign, lead_id) for lead_id in lead_ids]), "campaign": campaign}
+    keys = {"campaign": campaign, "keys": [each.idempotency_key for each in asked]}
+    reading = reading_leads(state.reading, campaign, lead_ids, now)
+    begun, answered, leads = together(connection, (BEGIN, locks), (EARLIER, keys), reading)
+    if begun[0][-2:] != (state.version.version, state.status):
         raise OutdatedState
-
-
-def _earlier(connection: Connection, asked: Sequence[Asked]) -> dict[str, tuple[str, Answer]]:
-    values = {"campaign": asked[0].campaign, "keys": [each.idempotency_key for each in asked]}
-    rows = connection.execute(EARLIER, values).tuples()
-    return {key: (request_key, answer) for key, request_key, answer in rows}
+    return {key: (request_key, answer) for key, request_key, answer in answered}, leads_of(leads)
 
 
 def was_another(
@@ -204,22 +213,25 @@ def _replayed(asked: Asked, request_key: str, answer: Answer) -> Outcome:
 def _answers(
     connection: Connection,
     asked: Sequence[Asked],
+    leads: Mapping[str, LeadState],
     state: CampaignState,
     now: datetime,
     weights: dict[str, Floats],
     sequences: dict[str, list[int]],
     kept: KeptRoom | None,
-) -> list[Answer | Exception | None]:
+) -> tuple[list[Answer | Exception | None], list[Sent]]:
+    """The answers, and what writes whose lead each became."""
     if not asked:
-        return []
+        return [], []
     campaign = state.version.campaign
     newcomers = {each.lead_id: each.newcomer for each in asked if each.newcomer is not None}
-    judged = _judged(connection, [each.lead_id for each in asked], state, now, weights, sequences, newcomers)
+    judged = _judged(leads, [each.lead_id for each in asked], state, now, weights, sequences, newcomers)
     claims = [each.claim for each in judged if isinstance(each, _Judged) and each.claim is not None]
     histories = {
         (campaign, each.lead.lead_id): list(each.lead.history) for each in judged if isinstance(each, _Judged)
     }
-    given = iter(claim_owners(connection, claims, now, histories=histories, kept=kept) if claims else [])
+    outcomes, writing = claim_at_once(connection, claims, histories, now, kept)
+    given = iter(outcomes)
     answers: list[Answer | Exception | None] = []
     held: list[tuple[Waiting, str]] = []
     for each in judged:
@@ -244,11 +256,11 @@ def _answers(
         held.append((waiting, reason))
         answers.append(_held(each, reason))
     hold(connection, state.version.campaign, held, now)
-    return answers
+    return answers, [] if writing is None else [writing]
 
 
 def _judged(
-    connection: Connection,
+    leads: Mapping[str, LeadState],
     lead_ids: Sequence[str],
     state: CampaignState,
     now: datetime,
@@ -261,15 +273,15 @@ def _judged(
     """What the rules say of each lead: an answer, or who should have it. `spread`: each is given as if those before it
     had been.
     """
-    campaign = state.version.campaign
-    leads = read_leads(connection, state.reading, campaign, list(dict.fromkeys(lead_ids)), now)
     room, given_today = state.room.copy(), state.given_today.copy()
     found: list[_Judged | Answer | Exception] = []
     for lead_id in lead_ids:
         lead = leads[lead_id]
-        if not lead.is_enriched and lead_id in newcomers:
-            new = newcomers[lead_id]
-            lead = replace(new, ended=lead.ended, overrides=lead.overrides, history=lead.history)
+        new = newcomers.get(lead_id)
+        if new is not None and (new.is_news or not lead.is_enriched):
+            lead = replace(
+                lead, fields=new.fields, is_enriched=True, scored=new.scored, qualified=new.qualified
+            )
         history = lead.history
         answer = _about(state, lead, now)
         if not lead.is_enriched and not history:
@@ -299,6 +311,7 @@ def _judged(
             state.account_owner(lead.fields),
             weights.get(lead_id),
             given_today,
+            state.prices,
         )
         judged = _with_claim(state, lead, answer, decision, history, now)
         if spread and judged.claim is not None and decision.owner is not None:
@@ -497,25 +510,29 @@ def _has_left(state: CampaignState, rep: str) -> bool:
     return column is not None and state.ready.roster.reps[column].status == "left"
 
 
-def _keep(connection: Connection, answered: Sequence[tuple[Asked, Answer]], now: datetime) -> None:
-    """What was answered, and that it was."""
-    if not answered:
-        return
-    told = [
-        {
+def _keeping(decided: Sequence[tuple[Asked, Decided]], now: datetime) -> Sent:
+    """What writes what was answered, and that it was."""
+    told = []
+    for asked, each in decided:
+        answer = each.answer
+        row = {
             "lead_id": asked.lead_id,
             "key": asked.idempotency_key,
             "request_key": asked.request_key,
             "number": None if answer["owner"] is None else answer["assignment_number"],
-            "answer": answer,
             "actor": asked.actor,
-            "detail": {"status": answer["status"], "owner": answer["owner"]}
-            if answer["status"] in (ROUTED, HELD)
-            else None,
+            "correlation_id": asked.correlation_id,
         }
-        for asked, answer in answered
-    ]
-    connection.execute(KEEP, {"told": told, "campaign": answered[0][0].campaign, "now": now})
+        if answer["status"] in (ROUTED, HELD):
+            row["detail"] = {"status": answer["status"], "owner": answer["owner"]}
+        told.append(f'{as_json(row)[:-1]},"answer":{each.text}}}')
+    values = {
+        "told": f"[{','.join(told)}]",
+        "campaign": decided[0][0].campaign,
+        "action": DECIDED_AT_ONCE,
+        "now": now,
+    }
+    return KEEP, values
 
 
 def _written(moment: datetime | None) -> str | None:

@@ -8,18 +8,19 @@ lead that somebody waits for is young, so that is one step or few.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, Text, bindparam, text
+from sqlalchemy import ARRAY, Text, bindparam, text
 from sqlalchemy.sql.elements import TextClause
 
 from leadflow_pipeline.delivery.claiming import Handoff, as_handoff
 from leadflow_pipeline.lead_fields import CUSTOM
 from leadflow_pipeline.overrides import LIFTED
 from leadflow_pipeline.store.schema import Timestamp, enriched_leads
+from leadflow_pipeline.store.together import Sent
 
 STAGES = {
     "scored": (
@@ -51,6 +52,8 @@ class LeadState:
     """What people decided and still stands, by what it is about."""
     history: list[Handoff] = field(default_factory=list)
     """Everybody who has had it, the present owner last."""
+    is_news: bool = False
+    """Whether it was told of on a day that no run has computed."""
 
 
 @dataclass(frozen=True)
@@ -114,25 +117,28 @@ FACTS = """
 """What is a fact about a lead, and not computed."""
 
 
-def read_leads(
-    connection: Connection, reading: Reading, campaign: str, lead_ids: Sequence[str], now: datetime
-) -> dict[str, LeadState]:
-    """Each of these leads as it stands; those of whom nothing is known too, without any row."""
-    values = {"campaign": campaign, "lead_ids": list(lead_ids), "now": now, **reading.values}
+def reading_leads(reading: Reading, campaign: str, lead_ids: Sequence[str], now: datetime) -> Sent:
+    """What reads these leads as they stand; those of whom nothing is known too, without any row."""
+    lead_ids = list(dict.fromkeys(lead_ids))
+    return reading.statement, {"campaign": campaign, "lead_ids": lead_ids, "now": now, **reading.values}
+
+
+def leads_of(rows: Iterable[Sequence[Any]]) -> dict[str, LeadState]:
+    """The leads that were read."""
     return {
-        row.lead_id: LeadState(
-            row.lead_id,
-            row.enriched or {},
-            row.enriched is not None,
-            row.scored,
-            row.qualified,
-            row.routed,
-            row.planned,
-            row.ended,
-            {name: said for name, said in (row.overrides or {}).items() if said.lower() != LIFTED},
-            [_handoff(each) for each in row.history or ()],
+        lead_id: LeadState(
+            lead_id,
+            enriched or {},
+            enriched is not None,
+            scored,
+            qualified,
+            routed,
+            planned,
+            ended,
+            {name: said for name, said in (words or {}).items() if said.lower() != LIFTED},
+            [_handoff(each) for each in history or ()],
         )
-        for row in connection.execute(reading.statement, values)
+        for lead_id, enriched, scored, qualified, routed, planned, ended, words, history in rows
     }
 
 

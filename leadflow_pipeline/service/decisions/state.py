@@ -67,6 +67,7 @@ class CampaignState:
     ready: ReadyRoster | None = None
     strengths: Strengths | None = None
     carried: Carried = field(default_factory=Carried)
+    prices: Floats = field(default_factory=lambda: np.zeros(0))
     room: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     """Leads that each rep can still be given today, over all campaigns and as this campaign's plan might."""
     open_leads: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -114,6 +115,7 @@ class CampaignState:
             room = room_of(connection, roster.reps, [self.day], now)
         self.ownership, self.ready = rules, ReadyRoster(roster, rules)
         self.strengths, self.carried = present.strengths, present.carried
+        self.prices = self.carried.prices_of(roster)
         monday = self.day - timedelta(days=self.day.weekday())
         self.given_today = np.array([room.given[rep.rep, self.day] for rep in roster.reps], dtype=np.int64)
         self.open_leads = np.array([room.open[rep.rep] for rep in roster.reps], dtype=np.int64)

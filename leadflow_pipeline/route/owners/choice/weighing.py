@@ -60,11 +60,10 @@ class Weighed:
     """The column of the rep whose named account each lead is; -1 for none."""
     may: Eligibility
 
-    @cached_property
+    @property
     def struck(self) -> Ints:
         """`[L, constraints]` how many reps each of `CONSTRAINTS` strikes out."""
-        counts = [self.may.struck[name].sum(axis=1) for name in CONSTRAINTS]
-        return np.stack(counts, axis=1).astype("int64")
+        return self.may.struck_counts
 
     @cached_property
     def barred_by(self) -> npt.NDArray[np.object_]:

@@ -91,6 +91,12 @@ class Eligibility:
         return {name: _spread(mask, self._codes) for name, mask in self._struck.items()}
 
     @cached_property
+    def struck_counts(self) -> Codes:
+        """`[L, constraints]` how many reps each of `CONSTRAINTS` strikes out."""
+        counts = [self.struck[name].sum(axis=1) for name in CONSTRAINTS]
+        return np.stack(counts, axis=1).astype("int64")
+
+    @cached_property
     def territory_rank(self) -> Ranks:
         """How specific the rep's territory is for the lead (`territories.specificity` names it); -1 outside."""
         return self._territory_rank[self._codes]

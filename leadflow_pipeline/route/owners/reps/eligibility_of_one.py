@@ -5,7 +5,8 @@ its own: whatever `eligibility` says of a frame of one row, this says of the sam
 them).
 
 A frame of one row costs 10 ms of pandas, which a decision that somebody waits for does not have. What leads ask about
-is asked again and again, so the answer for each combination of fields is kept.
+is asked again and again, so the answer for each combination of fields is kept. Every company has another name: of these
+the key of what is kept holds only whose account it is, unless a rule looks at the name itself.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from leadflow_pipeline.conditions import Condition, holds
 from leadflow_pipeline.folding import folded_text
+from leadflow_pipeline.route.owners.choice.weighing import Strengths, Weighed
 from leadflow_pipeline.route.owners.reps.eligibility import (
     CONSTRAINTS,
     Eligibility,
@@ -75,24 +77,26 @@ class ReadyRoster:
         self._languages: dict[str, Mask] = {}
         conditions = [condition for team in rules.teams for condition in team.when]
         conditions += [condition for rule in rules.specialties for condition in rule.when]
-        named = (*PLACE_FIELDS, "company_domain", "company_key", "language", *rules.specialty_fields)
+        named = (*PLACE_FIELDS, "language", *rules.specialty_fields)
         self._asked = tuple(dict.fromkeys([*named, *(condition.field for condition in conditions)]))
         self._known: dict[tuple[Any, ...], Eligibility] = {}
+        self.weighed: dict[Eligibility, tuple[Strengths, Weighed]] = {}
+        """What was weighed last of each, by whoever weighs."""
 
     def of(self, lead: Fields) -> Eligibility:
         """Who may have the lead, as a row of one."""
+        named = self._named(lead)
         # True and 1 are one key of a dictionary and two words to a condition.
-        key = tuple((type(value), value) for value in map(lead.get, self._asked))
+        key = (named, *((type(value), value) for value in map(lead.get, self._asked)))
         found = self._known.get(key)
         if found is None:
             if len(self._known) >= KEPT:
                 self._known.clear()
-            found = self._known[key] = self._eligibility(lead)
+            found = self._known[key] = self._eligibility(lead, named)
         return found
 
-    def _eligibility(self, lead: Fields) -> Eligibility:
+    def _eligibility(self, lead: Fields, named: int) -> Eligibility:
         team_rank, territory_rank = self._team_rank(lead).copy(), self._territory_rank(lead).copy()
-        named = self._named(lead)
         if named >= 0:
             team_rank[named] = 0
             territory_rank[named] = NAMED_ACCOUNT
