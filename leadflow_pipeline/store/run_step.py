@@ -31,7 +31,7 @@ def of_run(context: dg.OpExecutionContext, **counts: int) -> Iterator[None]:
     """Whatever is written down within belongs to the request that launched the run, else to the run. A line of the log
     says that it ended, whichever way.
     """
-    step = {"step": context.op.name, "job": context.job_name, **counts}
+    step: dict[str, str | int] = {"step": context.op.name, "job": context.job_name, **counts}
     begun, state = time.perf_counter(), "failed"
     with correlated(context.run.tags.get(CORRELATION_TAG, context.run_id)), span("step", **step):
         try:
