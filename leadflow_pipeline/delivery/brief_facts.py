@@ -15,6 +15,7 @@ from sqlalchemy import Engine, and_, select
 
 from leadflow_pipeline.campaign import Campaign
 from leadflow_pipeline.delivery.brief import BriefFacts, SimilarAccount
+from leadflow_pipeline.delivery.newcomers import newcomers, routes_decided
 from leadflow_pipeline.delivery.tokens import clean
 from leadflow_pipeline.route.rules import Tier
 from leadflow_pipeline.store.copy import read
@@ -56,21 +57,23 @@ def facts_of_leads(
     now: datetime,
     similar: SimilarAccounts | None = None,
 ) -> dict[str, BriefFacts]:
-    """The facts of each of these leads that the campaign knows, as of now."""
+    """The facts of each of these leads that the campaign knows, as of now: by its days, and of those that no day has
+    computed yet by their records.
+    """
     wanted = pd.Series(sorted(set(lead_ids)), dtype="str")
     tomorrow = (now + timedelta(days=1)).date()
 
-    def latest(table: Any, columns: list[str]) -> dict[str, dict[str, Any]]:
-        rows = latest_before(engine, table, campaign.campaign, tomorrow, lead_ids=wanted, columns=columns)
-        frames[table.name] = rows
-        plain = rows.astype(object).where(rows.notna(), None)
-        found = cast("list[dict[str, Any]]", plain.to_dict("records"))
-        return {row["lead_id"]: row for row in found}
+    def latest(table: Any, columns: list[str]) -> pd.DataFrame:
+        return latest_before(engine, table, campaign.campaign, tomorrow, lead_ids=wanted, columns=columns)
 
-    frames: dict[str, pd.DataFrame] = {}
-    leads = latest(enriched_leads, LEAD_COLUMNS)
-    scores, routes = latest(scored_leads, SCORE_COLUMNS), latest(routed_leads, ROUTE_COLUMNS)
-    enriched = frames[enriched_leads.name]
+    enriched, scored = latest(enriched_leads, LEAD_COLUMNS), latest(scored_leads, SCORE_COLUMNS)
+    routes = _by_lead(latest(routed_leads, ROUTE_COLUMNS))
+    if missing := set(wanted) - set(enriched["lead_id"]):
+        for new in newcomers(engine, campaign, missing, now):
+            enriched = pd.concat([enriched, new.enriched[LEAD_COLUMNS]], ignore_index=True)
+            scored = pd.concat([scored, new.scored[SCORE_COLUMNS]], ignore_index=True)
+        routes |= routes_decided(engine, campaign.campaign, missing)
+    leads, scores = _by_lead(enriched), _by_lead(scored)
     events = _events(engine, campaign.campaign, wanted, now)
     unwilling = _unwilling(engine, campaign.campaign, enriched, now)
     alike = (similar or same_industry_and_size)(engine, campaign, enriched, now)
@@ -90,6 +93,12 @@ def facts_of_leads(
         )
         for lead_id, lead in leads.items()
     }
+
+
+def _by_lead(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    plain = rows.astype(object).where(rows.notna(), None)
+    found = cast("list[dict[str, Any]]", plain.to_dict("records"))
+    return {row["lead_id"]: row for row in found}
 
 
 def same_industry_and_size(

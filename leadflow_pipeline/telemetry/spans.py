@@ -18,6 +18,8 @@ from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.telemetry.correlation import present_correlation_id
 
 SERVICE = "leadflow"
+SECONDS_TO_EXPORT = 2
+"""What a batch of spans may take, retries and all: a command waits for its last one, be the collector there or not."""
 
 
 @contextmanager
@@ -57,5 +59,5 @@ def _tracer() -> Any:
             "LEADFLOW_TRACES is set, but what sends traces is not installed: pip install leadflow-pipeline[traces]"
         ) from None
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: SERVICE}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(address)))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(address, timeout=SECONDS_TO_EXPORT)))
     return provider.get_tracer(SERVICE)

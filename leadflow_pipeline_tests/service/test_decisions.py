@@ -42,7 +42,7 @@ class Asker:
         )
 
     def decide(self, lead_id: str, key: str | None = None, what: str = "decide") -> httpx.Response:
-        headers = {"Idempotency-Key": key} if key else {}
+        headers = {"X-Correlation-ID": f"request-{key}"} | ({"Idempotency-Key": key} if key else {})
         return self.client.post(f"/{what}", json={"campaign": "spring", "lead_id": lead_id}, headers=headers)
 
 
@@ -85,6 +85,7 @@ def test_a_decision_is_made_once_told_once_and_said_again_to_whoever_asks(asker:
     summary = asker.world.hand_over()
     assert (summary.handed_over, summary.messages) == (1, {"email": 2})
     assert asker.world.messages()[0]["recipient"] == "anke@sales.example.org"
+    assert {each["correlation_id"] for each in asker.world.messages()} == {"request-one"}
     assert (asker.world.hand_over().handed_over, len(asker.world.messages())) == (0, 2)
     listed = asker.client.get("/decisions", params={"campaign": "spring", "limit": 1}).json()
     assert listed["items"][0]["decision"]["status"] == "ALREADY_ROUTED"
@@ -189,6 +190,11 @@ def test_a_lead_that_nobody_knew_is_taken_in_judged_and_given_away_at_once(asker
     given = asker.client.post("/decide", json=body).json()
     assert (given["status"], given["owner"]) == ("ROUTED", asker.world.owners()[told["lead_id"]][0])
     assert given["tier"]
+    # Its owner is told who it is, though no day has computed the lead yet.
+    asker.world.hand_over()
+    brief = asker.world.messages()[0]["body_text"]
+    assert "new@leads.example" in brief
+    assert f"tier {given['tier']}, score {given['score']:.1f}" in brief
     assert asker.client.post("/decide", json={"campaign": "spring", "lead": {"x": 1}}).status_code == 422
     assert asker.client.post("/decide", json={**body, "source": "none"}).status_code == 422
     erase_person(engine, "gone@leads.example", actor="test")

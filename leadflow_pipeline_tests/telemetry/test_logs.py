@@ -10,7 +10,7 @@ import pytest
 
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.telemetry.correlation import correlated, present_correlation_id, taken_over
-from leadflow_pipeline.telemetry.logs import FIELDS, set_up_logs
+from leadflow_pipeline.telemetry.logs import FIELDS, set_up_logs, set_up_our_logs
 
 log = logging.getLogger("leadflow_pipeline.somewhere")
 
@@ -60,3 +60,20 @@ def test_ids_of_others_are_taken_over_only_where_they_are_ids() -> None:
             assert present_correlation_id() == "request-0002"
         assert present_correlation_id() == "request-0001"
     assert present_correlation_id() is None
+
+
+def test_in_a_process_of_others_only_our_lines_are_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in Dagster's code servers and run workers, which write their own."""
+    root, ours = logging.getLogger(), logging.getLogger("leadflow_pipeline")
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(ours, "handlers", [])
+    monkeypatch.setattr(ours, "level", logging.NOTSET)
+    monkeypatch.setenv("LEADFLOW_LOG_FORMAT", "json")
+    get_settings.cache_clear()
+    stream = io.StringIO()
+    for _ in range(2):
+        set_up_our_logs(stream)
+    log.warning("ours")
+    assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == ["ours"]
+    assert root.handlers == []
+    get_settings.cache_clear()

@@ -102,7 +102,7 @@ CONDITIONS: Final[Mapping[str, Condition]] = {
                 "95% are promised"
             ),
             lambda _: (
-                "leadflow handover promises shows whose; give leads to reps with room (leadflow reps list), or set "
+                "leadflow handover promises shows whose; give leads to reps with room (leadflow reps capacity), or set "
                 "ownership.sla to what can be kept"
             ),
         ),
@@ -112,9 +112,9 @@ CONDITIONS: Final[Mapping[str, Condition]] = {
             0.85,
             0.80,
             1,
-            lambda of: f"{of.subject} has {_share(of.value)} of its room taken",
+            lambda of: f"{of.subject} has {of.value:.0%} of their room taken",
             lambda _: (
-                "leadflow reps list shows the others; raise a capacity, add a rep, or close leads that are won or lost"
+                "leadflow reps capacity shows who has room; raise a capacity, add a rep, or close what is won or lost"
             ),
         ),
         Condition(
@@ -137,8 +137,8 @@ CONDITIONS: Final[Mapping[str, Condition]] = {
             1,
             lambda of: f"{of.subject}: {_because(of)}",
             lambda of: (
-                f"leadflow model show {of.subject} says more; leadflow model train {of.subject}, or roll back to an "
-                "earlier one"
+                f"leadflow model show {of.subject} says more; leadflow model train {of.subject}, or roll back to "
+                "an earlier one (leadflow model rollback)"
             ),
         ),
         Condition(

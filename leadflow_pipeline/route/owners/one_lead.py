@@ -179,7 +179,7 @@ def ranked(
     ahead = {column: why for column, why in reversed(first) if one.allowed[0, column] and has_room[column]}
     ahead = {column: ahead[column] for column, _ in first if column in ahead}
     rest = [column for column in order.tolist() if column not in ahead]
-    return np.array([*ahead, *rest], dtype="int64"), [*ahead.values(), *(rules.strategy for _ in rest)]
+    return np.array([*ahead, *rest], dtype="int64"), [*ahead.values(), *[rules.strategy] * len(rest)]
 
 
 def _of_fewest(may: npt.NDArray[np.bool_], roster: Roster, room: Ints, given_today: Ints) -> Ints:

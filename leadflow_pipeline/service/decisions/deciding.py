@@ -83,7 +83,7 @@ KEEP: Final = text(
 ).bindparams(
     bindparam("told", type_=Text),
     bindparam("campaign", type_=Text),
-    bindparam("action", DECIDED_AT_ONCE, type_=Text),
+    bindparam("action", type_=Text),
     bindparam("now", type_=Timestamp),
 )
 
@@ -526,7 +526,12 @@ def _keeping(decided: Sequence[tuple[Asked, Decided]], now: datetime) -> Sent:
         if answer["status"] in (ROUTED, HELD):
             row["detail"] = {"status": answer["status"], "owner": answer["owner"]}
         told.append(f'{as_json(row)[:-1]},"answer":{each.text}}}')
-    values = {"told": f"[{','.join(told)}]", "campaign": decided[0][0].campaign, "now": now}
+    values = {
+        "told": f"[{','.join(told)}]",
+        "campaign": decided[0][0].campaign,
+        "action": DECIDED_AT_ONCE,
+        "now": now,
+    }
     return KEEP, values
 
 

@@ -27,6 +27,7 @@ from leadflow_pipeline.service.decisions.asked import Asked, Decided
 from leadflow_pipeline.service.decisions.deciding import Outcome, OutdatedState, decide_group
 from leadflow_pipeline.service.decisions.state import CampaignState
 from leadflow_pipeline.service.problems import not_now
+from leadflow_pipeline.telemetry.spans import span
 
 MOST_WAITING: Final = 5_000
 MOST_TOGETHER: Final = 200
@@ -164,7 +165,8 @@ class DecisionQueue:
         if state.status != "active":
             return [CampaignClosed() for _ in asked]
         try:
-            return decide_group(engine, connection, asked, state, self._now(), self._room)
+            with span("decide", leads=len(asked)):
+                return decide_group(engine, connection, asked, state, self._now(), self._room)
         except OutdatedState:
             self.states.read(campaign)
             return [None] * len(asked)

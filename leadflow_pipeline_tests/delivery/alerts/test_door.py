@@ -36,8 +36,8 @@ def test_it_is_told_once_while_it_lasts_and_again_when_it_comes_back(owners: Own
     assert watch(engine, settings, [FULL], LATER + timedelta(hours=1)).begun == 1
     told = _told(engine)
     assert [row["recipient"] for row in told] == ["ops@leads.example"] * 2
-    assert "ana has 90.0% of its room taken" in told[0]["body_text"]
-    assert "What to do: leadflow reps list" in told[0]["body_text"]
+    assert "ana has 90% of their room taken" in told[0]["body_text"]
+    assert "What to do: leadflow reps capacity" in told[0]["body_text"]
     with engine.connect() as connection:
         assert [row["closed_at"] is None for row in read_alerts(connection, limit=9)] == [True, False]
         assert len(read_alerts(connection, is_open=True, limit=9)) == 1
