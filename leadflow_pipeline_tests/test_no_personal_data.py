@@ -195,7 +195,7 @@ def test_no_word_of_a_lead_is_found_outside_the_pipelines_tables(
     assert any(DAYS.campaign in found for found in everywhere.values()), (
         "the search itself finds what is there"
     )
-    assert {each.name for each in traced.get_finished_spans()} >= {"stage", "dispatch", "request"}
+    assert {each.name for each in traced.get_finished_spans()} >= {"step", "dispatch", "request"}
     assert 'campaign="quiet"' in measured
     leaks = {
         place: found[max(0, at - 100) : at + 100]
