@@ -48,6 +48,8 @@ log = logging.getLogger(__name__)
 
 BETWEEN_CLEANINGS = timedelta(hours=1)
 SECONDS_TO_FINISH = 10
+SECONDS_OPEN = 75
+"""For a connection between two requests: whoever asks now and then need not connect each time."""
 SECONDS_BETWEEN_THREADS = 0.0005
 """How long one thread may keep another waiting: whoever comes back from the database with a decision waits for the
 thread that reads requests, and a group comes back three times.
@@ -129,6 +131,7 @@ def server_of(app: FastAPI, host: str, port: int) -> uvicorn.Server:
             access_log=False,  # addresses of people, and nothing that the database does not know better
             log_level="warning",
             server_header=False,
+            timeout_keep_alive=SECONDS_OPEN,
             timeout_graceful_shutdown=SECONDS_TO_FINISH,
         )
     )
