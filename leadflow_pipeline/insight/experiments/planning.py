@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from math import ceil, isnan, sqrt
@@ -9,6 +10,7 @@ from math import ceil, isnan, sqrt
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.experiment.means import cuped
 from leadflow_pipeline.experiment.power import (
+    SampleSize,
     means_power,
     means_sample_size,
     proportions_power,
@@ -59,8 +61,14 @@ def plan_size(
     if experiment.primary.is_value:
         if not baseline > 0 or deviation is None or not deviation > 0:
             raise PermanentError("a value needs a mean and a deviation above 0: name both")
-        size = means_sample_size(
-            baseline * lift, deviation, experiment.power, alpha, smallest / weights[0], factor
+        size = _size(
+            means_sample_size,
+            baseline * lift,
+            deviation,
+            experiment.power,
+            alpha,
+            smallest / weights[0],
+            factor,
         )
     else:
         hoped = baseline * (1 + lift)
@@ -68,8 +76,14 @@ def plan_size(
             raise PermanentError(
                 f"a lift of {lift:.0%} over {baseline:.2%} makes {hoped:.0%}: name a lower rate or lift"
             )
-        size = proportions_sample_size(
-            baseline, hoped, experiment.power, alpha, smallest / weights[0], factor
+        size = _size(
+            proportions_sample_size,
+            baseline,
+            hoped,
+            experiment.power,
+            alpha,
+            smallest / weights[0],
+            factor,
         )
     in_all = ceil(max(size.control / weights[0], size.variant / smallest))
     days = None if leads_a_day is None else ceil(in_all / (leads_a_day * experiment.coverage))
@@ -90,14 +104,34 @@ def power_of(experiment: Experiment, sums: Sums, seen: date, primary: MetricResu
         if not deviation:
             return Power(baseline, None, smallest, 0.0)
         difference = baseline * experiment.least_lift
-        needed = means_sample_size(
-            difference, deviation, experiment.power, experiment.alpha, inflation=factor
+        needed = _size_if_any(
+            means_sample_size, difference, deviation, experiment.power, experiment.alpha, inflation=factor
         )
         power = means_power(difference, deviation, control.leads, max(smallest, 1), experiment.alpha)
-        return Power(baseline, needed.variant, smallest, power, deviation)
+        return Power(baseline, needed and needed.variant, smallest, power, deviation)
     hoped = min(baseline * (1 + experiment.least_lift), 1.0)
     if hoped == baseline:
         return Power(baseline, None, smallest, 0.0)
-    size = proportions_sample_size(baseline, hoped, experiment.power, experiment.alpha, inflation=factor)
+    size = _size_if_any(
+        proportions_sample_size, baseline, hoped, experiment.power, experiment.alpha, inflation=factor
+    )
     power = proportions_power(baseline, hoped, control.leads, smallest, experiment.alpha) if smallest else 0.0
-    return Power(baseline, size.variant, smallest, power)
+    return Power(baseline, size and size.variant, smallest, power)
+
+
+def _size(smallest_size: Callable[..., SampleSize], *supposed: float, **others: float) -> SampleSize:
+    """How many leads it takes. Raises PermanentError where no experiment is large enough."""
+    try:
+        return smallest_size(*supposed, **others)
+    except ValueError as error:
+        raise PermanentError(f"{error}: name a higher rate, value or lift") from None
+
+
+def _size_if_any(
+    smallest_size: Callable[..., SampleSize], *supposed: float, **others: float
+) -> SampleSize | None:
+    """How many leads it takes; None where no experiment is large enough."""
+    try:
+        return smallest_size(*supposed, **others)
+    except ValueError:
+        return None
