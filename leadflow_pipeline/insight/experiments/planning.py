@@ -108,7 +108,7 @@ def power_of(experiment: Experiment, sums: Sums, seen: date, primary: MetricResu
             means_sample_size, difference, deviation, experiment.power, experiment.alpha, inflation=factor
         )
         power = means_power(difference, deviation, control.leads, max(smallest, 1), experiment.alpha)
-        return Power(baseline, needed and needed.variant, smallest, power, deviation)
+        return Power(baseline, needed.variant if needed else None, smallest, power, deviation)
     hoped = min(baseline * (1 + experiment.least_lift), 1.0)
     if hoped == baseline:
         return Power(baseline, None, smallest, 0.0)
@@ -116,7 +116,7 @@ def power_of(experiment: Experiment, sums: Sums, seen: date, primary: MetricResu
         proportions_sample_size, baseline, hoped, experiment.power, experiment.alpha, inflation=factor
     )
     power = proportions_power(baseline, hoped, control.leads, smallest, experiment.alpha) if smallest else 0.0
-    return Power(baseline, size and size.variant, smallest, power)
+    return Power(baseline, size.variant if size else None, smallest, power)
 
 
 def _size(smallest_size: Callable[..., SampleSize], *supposed: float, **others: float) -> SampleSize:
