@@ -41,6 +41,7 @@ def test_bounces_go_there_and_replies_do_not() -> None:
     message = {
         "channel": "email", "subject_key": "enrolment", "step": 1, "rfc_message_id": "<m1@example.org>",
         "recipient": "lead@leads.example", "subject": "Hello", "body_text": "Hi", "body_html": "<p>Hi</p>",
+        "correlation_id": None,
         "headers": {"From": "Rep <rep@example.org>", "To": "lead@leads.example", "Reply-To": "rep@example.org"},
     }  # fmt: skip
     letter = letter_of(message, datetime(2026, 6, 1, tzinfo=UTC), bounce_address="bounces@example.org")  # type: ignore[arg-type]
