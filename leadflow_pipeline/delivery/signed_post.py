@@ -15,6 +15,7 @@ import requests
 from requests import exceptions as failures
 from requests.adapters import BaseAdapter
 from sqlalchemy import RowMapping
+from urllib3.exceptions import LocationParseError
 
 from leadflow_pipeline.delivery.transports import Delivery, FaultPoint, nothing
 from leadflow_pipeline.errors import PermanentError
@@ -88,7 +89,7 @@ class SignedPost:
                 return self._meaning(answer.status_code, answer.headers.get("Retry-After"))
         except PermanentError as error:  # by the adapter, before a byte was sent
             return Delivery("refused", "connect", reply_text=str(error))
-        except (failures.RequestException, UnicodeError) as error:
+        except (failures.RequestException, LocationParseError, UnicodeError) as error:
             return _failure(error)
 
     def _meaning(self, status: int, wait: str | None) -> Delivery:
