@@ -28,13 +28,21 @@ from leadflow_pipeline.delivery.claiming import (
     lead_locks,
 )
 from leadflow_pipeline.delivery.handover import DECIDED_AT_ONCE
-from leadflow_pipeline.delivery.holding import hold, reason_and_remedy
-from leadflow_pipeline.delivery.pending import NO_CANDIDATE, Waiting
+from leadflow_pipeline.delivery.holding import hold
+from leadflow_pipeline.delivery.pending import Waiting
 from leadflow_pipeline.delivery.present_reps import KeptRoom
 from leadflow_pipeline.route.decision import Lead, RoutingStatus
 from leadflow_pipeline.route.owners.choice.worth import money_of_one, win_chance
 from leadflow_pipeline.route.owners.one_lead import OneDecision, decide_one
 from leadflow_pipeline.route.plan import REASON_LOW_SCORE
+from leadflow_pipeline.service.decisions.answers import (
+    about,
+    chosen,
+    given_to,
+    had_by,
+    waiting_for_somebody,
+    why_held,
+)
 from leadflow_pipeline.service.decisions.asked import (
     ALREADY_ROUTED,
     HELD,
@@ -169,9 +177,9 @@ def predict(
         if isinstance(each, _Judged):
             owner = each.decision.owner
             if owner is None:
-                found.append(_held(each, _why_held(each.decision)))
+                found.append(waiting_for_somebody(each.answer, each.decision, why_held(each.decision)))
             else:
-                found.append({**each.answer, "status": ROUTED, **_chosen(each.decision, owner)})
+                found.append({**each.answer, "status": ROUTED, **chosen(each.decision, owner)})
         else:
             found.append(each)
     return found
@@ -238,12 +246,12 @@ def _answers(
         if not isinstance(each, _Judged):
             answers.append(each)
             continue
-        reason = _why_held(each.decision)
+        reason = why_held(each.decision)
         if each.claim is not None:
             outcome = next(given)
             if isinstance(outcome, Handoff):
                 state.give(outcome.rep, each.lead.fields)
-                answers.append(_routed(each, outcome))
+                answers.append(given_to(each.answer, each.decision, outcome))
                 continue
             state.fill(each.claim.candidates)
             if len(each.claim.candidates) < len(each.decision.order):
@@ -254,7 +262,7 @@ def _answers(
             each.lead.lead_id, each.answer["assignment_number"], now.astimezone(UTC).date(), each.claim
         )
         held.append((waiting, reason))
-        answers.append(_held(each, reason))
+        answers.append(waiting_for_somebody(each.answer, each.decision, reason))
     hold(connection, state.version.campaign, held, now)
     return answers, [] if writing is None else [writing]
 
@@ -283,12 +291,12 @@ def _judged(
                 lead, fields=new.fields, is_enriched=True, scored=new.scored, qualified=new.qualified
             )
         history = lead.history
-        answer = _about(state, lead, now)
+        answer = about(state, lead, now)
         if not lead.is_enriched and not history:
             found.append(UnknownLead())
             continue
         if history and not _has_left(state, history[-1].rep):
-            found.append({**answer, "status": ALREADY_ROUTED, **_told(history[-1])})
+            found.append({**answer, "status": ALREADY_ROUTED, **had_by(history[-1])})
             continue
         verdict = _verdict(state, lead, sequences.get(lead_id))
         answer |= verdict
@@ -400,109 +408,6 @@ LOW_SCORE: Final = "score_below_threshold"
 assert LOW_SCORE in REASON_LOW_SCORE  # noqa: S101 - one word for both
 
 
-def _about(state: CampaignState, lead: LeadState, now: datetime) -> Answer:
-    """What is answered of every lead."""
-    scored, routed = lead.scored or {}, lead.routed or {}
-    chance = scored.get("conversion_probability")
-    return {
-        "campaign": state.version.campaign,
-        "lead_id": lead.lead_id,
-        "status": "",
-        "owner": None,
-        "previous_owner": None,
-        "assignment_number": None,
-        "tier": routed.get("tier"),
-        "sequence": routed.get("sequence"),
-        "score": None if scored.get("score") is None else round(scored["score"], 2),
-        "conversion_probability": None if chance is None else round(chance, 4),
-        "method": None,
-        "match": None,
-        "value": None,
-        "price": None,
-        "reasons": [],
-        "candidates": [],
-        "may": None,
-        "struck": {},
-        "remedy": None,
-        "first_touch_due_at": None,
-        "campaign_version": state.version.version,
-        "model_version": scored.get("model_version"),
-        "decided_at": _written(now),
-    }
-
-
-def _told(handoff: Handoff) -> Answer:
-    return {
-        "owner": handoff.rep,
-        "previous_owner": handoff.previous_rep,
-        "assignment_number": handoff.assignment_number,
-        "method": "handoff",
-        "reasons": [f"{handoff.rep} has it: {handoff.reason}"],
-        "first_touch_due_at": _written(handoff.first_touch_due_at),
-    }
-
-
-def _routed(judged: _Judged, handoff: Handoff) -> Answer:
-    reason = [handoff.reason] if handoff.rep not in judged.decision.order[:1] else []
-    chosen = _chosen(judged.decision, handoff.rep)
-    return {
-        **judged.answer,
-        "status": ROUTED,
-        **chosen,
-        "reasons": [*chosen["reasons"], *reason],
-        "previous_owner": handoff.previous_rep,
-        "assignment_number": handoff.assignment_number,
-        "first_touch_due_at": _written(handoff.first_touch_due_at),
-    }
-
-
-def _chosen(decision: OneDecision, owner: str) -> Answer:
-    candidate = next((each for each in decision.candidates if each.rep == owner), None)
-    told: Answer = {"owner": owner, **_candidates(decision), "reasons": [f"{owner}: named, not chosen"]}
-    if candidate is not None:
-        sums = (
-            f"{owner} is the best of {told['may']} who may have it by {candidate.why.replace('_', ' ')}: "
-            f"value {candidate.value:.2f} - price {candidate.price:.2f}, match {candidate.match:.2f}"
-        )
-        told |= {
-            "method": candidate.why,
-            "match": candidate.match,
-            "value": candidate.value,
-            "price": candidate.price,
-            "reasons": [sums],
-        }
-    return told
-
-
-def _held(judged: _Judged, reason: str) -> Answer:
-    why, remedy = reason_and_remedy(reason)
-    return {
-        **judged.answer,
-        **_candidates(judged.decision),
-        "status": HELD,
-        "method": judged.decision.held_by or "capacity",
-        "reasons": [why],
-        "remedy": judged.decision.remedy or remedy,
-    }
-
-
-def _candidates(decision: OneDecision) -> Answer:
-    return {
-        "candidates": [
-            {"rep": each.rep, "match": each.match, "value": each.value, "price": each.price,
-             "has_room": each.has_room, "why": each.why}
-            for each in decision.candidates
-        ],
-        "may": len(decision.order),
-        "struck": decision.struck_counts,
-    }  # fmt: skip
-
-
-def _why_held(decision: OneDecision) -> str:
-    """In the words in which the hand-over holds a lead."""
-    return f"{NO_CANDIDATE}: {decision.held_by}: {decision.remedy}" if decision.held_by else NO_CANDIDATE
-
-
 def _has_left(state: CampaignState, rep: str) -> bool:
     if state.ready is None:
         return False
@@ -533,7 +438,3 @@ def _keeping(decided: Sequence[tuple[Asked, Decided]], now: datetime) -> Sent:
         "now": now,
     }
     return KEEP, values
-
-
-def _written(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
