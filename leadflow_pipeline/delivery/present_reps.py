@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from sqlalchemy import ARRAY, ColumnElement, Connection, Date, Text, bindparam, exists, func, select, text
 
-from leadflow_pipeline.route.owners.reps.capacity import room_in_total
+from leadflow_pipeline.route.owners.reps.capacity import Limits
 from leadflow_pipeline.route.owners.reps.rep import Rep
 from leadflow_pipeline.route.owners.reps.reps_of_day import Absence
 from leadflow_pipeline.route.owners.reps.working_time import Calendar, add_working_time
@@ -57,6 +57,8 @@ class Room:
 
     given: Counter[tuple[str, date]] = field(default_factory=Counter)
     open: Counter[str] = field(default_factory=Counter)
+    _limits: dict[tuple[str, date], Limits] = field(default_factory=dict)
+    """Which are reckoned once for all leads of a group."""
 
     def has(self, rep: Rep, day: date) -> bool:
         """Whether one more lead fits into the rep's day, week and open leads."""
@@ -65,7 +67,10 @@ class Room:
         monday = day - timedelta(days=day.weekday())
         given = self.given.get
         this_week = sum(given((rep.rep, monday + timedelta(days=number)), 0) for number in range(7))
-        return room_in_total(rep, day, self.given[rep.rep, day], this_week, self.open[rep.rep]) >= 1
+        limits = self._limits.get((rep.rep, day))
+        if limits is None:
+            limits = self._limits[rep.rep, day] = Limits.of(rep, day)
+        return limits.left(given((rep.rep, day), 0), this_week, self.open[rep.rep]) >= 1
 
 
 def is_limited(rep: Rep) -> bool:

@@ -5,7 +5,7 @@ What belongs here: which rows are needed and no more. What does not: any rule (`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from leadflow_pipeline.lead_fields import columns_holding
 from leadflow_pipeline.partitions import PartitionRange, end_of
 from leadflow_pipeline.route.owners.plan import Given, OwnerPlan, Worked, plan_owners
 from leadflow_pipeline.route.owners.reps.eligibility import fields_read
-from leadflow_pipeline.route.owners.reps.reps_of_day import Rosters
+from leadflow_pipeline.route.owners.reps.reps_of_day import Roster
 from leadflow_pipeline.route.owners.reps.roster import read_rosters
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.route.owners.standing import OVERRIDE, Earlier
@@ -27,6 +27,7 @@ from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.copy import read
 from leadflow_pipeline.store.experiments import read_exposed
 from leadflow_pipeline.store.facts import read_handoffs, read_outcomes, read_overrides, read_rep_touches
+from leadflow_pipeline.store.frames import empty
 from leadflow_pipeline.store.partitions import latest_before, read_partitions
 
 DECISION_COLUMNS = [
@@ -67,34 +68,56 @@ def read_given(
     scored: pd.DataFrame | None = None,
 ) -> Given:
     """Everything that the plan of these days rests on."""
+    given = _of_no_lead(engine, partitions, routed, rules, trial)
+    needed = leads_that_may_need_an_owner(
+        routed, given.earlier, given.overrides, given.handoffs, given.rosters
+    )
+    leads = _history(engine, schema.enriched_leads, partitions, needed, given.leads.columns.tolist())
+    return replace(
+        given,
+        leads=leads,
+        scores=_history(engine, schema.scored_leads, partitions, needed, SCORE_COLUMNS, scored),
+        accounts=_of_the_same_accounts(engine, partitions, leads)
+        if rules.keep_account_owner
+        else leads.iloc[:0],
+    )
+
+
+def read_present(engine: Engine, campaign: str, day: date, rules: OwnershipRules) -> Given:
+    """What `present_day` rests on: it decides about no lead, so nothing is read of what leads are."""
+    return _of_no_lead(engine, PartitionRange(campaign, (day,)), empty(schema.routed_leads), rules)
+
+
+def _of_no_lead(
+    engine: Engine,
+    partitions: PartitionRange,
+    routed: pd.DataFrame,
+    rules: OwnershipRules,
+    trial: Trial | None = None,
+) -> Given:
+    """All but what is known of leads: of those there is no row."""
     campaign, as_of = partitions.campaign, partitions.as_of
-    rosters = read_rosters(engine, campaign, partitions.days, trial)
-    earlier = read_earlier(engine, campaign, partitions.first_day, rules)
-    overrides = read_overrides(engine, campaign, as_of)
     handoffs = read_handoffs(engine, campaign, partitions.last_day)
     worked = None
     if trial is not None:
         worked = Worked(_given_until(engine, partitions, rules), handoffs)
         if not trial.honours_handoffs:
             handoffs = handoffs[handoffs["decision_day"] < pd.Timestamp(partitions.first_day)]
-    needed = leads_that_may_need_an_owner(routed, earlier, overrides, handoffs, rosters)
+    since = end_of(partitions.first_day - timedelta(days=rules.performance_days + 1))
     lead_columns = ["day", *columns_holding([*ACCOUNT_COLUMNS[2:], *fields_read(rules)])]
     known = [name for name in lead_columns if name in schema.enriched_leads.c]
-    leads = _history(engine, schema.enriched_leads, partitions, needed, known)
-    since = end_of(partitions.first_day - timedelta(days=rules.performance_days + 1))
+    nothing = empty(schema.enriched_leads)
     return Given(
         routed=routed,
-        earlier=earlier,
-        overrides=overrides,
+        earlier=read_earlier(engine, campaign, partitions.first_day, rules),
+        overrides=read_overrides(engine, campaign, as_of),
         handoffs=handoffs,
         outcomes=read_outcomes(engine, campaign, before=as_of),
         touches=read_rep_touches(engine, campaign, since=since, before=as_of),
-        leads=leads,
-        scores=_history(engine, schema.scored_leads, partitions, needed, SCORE_COLUMNS, scored),
-        accounts=_of_the_same_accounts(engine, partitions, leads)
-        if rules.keep_account_owner
-        else leads.iloc[:0],
-        rosters=rosters,
+        leads=nothing[known],
+        scores=empty(schema.scored_leads)[SCORE_COLUMNS],
+        accounts=nothing[ACCOUNT_COLUMNS],
+        rosters=read_rosters(engine, campaign, partitions.days, trial),
         worked=worked,
     )
 
@@ -119,7 +142,7 @@ def leads_that_may_need_an_owner(
     earlier: Earlier,
     overrides: pd.DataFrame,
     handoffs: pd.DataFrame,
-    rosters: Rosters,
+    rosters: Mapping[date, Roster],
 ) -> pd.Series[str]:
     """Whoever is routed in the range or was and has no owner, whose override may end, or whose owner may have left."""
     leavers = {rep.rep for roster in rosters.values() for rep in roster.reps if rep.status == "left"}

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
+from threading import Thread
 
 import uvicorn
 from fastapi import FastAPI
@@ -40,6 +41,7 @@ from leadflow_pipeline.service.provider_hooks import provider_router
 from leadflow_pipeline.service.tracking import add_tracking
 from leadflow_pipeline.service.tracking_journal import Journal
 from leadflow_pipeline.service.tracking_targets import Targets
+from leadflow_pipeline.service.warming import make_ready
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.engine import get_engine
 from leadflow_pipeline.telemetry.logs import set_up_logs
@@ -142,7 +144,9 @@ def serve(host: str | None = None, port: int | None = None) -> None:
     set_up_logs()
     settings = get_settings()
     sys.setswitchinterval(SECONDS_BETWEEN_THREADS)
-    server_of(build_app(), host or settings.service_host, port or settings.service_port).run()
+    app = build_app()
+    Thread(target=make_ready, args=(get_engine, app.state.decisions.states), name="make ready").start()
+    server_of(app, host or settings.service_host, port or settings.service_port).run()
 
 
 async def _clean(engine_of: Callable[[], Engine], now: Callable[[], datetime]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy import Engine, create_engine, delete, func, select, update
 
 from leadflow_pipeline.campaign import load, set_status
 from leadflow_pipeline.harvest.erasing import erase_person
@@ -22,6 +22,8 @@ from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.service.access.scopes import Scope
 from leadflow_pipeline.service.access.tokens import create_token
 from leadflow_pipeline.service.app import build_app
+from leadflow_pipeline.service.decisions.decision_queue import States
+from leadflow_pipeline.service.warming import read_ahead
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.facts import add_override
 from leadflow_pipeline.store.partitions import read_partitions
@@ -90,6 +92,17 @@ def test_a_decision_is_made_once_told_once_and_said_again_to_whoever_asks(asker:
     listed = asker.client.get("/decisions", params={"campaign": "spring", "limit": 1}).json()
     assert listed["items"][0]["decision"]["status"] == "ALREADY_ROUTED"
     assert listed["next_cursor"]
+
+
+def test_what_is_read_before_anybody_asks_leaves_no_trace_and_needs_no_database(asker: Asker) -> None:
+    states = States(lambda: asker.world.engine, lambda: NOW)
+    read_ahead(lambda: asker.world.engine, states)
+    assert states.of("spring").version.campaign == "spring"
+    with asker.world.engine.connect() as connection:
+        records = connection.scalar(select(func.count()).select_from(schema.source_records))
+    assert (records, asker.world.owners(), asker.world.held()) == (0, {}, {})
+    nowhere = create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    read_ahead(lambda: nowhere, States(lambda: nowhere, lambda: NOW))
 
 
 def test_many_at_once_never_exceed_what_reps_can_take_and_the_rest_wait(asker: Asker) -> None:

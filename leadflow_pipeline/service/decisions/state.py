@@ -22,11 +22,10 @@ from leadflow_pipeline.experiment.exposure import Exposures
 from leadflow_pipeline.experiment.life_cycle import StateChange, first_day_of
 from leadflow_pipeline.experiment.rules import Experiment
 from leadflow_pipeline.experiment.treatment import match_weights, sequence_codes
-from leadflow_pipeline.partitions import PartitionRange
 from leadflow_pipeline.route.fit import TIERS
 from leadflow_pipeline.route.judgement import SEQUENCES
 from leadflow_pipeline.route.lead_router import LeadRouter
-from leadflow_pipeline.route.owner_days import read_given
+from leadflow_pipeline.route.owner_days import read_present
 from leadflow_pipeline.route.owners.carried_reps import Carried
 from leadflow_pipeline.route.owners.choice.weighing import Strengths
 from leadflow_pipeline.route.owners.plan import present_day
@@ -39,7 +38,6 @@ from leadflow_pipeline.service.decisions.lead_state import Reading
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.experiment_states import read_changes
 from leadflow_pipeline.store.experiments import read_exposed
-from leadflow_pipeline.store.frames import empty
 from leadflow_pipeline.store.partitions import latest_before
 
 Ints = npt.NDArray[np.int64]
@@ -107,8 +105,7 @@ class CampaignState:
         return state
 
     def _read_owners(self, engine: Engine, rules: OwnershipRules, now: datetime) -> None:
-        days = PartitionRange(self.version.campaign, (self.day,))
-        given = read_given(engine, days, empty(schema.routed_leads), rules)
+        given = read_present(engine, self.version.campaign, self.day, rules)
         present = present_day(given, rules, self.version.campaign, self.day)
         roster = present.roster
         with engine.connect() as connection:

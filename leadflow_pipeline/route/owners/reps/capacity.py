@@ -47,6 +47,30 @@ class Allotment(NamedTuple):
 WHOLE = Allotment()
 
 
+class Limits(NamedTuple):
+    """Leads that a rep can be given on a day and in its week, and have open at a time; NO_LIMIT for none."""
+
+    of_day: int
+    of_week: int
+    open_leads: int
+
+    @classmethod
+    def of(cls, rep: Rep, day: date, part: Allotment = WHOLE) -> Limits:
+        """Of a part of the rep's capacity."""
+        most = rep.capacity.open_leads
+        return cls(
+            limit_of_day(rep, day, part),
+            limit_of_week(rep, day, part),
+            NO_LIMIT if most is None else floor(most * part.share),
+        )
+
+    def left(self, given_today: int, given_this_week: int, open_leads: int) -> int:
+        """How many more."""
+        return max(
+            0, min(self.of_day - given_today, self.of_week - given_this_week, self.open_leads - open_leads)
+        )
+
+
 def room(roster: Roster, campaign: str, day: date, given_this_week: Counts, open_leads: Counts) -> Counts:
     """Leads that a campaign's plan may give each rep on a day; 0 for whoever is not available.
 
@@ -56,9 +80,8 @@ def room(roster: Roster, campaign: str, day: date, given_this_week: Counts, open
     rooms = np.zeros(len(roster.reps), dtype=np.int64)
     for column in np.flatnonzero(roster.is_available):
         rep = roster.reps[column]
-        rooms[column] = _room(
-            rep, day, allotment(rep, campaign), 0, int(given_this_week[column]), int(open_leads[column])
-        )
+        limits = Limits.of(rep, day, allotment(rep, campaign))
+        rooms[column] = limits.left(0, int(given_this_week[column]), int(open_leads[column]))
     return rooms
 
 
@@ -68,7 +91,7 @@ def room_in_total(rep: Rep, day: date, given_today: int, given_this_week: int, o
     The day is the one whose plan is carried out, as in `room`. `given_this_week` includes `given_today`. Whether the
     rep works at all is not asked here.
     """
-    return _room(rep, day, WHOLE, given_today, given_this_week, open_leads)
+    return Limits.of(rep, day).left(given_today, given_this_week, open_leads)
 
 
 def allotment(rep: Rep, campaign: str) -> Allotment:
@@ -119,18 +142,6 @@ def limit_of_week(rep: Rep, day: date, part: Allotment = WHOLE) -> int:
 def exact(number: float) -> Fraction:
     """The number as it was written: 0.1 is a tenth."""
     return Fraction(str(number))
-
-
-def _room(
-    rep: Rep, day: date, part: Allotment, given_today: int, given_this_week: int, open_leads: int
-) -> int:
-    limits = [
-        limit_of_day(rep, day, part) - given_today,
-        limit_of_week(rep, day, part) - given_this_week,
-    ]
-    if rep.capacity.open_leads is not None:
-        limits.append(floor(rep.capacity.open_leads * part.share) - open_leads)
-    return max(0, min(limits))
 
 
 @lru_cache(maxsize=8192)
