@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -265,10 +267,14 @@ class Door:
     def _without_erased(self, facts: pd.DataFrame) -> pd.DataFrame:
         if facts.empty or not self._erased_keys:
             return facts
-        texts = facts["payload"].fillna(facts["raw"]) if "raw" in facts else facts["payload"]
-        is_erased = rows_of_erased(texts, self._erased_keys, address_keys)
+        is_erased = self.is_erased(facts)
         self._report.erased += int(is_erased.sum())
         return facts[~is_erased]
+
+    def is_erased(self, facts: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """Which of these facts are of somebody who asked to be forgotten; they are never stored."""
+        texts = facts["payload"].fillna(facts["raw"]) if "raw" in facts else facts["payload"]
+        return rows_of_erased(texts, self._erased_keys, address_keys)
 
 
 def _is_in(keys: pd.Series, known: pa.ChunkedArray) -> Any:

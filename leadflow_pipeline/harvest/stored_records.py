@@ -6,10 +6,26 @@ What belongs here: queries. What does not: what becomes of them (`plan`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import pandas as pd
-from sqlalchemy import ARRAY, ColumnElement, Connection, Date, Engine, Text, any_, cast, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Date,
+    Engine,
+    Text,
+    any_,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from leadflow_pipeline.harvest.mapping import SOURCE_KEY, mapping_of
 from leadflow_pipeline.harvest.rules import SourceRules
@@ -35,31 +51,45 @@ def records_of_days(engine: Engine, campaign: str, days: Sequence[date]) -> pd.D
         )
 
 
-def records_naming(
-    connection: Connection,
-    campaign: str,
-    day: date,
-    *,
-    email: str | None,
-    digits: str | None,
-    source_key: str | None,
-    source: SourceRules,
-) -> pd.DataFrame:
-    """Records of one day that name one lead, and perhaps some of others: whose they are their mapping says.
+@dataclass(frozen=True)
+class Names:
+    """By what leads are looked for: each by its email, else by its phone's digits, else by its key in its source."""
 
-    A lead is known by its email, else by the digits of its phone, else by its key in its source, so it is looked for
-    by the first of these that it has. It is a look through the day's records, and whoever asks has few to ask about.
+    emails: Sequence[str]
+    digits: Sequence[str]
+    source_keys: Sequence[str]
+
+
+def records_naming(
+    connection: Connection, campaign: str, days: Sequence[date], names: Names, source: SourceRules
+) -> pd.DataFrame:
+    """Records of some days that name one of some leads, and perhaps some of others: whose they are their mapping says.
+
+    It is a look through the days' records for each lead, and whoever asks has few to ask about.
     """
     records = source_records.c
     texts = cast(records.payload, Text)
-    if email is not None:
-        names = func.strpos(func.lower(texts), email) > 0
-    elif digits is not None:
-        names = func.strpos(func.regexp_replace(texts, "[^0-9]", "", "g"), digits) > 0
-    else:
+    conditions = []
+    if names.emails:
+        conditions.append(_holds_any(func.lower(texts), names.emails))
+    if names.digits:
+        conditions.append(_holds_any(func.regexp_replace(texts, "[^0-9]", "", "g"), names.digits))
+    if names.source_keys:
         column = mapping_of(source).get(SOURCE_KEY, SOURCE_KEY)
-        names = (records.source == source.name) & (func.btrim(records.payload[column].astext) == source_key)
-    return _records(connection, records.campaign == campaign, records.day == day, names)
+        keys = any_(literal(list(names.source_keys), ARRAY(Text)))
+        conditions.append(
+            (records.source == source.name) & (func.btrim(records.payload[column].astext) == keys)
+        )
+    return _records(
+        connection, records.campaign == campaign, records.day.in_(days), or_(false(), *conditions)
+    )
+
+
+def _holds_any(text: ColumnElement[str], parts: Sequence[str]) -> ColumnElement[bool]:
+    if len(parts) == 1:
+        return func.strpos(text, parts[0]) > 0
+    part = func.unnest(literal(list(parts), ARRAY(Text))).column_valued("part")
+    return exists(select(part).where(func.strpos(text, part) > 0))
 
 
 def _records(connection: Connection, *conditions: ColumnElement[bool]) -> pd.DataFrame:

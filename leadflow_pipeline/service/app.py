@@ -27,8 +27,9 @@ from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.service.contract import add_contract
 from leadflow_pipeline.service.correlating import Correlating
 from leadflow_pipeline.service.decisions.decision_queue import DecisionQueue, States
+from leadflow_pipeline.service.decisions.newcomer_queue import newcomer_queue
 from leadflow_pipeline.service.deliveries import Delivery, Fate, forget_old_ids, take_in_deliveries
-from leadflow_pipeline.service.delivery_queue import DeliveryQueue
+from leadflow_pipeline.service.delivery_queue import delivery_queue
 from leadflow_pipeline.service.documentation import add_documentation
 from leadflow_pipeline.service.health import health_router
 from leadflow_pipeline.service.intake import intake_router
@@ -68,17 +69,19 @@ def build_app(
     def store(deliveries: Sequence[Delivery]) -> list[Fate]:
         return take_in_deliveries(engine_of(), deliveries, now())
 
-    queue = DeliveryQueue(store)
+    queue = delivery_queue(store)
     journal = Journal(get_settings().journal_folder)
     targets = Targets(engine_of)
     states = States(engine_of, now)
     decisions = DecisionQueue(engine_of, states, now)
+    newcomers = newcomer_queue(engine_of, now)
 
     @asynccontextmanager
     async def at_work(_: FastAPI) -> AsyncIterator[None]:
         tasks = [
             asyncio.create_task(queue.work()),
             asyncio.create_task(decisions.work()),
+            asyncio.create_task(newcomers.work()),
             asyncio.create_task(store_for_ever(journal, engine_of)),
             asyncio.create_task(callers.note_for_ever()),
             asyncio.create_task(_clean(engine_of, now)),
@@ -115,7 +118,7 @@ def build_app(
     app.include_router(preferences_router(journal, engine_of, now))
     app.include_router(provider_router(journal, now, certificates))
     app.include_router(health_router(engine_of))
-    app.state.decisions = decisions
+    app.state.decisions, app.state.newcomers = decisions, newcomers
     add_api(app, context)
     return app
 

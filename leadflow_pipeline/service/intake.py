@@ -18,8 +18,8 @@ from sqlalchemy import Engine
 
 from leadflow_pipeline.service.bodies import MOST_BYTES, MOST_LEADS, leads_in, read_body
 from leadflow_pipeline.service.deliveries import Delivery, Fate, body_key
-from leadflow_pipeline.service.delivery_queue import DeliveryQueue
 from leadflow_pipeline.service.entrances import Entrances
+from leadflow_pipeline.service.groups import Groups
 from leadflow_pipeline.service.problems import Problem, not_now
 from leadflow_pipeline.signatures import SignedHeaders, is_signed
 
@@ -66,7 +66,7 @@ def signed_headers(
 
 
 def intake_router(
-    engine_of: Callable[[], Engine], queue: DeliveryQueue, now: Callable[[], datetime]
+    engine_of: Callable[[], Engine], queue: Groups[Delivery, Fate], now: Callable[[], datetime]
 ) -> APIRouter:
     """The routes, over an engine, a queue that stores, and a clock."""
     router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=dict(ANSWERS))
@@ -96,7 +96,7 @@ def intake_router(
         leads = leads_in(body, request.headers.get("content-encoding"))
         key = body_key(body)
         delivery = Delivery(campaign, entrance.source, headers.webhook_id, key, leads, entrance.keys_of)
-        return _answer(delivery, await queue.take(delivery))
+        return _answer(delivery, await queue.ask(delivery))
 
     @router.post("/lead/{campaign}/{source}", status_code=HTTPStatus.ACCEPTED, openapi_extra=BODY)
     async def receive_for_source(

@@ -21,7 +21,7 @@ from sqlalchemy import Engine, select
 from leadflow_pipeline.campaign import CampaignVersion
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.service.decisions.decision_queue import States
-from leadflow_pipeline.service.decisions.newcomers import source_for, take_in_newcomer
+from leadflow_pipeline.service.decisions.newcomers import source_for, take_in_newcomers
 from leadflow_pipeline.service.problems import NOT_NOW
 from leadflow_pipeline.store.schema import campaigns
 
@@ -70,4 +70,4 @@ def _rehearse(engine: Engine, version: CampaignVersion) -> None:
     record = {"email": "nobody@leads.example"}
     if source.day is not None:
         record[source.day.column] = now.date().isoformat()
-    take_in_newcomer(engine, version, source, record, "service", now, store=False)
+    take_in_newcomers(engine, version, source, [record], now, store=False)

@@ -3,7 +3,8 @@
     python -m leadflow_pipeline_tests.benchmarks.decisions alone burst closed paced --rate 300 500 [--seconds 10]
 
 The service is a process of its own, on the embedded database with all its durability, and so is whoever asks: they
-share the machine's cores. Each request is about another lead that has no owner yet.
+share the machine's cores. Each request is about another lead that has no owner yet; with `--newcomers` about somebody
+of whom nothing is known, who is taken in, enriched, scored, qualified and routed first.
 
     alone    one connection asks, is answered, and asks again
     burst    1,000 connections (`--connections`) each ask once, at the same moment; a second after the last is answered
@@ -114,8 +115,9 @@ class Tally:
         self.statuses[status] = self.statuses.get(status, 0) + 1
 
 
-def request_of(token: str, lead_id: str) -> bytes:
-    body = json.dumps({"campaign": "spring", "lead_id": lead_id})
+def request_of(token: str, lead_id: str, *, is_newcomer: bool = False) -> bytes:
+    who = {"lead": {"email": f"new-{lead_id}@leads.example"}} if is_newcomer else {"lead_id": lead_id}
+    body = json.dumps({"campaign": "spring", **who})
     return (
         f"{HEADERS}Authorization: Bearer {token}\r\nIdempotency-Key: key-{lead_id}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n{body}"
@@ -249,7 +251,8 @@ def check(engine: Engine) -> dict[str, int]:
 def ask_in_own_process(arguments: argparse.Namespace) -> None:
     """What the process that asks does; its last line is the summary."""
     requests = (
-        request_of(arguments.token, f"lead-{number:07}") for number in range(arguments.first, arguments.last)
+        request_of(arguments.token, f"lead-{number:07}", is_newcomer=arguments.newcomers)
+        for number in range(arguments.first, arguments.last)
     )
     begin = time.perf_counter()
     mode = arguments.modes[0]
@@ -276,6 +279,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, nargs="+", default=[300], help="of paced, one after the other")
     parser.add_argument("--leads", type=int, default=60_000)
     parser.add_argument("--reps", type=int, default=50)
+    parser.add_argument("--newcomers", action="store_true")
     parser.add_argument("--port", type=int)
     parser.add_argument("--token", help=argparse.SUPPRESS)
     parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)
@@ -293,7 +297,7 @@ def main() -> None:
         server = started(port)
         try:
             own = [sys.executable, "-m", __spec__.name, "--token", token, "--port", str(port)]
-            own += ["--connections", str(arguments.connections)]
+            own += ["--connections", str(arguments.connections), *["--newcomers"] * arguments.newcomers]
             # Once, so that nobody measures what is read at the first request.
             modes = [("alone", 0.0)]
             for mode in arguments.modes:

@@ -23,6 +23,7 @@ from leadflow_pipeline.service.access.scopes import Scope
 from leadflow_pipeline.service.access.tokens import create_token
 from leadflow_pipeline.service.app import build_app
 from leadflow_pipeline.service.decisions.decision_queue import States
+from leadflow_pipeline.service.decisions.newcomers import NoLead, take_in_newcomers
 from leadflow_pipeline.service.warming import read_ahead
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.facts import add_override
@@ -215,6 +216,38 @@ def test_a_lead_that_nobody_knew_is_taken_in_judged_and_given_away_at_once(asker
         refused = asker.client.post(f"/{what}", json=gone)
         assert (refused.status_code, "forgotten" in refused.text) == (422, True)
     assert len(leads_of_open_day(engine, "spring", NOW)) == 1
+
+
+def test_newcomers_that_come_at_once_are_judged_as_each_would_be_alone(asker: Asker) -> None:
+    engine = asker.world.engine
+    version = load(engine, "spring")
+    source = version.rules.sources[0]
+    erase_person(engine, "gone@leads.example", actor="test")
+    take_in_newcomers(engine, version, source, [{"email": "Known@leads.example", "plan": "1"}], NOW)
+    records = [
+        {"email": "ada@leads.example", "plan": "12", "unmapped": "x"},
+        {"email": "known@leads.example", "plan": "2"},
+        {"nobody": "at all"},
+        {"email": "gone@leads.example"},
+        {"email": "ada@leads.example", "plan": "12", "unmapped": "x"},
+        {"email": "ben@leads.example"},
+        {"plan": "without an address"},
+    ]
+    alone = [take_in_newcomers(engine, version, source, [each], NOW, store=False)[0] for each in records]
+    together = take_in_newcomers(engine, version, source, records, NOW)
+    assert [str(each) for each in alone] == [str(each) for each in together]
+    assert [isinstance(each, NoLead) for each in together] == [False, False, True, True, False, False, True]
+    assert len(leads_of_open_day(engine, "spring", NOW)) == 3
+
+    def ask(number: int) -> tuple[int, str]:
+        body = {"campaign": "spring", "lead": {"email": f"{number % 12}@leads.example"}}
+        answer = asker.client.post("/decide", json=body, headers={"Idempotency-Key": f"burst-{number}"})
+        return answer.status_code, answer.json()["lead_id"]
+
+    with ThreadPoolExecutor(24) as pool:
+        told = Counter(pool.map(ask, range(24)))
+    assert (len(told), {status for status, _ in told}) == (12, {200})
+    assert len(leads_of_open_day(engine, "spring", NOW)) == 15
 
 
 def _rules(engine: Engine) -> OwnershipRules:

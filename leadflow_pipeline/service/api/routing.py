@@ -33,7 +33,9 @@ from leadflow_pipeline.service.context import ServiceContext
 from leadflow_pipeline.service.decisions.asked import Asked, Decided, KeyConflict, UnknownLead
 from leadflow_pipeline.service.decisions.deciding import predict, was_another
 from leadflow_pipeline.service.decisions.decision_queue import CampaignClosed, DecisionQueue
-from leadflow_pipeline.service.decisions.newcomers import NoLead, NoSource, source_for, take_in_newcomer
+from leadflow_pipeline.service.decisions.newcomer_queue import Newcomer, Newcomers
+from leadflow_pipeline.service.decisions.newcomers import NoLead, NoSource, source_for
+from leadflow_pipeline.service.decisions.state import CampaignState
 from leadflow_pipeline.service.problems import Problem
 from leadflow_pipeline.store.keys import subject_key
 from leadflow_pipeline.store.schema import routing_decisions
@@ -220,10 +222,7 @@ def routing_router(context: ServiceContext) -> APIRouter:
     async def predict_owner(request: Request, caller: Reader, asked: OneLead) -> JSONResponse:
         """What `decide` would answer now, with reasons and candidates; writes nothing."""
         caller.require(asked.campaign)
-        answer = await run_in_threadpool(_predicted, context, _queue(request), asked)
-        if isinstance(answer, Exception):
-            raise _as_problem(answer)
-        return JSONResponse(answer)
+        return JSONResponse(await _predicted(context, request, asked))
 
     @router.post(
         "/batch",
@@ -344,7 +343,7 @@ async def _decide(
     if asked.lead is None:
         known = _asked(caller, asked.campaign, str(asked.lead_id), idempotency_key)
     else:
-        known = await run_in_threadpool(_newcomer, context, queue, caller, asked, idempotency_key)
+        known = await _newcomer(context, request, caller, asked, idempotency_key)
     decided = await _decided(queue, known)
     headers = {"Idempotent-Replayed": "true"} if decided.is_replay else None
     return Response(decided.body, headers=headers, media_type="application/json")
@@ -353,6 +352,11 @@ async def _decide(
 def _queue(request: Request) -> DecisionQueue:
     queue: DecisionQueue = request.app.state.decisions
     return queue
+
+
+def _newcomers(request: Request) -> Newcomers:
+    newcomers: Newcomers = request.app.state.newcomers
+    return newcomers
 
 
 def _own_key() -> str:
@@ -372,31 +376,36 @@ def _asked(
     )
 
 
-def _newcomer(
-    context: ServiceContext, queue: DecisionQueue, caller: Caller, asked: OneLead, idempotency_key: str | None
+async def _newcomer(
+    context: ServiceContext, request: Request, caller: Caller, asked: OneLead, idempotency_key: str | None
 ) -> Asked:
     """The record taken in, and the lead as it stands. A key that came before with another body takes nothing in."""
     try:
-        state = queue.states.of(asked.campaign)
-        if state.status != "active":
-            raise CampaignClosed
+        state = await _active(request, asked.campaign)
         source = source_for(state.version, asked.source)
         record = json.dumps(asked.lead, sort_keys=True, ensure_ascii=False)
         whole = subject_key(f"{source.name}\x1f{record}")
-        if idempotency_key is not None and was_another(
+        if idempotency_key is not None and await run_in_threadpool(
+            was_another,
             context.engine,
             asked.campaign,
             f"{caller.token_id}:{idempotency_key}",
             lambda lead_id: _asked(caller, asked.campaign, lead_id, idempotency_key, whole).request_key,
         ):
             raise KeyConflict
-        lead = take_in_newcomer(
-            context.engine, state.version, source, _as_text(asked.lead or {}), "service", context.now()
-        )
+        lead = await _newcomers(request).ask(Newcomer(state.version, source, _as_text(asked.lead or {})))
     except (KeyConflict, CampaignClosed, PermanentError) as error:
         raise _as_problem(error) from None
     known = _asked(caller, asked.campaign, lead.lead_id, idempotency_key, whole)
     return replace(known, newcomer=lead)
+
+
+async def _active(request: Request, campaign: str) -> CampaignState:
+    """The state of a campaign that gives leads away. Raises CampaignClosed, and PermanentError where there is none."""
+    state = await run_in_threadpool(_queue(request).states.of, campaign)
+    if state.status != "active":
+        raise CampaignClosed
+    return state
 
 
 def _as_text(value: Any) -> Any:
@@ -415,22 +424,23 @@ async def _decided(queue: DecisionQueue, asked: Asked) -> Decided:
         raise _as_problem(error) from None
 
 
-def _predicted(context: ServiceContext, queue: DecisionQueue, asked: OneLead) -> Any:
+async def _predicted(context: ServiceContext, request: Request, asked: OneLead) -> Any:
+    """The answer that `decide` would give now. Raises Problem."""
     newcomers = {}
     try:
-        state = queue.states.of(asked.campaign)
-        if state.status != "active":
-            raise CampaignClosed
+        state = await _active(request, asked.campaign)
         lead_id = str(asked.lead_id)
         if asked.lead is not None:
-            source, record = source_for(state.version, asked.source), _as_text(asked.lead)
-            lead = take_in_newcomer(
-                context.engine, state.version, source, record, "service", context.now(), store=False
-            )
+            source = source_for(state.version, asked.source)
+            newcomer = Newcomer(state.version, source, _as_text(asked.lead), is_stored=False)
+            lead = await _newcomers(request).ask(newcomer)
             lead_id, newcomers = lead.lead_id, {lead.lead_id: lead}
     except (CampaignClosed, PermanentError) as error:
         raise _as_problem(error) from None
-    return predict(context.engine, state, [lead_id], context.now(), newcomers)[0]
+    (answer,) = await run_in_threadpool(predict, context.engine, state, [lead_id], context.now(), newcomers)
+    if isinstance(answer, Exception):
+        raise _as_problem(answer)
+    return answer
 
 
 def _as_problem(error: Exception) -> Problem:

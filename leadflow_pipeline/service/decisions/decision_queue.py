@@ -1,17 +1,12 @@
 """Requests for owners that wait for the database, decided together; and the state they need, kept fresh.
 
-What belongs here: grouping what comes at once, telling each its own outcome, and reading campaigns again beside it.
+What belongs here: groups of one campaign, tried until each has an outcome, and reading campaigns again beside it.
 What does not: deciding.
-
-A transaction costs little more for a hundred leads than for one. While one is under way the next requests gather, so
-the busier it gets the larger the groups: nobody waits for more than the transaction before and their own.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -26,6 +21,7 @@ from leadflow_pipeline.delivery.present_reps import KeptRoom
 from leadflow_pipeline.service.decisions.asked import Asked, Decided
 from leadflow_pipeline.service.decisions.deciding import Outcome, OutdatedState, decide_group
 from leadflow_pipeline.service.decisions.state import CampaignState
+from leadflow_pipeline.service.groups import Groups
 from leadflow_pipeline.service.problems import not_now
 from leadflow_pipeline.telemetry.spans import span
 
@@ -97,9 +93,14 @@ class DecisionQueue:
         self._engine_of = engine_of
         self.states = states
         self._now = now
-        self._waiting: deque[tuple[Asked, asyncio.Future[Decided]]] = deque()
-        self._has_some = asyncio.Event()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decisions")
+        self._groups: Groups[Asked, Decided] = Groups(
+            "decisions",
+            self._told,
+            lambda asked: asked.campaign,
+            most_waiting=MOST_WAITING,
+            most_together=MOST_TOGETHER,
+            seconds_to_wait=SECONDS_TO_WAIT,
+        )
         self._connection: Connection | None = None
         self._room = KeptRoom()
 
@@ -107,44 +108,21 @@ class DecisionQueue:
         """What became of a request, once it is committed. Raises Problem (503) where that takes too long: it may have
         been decided, and the caller comes again with the same key; KeyConflict; UnknownLead.
         """
-        if len(self._waiting) >= MOST_WAITING:
-            raise not_now("too many wait for a decision")
-        outcome: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
-        self._waiting.append((asked, outcome))
-        self._has_some.set()
-        try:
-            async with asyncio.timeout(SECONDS_TO_WAIT):
-                return await outcome
-        except TimeoutError:
-            raise not_now() from None
+        return await self._groups.ask(asked)
 
     async def work(self) -> None:
         """Decides about what waits, for ever."""
-        loop = asyncio.get_running_loop()
         try:
-            while True:
-                await self._has_some.wait()
-                group = self._next_group()
-                try:
-                    outcomes = await loop.run_in_executor(
-                        self._thread, self._decide_all, [each for each, _ in group]
-                    )
-                except Exception as error:  # noqa: BLE001 - it is each caller's answer, and the work goes on
-                    outcomes = [error] * len(group)
-                for (_, waiting), outcome in zip(group, outcomes, strict=True):
-                    if waiting.done():
-                        continue
-                    if isinstance(outcome, Decided):
-                        waiting.set_result(outcome)
-                    else:
-                        waiting.set_exception(outcome or not_now("nobody was found in time"))
+            await self._groups.work()
         finally:
-            self._thread.shutdown(wait=True)
             self._hang_up()
 
     def decide_now(self, asked: Sequence[Asked]) -> list[Outcome]:
         """Decides about requests of one campaign at once, in the thread of whoever asks."""
         return self._decide_all(asked)
+
+    def _told(self, asked: Sequence[Asked]) -> list[Decided | Exception]:
+        return [outcome or not_now("nobody was found in time") for outcome in self._decide_all(asked)]
 
     def _decide_all(self, asked: Sequence[Asked]) -> list[Outcome]:
         outcomes: list[Outcome] = [None] * len(asked)
@@ -191,19 +169,3 @@ class DecisionQueue:
             with suppress(DBAPIError):
                 connection.invalidate()
                 connection.close()
-
-    def _next_group(self) -> list[tuple[Asked, asyncio.Future[Decided]]]:
-        """The first that waits, and all of its campaign that may share its transaction, in their order."""
-        group: list[tuple[Asked, asyncio.Future[Decided]]] = []
-        others: deque[tuple[Asked, asyncio.Future[Decided]]] = deque()
-        while self._waiting and len(group) < MOST_TOGETHER:
-            each = self._waiting.popleft()
-            if not group or each[0].campaign == group[0][0].campaign:
-                group.append(each)
-            else:
-                others.append(each)
-        others.extend(self._waiting)
-        self._waiting = others
-        if not others:
-            self._has_some.clear()
-        return group

@@ -1,6 +1,6 @@
 """Leads that nobody knew, told of by whoever asks for their owner: taken in, and judged at once by the stages' plans.
 
-What belongs here: one record on its way from a body to a lead as it stands. What does not: any rule (the stages), and
+What belongs here: records on their way from bodies to leads as they stand. What does not: any rule (the stages), and
 deciding. A door: it stores the record, and reads.
 
 The record is a fact like any other of its source, with the same key and the same lead_id, so that the day's run finds
@@ -10,10 +10,9 @@ it, computes the lead with all that came in by then, and honours the owner that 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pandas as pd
@@ -25,14 +24,14 @@ from leadflow_pipeline.enrich.plan import plan_enriched
 from leadflow_pipeline.enrich.vendor_facts import read_facts
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.harvest.arrivals import arrival_of
-from leadflow_pipeline.harvest.door import first_moment, take_in
+from leadflow_pipeline.harvest.door import Door, ImportReport, first_moment
 from leadflow_pipeline.harvest.keys import MIN_PHONE_DIGITS, USABLE_EMAIL
 from leadflow_pipeline.harvest.mapping import SOURCE_KEY, keys_and_leads
 from leadflow_pipeline.harvest.nested import batch_of_records
 from leadflow_pipeline.harvest.normalise import digits_of
 from leadflow_pipeline.harvest.plan import plan_harvested, read_records
 from leadflow_pipeline.harvest.rules import Contents, SourceRules
-from leadflow_pipeline.harvest.stored_records import records_naming
+from leadflow_pipeline.harvest.stored_records import Names, records_naming
 from leadflow_pipeline.lead_fields import CUSTOM, columns_holding, with_custom_fields
 from leadflow_pipeline.partitions import PartitionRange
 from leadflow_pipeline.qualify.plan import fields_read as qualification_fields
@@ -45,7 +44,10 @@ from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.partitions import latest_before
 
 SCORED = ("score", "conversion_probability", "model_version", "campaign_version")
-QUALIFIED = ("status", "icp_fit")
+QUALIFIED = ("status", "icp_fit", "reasons")
+KEY = ["lead_id", "day"]
+ORIGIN = "service"
+FORGOTTEN = "what was sent cannot become a lead: whoever it is about asked to be forgotten"
 
 
 class NoSource(PermanentError):
@@ -72,91 +74,99 @@ def source_for(version: CampaignVersion, named: str | None) -> SourceRules:
     return sources[0]
 
 
-def take_in_newcomer(
+def take_in_newcomers(
     engine: Engine,
     version: CampaignVersion,
     source: SourceRules,
-    lead: Mapping[str, Any],
-    origin: str,
+    leads: Sequence[Mapping[str, Any]],
     now: datetime,
     *,
     store: bool = True,
-) -> LeadState:
-    """The lead as it stands, of this record, the others of its day and what was known of it before; the record is
-    stored, unless `store` is false. The same record again changes nothing. Raises NoLead for a record that would be
-    quarantined or is of somebody who asked to be forgotten, which is not stored.
+) -> list[LeadState | NoLead]:
+    """Each lead as it stands, in the order of these records of one source: of its record, the others of its day and
+    what was known of it before. The records are stored, unless `store` is false; the same record again changes nothing.
+    NoLead for a record that would be quarantined or is of somebody who asked to be forgotten: that is not stored.
     """
+    if not leads:
+        return []
     campaign, day = version.campaign, now.astimezone(UTC).date()
     with engine.connect() as connection:
-        first = first_moment(connection, campaign)
-        record = _records(campaign, source, lead, origin, now, first)
-        mapped = _readable(version, source, lead, record)
-        report = take_in(connection, campaign, source, [lead], origin=origin, received_at=now)
-        if report.erased:
-            raise NoLead("what was sent cannot become a lead: whoever it is about asked to be forgotten")
-        of_day = _of_the_same_day(connection, version, source, record, mapped)
+        batch = batch_of_records(leads, source, 1)
+        arrival = arrival_of(batch, campaign, source, now, first_moment(connection, campaign))
+        door = Door(connection, ImportReport(campaign, ORIGIN, source.contents, source.name), source)
+        mapped, refused = _readable(version, source, leads, arrival.records)
+        forgotten = arrival.records["row_number"][door.is_erased(arrival.records)]
+        refused |= dict.fromkeys(forgotten.tolist(), NoLead(FORGOTTEN))
+        mapped = mapped[~mapped.index.isin(list(refused))]
+        if mapped.empty:
+            return [refused[number] for number in range(1, len(leads) + 1)]
+        records = arrival.records.set_index("row_number", drop=False).loc[mapped.index.sort_values()]
+        door.let_in(replace(arrival, records=records.reset_index(drop=True)))
+        of_days = _of_the_same_days(connection, version, source, records, mapped)
         if store:
             connection.commit()
     previous = latest_before(engine, schema.harvested_leads, campaign, day, lead_ids=mapped["lead_id"])
     # A record that came in on another day is no news of this one.
-    is_news = len(of_day) > 0
-    judged = _judged(
-        engine, version, plan_harvested(of_day if is_news else mapped, previous, version.rules.sources)
-    )
-    return replace(judged, is_news=is_news)
-
-
-def _of_the_same_day(
-    connection: Connection,
-    version: CampaignVersion,
-    source: SourceRules,
-    record: pd.DataFrame,
-    mapped: pd.DataFrame,
-) -> pd.DataFrame:
-    """All that is told of the lead on the day of its record, in the order in which the harvest of the day reads it."""
-    campaign, fields = version.campaign, mapped.iloc[0].astype(object).where(mapped.iloc[0].notna(), None)
-    key = keys_and_leads(campaign, record["payload"], source)[SOURCE_KEY].iloc[0]
-    digits = digits_of(pa.array([fields["phone"]], pa.large_string()))[0].as_py()
-    records = records_naming(
-        connection,
-        campaign,
-        fields["day"].date(),
-        email=fields["email"] if re.match(USABLE_EMAIL, fields["email"] or "") else None,
-        digits=digits if len(digits or "") >= MIN_PHONE_DIGITS else None,
-        source_key=key,
-        source=source,
-    )
-    known, _ = read_records(campaign, records, version.rules.sources)
-    of_lead: pd.DataFrame = known[known["lead_id"] == fields["lead_id"]].reset_index(drop=True)
-    return of_lead
+    keys = pd.MultiIndex.from_frame(mapped[KEY])
+    is_news = keys.isin(pd.MultiIndex.from_frame(of_days[KEY]))
+    told = pd.concat([of_days, mapped[~is_news].drop_duplicates(KEY)], ignore_index=True)
+    judged = _judged(engine, version, plan_harvested(told, previous, version.rules.sources))
+    stands = {
+        number: replace(judged[key], is_news=bool(news))
+        for number, key, news in zip(mapped.index, keys, is_news, strict=True)
+    }
+    return [refused.get(number) or stands[number] for number in range(1, len(leads) + 1)]
 
 
 def _readable(
-    version: CampaignVersion, source: SourceRules, lead: Mapping[str, Any], records: pd.DataFrame
-) -> pd.DataFrame:
-    """The one record under the campaign's rules. Raises NoLead for one that would be quarantined."""
-    mapped, quarantined = read_records(version.campaign, records, version.rules.sources)
-    if len(mapped) != 1:
-        # What makes a record unreadable may quote it, and whoever asked is not told what they sent.
-        is_readable = len(quarantined) and records["unreadable_reason"].isna().all()
-        reason = quarantined["reason"].iloc[0] if is_readable else _why_unreadable(source, lead)
-        raise NoLead(f"what was sent cannot become a lead: {reason}")
-    return mapped
-
-
-def _records(
-    campaign: str,
-    source: SourceRules,
-    lead: Mapping[str, Any],
-    origin: str,
-    now: datetime,
-    first: datetime,
-) -> pd.DataFrame:
-    """The record as the harvest of the day would read it."""
-    arrival = arrival_of(batch_of_records([lead], source, 1), campaign, source, now, first)
-    records = arrival.records.assign(origin=origin, source=source.name)
+    version: CampaignVersion, source: SourceRules, leads: Sequence[Mapping[str, Any]], records: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[int, NoLead]]:
+    """The records under the campaign's rules, indexed by their numbers; and why others would be quarantined."""
     days = records["occurred_at"].dt.tz_convert("UTC").dt.tz_localize(None).dt.normalize().dt.as_unit("us")
-    return records.assign(day=days, record_id=1).reset_index(drop=True)
+    records = records.assign(day=days, record_id=records["row_number"], origin=ORIGIN, source=source.name)
+    records = records.sort_values(["occurred_at", "record_id"], ignore_index=True)
+    mapped, quarantined = read_records(version.campaign, records, version.rules.sources)
+    is_refused = records["row_number"].isin(quarantined["row_number"])
+    mapped = mapped.set_axis(records["row_number"][~is_refused].to_numpy())
+    # What makes a record unreadable may quote it, and whoever asked is not told what they sent.
+    is_unreadable = set(records["row_number"][records["unreadable_reason"].notna()])
+    refused = {
+        number: NoLead(
+            "what was sent cannot become a lead: "
+            + (_why_unreadable(source, leads[number - 1]) if number in is_unreadable else reason)
+        )
+        for number, reason in zip(quarantined["row_number"].tolist(), quarantined["reason"], strict=True)
+    }
+    return mapped, refused
+
+
+def _of_the_same_days(
+    connection: Connection,
+    version: CampaignVersion,
+    source: SourceRules,
+    records: pd.DataFrame,
+    mapped: pd.DataFrame,
+) -> pd.DataFrame:
+    """All that is told of the leads on the days of their records, in the order in which a day's harvest reads it.
+
+    A lead is looked for as it is known: by its email, else by the digits of its phone, else by its key in its source.
+    """
+    has_email = mapped["email"].str.match(USABLE_EMAIL).fillna(value=False).astype(bool)
+    digits = digits_of(pa.array(mapped["phone"], pa.large_string())).to_pandas().set_axis(mapped.index)
+    has_phone = ~has_email & (digits.str.len() >= MIN_PHONE_DIGITS).fillna(value=False).astype(bool)
+    source_keys = keys_and_leads(version.campaign, records["payload"], source)[SOURCE_KEY].reindex(
+        mapped.index
+    )
+    names = Names(
+        mapped["email"][has_email].unique().tolist(),
+        digits[has_phone].unique().tolist(),
+        source_keys[~has_email & ~has_phone].dropna().unique().tolist(),
+    )
+    days = mapped["day"].dt.date.unique().tolist()
+    found = records_naming(connection, version.campaign, days, names, source)
+    known, _ = read_records(version.campaign, found, version.rules.sources)
+    is_theirs = pd.MultiIndex.from_frame(known[KEY]).isin(pd.MultiIndex.from_frame(mapped[KEY]))
+    return known[is_theirs].reset_index(drop=True)
 
 
 def _why_unreadable(source: SourceRules, lead: Mapping[str, Any]) -> str:
@@ -166,11 +176,25 @@ def _why_unreadable(source: SourceRules, lead: Mapping[str, Any]) -> str:
     return "it is not written as the campaign file says of its source (day and mapping)"
 
 
-def _judged(engine: Engine, version: CampaignVersion, harvested: pd.DataFrame) -> LeadState:
+def _judged(
+    engine: Engine, version: CampaignVersion, harvested: pd.DataFrame
+) -> dict[tuple[str, pd.Timestamp], LeadState]:
+    """Each lead of each day as it stands."""
+    found = {}
+    for day, of_day in harvested.groupby("day"):
+        stamp = pd.Timestamp(str(day))
+        for state in _judged_on(engine, version, stamp.date(), of_day.reset_index(drop=True)):
+            found[state.lead_id, stamp] = state
+    return found
+
+
+def _judged_on(
+    engine: Engine, version: CampaignVersion, day: date, harvested: pd.DataFrame
+) -> Iterator[LeadState]:
     """Enriched, scored and qualified by the plans, as the day's run would of the same facts."""
     rules, campaign = version.rules, version.campaign
-    today = PartitionRange(campaign, (harvested["day"].iloc[0].date(),))
-    facts = read_facts(engine, campaign, harvested["lead_id"], today.as_of, rules.enrichment)
+    days = PartitionRange(campaign, (day,))
+    facts = read_facts(engine, campaign, harvested["lead_id"], days.as_of, rules.enrichment)
     enriched = conform(
         plan_enriched(harvested, rules.enrichment, facts),
         schema.enriched_leads,
@@ -178,35 +202,45 @@ def _judged(engine: Engine, version: CampaignVersion, harvested: pd.DataFrame) -
         campaign_version=version.version,
     )
     scored = conform(
-        score_days(engine, today, enriched, rules),
+        score_days(engine, days, enriched, rules),
         schema.scored_leads,
         campaign=campaign,
         campaign_version=version.version,
     )
     columns = columns_holding(qualification_fields(rules.qualification))
-    overrides = read_overrides(engine, campaign, today.as_of)
+    overrides = read_overrides(engine, campaign, days.as_of)
     qualified = plan_qualified(
         scored, enriched[list(dict.fromkeys(["day", *columns]))], overrides, rules.qualification
     )
-    lead = with_custom_fields(enriched, [f"{CUSTOM}{name}" for name in _own(enriched)])
-    reasons = qualified["reasons"].iloc[0]
-    return LeadState(
-        str(enriched["lead_id"].iloc[0]),
-        _values(lead),
-        True,
-        {name: value for name, value in _values(scored).items() if name in SCORED},
-        {name: value for name, value in _values(qualified).items() if name in QUALIFIED}
-        | {"reasons": json.loads(reasons) if isinstance(reasons, str) else list(reasons)},
-        None,
-        None,
-    )
+    scores, verdicts = _by_lead(scored[["lead_id", *SCORED]]), _by_lead(qualified[["lead_id", *QUALIFIED]])
+    own = dict.fromkeys(name for document in enriched["custom"] for name in json.loads(document or "{}"))
+    known = _by_lead(with_custom_fields(enriched, [f"{CUSTOM}{name}" for name in own]))
+    for lead_id, fields in known.items():
+        fields = {
+            name: value
+            for name, value in fields.items()
+            if value is not None or not name.startswith(CUSTOM)  # which are those of the lead alone
+        }
+        verdict = verdicts[lead_id]
+        reasons = verdict.pop("reasons")
+        verdict["reasons"] = json.loads(reasons) if isinstance(reasons, str) else list(reasons)
+        yield LeadState(
+            lead_id,
+            {"lead_id": lead_id, **fields},
+            True,
+            scored=scores[lead_id],
+            qualified=verdict,
+            routed=None,
+            planned=None,
+        )
 
 
-def _own(enriched: pd.DataFrame) -> list[str]:
-    return list(json.loads(enriched["custom"].iloc[0] or "{}"))
-
-
-def _values(frame: pd.DataFrame) -> dict[str, Any]:
-    """The one row, as plain values."""
-    row = frame.astype(object).where(frame.notna(), None).iloc[0].to_dict()
-    return {str(name): value.item() if hasattr(value, "item") else value for name, value in row.items()}
+def _by_lead(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Each lead's one row, as plain values."""
+    plain = frame.astype(object).where(frame.notna(), None).set_index("lead_id")
+    return {
+        str(lead_id): {
+            str(name): value.item() if hasattr(value, "item") else value for name, value in row.items()
+        }
+        for lead_id, row in plain.to_dict("index").items()
+    }
