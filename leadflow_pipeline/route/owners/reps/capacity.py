@@ -47,18 +47,25 @@ class Allotment(NamedTuple):
 WHOLE = Allotment()
 
 
-def room(roster: Roster, campaign: str, day: date, given_this_week: Counts, open_leads: Counts) -> Counts:
+def room(
+    roster: Roster,
+    campaign: str,
+    day: date,
+    given_this_week: Counts,
+    open_leads: Counts,
+    given_today: Counts | None = None,
+) -> Counts:
     """Leads that a campaign's plan may give each rep on a day; 0 for whoever is not available.
 
     `given_this_week` counts the leads that the campaign gave each rep in the ISO week of the day, before the day;
     `open_leads` those of the campaign that each rep has. A rep's allotment for the campaign is its share of all limits.
+    `given_today` are leads of the day itself that are given already and stand in `open_leads`: what is left is told.
     """
     rooms = np.zeros(len(roster.reps), dtype=np.int64)
     for column in np.flatnonzero(roster.is_available):
-        rep = roster.reps[column]
-        rooms[column] = _room(
-            rep, day, allotment(rep, campaign), 0, int(given_this_week[column]), int(open_leads[column])
-        )
+        rep, today = roster.reps[column], 0 if given_today is None else int(given_today[column])
+        this_week = int(given_this_week[column]) + today
+        rooms[column] = _room(rep, day, allotment(rep, campaign), today, this_week, int(open_leads[column]))
     return rooms
 
 
