@@ -50,7 +50,7 @@ class DeliveryQueue:
             raise not_now() from None
 
     async def work(self) -> None:
-        """Stores what waits, for ever."""
+        """Stores what waits, until it is cancelled."""
         loop = asyncio.get_running_loop()
         try:
             while True:
@@ -64,8 +64,9 @@ class DeliveryQueue:
                     for (_, waiting), fate in zip(group, fates, strict=True):
                         if not waiting.done():
                             waiting.set_result(fate)
-        finally:
+        except asyncio.CancelledError:
             self._thread.shutdown(wait=True)
+            raise
 
     def _next_group(self) -> list[tuple[Delivery, asyncio.Future[Fate]]]:
         """The first that waits, and all that may share its transaction: of the same source, in their order."""

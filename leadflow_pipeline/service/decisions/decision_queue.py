@@ -76,6 +76,10 @@ class States:
         self._states[campaign] = state
         return state
 
+    def forget(self, campaign: str) -> None:
+        """Lets it be read again: what was taken in of a transaction that failed is not so."""
+        self._states.pop(campaign, None)
+
     def shut(self) -> None:
         """Waits for what is being read."""
         self._thread.shutdown(wait=True, cancel_futures=True)
@@ -84,7 +88,7 @@ class States:
         try:
             self.read(campaign)
         except Exception:  # noqa: BLE001 - whoever asks next meets it themselves
-            self._states.pop(campaign, None)
+            self.forget(campaign)
         finally:
             with self._lock:
                 self._refreshing.discard(campaign)
@@ -119,7 +123,7 @@ class DecisionQueue:
             raise not_now() from None
 
     async def work(self) -> None:
-        """Decides about what waits, for ever."""
+        """Decides about what waits, until it is cancelled."""
         loop = asyncio.get_running_loop()
         try:
             while True:
@@ -138,9 +142,10 @@ class DecisionQueue:
                         waiting.set_result(outcome)
                     else:
                         waiting.set_exception(outcome or not_now("nobody was found in time"))
-        finally:
+        except asyncio.CancelledError:
             self._thread.shutdown(wait=True)
             self._hang_up()
+            raise
 
     def decide_now(self, asked: Sequence[Asked]) -> list[Outcome]:
         """Decides about requests of one campaign at once, in the thread of whoever asks."""
@@ -171,6 +176,7 @@ class DecisionQueue:
             self.states.read(campaign)
             return [None] * len(asked)
         except DBAPIError as error:
+            self.states.forget(campaign)
             if not isinstance(error, IntegrityError):
                 self._hang_up()
                 raise
