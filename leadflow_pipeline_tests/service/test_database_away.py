@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, func, select, text
 
 from leadflow_pipeline.errors import PermanentError
@@ -26,7 +27,7 @@ from leadflow_pipeline_tests.inbound.letters import send
 from leadflow_pipeline_tests.service.conftest import served
 from leadflow_pipeline_tests.service.senders import IDA, Sender, count
 
-LEAD = "/api/v1/campaigns/spring/leads/lead-1"
+LEAD, UPLOADS = "/api/v1/campaigns/spring/leads/lead-1", "/api/v1/campaigns/spring/leads/uploads"
 
 
 class Away:
@@ -54,6 +55,16 @@ class Away:
     def decide(self, **asked: Any) -> httpx.Response:
         return self.post("/api/v1/routing/decide", json={"campaign": "spring", **asked})
 
+    def database(self) -> str:
+        """What `/health` says of it."""
+        found = self.client.get("/api/v1/health").json()["findings"]
+        return next(str(each["state"]) for each in found if each["subject"] == "database")
+
+    def metrics(self) -> dict[str, float]:
+        """Those without labels."""
+        families = text_string_to_metric_families(self.client.get("/metrics").text)
+        return {each.name: each.value for family in families for each in family.samples if not each.labels}
+
     def override(self) -> httpx.Response:
         return self.post(f"{LEAD}/overrides", json={"field": "tier", "value": "HOT", "reason": "it is"})
 
@@ -75,7 +86,7 @@ def test_a_database_that_cannot_be_started_is_one_that_does_not_answer(
         lambda: away.decide(lead={"email": "new@leads.example"}),
         lambda: away.post("/api/v1/routing/predict", json={"campaign": "spring", "lead_id": "lead-1"}),
         away.override,
-        lambda: away.post("/api/v1/campaigns/spring/leads/uploads?file_name=a.csv", content=b"email,plan\na@leads.example,1"),
+        lambda: away.post(f"{UPLOADS}?file_name=a.csv", content=b"email,plan\na@leads.example,1"),
         lambda: away.post(f"{LEAD}/suppression", json={"reason": "it is"}),
         lambda: sender.send(IDA),
         lambda: away.client.get(LEAD),
@@ -88,7 +99,9 @@ def test_a_database_that_cannot_be_started_is_one_that_does_not_answer(
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10"), answer.text
     assert away.client.get("/health/live").status_code == 200
     assert "free some room" in caplog.text
+    assert (away.database(), away.metrics()["leadflow_database_up"]) == ("broken", 0.0)
     away.error = None
+    _wait_until(lambda: (away.database(), away.metrics()["leadflow_database_up"]) == ("well", 1.0))
     assert (count(away.engine), count(away.engine, overrides)) == kept
     assert away.client.get("/health/ready").status_code == 200
     assert away.decide(lead_id="lead-2").json()["owner"] == "anke"
