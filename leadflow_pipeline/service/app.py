@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -18,6 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
+from leadflow_pipeline.errors import PermanentError, TransientError
 from leadflow_pipeline.service import problems
 from leadflow_pipeline.service.access.callers import Callers
 from leadflow_pipeline.service.access.gate import Gatekeeper
@@ -36,7 +37,7 @@ from leadflow_pipeline.service.intake import intake_router
 from leadflow_pipeline.service.journal_storing import store_for_ever, store_last
 from leadflow_pipeline.service.metrics.routes import add_metrics
 from leadflow_pipeline.service.preferences import preferences_router
-from leadflow_pipeline.service.problems import NOT_NOW
+from leadflow_pipeline.service.problems import NOT_NOW, note_unexpected
 from leadflow_pipeline.service.protocol import BoundedProtocol
 from leadflow_pipeline.service.provider_hooks import provider_router
 from leadflow_pipeline.service.tracking import add_tracking
@@ -51,6 +52,7 @@ log = logging.getLogger(__name__)
 
 BETWEEN_CLEANINGS = timedelta(hours=1)
 SECONDS_TO_FINISH = 10
+SECONDS_BEFORE_GOING_ON = 1.0
 SECONDS_OPEN = 75
 """For a connection between two requests: whoever asks now and then need not connect each time."""
 SECONDS_BETWEEN_THREADS = 0.0005
@@ -65,6 +67,7 @@ def build_app(
     certificates: Certificates | None = None,
 ) -> FastAPI:
     """The application. It asks for its engine when it needs it, so it starts while the database is down."""
+    engine_of = _ready(engine_of)
 
     def store(deliveries: Sequence[Delivery]) -> list[Fate]:
         return take_in_deliveries(engine_of(), deliveries, now())
@@ -78,14 +81,15 @@ def build_app(
 
     @asynccontextmanager
     async def at_work(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [
-            asyncio.create_task(queue.work()),
-            asyncio.create_task(decisions.work()),
-            asyncio.create_task(newcomers.work()),
-            asyncio.create_task(store_for_ever(journal, engine_of)),
-            asyncio.create_task(callers.note_for_ever()),
-            asyncio.create_task(_clean(engine_of, now)),
+        works = [
+            queue.work,
+            decisions.work,
+            newcomers.work,
+            lambda: store_for_ever(journal, engine_of),
+            callers.note_for_ever,
+            lambda: _clean(engine_of, now),
         ]
+        tasks = [asyncio.create_task(_go_on(work)) for work in works]
         yield
         for task in tasks:
             task.cancel()
@@ -148,8 +152,39 @@ def serve(host: str | None = None, port: int | None = None) -> None:
     settings = get_settings()
     sys.setswitchinterval(SECONDS_BETWEEN_THREADS)
     app = build_app()
-    Thread(target=make_ready, args=(get_engine, app.state.decisions.states), name="make ready").start()
+    Thread(
+        target=make_ready,
+        args=(lambda: app.state.context.engine, app.state.decisions.states),
+        name="make ready",
+    ).start()
     server_of(app, host or settings.service_host, port or settings.service_port).run()
+
+
+async def _go_on(work: Callable[[], Awaitable[None]]) -> None:
+    """Works for as long as the service runs. What nobody foresaw is noted, and the work begun again: a part that stops
+    would be missed only when what it does is missing.
+    """
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the work goes on
+            note_unexpected(error)
+        await asyncio.sleep(SECONDS_BEFORE_GOING_ON)
+
+
+def _ready(engine_of: Callable[[], Engine]) -> Callable[[], Engine]:
+    """The engine, or TransientError where there is none: an embedded database that cannot be started (its disk is
+    full, say) is as one that does not answer. Whoever asks comes again, and the service goes on once it is mended.
+    """
+
+    def engine() -> Engine:
+        try:
+            return engine_of()
+        except PermanentError as error:
+            log.error("%s", error)
+            raise TransientError(str(error)) from None
+
+    return engine
 
 
 async def _clean(engine_of: Callable[[], Engine], now: Callable[[], datetime]) -> None:

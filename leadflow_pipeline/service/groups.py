@@ -62,7 +62,7 @@ class Groups(Generic[Asked, Told]):
             raise not_now() from None
 
     async def work(self) -> None:
-        """Carries out what waits, for ever."""
+        """Carries out what waits, until it is cancelled."""
         loop = asyncio.get_running_loop()
         try:
             while True:
@@ -81,8 +81,9 @@ class Groups(Generic[Asked, Told]):
                         waiting.set_exception(outcome)
                     else:
                         waiting.set_result(outcome)
-        finally:
+        except asyncio.CancelledError:
             self._thread.shutdown(wait=True)
+            raise
 
     def _next_group(self) -> list[tuple[Asked, asyncio.Future[Told]]]:
         """The first that waits, and all of its kind that may share its group, in their order."""

@@ -159,12 +159,23 @@ def unexpected(error: Exception) -> Problem:
     """What is answered where something went wrong; what nobody foresaw is logged."""
     if isinstance(error, Problem):
         return error
-    is_connection_lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    if isinstance(error, NOT_NOW) or is_connection_lost:
+    if isinstance(error, NOT_NOW) or _is_away(error):
         log.warning("the database does not answer (%s)", type(error).__name__)
         return not_now()
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    log.error("%s in %s, line %s", type(error).__name__, place.filename, place.lineno)
+    note_unexpected(error)
     return Problem(
         HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here, and was noted: send it again later"
     )
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether the database went in the middle, or is one that only reads: a standby that has not taken over yet."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or isinstance(error.orig, psycopg.errors.ReadOnlySqlTransaction)
+    return isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
+
+
+def note_unexpected(error: Exception) -> None:
+    """Logs what nobody foresaw: its kind and its place, for its message may hold a lead."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    log.error("%s in %s, line %s", type(error).__name__, place.filename, place.lineno)

@@ -16,6 +16,7 @@ import atexit
 import errno
 import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import URL
 
-from leadflow_pipeline.errors import LeadflowError, PermanentError
+from leadflow_pipeline.errors import LeadflowError, PermanentError, TransientError
 from leadflow_pipeline.store.cluster import PORT, SUPERUSER, Cluster, locate
 
 if sys.platform != "win32":
@@ -43,13 +44,18 @@ class _Use:
 
 
 _uses: dict[Path, _Use] = {}
+_starting = threading.Lock()
+SECONDS_TO_WAIT = 10.0
+"""For another thread of this process that starts the server."""
 
 
 def acquire(home: Path, extra_settings: Mapping[str, str] | None = None) -> str:
     """The URL of the home's server, which runs from now until this process ends; starts it where it does not
     run.
 
-    Raises PermanentError, in one sentence, for a full disk, or data of another owner or PostgreSQL.
+    One thread of a process starts it. The others wait for a while, since a server that mends what a crash left takes
+    its time, and whoever asks them has to be told. Raises TransientError then; PermanentError, in one sentence, for a
+    full disk, or data of another owner or PostgreSQL.
     """
     if sys.platform == "win32":
         raise PermanentError(
@@ -58,8 +64,13 @@ def acquire(home: Path, extra_settings: Mapping[str, str] | None = None) -> str:
     home = home.resolve()
     use = _uses.get(home)
     if use is None or not use.cluster.is_listening():
-        with _plain_disk_errors(home):
-            use = _start(home, extra_settings)
+        if not _starting.acquire(timeout=SECONDS_TO_WAIT):
+            raise TransientError("the embedded PostgreSQL is being started: try again in a moment")
+        try:
+            with _plain_disk_errors(home):
+                use = _start(home, extra_settings)
+        finally:
+            _starting.release()
     return _url(use.cluster)
 
 
@@ -172,6 +183,8 @@ def _release_all() -> None:
 
 def _take_own_locks() -> None:
     """A forked child shares its parent's locks, and would seem to end with it: it takes its own."""
+    global _starting
+    _starting = threading.Lock()  # a thread that held it is not in the child
     for home, use in _uses.items():
         inherited, use.lock = use.lock, _open_lock(home / "postgres.users")
         fcntl.flock(use.lock, fcntl.LOCK_SH)

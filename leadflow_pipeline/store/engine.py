@@ -26,6 +26,19 @@ DAGSTER_DRIVER = "postgresql+psycopg2"
 APPLICATION = "leadflow"
 """How our sessions call themselves to the server."""
 
+PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""How long a server may be silent, in seconds and the last in milliseconds: of one that vanished without a word (its
+machine, or the network to it) the system's own limits tell only after minutes, a quarter of an hour or never. A server
+that is merely busy answers these questions of the network all the same. The names are libpq's (PostgreSQL manual,
+34.1.2), and a URL that has them decides itself.
+"""
+
 RAISED_BY_A_FUNCTION = "exec_stmt_raise"
 """Where in PostgreSQL's source an error begins that PL/pgSQL's RAISE words."""
 
@@ -61,11 +74,15 @@ def get_engine() -> Engine:
 @lru_cache(maxsize=8)
 def engine_for(url: str) -> Engine:
     """An engine for `url` whose sessions are in UTC, whose errors name no values."""
+    named = make_url(url)
     engine = create_engine(
-        make_url(url),
+        named,
         hide_parameters=True,
         pool_pre_ping=True,
-        connect_args={"application_name": APPLICATION},
+        connect_args={
+            "application_name": APPLICATION,
+            **{name: limit for name, limit in PATIENCE.items() if name not in named.query},
+        },
     )
     event.listen(engine, "connect", _prepare_session)
     event.listen(engine, "handle_error", _forget_values)

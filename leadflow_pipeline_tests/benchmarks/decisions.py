@@ -47,12 +47,14 @@ INDUSTRIES = ("software", "retail", "mining", "banking", "health")
 HEADERS = "POST /api/v1/routing/decide HTTP/1.1\r\nHost: it\r\nContent-Type: application/json\r\n"
 
 
-def invented(engine: Engine, home: Path, leads: int, reps: int, day: datetime) -> None:
-    """Leads that were routed yesterday and have no owner, and reps with limits that are just enough."""
+def invented(
+    engine: Engine, home: Path, leads: int, reps: int, day: datetime, each: int | None = None
+) -> None:
+    """Leads that were routed yesterday and have no owner, and reps who can have `each` so many: left out, enough."""
     world = OwnersWorld(engine, home)
     world.register()
+    each = each or -(-leads // reps) + 5
     for number in range(reps):
-        each = -(-leads // reps) + 5
         world.rep(
             f"rep-{number:03}",
             capacity={"per_day": each, "open_leads": each},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -250,3 +251,23 @@ def test_tokens_are_administered_by_command(engine: Engine) -> None:
     said("revoke", new["token_id"])
     assert len(json.loads(said("list", "--json"))) == 1
     assert CliRunner().invoke(cli, ["token", "create", "x", "--campaign", "nowhere"]).exit_code == 1
+
+
+def test_nobody_waits_for_long_at_a_gate_whose_database_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    says_something = threading.Event()
+
+    def silent() -> Engine:
+        says_something.wait(10)
+        raise TransientError("away")
+
+    monkeypatch.setattr("leadflow_pipeline.service.access.callers.SECONDS_TO_READ", 0.05)
+    callers = Callers(silent, lambda: datetime.now(UTC))
+
+    async def ask() -> list[object]:
+        asked = [callers.find(f"lf_{number:012x}_{'0' * 64}") for number in range(3)]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        assert not says_something.is_set()
+        says_something.set()
+        return list(found)
+
+    assert [type(each) for each in asyncio.run(ask())] == [TransientError] * 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +23,8 @@ from leadflow_pipeline.route.owners.rules import OwnershipRules
 from leadflow_pipeline.service.access.scopes import Scope
 from leadflow_pipeline.service.access.tokens import create_token
 from leadflow_pipeline.service.app import build_app
-from leadflow_pipeline.service.decisions.decision_queue import States
+from leadflow_pipeline.service.decisions.asked import Asked, Decided
+from leadflow_pipeline.service.decisions.decision_queue import DecisionQueue, States
 from leadflow_pipeline.service.decisions.newcomers import NoLead, take_in_newcomers
 from leadflow_pipeline.service.warming import read_ahead
 from leadflow_pipeline.store import schema
@@ -130,6 +132,31 @@ def test_many_at_once_never_exceed_what_reps_can_take_and_the_rest_wait(asker: A
     assert asker.world.hand_over().handed_over == 38
     assert Counter(had[0] for had in asker.world.owners().values()) == {"anke": 30, "tom": 8}
     assert len(asker.world.held()) == 2
+
+
+def test_what_a_day_gave_already_is_counted_once_however_often_the_state_is_read_anew(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """Elin's limits are of open leads too, and two campaigns share Tom: each has the half that is its own."""
+    world = OwnersWorld(engine, tmp_path)
+    campaigns = ("autumn", "spring")
+    for campaign in campaigns:
+        world.register(campaign)
+        world.plan({lead: [] for lead in LEADS[:8]}, campaign=campaign)
+    with engine.begin() as connection:
+        connection.execute(delete(schema.owner_decisions))
+    world.rep("elin", capacity={"per_day": 4, "open_leads": 4})
+    world.rep("tom", capacity={"per_day": 4}, allotments={"autumn": 0.5, "spring": 0.5})
+    states = States(lambda: engine, lambda: NOW)
+    queue = DecisionQueue(lambda: engine, states, lambda: NOW)
+    owners = []
+    for lead, campaign in itertools.product(LEADS[:5], campaigns):
+        states.read(campaign)
+        (decided,) = queue.decide_now([Asked(campaign, lead, f"{campaign} {lead}", "asked", "test")])
+        assert isinstance(decided, Decided)
+        owners.append((decided.answer["owner"], campaign))
+    assert Counter(owner for owner, _ in owners) == {"elin": 4, "tom": 4, None: 2}
+    assert Counter(campaign for owner, campaign in owners if owner == "tom") == {"autumn": 2, "spring": 2}
 
 
 def test_what_the_service_decided_is_the_plans_owner_whenever_the_day_is_computed(asker: Asker) -> None:

@@ -6,6 +6,7 @@ Every user of the server here is a process of its own, as in life.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shutil
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -21,7 +23,7 @@ import psutil
 import psycopg
 import pytest
 
-from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.errors import PermanentError, TransientError
 from leadflow_pipeline.store import embedded
 from leadflow_pipeline.store.cluster import SHARED_FOLDER, locate
 
@@ -167,6 +169,20 @@ def test_a_killed_user_is_not_counted(used_home, users):
     killed.process.kill()
     killed.process.wait()
     last.leave()
+    assert servers_of(used_home) == []
+
+
+def test_while_one_thread_waits_for_the_start_the_others_are_told(used_home, monkeypatch):
+    monkeypatch.setattr(embedded, "SECONDS_TO_WAIT", 0.1)
+    with (used_home / "postgres.lock").open("w") as starting, ThreadPoolExecutor(2) as threads:
+        fcntl.flock(starting, fcntl.LOCK_EX)  # as whoever starts it in another process
+        asked = [threads.submit(embedded.acquire, used_home) for _ in range(2)]
+        told = next(as_completed(asked))
+        assert isinstance(told.exception(), TransientError)
+        fcntl.flock(starting, fcntl.LOCK_UN)
+        (waits,) = (each for each in asked if each is not told)
+        assert ask(waits.result(), "SELECT 42") == 42
+    embedded.release(used_home)
     assert servers_of(used_home) == []
 
 

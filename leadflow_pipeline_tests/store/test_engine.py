@@ -7,7 +7,7 @@ from sqlalchemy import create_engine, insert, text
 from sqlalchemy.exc import DataError, IntegrityError
 
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.store.engine import dagster_database_url, normalise_url
+from leadflow_pipeline.store.engine import PATIENCE, dagster_database_url, engine_for, normalise_url
 from leadflow_pipeline.store.schema import suppressions
 
 
@@ -48,3 +48,15 @@ def test_errors_name_the_constraint_and_not_the_row(engine):
 def test_days_are_utc_days(engine):
     with engine.connect() as connection:
         assert connection.execute(text("SHOW timezone")).scalar_one() == "UTC"
+
+
+def test_nobody_waits_for_a_server_that_vanished_longer_than_the_address_says(database_url):
+    def limits(url):
+        engine = engine_for(url)
+        with engine.connect() as connection:
+            told = connection.connection.driver_connection.info.get_parameters()
+        engine.dispose()
+        return {name: int(told[name]) for name in PATIENCE}
+
+    assert limits(database_url) == PATIENCE
+    assert limits(f"{database_url}&connect_timeout=3") == {**PATIENCE, "connect_timeout": 3}

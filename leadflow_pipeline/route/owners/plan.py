@@ -106,7 +106,7 @@ class PresentDay:
     strengths: Strengths
     carried: Carried
     room: Ints
-    """Leads that the campaign's plan might give each rep on the day."""
+    """Leads that the campaign's plan might still give each rep on the day, after those that it was given already."""
     owners: dict[str, str]
     """Lead -> whose it is."""
 
@@ -179,13 +179,17 @@ class _Plan:
         owned = np.where(standing.ordered != NOBODY, standing.ordered, standing.by_rule)
         load = self._load(day, roster, columns, owned, np.zeros(len(columns), dtype="int64"))
         open_leads = standing.open_leads(owned)[columns]
+        told = self.given.handoffs
+        reps = standing.codes_of(told.loc[told["decision_day"] == _as_stamp(day), "rep"])
+        given_today = np.bincount(reps, minlength=len(standing.names))[columns]
+        this_week = self.results.given_this_week(day)[columns]
         has_owner = np.flatnonzero(owned != NOBODY)
         names = standing.names_of(owned[has_owner]).tolist()
         return PresentDay(
             roster,
             self.results.strengths(day, roster, load),
             self.carried,
-            room(roster, self.campaign, day, self.results.given_this_week(day)[columns], open_leads),
+            room(roster, self.campaign, day, this_week, open_leads, given_today),
             dict(zip(standing.ids[has_owner].tolist(), names, strict=True)),
         )
 

@@ -21,6 +21,7 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from leadflow_pipeline.errors import TransientError
 from leadflow_pipeline.service.access.tokens import WRITTEN, Known, note_uses, read_known
 from leadflow_pipeline.service.problems import NOT_NOW
 
@@ -30,6 +31,8 @@ FRESH_FOR: Final = 2.0
 TRUSTED_FOR: Final = 5.0
 BETWEEN_READINGS: Final = 0.02
 BETWEEN_NOTES: Final = 60.0
+SECONDS_TO_READ: Final = 5.0
+"""Everybody waits for it who asks: a database that is being started may take longer, and they come again."""
 LONGEST_TOKEN: Final = 128
 
 
@@ -53,7 +56,7 @@ class Callers:
 
     async def find(self, token: str) -> Known | None:
         """Whose token it is; None where it is not known, has ended or was revoked. Raises what the database does, where
-        it does not answer for longer than `TRUSTED_FOR`.
+        it does not answer for longer than `TRUSTED_FOR`, and TransientError where it says nothing.
         """
         written = WRITTEN.fullmatch(token) if len(token) <= LONGEST_TOKEN else None
         if written is None:
@@ -91,7 +94,11 @@ class Callers:
             log.warning("when tokens were used was not noted (%s)", type(error).__name__)
 
     async def _read(self, since: float) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._read_since, since)
+        try:
+            async with asyncio.timeout(SECONDS_TO_READ):
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._read_since, since)
+        except TimeoutError:
+            raise TransientError("the database says nothing: try again in a moment") from None
 
     def _read_since(self, since: float) -> None:
         """Reads them, unless that was done since. One at a time: this runs in a thread of its own."""

@@ -18,6 +18,8 @@ from leadflow_pipeline.service.context import ServiceContext
 Word = Literal["well", "look", "broken"]
 WORST_FIRST: Final = (State.BROKEN, State.LOOK, State.WELL)
 FRESH_FOR: Final = 15.0
+AWAY_FOR: Final = 1.0
+"""A database that was away is looked at again sooner."""
 
 
 class FindingAnswer(BaseModel):
@@ -46,6 +48,7 @@ def health_of_all_router(context: ServiceContext) -> APIRouter:
     router = APIRouter(tags=["health"])
     lock = threading.Lock()
     last: list[tuple[float, Health]] = []
+    """What was found last, and until when it is told."""
 
     def look() -> Health:
         found = diagnose(lambda: context.engine, with_network=False)
@@ -61,8 +64,12 @@ def health_of_all_router(context: ServiceContext) -> APIRouter:
         """What is well, what to look at and what is broken now: as `leadflow doctor`, without asking the network."""
         caller.require_all_campaigns()
         with lock:
-            if not last or time.monotonic() - last[0][0] >= FRESH_FOR:
-                last[:] = [(time.monotonic(), look())]
+            if not last or time.monotonic() >= last[0][0]:
+                found = look()
+                is_away = any(
+                    each.subject == "database" and each.state == "broken" for each in found.findings
+                )
+                last[:] = [(time.monotonic() + (AWAY_FOR if is_away else FRESH_FOR), found)]
             return last[0][1]
 
     return router

@@ -6,6 +6,7 @@ What does not: deciding.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -72,6 +73,10 @@ class States:
         self._states[campaign] = state
         return state
 
+    def forget(self, campaign: str) -> None:
+        """Lets it be read again: what was taken in of a transaction that failed is not so."""
+        self._states.pop(campaign, None)
+
     def shut(self) -> None:
         """Waits for what is being read."""
         self._thread.shutdown(wait=True, cancel_futures=True)
@@ -80,7 +85,7 @@ class States:
         try:
             self.read(campaign)
         except Exception:  # noqa: BLE001 - whoever asks next meets it themselves
-            self._states.pop(campaign, None)
+            self.forget(campaign)
         finally:
             with self._lock:
                 self._refreshing.discard(campaign)
@@ -111,11 +116,12 @@ class DecisionQueue:
         return await self._groups.ask(asked)
 
     async def work(self) -> None:
-        """Decides about what waits, for ever."""
+        """Decides about what waits, until it is cancelled."""
         try:
             await self._groups.work()
-        finally:
+        except asyncio.CancelledError:
             self._hang_up()
+            raise
 
     def decide_now(self, asked: Sequence[Asked]) -> list[Outcome]:
         """Decides about requests of one campaign at once, in the thread of whoever asks."""
@@ -149,6 +155,7 @@ class DecisionQueue:
             self.states.read(campaign)
             return [None] * len(asked)
         except DBAPIError as error:
+            self.states.forget(campaign)
             if not isinstance(error, IntegrityError):
                 self._hang_up()
                 raise

@@ -117,8 +117,7 @@ class CampaignState:
         self.given_today = np.array([room.given[rep.rep, self.day] for rep in roster.reps], dtype=np.int64)
         self.open_leads = np.array([room.open[rep.rep] for rep in roster.reps], dtype=np.int64)
         total = [_room_of(room, rep, self.day, monday) for rep in roster.reps]
-        planned = np.maximum(present.room - self.given_today, 0)
-        self.room = np.minimum(np.array(total, dtype=np.int64).reshape(len(roster.reps)), planned)
+        self.room = np.minimum(np.array(total, dtype=np.int64).reshape(len(roster.reps)), present.room)
         if rules.keep_account_owner:
             self._read_accounts(engine, present.owners)
 

@@ -49,6 +49,8 @@ from leadflow_pipeline.store.schema import (
 log = logging.getLogger(__name__)
 
 FRESH_FOR: Final = 15.0
+AWAY_FOR: Final = 1.0
+"""A database that was away is asked again sooner: nobody is to be alarmed by one that is back."""
 TIMES_AS_LONG: Final = 20
 """What takes long to read is kept for so many times as long: never more than a twentieth of a core."""
 MOST_CAMPAIGNS: Final = 100
@@ -82,23 +84,25 @@ class PipelineMetrics(Collector):
         with self._lock:
             began = self._clock()
             if began >= self._fresh_until:
-                self._last = list(self._read())
+                found = self._read()
                 ended = self._clock()
-                self._fresh_until = ended + max(FRESH_FOR, TIMES_AS_LONG * (ended - began))
+                fresh_for = AWAY_FOR if found is None else max(FRESH_FOR, TIMES_AS_LONG * (ended - began))
+                self._fresh_until = ended + fresh_for
+                is_up = [((), int(found is not None))]
+                self._last = [_gauge("leadflow_database_up", "Whether the database answers.", (), is_up)]
+                self._last += found or []
             yield from self._last
 
-    def _read(self) -> Iterator[Metric]:
+    def _read(self) -> list[Metric] | None:
+        """None where the database does not answer."""
         began = time.perf_counter()
         try:
             found = list(pipeline_metrics(self._context.engine, self._context.now()))
         except NOT_NOW as error:
             log.warning("the database does not answer (%s)", type(error).__name__)
-            yield _gauge("leadflow_database_up", "Whether the database answers.", (), [((), 0)])
-            return
-        yield _gauge("leadflow_database_up", "Whether the database answers.", (), [((), 1)])
-        yield from found
+            return None
         seconds = time.perf_counter() - began
-        yield _gauge("leadflow_metrics_seconds", "What reading these took.", (), [((), seconds)])
+        return [*found, _gauge("leadflow_metrics_seconds", "What reading these took.", (), [((), seconds)])]
 
 
 Rows = Iterable[tuple[tuple[str, ...], float]]

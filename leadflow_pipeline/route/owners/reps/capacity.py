@@ -71,17 +71,25 @@ class Limits(NamedTuple):
         )
 
 
-def room(roster: Roster, campaign: str, day: date, given_this_week: Counts, open_leads: Counts) -> Counts:
+def room(
+    roster: Roster,
+    campaign: str,
+    day: date,
+    given_this_week: Counts,
+    open_leads: Counts,
+    given_today: Counts | None = None,
+) -> Counts:
     """Leads that a campaign's plan may give each rep on a day; 0 for whoever is not available.
 
     `given_this_week` counts the leads that the campaign gave each rep in the ISO week of the day, before the day;
     `open_leads` those of the campaign that each rep has. A rep's allotment for the campaign is its share of all limits.
+    `given_today` are leads of the day itself that are given already and stand in `open_leads`: what is left is told.
     """
     rooms = np.zeros(len(roster.reps), dtype=np.int64)
     for column in np.flatnonzero(roster.is_available):
-        rep = roster.reps[column]
+        rep, today = roster.reps[column], 0 if given_today is None else int(given_today[column])
         limits = Limits.of(rep, day, allotment(rep, campaign))
-        rooms[column] = limits.left(0, int(given_this_week[column]), int(open_leads[column]))
+        rooms[column] = limits.left(today, int(given_this_week[column]) + today, int(open_leads[column]))
     return rooms
 
 
