@@ -229,13 +229,15 @@ def ask(url: str, token: str, arguments: argparse.Namespace, known: Known, tally
 
 def asked_of(url: str, token: str, arguments: argparse.Namespace, round_: int) -> BaseSchema:
     """The document, and how it is to be asked in a round."""
-    settings = SchemathesisConfig.from_dict(config(token, arguments.seed + round_, has_edges=not round_))
+    told = config(token, arguments.seed + round_, arguments.only, has_edges=not round_)
+    settings = SchemathesisConfig.from_dict(told)
     schema: BaseSchema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=settings)
-    return schema.include(path_regex=re.escape(arguments.only)) if arguments.only else schema
+    return schema
 
 
-def config(token: str, seed: int, *, has_edges: bool) -> dict[str, Any]:
+def config(token: str, seed: int, only: str | None, *, has_edges: bool) -> dict[str, Any]:
     """How schemathesis goes about it."""
+    left_out = [{"exclude-path-regex": re.escape(only), "enabled": False}] if only else []
     return {
         "seed": seed,
         "headers": {"Authorization": f"Bearer {token}"},
@@ -257,7 +259,8 @@ def config(token: str, seed: int, *, has_edges: bool) -> dict[str, Any]:
                 "checks": {"positive_data_acceptance": {"expected-statuses": [*ALLOWED, "422"]}},
             }
             for name in OF_FILES
-        ],
+        ]
+        + left_out,
         "warnings": False,
     }
 
