@@ -17,7 +17,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, Select, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, Engine, Select, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from leadflow_pipeline.campaign.adding_experiments import with_experiment
@@ -231,7 +231,7 @@ def versions_of(connection: Connection, slug: str, before: int | None, limit: in
     columns = campaign_versions.c
     query = select(columns.version, columns.created_at, columns.content_key).where(columns.campaign == slug)
     if before is not None:
-        query = query.where(columns.version < before)
+        query = query.where(columns.version < literal(before, BigInteger))  # any number that a cursor holds
     rows = connection.execute(query.order_by(columns.version.desc()).limit(limit))
     return [VersionSummary(row.version, row.created_at, row.content_key) for row in rows]
 

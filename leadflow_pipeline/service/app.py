@@ -103,7 +103,8 @@ def build_app(
         title="leadflow",
         version=version("leadflow-pipeline"),
         description="Campaigns, their leads and who gets them, for programs. Takes in leads by signed webhooks "
-        "(https://www.standardwebhooks.com), and what comes back of emails.",
+        "(https://www.standardwebhooks.com), and what comes back of emails. JSON is UTF-8, without a member twice, NUL "
+        "or half of a surrogate pair in a text, or whole numbers of more than 64 bits.",
         lifespan=at_work,
         redirect_slashes=False,
         docs_url=None,

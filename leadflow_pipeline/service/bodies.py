@@ -11,8 +11,8 @@ refused is read to its end and thrown away, within limits, before it is answered
 from __future__ import annotations
 
 import asyncio
-import json
 import time
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
@@ -25,6 +25,7 @@ from starlette.types import Message, Receive
 
 from leadflow_pipeline.harvest.nested import flattened
 from leadflow_pipeline.service.problems import Problem
+from leadflow_pipeline.service.strict_json import parsed
 
 MOST_BYTES = 256 << 10
 MOST_DISCARDED = 256 << 20
@@ -35,7 +36,6 @@ SLOWEST = 4 << 10
 
 MOST_LEADS = 1_000
 MOST_COLUMNS = 500
-MOST_NESTED = 32
 
 Lead = Mapping[str, Any]
 
@@ -152,7 +152,7 @@ def leads_in(body: bytes, encoding: str | None) -> Sequence[Lead]:
     """
     if (encoding or "identity").strip().lower() != "identity":
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body is compressed: send it as plain JSON")
-    value = _parsed(body)
+    value = parsed(body.removeprefix(BOM_UTF8), numbers_as_written=True)
     leads = value if isinstance(value, list) else [value]
     if len(leads) > MOST_LEADS:
         raise _refused(f"the body holds more than {MOST_LEADS:,} leads: send them in several requests")
@@ -161,8 +161,6 @@ def leads_in(body: bytes, encoding: str | None) -> Sequence[Lead]:
     for number, lead in enumerate(leads, start=1):
         if not isinstance(lead, dict):
             raise _refused(f"item {number} is no JSON object: send one object for each lead")
-    if not _is_flat_enough(leads):
-        raise _refused(f"the body is nested more than {MOST_NESTED} deep: send a flatter one")
     # Each lead's own first: to find names for thousands that come to the same one would take minutes.
     if (
         max(map(_member_count, leads)) > MOST_COLUMNS
@@ -172,28 +170,6 @@ def leads_in(body: bytes, encoding: str | None) -> Sequence[Lead]:
             f"the leads have more than {MOST_COLUMNS} different members: leave out what nobody maps"
         )
     return leads
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body.decode("utf-8-sig"), parse_float=str, parse_int=str, parse_constant=str)
-    except UnicodeDecodeError as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"the body is not UTF-8 (byte {error.start + 1})") from None
-    except json.JSONDecodeError as error:
-        sentence = f"the body is not valid JSON (line {error.lineno}, character {error.colno})"
-        raise Problem(HTTPStatus.BAD_REQUEST, sentence) from None
-    except RecursionError:
-        sentence = f"the body is nested more than {MOST_NESTED} deep: send a flatter one"
-        raise _refused(sentence) from None
-
-
-def _is_flat_enough(value: Any) -> bool:
-    level = [value]
-    for _ in range(MOST_NESTED + 2):
-        level = [inner for outer in level if isinstance(outer, dict | list) for inner in _members(outer)]
-        if not level:
-            return True
-    return False
 
 
 def _member_count(lead: Lead) -> int:
@@ -206,10 +182,6 @@ def _member_count(lead: Lead) -> int:
             else:
                 count += 1
     return count
-
-
-def _members(value: dict[str, Any] | list[Any]) -> Sequence[Any]:
-    return list(value.values()) if isinstance(value, dict) else value
 
 
 def _refused(sentence: str) -> Problem:

@@ -39,6 +39,8 @@ _PAGES.filters |= {"coded": _coded, "breakable": _breakable}
 PAGE = _PAGES.from_string(PAGE_SOURCE)
 OF_A_CAMPAIGN = "/campaigns/{campaign}/"
 WITHOUT_SUBJECT = "other"
+MOST_NAMED = 20
+"""Of what something may be one of: there are hundreds of time zones."""
 SUBJECTS = (
     "campaigns", "runs", "leads", "lists", "enrichment", "scoring", "routing", "reps", "analytics", "experiments",
     "models", "similar accounts", "webhooks", "webhooks to others", "tracking", "operations", "alerts", "health",
@@ -181,7 +183,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
     if options:
         return " or ".join(dict.fromkeys(map(_kind, options)))
     if "enum" in schema:
-        return f"one of {', '.join(map(str, schema['enum']))}"
+        first = ", ".join(map(str, schema["enum"][:MOST_NAMED]))
+        return f"one of {first}{', …' if len(schema['enum']) > MOST_NAMED else ''}"
     if "const" in schema:
         return f"{schema['const']!r}"
     if "$ref" in schema:

@@ -2,6 +2,9 @@
 
 What belongs here: from a request to a delivery, and from its fate to an answer. What does not: storing.
 
+A body that two readers could understand differently, or that no text of the database holds, is refused (`strict_json`):
+its sender has it still, and the reason, whereas a lead that was taken in altered would be noticed by nobody.
+
 Whoever cannot sign learns nothing: an unknown campaign, one without a webhook and a wrong signature get one answer.
 """
 
@@ -29,14 +32,17 @@ NOBODY = bytes(32)
 ANSWERS: Mapping[int | str, dict[str, Any]] = {
     202: {"description": "Taken in: the leads are in the database."},
     200: {"description": "The same delivery was taken in before; nothing changed."},
-    400: {"description": "The body is no JSON in UTF-8."},
+    400: {"description": "The body is no JSON in UTF-8: NaN and Infinity are none."},
     401: {"description": "Not signed with a secret of this address, or not within 5 minutes."},
     408: {"description": "The body did not arrive in time: send it again."},
     409: {"description": "The id came before with another body; nothing changed."},
     410: {"description": "The campaign is archived: stop sending."},
     413: {"description": f"The body is longer than {MOST_BYTES >> 10} KiB."},
     415: {"description": "The body is compressed."},
-    422: {"description": "The body is JSON, but holds no leads that can be taken in."},
+    422: {
+        "description": "The body is JSON, but holds no leads that can be taken in, or an object has a member twice, a "
+        "text NUL or half of a surrogate pair."
+    },
     503: {"description": "Not now: send it again, with the same id, after Retry-After seconds."},
 }
 

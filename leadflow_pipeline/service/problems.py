@@ -101,7 +101,8 @@ def _allowed(app: FastAPI, path: str) -> Mapping[str, str]:
     """The header Allow of an address. A router knows each of its routes, not that others share their address."""
     paths: Mapping[str, Mapping[str, Any]] = app.openapi()["paths"]
     found = [path] if path in paths else [each for each in paths if compile_path(each)[0].match(path)]
-    methods = {method.upper() for each in found for method in paths[each]}
+    fewest = min((each.count("{") for each in found), default=0)
+    methods = {method.upper() for each in found if each.count("{") == fewest for method in paths[each]}
     return {"Allow": ", ".join(sorted(methods))} if methods else {}
 
 

@@ -6,12 +6,15 @@ words (`inbound.providers`), and what follows.
 Each provider has the signature that it knows; whoever is not set up here, or cannot sign, changes nothing. Events are
 kept on the disk before they are answered, with keys in the place of addresses. One that is told again has the same id,
 and changes nothing.
+
+SES and SendGrid quote what foreign servers and people wrote, of which nothing is used: a NUL or half of a surrogate
+pair in it must not cost the complaints of a whole batch. Whoever translates for `generic` can leave them out.
 """
 
 from __future__ import annotations
 
-import json
 import logging
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
@@ -28,6 +31,7 @@ from leadflow_pipeline.inbound.providers.storing import event_line
 from leadflow_pipeline.service.bodies import read_body
 from leadflow_pipeline.service.certificates import Certificates
 from leadflow_pipeline.service.problems import Problem, not_now
+from leadflow_pipeline.service.strict_json import parsed
 from leadflow_pipeline.service.tracking_journal import Journal, JournalFull
 from leadflow_pipeline.settings import Settings, get_settings
 from leadflow_pipeline.signatures import SignedHeaders, is_signed, key_of
@@ -69,7 +73,7 @@ def provider_router(
         """Notifications and events of Amazon SES, delivered by SNS; a subscription to a topic of ours is confirmed."""
         topics = _set_up("ses", settings_of().ses_topics).split()
         body = await read_body(request, MOST_BYTES)
-        envelope = _parsed(body)
+        envelope = _parsed(body, any_text=True)
         # The topic first: whoever has an account there can have SNS sign for a topic of their own.
         if not isinstance(envelope, dict) or envelope.get("TopicArn") not in topics:
             raise _not_signed()
@@ -104,7 +108,7 @@ def provider_router(
             raise not_now("this address is not set up yet") from None
         if not is_genuine:
             raise _not_signed()
-        return await keep(sendgrid.PROVIDER, _events(sendgrid.events_in, _parsed(body)))
+        return await keep(sendgrid.PROVIDER, _events(sendgrid.events_in, _parsed(body, any_text=True)))
 
     @router.post("/generic")
     async def from_any(request: Request) -> JSONResponse:
@@ -149,11 +153,8 @@ def _not_signed() -> Problem:
     )
 
 
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        raise Problem(HTTPStatus.BAD_REQUEST, "the body is not valid JSON in UTF-8") from None
+def _parsed(body: bytes, *, any_text: bool = False) -> Any:
+    return parsed(body.removeprefix(BOM_UTF8), any_text=any_text)
 
 
 def _events(reader: Callable[[Any], list[ProviderEvent]], body: Any) -> list[ProviderEvent]:

@@ -1,6 +1,6 @@
 """JSON that means one thing to everybody who reads it. Pure.
 
-What belongs here: what a JSON body of the API may be, whatever the route. What does not: what a route makes of it.
+What belongs here: what a JSON body may be, of the API and of webhooks. What does not: what a route makes of it.
 
 RFC 8259 leaves to each reader what a name means that comes twice, how large a number may be and what half of a
 surrogate pair is. A body that two readers could understand differently is refused, and so is what no text of the
@@ -24,8 +24,12 @@ SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 """An escape that may make a NUL or half of a pair. Unescaped neither comes through."""
 
 
-def parsed(body: bytes) -> Any:
-    """What a body says. Raises Problem (400 for what is no JSON, 422 for what is ambiguous), naming at most a place."""
+def parsed(body: bytes, *, numbers_as_written: bool = False, any_text: bool = False) -> Any:
+    """What a body says. Raises Problem (400 for what is no JSON, 422 for what is ambiguous), naming at most a place.
+
+    `numbers_as_written` gives numbers as texts, however long. `any_text` lets texts hold NUL and half pairs: for those
+    who only look up some names in what others wrote.
+    """
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -35,8 +39,8 @@ def parsed(body: bytes) -> Any:
             text,
             object_pairs_hook=_distinct,
             parse_constant=_no_number,
-            parse_float=_finite,
-            parse_int=_bounded,
+            parse_float=str if numbers_as_written else _finite,
+            parse_int=str if numbers_as_written else _bounded,
         )
     except json.JSONDecodeError as error:
         sentence = f"the body is not valid JSON (line {error.lineno}, character {error.colno})"
@@ -45,7 +49,7 @@ def parsed(body: bytes) -> Any:
         raise _too_deep() from None
     if text.count("[") + text.count("{") > MOST_NESTED:
         _require_flat(value)
-    if SUSPECT.search(text):
+    if not any_text and SUSPECT.search(text):
         _require_texts(value)
     return value
 

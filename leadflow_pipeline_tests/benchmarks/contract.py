@@ -2,20 +2,26 @@
 
     python -m leadflow_pipeline_tests.benchmarks.contract --requests 20000
     python -m leadflow_pipeline_tests.benchmarks.contract --requests 2000 --only routing --show
+    python -m leadflow_pipeline_tests.benchmarks.contract --home H --tally H/tally.json --seconds 200    # repeatedly
 
 schemathesis makes them of the OpenAPI document, as documented and not, with the token of an administrator. The service
 is a process of its own, on the embedded database that `leadflow demo` has filled: campaigns, leads of every stage,
 messages; and where it has none, a model, an experiment, an endpoint and an absence. Two of three requests name things
-that there are (`known_things`). Prints a line of JSON: requests by status, server errors, and contract breaks by kind;
-ends with 1 where there is a server error or a break. `--show` prints the first of each kind, with the request to send
-again; `--home` keeps what the demo made for the next time, and
-`--seconds` makes a piece of it.
+that there are (`known_things`). In the place of Dagster's webserver stands one that queues every run; at the end it is
+switched off, and what needs it is to answer 503. The first round asks the edges of every schema, the others what comes
+to mind, some of every address in each.
+
+Tells on stderr how far it is, and of each kind of break when it is met; `--show` with the request to send again. Prints
+a line of JSON: requests by status, by address at least, addresses that never succeeded, server errors, and breaks by
+kind; ends with 1 where there is a server error or a break. `--home` keeps what the demo made for the next time,
+`--seconds` makes a piece of it, and `--tally` goes on where the piece before ended and adds up. A seed and those just
+above it make one run: choose another far from it.
 
 Beside schemathesis's own statuses these are allowed: 412 (an ETag that is none) and 410 (an address that is no more)
-for requests that are as documented, which a schema cannot say; 413 for those that are not. What a campaign file or an
+for any request, which a schema cannot say; 413 for those that are not as documented. What a campaign file or an
 experiment must say no schema can say whole (that weights sum to 1, that a sequence is there): there 422 is an answer to
 what is as documented too. Texts with NUL are left out: the schemas forbid them where they name a text, and cannot where
-they leave it open. No webserver of Dagster runs: what would launch a run answers 503 where nothing else is wrong.
+they leave it open.
 """
 
 from __future__ import annotations
@@ -31,36 +37,46 @@ import time
 from collections import Counter
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
+import httpx
 import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import Failure
-from schemathesis.core.parameters import ParameterLocation
 from schemathesis.engine import from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
-from schemathesis.generation.case import Case
-from schemathesis.hooks import HookContext
 from schemathesis.schemas import BaseSchema
 
 from leadflow_pipeline.service.access.scopes import Scope
 from leadflow_pipeline.service.access.tokens import create_token
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline_tests.benchmarks.fresh_home import fresh_home
-from leadflow_pipeline_tests.benchmarks.known_things import OF_THE_SPARE, SPARE, Known, known_things
+from leadflow_pipeline_tests.benchmarks.known_things import Known, known_things, name_known_things
 from leadflow_pipeline_tests.benchmarks.webhooks import free_port, started
+from leadflow_pipeline_tests.fakes.dagster_webserver import FakeDagsterWebserver
+from leadflow_pipeline_tests.fakes.http import REFUSED as CONNECTION_REFUSED
 
 ALLOWED = ["2xx", "3xx", "401", "403", "404", "409", "410", "412", "429", "503"]
-REFUSED = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "428", "429", "503"]
+REFUSED = [
+    *("400", "401", "403", "404", "405", "406", "409", "410", "412", "413", "415", "422", "428", "429"),
+    "503",
+]
 OF_FILES = [
     "POST /api/v1/campaigns",
     "PUT /api/v1/campaigns/{campaign}",
     "POST /api/v1/campaigns/{campaign}/experiments",
 ]
-NAMES_OF_NOTHING = 1 / 3
-"""How many requests go on naming what was made up."""
+NEEDS_DAGSTER: list[tuple[str, str]] = [
+    ("POST", "execute/score"),
+    ("POST", "models/train"),
+    ("POST", "similar-accounts/rebuild"),
+    ("GET", "runs"),
+    ("GET", "runs/00000000-0000-0000-0000-000000000000"),
+]
+"""Behind a campaign's address."""
 
-FIRST_EXAMPLES, MOST_EXAMPLES = 1, 100
+EXAMPLES = 25
+"""Of each address in a round."""
 
 FILLED = "filled"
 """A file that says that the demo is over."""
@@ -68,36 +84,79 @@ FILLED = "filled"
 LEADFLOW = [sys.executable, "-c", "from leadflow_pipeline.cli import main; main()"]
 
 
-class Count:
-    """What came of the requests so far."""
+class Tally:
+    """What came of the requests so far; in a file, where it is to be added up."""
 
-    def __init__(self) -> None:
-        self.statuses: Counter[int] = Counter()
-        self.unanswered = 0
+    def __init__(self, *, shows: bool = False) -> None:
+        self.rounds = 0
+        """That are over."""
+        self.seconds = 0.0
+        self.statuses: Counter[str] = Counter()
+        self.addresses: Counter[str] = Counter()
+        self.successes: Counter[str] = Counter()
         self.breaks: Counter[str] = Counter()
-        self.first: dict[str, str] = {}
+        self._shows = shows
+
+    @classmethod
+    def read(cls, file: Path | None, *, shows: bool) -> Self:
+        """As the file has it."""
+        tally = cls(shows=shows)
+        if file is not None and file.exists():
+            kept = json.loads(file.read_text("utf-8"))
+            tally.rounds, tally.seconds = kept["rounds"], kept["seconds"]
+            for name in ("statuses", "addresses", "successes", "breaks"):
+                getattr(tally, name).update(kept[name])
+        return tally
+
+    def keep(self, file: Path) -> None:
+        """Writes it."""
+        names = ("rounds", "seconds", "statuses", "addresses", "successes", "breaks")
+        file.write_text(json.dumps({name: getattr(self, name) for name in names}), "utf-8")
 
     @property
     def requests(self) -> int:
         """How many there were."""
-        return self.statuses.total() + self.unanswered
+        return self.statuses.total()
 
     def add(self, recorder: ScenarioRecorder) -> None:
         """Counts those of one scenario."""
-        for interaction in recorder.interactions.values():
-            if interaction.response is None:
-                self.unanswered += 1
-            else:
-                self.statuses[interaction.response.status_code] += 1
-        for checks in recorder.checks.values():
+        for case_id, interaction in recorder.interactions.items():
+            response = interaction.response
+            status = "none" if response is None else str(response.status_code)
+            self.statuses[status] += 1
+            address = recorder.cases[case_id].value.operation.label
+            self.addresses[address] += 1
+            self.successes[address] += status.startswith(("2", "3"))
+        for case_id, checks in recorder.checks.items():
+            response = recorder.interactions[case_id].response if case_id in recorder.interactions else None
             for check in checks:
                 if check.failure_info is not None:
-                    self._note(check.name, check.failure_info.failure, check.failure_info.code_sample)
+                    told = "" if response is None else response.text
+                    self._note(check.name, check.failure_info.failure, check.failure_info.code_sample, told)
 
-    def _note(self, name: str, failure: Failure, request: str) -> None:
-        kind = f"{name}: {failure.operation}"
+    def note(self, kind: str, told: str) -> None:
+        """Counts a break."""
         self.breaks[kind] += 1
-        self.first.setdefault(kind, f"{failure.title}\n{failure.message}\n{request[:1_500]}")
+        if self.breaks[kind] == 1:
+            print(f"{kind}\n{told}\n" if self._shows else kind, file=sys.stderr, flush=True)
+
+    def _note(self, name: str, failure: Failure, request: str, answer: str) -> None:
+        told = f"{failure.title}\n{failure.message}\n{request[:3_000]}\n{answer[:1_000]}"
+        self.note(f"{name}: {failure.operation}", told)
+
+    def told(self) -> dict[str, Any]:
+        """In a line of JSON."""
+        return {
+            "requests": self.requests,
+            "seconds": round(self.seconds, 1),
+            "statuses": dict(sorted(self.statuses.items())),
+            "addresses": len(self.addresses),
+            "fewest of one": min(self.addresses.values(), default=0),
+            "never succeeded": sorted(name for name in self.addresses if not self.successes[name]),
+            "server errors": self.statuses["500"],
+            "contract breaks": self.breaks.total(),
+            "of kinds": dict(self.breaks.most_common()),
+        }
 
 
 def main() -> None:
@@ -110,9 +169,11 @@ def main() -> None:
     parser.add_argument("--only", metavar="TEXT", help="only paths that hold this text")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--home", type=Path, metavar="FOLDER", help="filled the first time, and kept")
+    parser.add_argument("--tally", type=Path, metavar="FILE", help="goes on from there, and adds up")
     parser.add_argument("--show", action="store_true", help="the first break of each kind, whole")
     arguments = parser.parse_args()
-    with fresh_home(arguments.home) as engine:
+    tally = Tally.read(arguments.tally, shows=arguments.show)
+    with fresh_home(arguments.home) as engine, FakeDagsterWebserver() as dagster:
         if not (get_settings().home / FILLED).exists():
             subprocess.run([*LEADFLOW, "demo"], check=True, stdout=subprocess.DEVNULL)
             (get_settings().home / FILLED).touch()
@@ -120,92 +181,74 @@ def main() -> None:
             engine, f"schemathesis {time.time_ns()}", Scope.ADMIN, requests_a_minute=10_000_000
         )
         port = free_port()
-        os.environ["LEADFLOW_DAGSTER_URL"] = f"http://127.0.0.1:{free_port()}"
+        os.environ["LEADFLOW_DAGSTER_URL"] = dagster.url
         server = started(port)
-        begun = time.perf_counter()
         try:
             url = f"http://127.0.0.1:{port}"
-            count = ask(url, token, arguments, known_things(engine, url, token))
+            known = known_things(engine, url, token)
+            ask(url, token, arguments, known, tally)
+            dagster.misbehave(CONNECTION_REFUSED)
+            ask_without_dagster(url, token, str(known.in_paths["campaign"]), tally)
             resident = memory(server.pid)
             has_survived = server.poll() is None
         finally:
             server.terminate()
             server.wait()
-    told = {
-        "requests": count.requests,
-        "seconds": round(time.perf_counter() - begun, 1),
-        "statuses": {str(status): number for status, number in sorted(count.statuses.items())},
-        "server errors": sum(number for status, number in count.statuses.items() if status == 500),
-        "unanswered": count.unanswered,
-        "contract breaks": count.breaks.total(),
-        "of kinds": dict(count.breaks.most_common()),
-        "service MiB": resident,
-        "service survived": has_survived,
-    }
-    if arguments.show:
-        for kind, first in count.first.items():
-            print(f"{kind}\n{first}\n", file=sys.stderr)
+    if arguments.tally is not None:
+        tally.keep(arguments.tally)
+    told = {**tally.told(), "service MiB": resident, "service survived": has_survived}
     print(json.dumps(told), flush=True)
     sys.exit(1 if told["server errors"] or told["contract breaks"] or not has_survived else 0)
 
 
-def ask(url: str, token: str, arguments: argparse.Namespace, known: Known) -> Count:
-    """Asks until there were as many requests as wanted: first the edges of each schema, then what comes to mind."""
-    count, seed = Count(), arguments.seed
-    name_known_things(known, Random(seed))
-    until = time.monotonic() + arguments.seconds
-    while count.requests < arguments.requests and time.monotonic() < until:
-        schema = asked_of(url, token, seed, FIRST_EXAMPLES, arguments.only)
-        operations = max(1, sum(1 for _ in schema.get_all_operations()))
-        examples = min((arguments.requests - count.requests) // operations + 5, MOST_EXAMPLES)
-        schema = asked_of(url, token, seed, examples, arguments.only)
-        before = count.requests
-        for event in from_schema(schema).execute():
+def ask(url: str, token: str, arguments: argparse.Namespace, known: Known, tally: Tally) -> None:
+    """Asks until there were as many requests as wanted, or the time is up."""
+    name_known_things(known, Random(arguments.seed + tally.rounds))
+    begun, before, told_of = time.monotonic(), tally.seconds, tally.requests
+
+    def is_over() -> bool:
+        tally.seconds = before + time.monotonic() - begun
+        return tally.requests >= arguments.requests or time.monotonic() - begun > arguments.seconds
+
+    while not is_over():
+        asked_before = tally.requests
+        for event in from_schema(asked_of(url, token, arguments, tally.rounds)).execute():
             recorder = getattr(event, "recorder", None)
-            if isinstance(recorder, ScenarioRecorder):
-                count.add(recorder)
-            if time.monotonic() > until or (count.requests >= arguments.requests and seed > arguments.seed):
+            if not isinstance(recorder, ScenarioRecorder):
+                continue
+            tally.add(recorder)
+            if tally.requests - told_of >= 1_000:
+                told_of = tally.requests
+                print(f"{told_of:,} requests, {tally.seconds:.0f} s", file=sys.stderr, flush=True)
+            if is_over():
                 break
-        if count.requests == before:
+        tally.rounds += 1
+        if tally.requests == asked_before:
             break
-        seed += 1
-    return count
 
 
-def asked_of(url: str, token: str, seed: int, examples: int, only: str | None) -> BaseSchema:
-    """The document, and how it is to be asked."""
-    settings = SchemathesisConfig.from_dict(config(token, seed, examples))
+def asked_of(url: str, token: str, arguments: argparse.Namespace, round_: int) -> BaseSchema:
+    """The document, and how it is to be asked in a round."""
+    told = config(token, arguments.seed + round_, arguments.only, has_edges=not round_)
+    settings = SchemathesisConfig.from_dict(told)
     schema: BaseSchema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=settings)
-    return schema.include(path_regex=re.escape(only)) if only else schema
+    return schema
 
 
-def name_known_things(known: Known, random: Random) -> None:
-    """Puts what there is in the place of what was made up, where that was as documented."""
-
-    @schemathesis.hook("before_call")
-    def put_in(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
-        if case.meta is None or random.random() < NAMES_OF_NOTHING:
-            return
-        is_valid = {where: part.mode.is_positive for where, part in case.meta.components.items()}
-        if is_valid.get(ParameterLocation.PATH):
-            there_is = dict(known.in_paths)
-            if re.match(OF_THE_SPARE, case.path):
-                there_is["campaign"] = SPARE
-            case.path_parameters = {
-                name: there_is.get(name, made_up) for name, made_up in case.path_parameters.items()
-            }
-        if is_valid.get(ParameterLocation.BODY) and isinstance(case.body, dict):
-            case.body = {name: known.in_bodies.get(name, made_up) for name, made_up in case.body.items()}
-
-
-def config(token: str, seed: int, examples: int) -> dict[str, Any]:
+def config(token: str, seed: int, only: str | None, *, has_edges: bool) -> dict[str, Any]:
     """How schemathesis goes about it."""
+    left_out = [{"exclude-path-regex": re.escape(only), "enabled": False}] if only else []
     return {
         "seed": seed,
         "headers": {"Authorization": f"Bearer {token}"},
         "request-timeout": 60,
-        "generation": {"allow-x00": False, "max-examples": examples},
-        "phases": {"stateful": {"enabled": False}},
+        "continue-on-failure": True,
+        "generation": {"allow-x00": False, "max-examples": EXAMPLES},
+        "phases": {
+            "stateful": {"enabled": False},
+            "coverage": {"enabled": has_edges},
+            "examples": {"enabled": has_edges},
+        },
         "checks": {
             "positive_data_acceptance": {"expected-statuses": ALLOWED},
             "negative_data_rejection": {"expected-statuses": REFUSED},
@@ -216,9 +259,21 @@ def config(token: str, seed: int, examples: int) -> dict[str, Any]:
                 "checks": {"positive_data_acceptance": {"expected-statuses": [*ALLOWED, "422"]}},
             }
             for name in OF_FILES
-        ],
+        ]
+        + left_out,
         "warnings": False,
     }
+
+
+def ask_without_dagster(url: str, token: str, campaign: str, tally: Tally) -> None:
+    """What needs Dagster's webserver says so where it is away, as documented: 503, and when to come again."""
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=f"{url}/api/v1/campaigns/{campaign}", headers=headers, timeout=60) as client:
+        client.post("/resume")
+        for method, path in NEEDS_DAGSTER:
+            answer = client.request(method, f"/{path}", json={} if path == "models/train" else None)
+            if answer.status_code != 503 or "retry-after" not in answer.headers:
+                tally.note(f"without Dagster: {method} {path}", f"{answer.status_code} {answer.text}")
 
 
 def memory(process: int) -> int:

@@ -1,20 +1,33 @@
 """What there is to ask the service about, by the names that its OpenAPI document gives it.
 
-What belongs here: finding one of each thing in a database that `leadflow demo` has filled, and making through the API
-what the demo has none of. What does not: asking.
+What belongs here: finding one of each thing in a database that `leadflow demo` has filled, making through the API what
+the demo has none of, and putting it into requests of schemathesis. What does not: asking.
 """
 
 from __future__ import annotations
 
+import json
+import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock
+from itertools import count
+from random import Random
 from typing import Any
 
 import httpx
+import schemathesis
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation.case import Case
+from schemathesis.hooks import HookContext
 from sqlalchemy import Engine, func, select
 
 from leadflow_pipeline.campaign import load, register, source_text
+from leadflow_pipeline.delivery.unsubscribe import unsubscribe_url
+from leadflow_pipeline.service.strict_json import LARGEST
+from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline.store.schema import campaigns, messages, routed_leads
 from leadflow_pipeline_tests.invented_models import crown, invented_model
 
@@ -23,6 +36,12 @@ SPARE = "spare"
 
 OF_THE_SPARE = r"^/api/v1/campaigns/\{campaign\}(/(pause|resume|archive|schedule))?$"
 """Addresses that would leave the campaign of all others closed."""
+
+NAMES_OF_NOTHING = 1 / 3
+"""How many requests go on naming what was made up."""
+
+NEWS = 1 / 8
+"""How many of the others, where something is to be made, make it."""
 
 EXPERIMENT: Mapping[str, Any] = {
     "key": "gentler",
@@ -37,6 +56,8 @@ EXPERIMENT: Mapping[str, Any] = {
 class Known:
     """One of each."""
 
+    campaigns: frozenset[str]
+    """All that must stay as they are."""
     in_paths: Mapping[str, str | int]
     """Parameter -> what there is."""
     in_bodies: Mapping[str, Any]
@@ -46,19 +67,22 @@ class Known:
 def known_things(engine: Engine, url: str, token: str) -> Known:
     """Makes what is not there yet, and names one of each. Raises SystemExit where the API refuses."""
     with engine.connect() as connection:
-        newest = select(routed_leads.c.campaign, routed_leads.c.lead_id).order_by(routed_leads.c.day.desc())
-        campaign, lead_id = connection.execute(newest.limit(1)).one()
+        newest = select(routed_leads.c.campaign, routed_leads.c.lead_id, routed_leads.c.day)
+        campaign, lead_id, day = connection.execute(newest.order_by(routed_leads.c.day.desc()).limit(1)).one()
         lead_ids = list(
             connection.scalars(
                 select(routed_leads.c.lead_id).where(routed_leads.c.campaign == campaign).limit(20)
             )
         )
         message_id = connection.scalar(select(func.max(messages.c.message_id))) or 1
-        is_new = SPARE not in connection.scalars(select(campaigns.c.campaign))
+        names = set(connection.scalars(select(campaigns.c.campaign)))
+        is_new = SPARE not in names
     present = datetime.now(UTC)
+    (website,) = (each for each in load(engine, campaign, 1).rules.sources if each.name == "website")
+    columns = dict.fromkeys(website.mapping.values(), "")
+    text = source_text(engine, campaign, 1).replace(f"campaign: {campaign}", f"campaign: {SPARE}", 1)
     if is_new:
-        text = source_text(engine, campaign, load(engine, campaign).version)
-        register(engine, text.replace(f"campaign: {campaign}", f"campaign: {SPARE}", 1), "spare.yaml")
+        register(engine, text, "spare.yaml")
         crown(engine, campaign, (present - timedelta(days=400)).date(), invented_model())
     with httpx.Client(
         base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=60
@@ -70,16 +94,17 @@ def known_things(engine: Engine, url: str, token: str) -> Known:
                 raise SystemExit(f"{method} {path}: {answer.text}")
             return answer.json()
 
+        told("POST", f"/campaigns/{campaign}/resume")
         rep = told("GET", "/reps?limit=1")["items"][0]["rep"]
         away = (present + timedelta(days=30)).date().isoformat()
         if is_new:
             told("POST", f"/campaigns/{campaign}/experiments", EXPERIMENT)
             told("POST", "/webhook-endpoints", {"url": "https://hooks.example.org/leads"})
-            told("POST", f"/reps/{rep}/absences", {"first_day": away, "last_day": away})
         endpoint = told("GET", "/webhook-endpoints")["items"][0]["endpoint_id"]
-        absences = told("GET", f"/reps/{rep}/absences")["items"]
+        absence = told("POST", f"/reps/{rep}/absences", {"first_day": away, "last_day": away})["absence_id"]
         model = told("GET", f"/campaigns/{campaign}/models")["items"][0]["model_version"]
     return Known(
+        campaigns=frozenset(names - {SPARE}),
         in_paths={
             "campaign": campaign,
             "lead_id": lead_id,
@@ -87,9 +112,10 @@ def known_things(engine: Engine, url: str, token: str) -> Known:
             "model_version": model,
             "version": 1,
             "rep": rep,
-            "absence_id": absences[0]["absence_id"] if absences else 1,
+            "absence_id": absence,
             "endpoint_id": endpoint,
             "message_id": message_id,
+            "token": unsubscribe_url("", campaign, address_key("ida@leads.example")).rpartition("/")[2],
         },
         in_bodies={
             "campaign": campaign,
@@ -97,5 +123,75 @@ def known_things(engine: Engine, url: str, token: str) -> Known:
             "lead_ids": lead_ids,
             "message_ids": [message_id],
             "rep": rep,
+            "first_day": str(day),
+            "last_day": str(day),
+            "accept_days_due": True,
+            "url": "https://hooks.example.org/leads",
+            "source_text": text,
+            "lead": columns | {"email": "ida@acme-tools.leads.example", "received_on": str(present.date())},
+            "source": "website",
         },
     )
+
+
+def name_known_things(known: Known, random: Random) -> None:
+    """Puts what there is in the place of what was made up, where that was as documented."""
+    numbers = count(time.time_ns())
+
+    @schemathesis.hook("before_call")
+    def put_in(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
+        if case.meta is None:
+            return
+        is_valid = {where: part.mode.is_positive for where, part in case.meta.components.items()}
+        is_named = random.random() >= NAMES_OF_NOTHING
+        if is_named and is_valid.get(ParameterLocation.PATH):
+            case.path_parameters = {
+                name: known.in_paths.get(name, made_up) for name, made_up in case.path_parameters.items()
+            }
+        if case.path_parameters.get("campaign") in known.campaigns and re.match(OF_THE_SPARE, case.path):
+            case.path_parameters["campaign"] = (
+                SPARE  # schemathesis found the name in an answer, or it is ours
+            )
+        if is_valid.get(ParameterLocation.BODY) and isinstance(case.body, dict):
+            case.body = as_it_is_said(case.body)
+            if is_named:
+                case.body |= {
+                    name: known.in_bodies[name]
+                    for name, made_up in case.body.items()
+                    if made_up is not None and name in known.in_bodies
+                }
+                if random.random() < NEWS:
+                    case.body = _new(case, f"made-{next(numbers)}")
+        elif is_named and all(is_valid.values()) and case.path.endswith("/uploads"):
+            case.query |= {"file_name": "rows.jsonl", "source": "website"}
+            case.body = json.dumps(known.in_bodies["lead"]).encode()
+            case.query.pop("contents", None)
+
+
+def _new(case: Case[Any], name: str) -> Any:
+    """A body of what is new, where random texts never come to one: a campaign, an experiment."""
+    if case.operation.label == "POST /api/v1/campaigns":
+        text = case.body.get("source_text") or ""
+        return {**case.body, "source_text": text.replace(f"campaign: {SPARE}", f"campaign: {name}", 1)}
+    if case.operation.label == "POST /api/v1/campaigns/{campaign}/experiments":
+        return {**EXPERIMENT, "key": name}
+    return case.body
+
+
+def as_it_is_said(made_up: Any) -> Any:
+    """What the document says in words alone: a working day has a length, a whole number 64 bits, wherever it stands."""
+    if isinstance(made_up, list):
+        return [as_it_is_said(each) for each in made_up]
+    if isinstance(made_up, int) and not isinstance(made_up, bool):
+        return max(-LARGEST, min(made_up, LARGEST))
+    if not isinstance(made_up, dict):
+        return made_up
+    said = {name: as_it_is_said(each) for name, each in made_up.items()}
+    hours = said.get("working_hours")
+    if isinstance(hours, dict) and _time(hours, "start", "09:00") == _time(hours, "end", "17:00"):
+        said["working_hours"] = {**hours, "start": "09:00", "end": "17:00"}
+    return said
+
+
+def _time(hours: Mapping[str, Any], part: str, default: str) -> clock:
+    return clock.fromisoformat(hours.get(part, default))

@@ -19,6 +19,7 @@ from leadflow_pipeline.launching import webserver
 from leadflow_pipeline.partition_keys import last_complete_day
 from leadflow_pipeline.service.access.scopes import Scope
 from leadflow_pipeline.service.access.tokens import create_token
+from leadflow_pipeline.service.api.paging import cursor_of
 from leadflow_pipeline.service.app import build_app
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.schema import activity_log, partition_lineage, run_launches
@@ -89,6 +90,8 @@ def test_a_campaign_lives_by_the_api_alone(asking: Asking, engine: Engine) -> No
     )
     versions = asking("GET", "/campaigns/spring/versions?limit=1").json()
     assert [each["version"] for each in versions["items"]] == [2]
+    beyond = asking("GET", f"/campaigns/spring/versions?cursor={cursor_of([2**62])}")
+    assert len(beyond.json()["items"]) == 2
     first = asking("GET", "/campaigns/spring/versions/1").json()
     assert (first["source_text"], first["rules"]["name"]) == (text, "Campaign spring")
     assert asking("GET", "/campaigns/spring/versions/3").status_code == 404
@@ -136,7 +139,7 @@ def test_where_dagster_does_not_answer_nothing_is_launched_and_the_key_stays_goo
     asking: Asking, engine: Engine
 ) -> None:
     register(engine, minimal_campaign_text("spring"), "spring.yaml")
-    day = {"first_day": str(YESTERDAY), "last_day": str(YESTERDAY)}
+    day = {"first_day": str(YESTERDAY), "last_day": str(YESTERDAY), "version": 1.0}
     answer = asking("POST", "/campaigns/spring/execute/harvest", json=day, headers={"Idempotency-Key": "k"})
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
     assert "LEADFLOW_DAGSTER_URL" in answer.json()["detail"]

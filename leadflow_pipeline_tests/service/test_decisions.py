@@ -235,13 +235,13 @@ def test_a_lead_that_nobody_knew_is_taken_in_judged_and_given_away_at_once(asker
     asker.world.hand_over()
     brief = asker.world.messages()[0]["body_text"]
     assert "not scored yet" not in brief
-    assert asker.client.post("/decide", json={"campaign": "spring", "lead": {"x": 1}}).status_code == 422
-    assert asker.client.post("/decide", json={**body, "source": "none"}).status_code == 422
+    assert asker.client.post("/decide", json={"campaign": "spring", "lead": {"x": 1}}).status_code == 409
+    assert asker.client.post("/decide", json={**body, "source": "none"}).status_code == 409
     erase_person(engine, "gone@leads.example", actor="test")
     gone = {"campaign": "spring", "lead": {"email": "Gone@leads.example"}}
     for what in ("predict", "decide"):
         refused = asker.client.post(f"/{what}", json=gone)
-        assert (refused.status_code, "forgotten" in refused.text) == (422, True)
+        assert (refused.status_code, "forgotten" in refused.text) == (409, True)
     assert len(leads_of_open_day(engine, "spring", NOW)) == 1
 
 

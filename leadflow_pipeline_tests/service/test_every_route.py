@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import FailureGroup
 from sqlalchemy import Engine
+from starlette.routing import compile_path
 
 from leadflow_pipeline.service.access.scopes import Scope
 from leadflow_pipeline.service.access.tokens import create_token, revoke_token, token_id_of
@@ -39,6 +40,7 @@ WRITES_NOTHING = re.compile(
 )
 """Questions with a body: whoever may read may ask them."""
 
+ADDRESSES_PER_HEAD = 8
 OPERATIONS_OF_A_QUICK_RUN = 10
 """`benchmarks.contract` asks all of them, thousands of times."""
 
@@ -109,6 +111,38 @@ def test_nobody_gets_in_who_may_not(app: FastAPI, engine: Engine, campaign: Call
         return count
 
     assert asyncio.run(walk()) >= 1
+
+
+def test_every_address_takes_what_its_document_says_and_no_more(app: FastAPI, engine: Engine) -> None:
+    """Another method is refused and told which there are, where a pattern beside it would take it too; HEAD is GET."""
+    token = create_token(engine, "admin", Scope.ADMIN, requests_a_minute=1_000_000)
+    paths: Mapping[str, Mapping[str, Any]] = app.openapi()["paths"]
+
+    async def walk() -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://service", headers=headers
+        ) as client:
+            for number, (template, operations) in enumerate(paths.items()):
+                path = re.sub(r"\{[^}]+\}", "1", template)
+                taken = {method.upper() for method in operations}
+                patterns = {
+                    method.upper()
+                    for pattern in paths
+                    if pattern != template and compile_path(pattern)[0].match(template)
+                    for method in paths[pattern]
+                }
+                for method in {"OPTIONS", *patterns} - taken:
+                    answer = await client.request(method, path)
+                    told = {each.strip() for each in answer.headers["allow"].split(",")}
+                    assert (answer.status_code, told - {"HEAD"}) == (405, taken), (method, template)
+                if "GET" in taken and not number % ADDRESSES_PER_HEAD:
+                    got, head = await client.get(path), await client.head(path)
+                    assert (head.status_code, head.content) == (got.status_code, b""), template
+                    assert head.headers.get("content-type") == got.headers.get("content-type")
+
+    asyncio.run(walk())
 
 
 def test_it_answers_as_its_document_says(app: FastAPI, engine: Engine, slow: bool) -> None:

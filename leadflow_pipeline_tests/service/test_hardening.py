@@ -124,6 +124,8 @@ def test_whatever_is_sent_is_answered_in_its_words_and_the_memory_stays_flat(
         assert answer.status_code == status, (body[:50], headers, answer.text)
         if status != HTTPStatus.OK:
             assert answer.headers["content-type"] == "application/problem+json"
+    head = client.head("/api/v1/wishes?limit=7")
+    assert (head.status_code, head.headers["content-length"], head.content) == (HTTPStatus.OK, "1", b"")
     assert client.get("/api/v1/wishes?limit=%00").status_code == HTTPStatus.BAD_REQUEST
     assert client.get("/api/v1/wishes%00").status_code == HTTPStatus.BAD_REQUEST
     large_bodies_are_refused(client)

@@ -71,7 +71,7 @@ def _strictly(value: Any, handler: Any) -> Any:
     if not isinstance(found, BaseModel):
         return found
     try:
-        return type(found).model_validate_json(json.dumps(value), strict=True)
+        return type(found).model_validate_json(json.dumps(_whole(value)), strict=True)
     except ValidationError as error:
         place = ".".join(str(step) for step in error.errors(include_input=False)[0]["loc"] if step != "body")
         raise PydanticCustomError(
@@ -79,5 +79,14 @@ def _strictly(value: Any, handler: Any) -> Any:
         ) from None
 
 
+def _whole(value: Any) -> Any:
+    """With 5.0 as 5: to JSON Schema both are the same whole number, and some write all numbers so."""
+    if isinstance(value, dict):
+        return {name: _whole(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_whole(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Strict: Final = WrapValidator(_strictly)
-"""For bodies: `"5"` is no number, and 1 is not true."""
+"""For bodies: `"5"` is no number, and 1 is not true; 5.0 is 5."""

@@ -17,6 +17,7 @@ from leadflow_pipeline.service.api.campaigns import campaigns_router
 from leadflow_pipeline.service.api.experiments import experiments_router
 from leadflow_pipeline.service.api.health import health_of_all_router
 from leadflow_pipeline.service.api.leads import leads_router
+from leadflow_pipeline.service.api.literal_addresses import literal_addresses_router
 from leadflow_pipeline.service.api.models import models_router
 from leadflow_pipeline.service.api.operations import operations_router
 from leadflow_pipeline.service.api.reps import rep_performance_router, reps_router
@@ -26,6 +27,7 @@ from leadflow_pipeline.service.api.similar_accounts import similar_accounts_rout
 from leadflow_pipeline.service.api.webhook_endpoints import webhook_endpoints_router
 from leadflow_pipeline.service.body_check import BodyCheck
 from leadflow_pipeline.service.context import ServiceContext
+from leadflow_pipeline.service.heads import Heads
 from leadflow_pipeline.settings import get_settings
 
 ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = (
@@ -64,6 +66,7 @@ def add_api(app: FastAPI, context: ServiceContext) -> None:
     """Serves all of them."""
     app.state.context = context
     api = APIRouter(prefix="/api/v1")
+    api.include_router(literal_addresses_router())
     for router in ROUTERS:
         api.include_router(router(context))
     app.include_router(api)
@@ -73,7 +76,8 @@ def add_api(app: FastAPI, context: ServiceContext) -> None:
 def add_access(app: FastAPI, keeper: Gatekeeper) -> None:
     """What stands before all of them: first who asks, then what they send."""
     app.state.gatekeeper = keeper
-    app.add_middleware(BodyCheck)  # what is added later comes earlier
+    app.add_middleware(Heads)  # what is added later comes earlier
+    app.add_middleware(BodyCheck)
     app.add_middleware(Gate, keeper=keeper)
     origins = (get_settings().cors_origins or "").split()
     if origins:

@@ -50,10 +50,17 @@ LeadId = Annotated[
 Status = Literal["ROUTED", "ALREADY_ROUTED", "HELD", "QUALIFICATION_PENDING", "REJECTED_LEAD"]
 
 
+ONE_OF_TWO: Final[list[Any]] = [
+    {"required": ["lead_id"], "properties": {"lead_id": {"type": "string"}, "lead": {"type": "null"}}},
+    {"required": ["lead"], "properties": {"lead": {"type": "object"}, "lead_id": {"type": "null"}}},
+]
+"""As JSON Schema: a lead is named or sent, not both."""
+
+
 class OneLead(BaseModel):
     """A lead of whom an owner is asked: by its id, or as a record of one of the campaign's sources."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"oneOf": ONE_OF_TWO})
 
     campaign: Slug
     lead_id: LeadId | None = None
@@ -197,7 +204,9 @@ def routing_router(context: ServiceContext) -> APIRouter:
                 "description": "Decided, and on record: whoever asks again is told the same.",
             },
             **_problems(
-                **COMMON, _409="The key came before with another request, or the campaign is not active."
+                **COMMON,
+                _409="The key came before with another request, the campaign is not active, or its rules make no lead "
+                "of the record.",
             ),
         },
     )
@@ -216,7 +225,9 @@ def routing_router(context: ServiceContext) -> APIRouter:
         response_model=None,
         responses={
             200: {"model": Decision, "description": "What would be decided now. Nothing was written."},
-            **_problems(**COMMON, _409="The campaign is not active."),
+            **_problems(
+                **COMMON, _409="The campaign is not active, or its rules make no lead of the record."
+            ),
         },
     )
     async def predict_owner(request: Request, caller: Reader, asked: OneLead) -> JSONResponse:
@@ -453,5 +464,5 @@ def _as_problem(error: Exception) -> Problem:
     if isinstance(error, CampaignClosed):
         return Problem(HTTPStatus.CONFLICT, "the campaign is paused or archived, and gives no leads away")
     if isinstance(error, NoSource | NoLead):
-        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+        return Problem(HTTPStatus.CONFLICT, str(error))
     return no_campaign()

@@ -9,8 +9,8 @@ What belongs here: the fields of a record and what makes one impossible. What do
 from __future__ import annotations
 
 from datetime import date, time
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -39,7 +39,8 @@ class Territory(BaseModel):
 
 
 class WorkingHours(BaseModel):
-    """When a rep works on its working days, in its own time zone. An end before the start is overnight."""
+    """When a rep works on its working days, in its own time zone. An end before the start is overnight; one that is the
+    start is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -65,6 +66,10 @@ class Capacity(BaseModel):
     per_week: float | None = Field(None, ge=0)
     per_month: float | None = Field(None, ge=0)
     open_leads: int | None = Field(None, ge=0, description="not won, not lost, at the same time")
+
+
+def _name_zones(schema: dict[str, Any]) -> None:
+    schema["enum"] = sorted(available_timezones())
 
 
 class Rep(BaseModel):
@@ -94,8 +99,9 @@ class Rep(BaseModel):
     allotments: dict[str, float] = Field(
         default_factory=dict,
         description="campaign -> share (0 to 1) of the capacity that its plan may use; else all of it",
+        json_schema_extra={"additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}},
     )
-    time_zone: str = "UTC"
+    time_zone: str = Field("UTC", json_schema_extra=_name_zones)
     working_hours: WorkingHours = WorkingHours()
     attributes: dict[str, str] = Field(default_factory=dict, description="for audits of fairness alone")
 

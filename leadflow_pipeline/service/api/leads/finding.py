@@ -37,7 +37,6 @@ from leadflow_pipeline.service.api.paging import Cursor, Limit, Page, cursor_of,
 from leadflow_pipeline.service.api.parameters import AsOf, CampaignSlug, Day
 from leadflow_pipeline.service.api.refusals import refusals
 from leadflow_pipeline.service.context import ServiceContext
-from leadflow_pipeline.service.problems import Problem
 
 Status = Literal["QUALIFIED", "MANUAL_REVIEW", "REJECTED", "PENDING"]
 Tier = Literal["HOT", "WARM", "COOL", "COLD"]
@@ -249,17 +248,9 @@ def _summary(lead: FoundLead) -> LeadSummary:
 
 
 def _cursor_after(place: Place) -> str:
-    return cursor_of((place.as_of.isoformat(), place.day.isoformat(), place.lead_id))
+    return cursor_of((place.as_of, place.day, place.lead_id))
 
 
 def _place_of(cursor: str | None) -> Place | None:
-    values = values_of(cursor, [str, str, str])
-    if values is None:
-        return None
-    try:
-        as_of, day = (date.fromisoformat(str(value)) for value in values[:2])
-    except ValueError:
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "the cursor is none of this list: begin without one"
-        ) from None
-    return Place(as_of, day, str(values[2]))
+    values = values_of(cursor, [date, date, str])
+    return Place(*values) if values is not None else None
