@@ -16,7 +16,7 @@ What the service decided is a hand-over already, made while somebody waited for 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -37,6 +37,7 @@ from leadflow_pipeline.delivery.claiming import (
     handoffs_of_leads,
     reassignments,
 )
+from leadflow_pipeline.delivery.decided_at_once import requests_behind
 from leadflow_pipeline.delivery.holding import alert, forget_settled, hold
 from leadflow_pipeline.delivery.notices import About
 from leadflow_pipeline.delivery.outbox import put_in
@@ -44,7 +45,7 @@ from leadflow_pipeline.delivery.pending import Waiting, waiting_leads
 from leadflow_pipeline.delivery.present_reps import PresentRep, after_working_hours, present_reps
 from leadflow_pipeline.delivery.rendering import RenderError
 from leadflow_pipeline.delivery.transports import FaultPoint, nothing
-from leadflow_pipeline.store.schema import activity_log, handoffs
+from leadflow_pipeline.store.schema import handoffs
 from leadflow_pipeline.telemetry.correlation import correlated, present_correlation_id
 
 BATCH: Final = 500
@@ -53,9 +54,6 @@ BATCH: Final = 500
 TOGETHER: Final = 50
 """Leads that are decided in one transaction: few enough that whoever decides about another lead of the same reps does
 not wait for long."""
-
-DECIDED_AT_ONCE: Final = "routing.decide"
-"""What the activity log calls a decision of the service, whose owner is told here."""
 
 T = TypeVar("T")
 
@@ -189,7 +187,7 @@ def _tell_untold(
         wordings = wordings_of(engine, version, facts, numbers, now)
         for some in in_parts(batch, together):
             with engine.begin() as connection:
-                requests = _requests_behind(connection, version.campaign, dict(some))
+                requests = requests_behind(connection, version.campaign, dict(some))
                 for handoff in _taken(connection, version.campaign, some, now):
                     known = facts.get(handoff.lead_id) or nothing_known(version, now)
                     points = wordings.get(handoff.lead_id) or _brief(version, known, summary)
@@ -197,21 +195,6 @@ def _tell_untold(
                     with correlated(requests.get(handoff.lead_id, present_correlation_id())):
                         put_in(connection, rows)
                     _count(summary, handoff, rows)
-
-
-def _requests_behind(connection: Connection, campaign: str, leads: Collection[str]) -> dict[str, str]:
-    """Correlation ids of the requests that decided about the leads: what is told of them belongs to those."""
-    query = (
-        select(activity_log.c.lead_id, activity_log.c.correlation_id)
-        .where(
-            activity_log.c.campaign == campaign,
-            activity_log.c.lead_id.in_(leads),
-            activity_log.c.action == DECIDED_AT_ONCE,
-            activity_log.c.correlation_id.is_not(None),
-        )
-        .order_by(activity_log.c.occurred_at)
-    )
-    return {str(row.lead_id): str(row.correlation_id) for row in connection.execute(query)}
 
 
 def _untold(connection: Connection, campaign: str) -> list[tuple[str, int]]:

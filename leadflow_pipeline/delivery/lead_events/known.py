@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, Row, Table, and_, any_, bindparam, fu
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
+from leadflow_pipeline.delivery.decided_at_once import answers_decided
 from leadflow_pipeline.delivery.lead_events import news
 from leadflow_pipeline.store.partitions import latest_before, read_partitions
 from leadflow_pipeline.store.schema import (
@@ -48,6 +49,13 @@ SAID_OF: Final[dict[Table, list[str]]] = {
     qualified_leads: ["status"],
     routed_leads: ["tier", "sequence"],
 }  # fmt: skip
+
+ROUTE: Final = ("tier", "sequence")
+SCORE: Final = ("score", "conversion_probability", "campaign_version", "model_version")
+"""What stands together in an answer of the service as in a row of a stage."""
+
+AT_ONCE: Final = "service"
+"""The origin of a hand-over that the service decided while somebody waited."""
 
 _LEADS: Final = bindparam("leads", type_=ARRAY(Text))
 
@@ -130,9 +138,29 @@ def _with_owners(
         rows = pd.concat([rows, pd.DataFrame({"lead_id": others}).merge(routed, "left", on="lead_id")])
     with engine.connect() as connection:
         owners = _owners(connection, campaign, rows["lead_id"])
-    merged = rows.merge(owners, "left", on="lead_id")
+        merged = rows.merge(owners, "left", on="lead_id")
+        merged = _with_decided(connection, campaign, merged, ROUTE)
     at = pd.concat([_moments(merged["at"]), _moments(merged["decided_at"])], axis=1).max(axis=1)
     return merged.assign(at=at)
+
+
+def _with_decided(
+    connection: Connection, campaign: str, rows: pd.DataFrame, names: Sequence[str]
+) -> pd.DataFrame:
+    """The rows, with what the service answered of leads that it gave away in the place of what no day has computed yet.
+
+    What stands together is told together: all of `names` are taken from the answer where the first is missing.
+    """
+    is_missing = rows[names[0]].isna() & rows["origin"].eq(AT_ONCE)
+    answers = answers_decided(connection, campaign, list(rows.loc[is_missing, "lead_id"]))
+    return rows.assign(
+        **{
+            name: rows[name]
+            .astype("object")
+            .mask(is_missing, rows["lead_id"].map({lead: told[name] for lead, told in answers.items()}))
+            for name in names
+        }
+    )
 
 
 def _moments(values: pd.Series) -> pd.Series:
@@ -140,8 +168,8 @@ def _moments(values: pd.Series) -> pd.Series:
 
 
 def _owners(connection: Connection, campaign: str, lead_ids: pd.Series) -> pd.DataFrame:
-    """`lead_id, assignment_number, rep, decided_at` of the hand-over of each lead that stands."""
-    columns = [handoffs.c[name] for name in ("lead_id", "assignment_number", "rep", "decided_at")]
+    """`lead_id, assignment_number, rep, origin, decided_at` of the hand-over of each lead that stands."""
+    columns = [handoffs.c[name] for name in ("lead_id", "assignment_number", "rep", "origin", "decided_at")]
     query = (
         select(*columns)
         .where(handoffs.c.campaign == campaign, handoffs.c.lead_id == any_(_LEADS))
@@ -155,7 +183,7 @@ def _owners(connection: Connection, campaign: str, lead_ids: pd.Series) -> pd.Da
 def come_to(
     engine: Engine, campaign: str, leads: Sequence[str], now: datetime, *, with_email: bool
 ) -> dict[str, dict[str, Any]]:
-    """What each lead has come to by now."""
+    """What each lead has come to by now, with the `origin` of the hand-over that stands."""
     wanted = pd.Series(leads, dtype="str")
     present = pd.DataFrame({"lead_id": wanted})
     said = {**SAID_OF, enriched_leads: ["email"]} if with_email else SAID_OF
@@ -166,7 +194,9 @@ def come_to(
         present = present.merge(rows, "left", on="lead_id")
     with engine.connect() as connection:
         owners = _owners(connection, campaign, wanted).rename(columns={"rep": "owner"})
-    present = present.merge(owners, "left", on="lead_id")
+        present = present.merge(owners, "left", on="lead_id")
+        for names in (ROUTE, SCORE):
+            present = _with_decided(connection, campaign, present, names)
     for name in ("assignment_number", "campaign_version"):
         present[name] = present[name].astype("Int64")
     records = cast("list[dict[str, Any]]", present.astype("object").to_dict("records"))

@@ -12,7 +12,7 @@ forgets nothing. Whoever looks through a campaign does so alone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -22,9 +22,11 @@ from sqlalchemy import Connection, Engine, Row, delete, func
 from sqlalchemy.dialects.postgresql import insert
 
 from leadflow_pipeline.campaign import CampaignVersion, active_campaigns, load
+from leadflow_pipeline.delivery.decided_at_once import requests_behind
 from leadflow_pipeline.delivery.lead_events import news
 from leadflow_pipeline.delivery.lead_events.endpoints import Endpoint, read_endpoints
 from leadflow_pipeline.delivery.lead_events.known import (
+    AT_ONCE,
     READ,
     come_to,
     first_day,
@@ -43,6 +45,7 @@ from leadflow_pipeline.store.schema import (
     lead_event_states,
 )
 from leadflow_pipeline.store.sequences import TO_ONE_OF_US
+from leadflow_pipeline.telemetry.correlation import present_correlation_id
 
 KEPT: Final = timedelta(days=30)
 """How long a webhook waits where it cannot even be tried: its campaign rests, or nothing is dispatched."""
@@ -116,7 +119,7 @@ def _tell(
     for begin in range(0, len(leads), LEADS_AT_ONCE):
         some = leads[begin : begin + LEADS_AT_ONCE]
         of_some = {kind: states[states["lead_id"].isin(some)] for kind, states in changes.items()}
-        _tell_of(engine, version, of_some, some, heard, now, summary)
+        _tell_of(engine, version, of_some, some, given, heard, now, summary)
     with engine.begin() as connection:
         _mark_scanned(connection, campaign, partitions, now)
 
@@ -126,17 +129,20 @@ def _tell_of(
     version: CampaignVersion,
     changes: Mapping[str, pd.DataFrame],
     leads: Sequence[str],
+    given: Collection[str],
     heard: Sequence[Endpoint],
     now: datetime,
     summary: NewsSummary,
 ) -> None:
-    """Some leads' events, and what was seen of them, in one transaction."""
+    """Some leads' events, and what was seen of them, in one transaction. `given`: whose hand-over is news."""
     is_email_asked = any("email" in endpoint.include for endpoint in heard)
     present = come_to(engine, version.campaign, leads, now, with_email=is_email_asked)
     with engine.begin() as connection:
         events = news.numbered(version.campaign, changes, last_numbers(connection, version.campaign, leads))
+        at_once = [lead for lead in leads if lead in given and present[lead]["origin"] == AT_ONCE]
+        requests = requests_behind(connection, version.campaign, at_once)
         rows = [
-            _row(event, endpoint, present[event.lead_id], version, now)
+            _row(event, endpoint, present[event.lead_id], version, now, requests.get(event.lead_id))
             for event in events
             for endpoint in heard
             if event.kind in endpoint.events and event.at >= endpoint.hears_since
@@ -147,9 +153,18 @@ def _tell_of(
 
 
 def _row(
-    event: news.Event, endpoint: Endpoint, present: Mapping[str, Any], version: CampaignVersion, now: datetime
+    event: news.Event,
+    endpoint: Endpoint,
+    present: Mapping[str, Any],
+    version: CampaignVersion,
+    now: datetime,
+    request: str | None,
 ) -> dict[str, Any]:
-    """An event for an endpoint as a row of the outbox. Where it goes and how it is signed is looked up as it leaves."""
+    """An event for an endpoint as a row of the outbox. Where it goes and how it is signed is looked up as it leaves.
+
+    `request`: the correlation id of the one that gave the lead away, if one did.
+    """
+    is_of_request = request is not None and event.kind == news.ROUTED
     order_key = f"{endpoint.endpoint_id}|{event.campaign}|{event.lead_id}"
     key = f"{order_key}|{event.number}"
     digest = hashlib.sha256(f"event|{key}".encode()).hexdigest()[:ID_DIGITS]
@@ -174,6 +189,7 @@ def _row(
         "next_attempt_at": now,
         "order_key": order_key,
         "payload": {"kind": SEQUENCE, "event": body},
+        "correlation_id": request if is_of_request else present_correlation_id(),
     }
 
 
