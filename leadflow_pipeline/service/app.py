@@ -32,6 +32,7 @@ from leadflow_pipeline.service.documentation import add_documentation
 from leadflow_pipeline.service.health import health_router
 from leadflow_pipeline.service.intake import intake_router
 from leadflow_pipeline.service.journal_storing import store_for_ever, store_last
+from leadflow_pipeline.service.metrics.failing import FailingRequests
 from leadflow_pipeline.service.metrics.routes import add_metrics
 from leadflow_pipeline.service.preferences import preferences_router
 from leadflow_pipeline.service.problems import NOT_NOW
@@ -79,6 +80,7 @@ def build_app(
             asyncio.create_task(decisions.work()),
             asyncio.create_task(store_for_ever(journal, engine_of)),
             asyncio.create_task(callers.note_for_ever()),
+            asyncio.create_task(failing.note_for_ever()),
             asyncio.create_task(_clean(engine_of, now)),
         ]
         yield
@@ -86,6 +88,7 @@ def build_app(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await callers.note()
+        await failing.note()
         states.shut()
         targets.shut()
         await store_last(journal, engine_of)
@@ -101,10 +104,11 @@ def build_app(
         redoc_url=None,
     )
     callers = Callers(engine_of, now)
+    failing = FailingRequests(engine_of)
     context = ServiceContext(engine_of, now)
     add_access(app, Gatekeeper(callers))
     problems.register(app)
-    add_metrics(app, context)
+    add_metrics(app, context, failing)
     add_contract(app)
     app.add_middleware(Correlating)
     add_documentation(app)
