@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -20,15 +21,18 @@ from leadflow_pipeline.delivery.alerts.conditions import REQUESTS, Reading, alar
 from leadflow_pipeline.delivery.alerts.door import watch
 from leadflow_pipeline.errors import TransientError
 from leadflow_pipeline.insight.health.readings import failures
+from leadflow_pipeline.launching.wanted import days_run
 from leadflow_pipeline.service.access.scopes import Scope
 from leadflow_pipeline.service.access.tokens import create_token
 from leadflow_pipeline.service.app import build_app
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.engine import engine_for, get_engine
+from leadflow_pipeline.store.keys import subject_key
 from leadflow_pipeline.store.schema import (
     held_handoffs,
     messages,
     quarantined_records,
+    run_launches,
 )
 from leadflow_pipeline_tests.databases import Databases
 from leadflow_pipeline_tests.delivery.owners_world import NOW, YESTERDAY, OwnersWorld
@@ -264,6 +268,22 @@ def test_failures_are_listed_and_nothing_is_retried_that_is_well(service: Servic
     assert service.asked("POST", path, "operator", json={"campaign": "spring"}).status_code == 409
     assert service.asked("POST", path, "operator", json={"campaign": "winter"}).status_code == 404
     assert service.asked("POST", path, "elsewhere", json={"campaign": "spring"}).status_code == 404
+    # A key whose run has mended everything since gets that run again.
+    token, body = service.tokens["operator"].split("_")[1], b'{"campaign":"spring"}'
+    launched = {
+        "ticket": subject_key(f"launch\x1f{token}\x1fagain"),
+        "request_key": subject_key(f"POST {path}?\x1f{body.hex()}"),
+        "wanted": asdict(days_run("spring", YESTERDAY, YESTERDAY)),
+        "run_id": "the-run",
+        "begun_at": NOW,
+    }
+    with service.engine.begin() as connection:
+        connection.execute(insert(run_launches).values(launched))
+    again = service.asked(
+        "POST", path, "operator", json={"campaign": "spring"}, headers={"Idempotency-Key": "again"}
+    )
+    assert (again.status_code, again.json()["run_id"]) == (202, "the-run")
+    assert again.headers["Idempotent-Replayed"] == "true"
 
 
 def metrics_of(said: str) -> dict[tuple[str, tuple[str, ...]], float]:
