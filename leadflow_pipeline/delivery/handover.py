@@ -25,7 +25,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, Engine, select, tuple_, update
 
 from leadflow_pipeline.campaign import CampaignVersion, active_campaigns, load
-from leadflow_pipeline.delivery import notices
+from leadflow_pipeline.delivery import notice_words, notices
 from leadflow_pipeline.delivery.brief import BriefFacts, name_of, points_of
 from leadflow_pipeline.delivery.brief_asking import wordings_of
 from leadflow_pipeline.delivery.brief_facts import SimilarAccounts, facts_of_leads
@@ -39,7 +39,7 @@ from leadflow_pipeline.delivery.claiming import (
 )
 from leadflow_pipeline.delivery.decided_at_once import requests_behind
 from leadflow_pipeline.delivery.holding import alert, forget_settled, hold
-from leadflow_pipeline.delivery.notices import About
+from leadflow_pipeline.delivery.notice_words import About
 from leadflow_pipeline.delivery.outbox import put_in
 from leadflow_pipeline.delivery.pending import Waiting, waiting_leads
 from leadflow_pipeline.delivery.present_reps import PresentRep, after_working_hours, present_reps
@@ -273,7 +273,7 @@ def messages_of_handoff(
     if present is None:
         return []
     about = About(version, handoff.lead_id, handoff.assignment_number)
-    notice = notices.told(about, facts, points, handoff, present.rep)
+    notice = notice_words.told(about, facts, points, handoff, present.rep)
     rows = notices.rows_to_rep(about, notice, present.rep, now, facts=facts)
     return [*rows, *_reminder(about, facts, handoff, present, now)]
 
@@ -293,7 +293,7 @@ def _reminder(
     if warn_at is None or warn_at >= due_at:
         return
     moves_on = rules.reassign and handoff.reassignments < rules.most_reassignments
-    notice = notices.warning(about, name_of(facts), due_at, present.rep, moves_on=moves_on)
+    notice = notice_words.warning(about, name_of(facts), due_at, present.rep, moves_on=moves_on)
     yield from notices.rows_to_rep(about, notice, present.rep, now, send_at=warn_at, not_after=due_at)
 
 
