@@ -16,7 +16,7 @@ from sqlalchemy import select
 from leadflow_pipeline.cli.output import console, counted, print_json, table_of
 from leadflow_pipeline.delivery import outbox
 from leadflow_pipeline.delivery.dispatch import DispatchSummary, dispatch_due
-from leadflow_pipeline.delivery.notices import SEQUENCE as NOTICES
+from leadflow_pipeline.delivery.notice_words import SEQUENCE as NOTICES
 from leadflow_pipeline.errors import PermanentError, TransientError
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.engine import get_engine

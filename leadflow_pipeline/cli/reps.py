@@ -5,7 +5,6 @@ What belongs here: arguments and output. What does not: what a list of reps may 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -13,16 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from leadflow_pipeline.cli.campaign import actor
 from leadflow_pipeline.cli.output import console, counted, print_json, table_of
+from leadflow_pipeline.cli.reps_shown import (
+    changes_since,
+    of_limit,
+    print_record,
+    say_imported,
+    table_of_reps,
+)
 from leadflow_pipeline.errors import PermanentError
 
 if TYPE_CHECKING:
     from leadflow_pipeline.route.owners.reps.rep import Rep
-    from leadflow_pipeline.route.owners.reps.roster import RepsImported
 
 app = typer.Typer(
     no_args_is_help=True, help="Who leads are given to: reps, their territories, capacity and absences."
@@ -91,7 +94,7 @@ def import_list(
     if as_json:
         print_json(asdict(imported) | {"dry_run": dry_run})
     else:
-        _say_imported(imported, dry_run)
+        say_imported(imported, dry_run)
 
 
 @app.command("list")
@@ -121,7 +124,7 @@ def list_all(
     elif not rows:
         typer.echo(f"No rep is known on {_day(day)}: add some with `leadflow reps import FILE`.")
     else:
-        console.print(_table(f"Reps on {_day(day)}", rows))
+        console.print(table_of_reps(f"Reps on {_day(day)}", rows))
 
 
 @app.command()
@@ -164,12 +167,12 @@ def show(rep: RepId, as_json: Json = False) -> None:
         )
         return
     if standing is not None:
-        _print_record(standing.rep)
+        print_record(standing.rep)
     typer.echo("\nHistory")
     before: Rep | None = None
     for stored in history:
         record = stored.record
-        typer.echo(f"  from {record.from_day}  {_changes(before, record.rep)}  ({stored.actor})")
+        typer.echo(f"  from {record.from_day}  {changes_since(before, record.rep)}  ({stored.actor})")
         before = record.rep
     standing_absences = [stored for stored in absences if stored.withdrawn_at is None]
     if standing_absences:
@@ -204,9 +207,9 @@ def capacity(
             {
                 "rep": room.rep,
                 "status": "away" if room.is_away and room.status == "active" else room.status,
-                "today": _of_limit(room.given_today, room.limit_today),
-                "this week": _of_limit(room.given_this_week, room.limit_this_week),
-                "open": _of_limit(room.open_leads, room.limit_open),
+                "today": of_limit(room.given_today, room.limit_today),
+                "this week": of_limit(room.given_this_week, room.limit_this_week),
+                "open": of_limit(room.open_leads, room.limit_open),
                 "room now": "no limit" if room.room is None else f"{room.room:,}",
                 "load": f"{room.load:.0%}",
             }
@@ -311,102 +314,3 @@ def lint(
 
 def _day(given: datetime | None) -> date:
     return given.date() if given else datetime.now(UTC).date()
-
-
-def _say_imported(imported: RepsImported, dry_run: bool) -> None:
-    words = "Would hold" if dry_run else "Holds"
-    typer.echo(f"{words} from {imported.from_day} on:")
-    for verb, reps in (
-        ("new", imported.added),
-        ("changed", imported.changed),
-        ("left, being not in the list", imported.left),
-    ):
-        if reps:
-            typer.echo(f"  {verb}: {', '.join(reps)}")
-    typer.echo(f"  unchanged: {len(imported.unchanged)}")
-    if imported.overtaken:
-        typer.echo(
-            f"A record of a later day goes on holding for {', '.join(imported.overtaken)}: see reps show."
-        )
-
-
-def _table(title: str, rows: Sequence[tuple[Rep, bool]]) -> Table:
-    """A line a rep. Ids are whole, whatever the width: who acts on them copies them."""
-    table = Table(title=title, title_justify="left", header_style="bold")
-    table.add_column("rep", no_wrap=True)
-    for name in ("team", "status", "territories", "capacity"):
-        table.add_column(name)
-    for rep, absent in rows:
-        status = "away" if absent and rep.status == "active" else rep.status
-        told = (rep.rep, rep.team, status, _territories(rep, at_most=8), _capacity(rep))
-        table.add_row(*map(Text, told))
-    return table
-
-
-def _territories(rep: Rep, at_most: int | None = None) -> str:
-    """`DE, AT, US (NY NJ PA)`, or the first so many and how many more there are."""
-    from leadflow_pipeline.route.owners.reps.linter import written
-
-    places: dict[str, list[str]] = {}
-    for territory in rep.territories[:at_most]:
-        narrow = territory.postcode or territory.city or territory.state
-        if narrow and territory.country and territory.region is None:
-            places.setdefault(territory.country, []).append(narrow)
-        else:
-            places.setdefault(written(territory), [])
-    told = ", ".join(f"{name} ({' '.join(parts)})" if parts else name for name, parts in places.items())
-    more = len(rep.territories) - at_most if at_most is not None else 0
-    return (told or "everywhere") + (f" and {more} more" if more > 0 else "")
-
-
-def _of_limit(count: int, limit: int | None) -> str:
-    return f"{count:,}" if limit is None else f"{count:,} of {limit:,}"
-
-
-def _capacity(rep: Rep) -> str:
-    limits = rep.capacity
-    told = [
-        f"{limit:g} {words}"
-        for limit, words in (
-            (limits.per_day, "a day"),
-            (limits.per_week, "a week"),
-            (limits.per_month, "a month"),
-            (limits.open_leads, "open"),
-        )
-        if limit is not None
-    ]
-    return ", ".join(told) or "no limit"
-
-
-def _print_record(rep: Rep) -> None:
-    hours = rep.working_hours
-    told = {
-        "rep": rep.rep,
-        "name": rep.name,
-        "team": rep.team,
-        "manager": rep.manager,
-        "status": rep.status,
-        "territories": _territories(rep),
-        "industries": ", ".join(rep.industries),
-        "specialties": ", ".join(rep.specialties),
-        "languages": ", ".join(rep.languages),
-        "named accounts": "; ".join(rep.named_accounts),
-        "weight": f"{rep.weight:g}",
-        "capacity": _capacity(rep),
-        "allotments": ", ".join(f"{campaign} {share:g}" for campaign, share in rep.allotments.items()),
-        "hours": f"{' '.join(hours.weekdays)} {hours.start:%H:%M}-{hours.end:%H:%M} {rep.time_zone}",
-        "holidays": ", ".join(map(str, hours.holidays)),
-    }
-    for name, value in told.items():
-        if value:
-            typer.echo(f"  {name.ljust(14)}  {value}")
-
-
-def _changes(before: Rep | None, after: Rep) -> str:
-    """What a record says otherwise than the one before it."""
-    if before is None:
-        return f"first known, {after.status}"
-    names = [name for name in type(after).model_fields if getattr(before, name) != getattr(after, name)]
-    if names == ["status"]:
-        return after.status
-    return f"changed: {', '.join(name.replace('_', ' ') for name in names)}" if names else "the same again"

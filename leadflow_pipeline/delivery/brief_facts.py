@@ -15,7 +15,8 @@ from sqlalchemy import Engine, and_, select
 
 from leadflow_pipeline.campaign import Campaign
 from leadflow_pipeline.delivery.brief import BriefFacts, SimilarAccount
-from leadflow_pipeline.delivery.newcomers import newcomers, routes_decided
+from leadflow_pipeline.delivery.decided_at_once import answers_decided
+from leadflow_pipeline.delivery.newcomers import newcomers
 from leadflow_pipeline.delivery.tokens import clean
 from leadflow_pipeline.route.rules import Tier
 from leadflow_pipeline.store.copy import read
@@ -72,7 +73,9 @@ def facts_of_leads(
         for new in newcomers(engine, campaign, missing, now):
             enriched = pd.concat([enriched, new.enriched[LEAD_COLUMNS]], ignore_index=True)
             scored = pd.concat([scored, new.scored[SCORE_COLUMNS]], ignore_index=True)
-        routes |= routes_decided(engine, campaign.campaign, missing)
+    if unrouted := {lead for lead in wanted if lead not in routes or routes[lead]["tier"] is None}:
+        with engine.connect() as connection:
+            routes |= answers_decided(connection, campaign.campaign, unrouted)
     leads, scores = _by_lead(enriched), _by_lead(scored)
     events = _events(engine, campaign.campaign, wanted, now)
     unwilling = _unwilling(engine, campaign.campaign, enriched, now)

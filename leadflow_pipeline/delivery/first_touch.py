@@ -22,7 +22,7 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, Select, Text, exists, select, union_all
 
 from leadflow_pipeline.campaign import CampaignVersion, active_campaigns, load
-from leadflow_pipeline.delivery import notices
+from leadflow_pipeline.delivery import notice_words, notices
 from leadflow_pipeline.delivery.brief import BriefFacts, name_of, points_of
 from leadflow_pipeline.delivery.brief_facts import SimilarAccounts, facts_of_leads
 from leadflow_pipeline.delivery.claiming import (
@@ -36,7 +36,7 @@ from leadflow_pipeline.delivery.claiming import (
 )
 from leadflow_pipeline.delivery.first_touch_times import HANDOFF_COLUMNS, first_touch_times
 from leadflow_pipeline.delivery.handover import TOGETHER, in_parts, messages_of_handoff, nothing_known
-from leadflow_pipeline.delivery.notices import About
+from leadflow_pipeline.delivery.notice_words import About
 from leadflow_pipeline.delivery.outbox import put_in
 from leadflow_pipeline.delivery.pending import candidates_of, latest_decisions
 from leadflow_pipeline.delivery.present_reps import PresentRep, present_reps, standing_absences
@@ -168,8 +168,8 @@ def _overdue(connection: Connection, campaign: str, now: datetime) -> list[Hando
     is_told = exists().where(
         messages.c.campaign == handoffs.c.campaign,
         messages.c.lead_id == handoffs.c.lead_id,
-        messages.c.step == notices.OVERDUE,
-        messages.c.sequence == notices.SEQUENCE,
+        messages.c.step == notice_words.OVERDUE,
+        messages.c.sequence == notice_words.SEQUENCE,
         messages.c.payload["assignment_number"].astext == handoffs.c.assignment_number.cast(Text),
     )
     in_touch = is_in_touch(handoffs.c.campaign, handoffs.c.lead_id, handoffs.c.decided_at, now)
@@ -224,7 +224,7 @@ class _Step:
         added = put_in(self.connection, rows)
         summary.overdue += len(still)
         summary.reassigned += len(passed_on)
-        summary.managers_told += len({lead_id for lead_id, step in added if step == notices.OVERDUE})
+        summary.managers_told += len({lead_id for lead_id, step in added if step == notice_words.OVERDUE})
 
     def _still_overdue(self, overdue: Sequence[Handoff]) -> tuple[list[Handoff], dict[str, list[Handoff]]]:
         """Those whose owner is the same under the lead's lock and was not in touch; and everybody who had each."""
@@ -274,7 +274,7 @@ class _Step:
         rows = messages_of_handoff(self.version, present, facts, points, self.now)
         if before is not None and before.rep.status == "active":
             about = About(self.version, former.lead_id, former.assignment_number)
-            rows += notices.rows_to_rep(about, notices.taken(name_of(facts)), before.rep, self.now)
+            rows += notices.rows_to_rep(about, notice_words.taken(name_of(facts)), before.rep, self.now)
         return rows
 
     def _to_manager(
@@ -286,7 +286,7 @@ class _Step:
         called = (owner.rep.name if owner is not None else "") or handoff.rep
         due_at = handoff.first_touch_due_at or self.now
         name = name_of(self.facts[handoff.lead_id])
-        notice = notices.overdue(about, name, called, due_at, manager.rep if manager else None)
+        notice = notice_words.overdue(about, name, called, due_at, manager.rep if manager else None)
         if manager is None:
             return [notices.row_about_lead_to_operators(about, notice, self.now)]
         return notices.rows_to_rep(about, notice, manager.rep, self.now)

@@ -1,7 +1,7 @@
 """Leads that came of age in their sequence go to their owner, with the thread, and the owner's clock starts.
 
 What belongs here: which enrolments came of age (a reply that is there now, or what the plan said on one of the last
-days), who is told, and the clock. What does not: the plan, the words (`notices`), and sending.
+days), who is told, and the clock. What does not: the plan, the words (`notice_words`), and sending.
 
 Each enrolment is handed over once, whoever sees it: the key of the message in the outbox is the enrolment. The answer
 of a lead does not wait for the day's plan, and no later email leaves meanwhile: the door asks for that message
@@ -22,12 +22,12 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, exists, func, literal, select, true
 
 from leadflow_pipeline.campaign import CampaignVersion, active_campaigns, load
-from leadflow_pipeline.delivery import notices
+from leadflow_pipeline.delivery import notice_words, notices
 from leadflow_pipeline.delivery.brief import BriefFacts, name_of, points_of
 from leadflow_pipeline.delivery.brief_facts import SimilarAccounts, facts_of_leads
 from leadflow_pipeline.delivery.claiming import Claim, Handoff, claim_owner, handoffs_of, lock_leads
 from leadflow_pipeline.delivery.handover import messages_of_handoff, nothing_known
-from leadflow_pipeline.delivery.notices import REPLIED, AboutEnrolment, Clock, graduation_key
+from leadflow_pipeline.delivery.notice_words import REPLIED, AboutEnrolment, Clock, graduation_key
 from leadflow_pipeline.delivery.outbox import put_in
 from leadflow_pipeline.delivery.pending import candidates_of, latest_decisions
 from leadflow_pipeline.delivery.present_reps import ENDED, PresentRep, after_working_hours, present_reps
@@ -192,7 +192,7 @@ def _is_told(campaign: str, enrolment_id: Any) -> Any:
     return exists().where(
         told.channel.in_(MESSAGE_CHANNELS),
         told.subject_key == graduation_key(campaign, enrolment_id),
-        told.step == notices.TOLD,
+        told.step == notice_words.TOLD,
     )
 
 
@@ -262,7 +262,9 @@ class _Step:
 
     def _rows(self, about: AboutEnrolment, owner: PresentRep | None) -> list[dict[str, Any]]:
         clock = self._clock(owner)
-        notice = notices.came_of_age(about, self.facts, self._points(), self.thread, self.of_age.why, clock)
+        notice = notice_words.came_of_age(
+            about, self.facts, self._points(), self.thread, self.of_age.why, clock
+        )
         if owner is None:
             return [notices.row_about_lead_to_operators(about, notice, self.now)]
         rows = notices.rows_to_rep(about, notice, owner.rep, self.now, facts=self.facts)
@@ -278,13 +280,16 @@ class _Step:
         warn_at = after_working_hours(owner, self.now, hours * ownership.sla.warn_at) if ownership else None
         rows: list[dict[str, Any]] = []
         if warn_at is not None and warn_at < due_at:
-            notice = replace(notices.warning(about, name, due_at, owner.rep, moves_on=False), since=self.now)
+            notice = replace(
+                notice_words.warning(about, name, due_at, owner.rep, moves_on=False), since=self.now
+            )
             rows += notices.rows_to_rep(about, notice, owner.rep, self.now, send_at=warn_at, not_after=due_at)
         known = present_reps(self.connection, [owner.rep.manager] if owner.rep.manager else [], self.now)
         manager = known.get(owner.rep.manager or "")
         called = owner.rep.name or owner.rep.rep
         notice = replace(
-            notices.overdue(about, name, called, due_at, manager.rep if manager else None), since=self.now
+            notice_words.overdue(about, name, called, due_at, manager.rep if manager else None),
+            since=self.now,
         )
         if manager is None:
             rows.append(notices.row_about_lead_to_operators(about, notice, due_at))

@@ -16,7 +16,7 @@ What the service decided is a hand-over already, made while somebody waited for 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -25,7 +25,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, Engine, select, tuple_, update
 
 from leadflow_pipeline.campaign import CampaignVersion, active_campaigns, load
-from leadflow_pipeline.delivery import notices
+from leadflow_pipeline.delivery import notice_words, notices
 from leadflow_pipeline.delivery.brief import BriefFacts, name_of, points_of
 from leadflow_pipeline.delivery.brief_asking import wordings_of
 from leadflow_pipeline.delivery.brief_facts import SimilarAccounts, facts_of_leads
@@ -37,14 +37,15 @@ from leadflow_pipeline.delivery.claiming import (
     handoffs_of_leads,
     reassignments,
 )
+from leadflow_pipeline.delivery.decided_at_once import requests_behind
 from leadflow_pipeline.delivery.holding import alert, forget_settled, hold
-from leadflow_pipeline.delivery.notices import About
+from leadflow_pipeline.delivery.notice_words import About
 from leadflow_pipeline.delivery.outbox import put_in
 from leadflow_pipeline.delivery.pending import Waiting, waiting_leads
 from leadflow_pipeline.delivery.present_reps import PresentRep, after_working_hours, present_reps
 from leadflow_pipeline.delivery.rendering import RenderError
 from leadflow_pipeline.delivery.transports import FaultPoint, nothing
-from leadflow_pipeline.store.schema import activity_log, handoffs
+from leadflow_pipeline.store.schema import handoffs
 from leadflow_pipeline.telemetry.correlation import correlated, present_correlation_id
 
 BATCH: Final = 500
@@ -53,9 +54,6 @@ BATCH: Final = 500
 TOGETHER: Final = 50
 """Leads that are decided in one transaction: few enough that whoever decides about another lead of the same reps does
 not wait for long."""
-
-DECIDED_AT_ONCE: Final = "routing.decide"
-"""What the activity log calls a decision of the service, whose owner is told here."""
 
 T = TypeVar("T")
 
@@ -189,7 +187,7 @@ def _tell_untold(
         wordings = wordings_of(engine, version, facts, numbers, now)
         for some in in_parts(batch, together):
             with engine.begin() as connection:
-                requests = _requests_behind(connection, version.campaign, dict(some))
+                requests = requests_behind(connection, version.campaign, dict(some))
                 for handoff in _taken(connection, version.campaign, some, now):
                     known = facts.get(handoff.lead_id) or nothing_known(version, now)
                     points = wordings.get(handoff.lead_id) or _brief(version, known, summary)
@@ -197,21 +195,6 @@ def _tell_untold(
                     with correlated(requests.get(handoff.lead_id, present_correlation_id())):
                         put_in(connection, rows)
                     _count(summary, handoff, rows)
-
-
-def _requests_behind(connection: Connection, campaign: str, leads: Collection[str]) -> dict[str, str]:
-    """Correlation ids of the requests that decided about the leads: what is told of them belongs to those."""
-    query = (
-        select(activity_log.c.lead_id, activity_log.c.correlation_id)
-        .where(
-            activity_log.c.campaign == campaign,
-            activity_log.c.lead_id.in_(leads),
-            activity_log.c.action == DECIDED_AT_ONCE,
-            activity_log.c.correlation_id.is_not(None),
-        )
-        .order_by(activity_log.c.occurred_at)
-    )
-    return {str(row.lead_id): str(row.correlation_id) for row in connection.execute(query)}
 
 
 def _untold(connection: Connection, campaign: str) -> list[tuple[str, int]]:
@@ -290,7 +273,7 @@ def messages_of_handoff(
     if present is None:
         return []
     about = About(version, handoff.lead_id, handoff.assignment_number)
-    notice = notices.told(about, facts, points, handoff, present.rep)
+    notice = notice_words.told(about, facts, points, handoff, present.rep)
     rows = notices.rows_to_rep(about, notice, present.rep, now, facts=facts)
     return [*rows, *_reminder(about, facts, handoff, present, now)]
 
@@ -310,7 +293,7 @@ def _reminder(
     if warn_at is None or warn_at >= due_at:
         return
     moves_on = rules.reassign and handoff.reassignments < rules.most_reassignments
-    notice = notices.warning(about, name_of(facts), due_at, present.rep, moves_on=moves_on)
+    notice = notice_words.warning(about, name_of(facts), due_at, present.rep, moves_on=moves_on)
     yield from notices.rows_to_rep(about, notice, present.rep, now, send_at=warn_at, not_after=due_at)
 
 

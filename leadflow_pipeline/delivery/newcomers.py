@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pandas as pd
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from leadflow_pipeline.campaign import Campaign
 from leadflow_pipeline.enrich.plan import plan_enriched
@@ -21,7 +20,7 @@ from leadflow_pipeline.harvest.open_day import leads_of_open_day
 from leadflow_pipeline.partitions import PartitionRange
 from leadflow_pipeline.score.days import score_days
 from leadflow_pipeline.store.frames import conform
-from leadflow_pipeline.store.schema import enriched_leads, routing_decisions, scored_leads
+from leadflow_pipeline.store.schema import enriched_leads, scored_leads
 
 DAY = timedelta(days=1)
 
@@ -57,22 +56,3 @@ def _judged(engine: Engine, campaign: Campaign, harvested: pd.DataFrame, moment:
     enriched = conform(enriched, enriched_leads, campaign=campaign.campaign, campaign_version=0)
     scored = score_days(engine, day, enriched, campaign)
     return Newcomers(enriched, conform(scored, scored_leads, campaign=campaign.campaign, campaign_version=0))
-
-
-def routes_decided(engine: Engine, campaign: str, lead_ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Tier and sequence as the service answered them: lead_id -> both."""
-    answer = routing_decisions.c.answer
-    query = (
-        select(routing_decisions.c.lead_id, answer["tier"].astext, answer["sequence"].astext)
-        .where(
-            routing_decisions.c.campaign == campaign,
-            routing_decisions.c.lead_id.in_(lead_ids),
-            answer["tier"].astext.is_not(None),
-        )
-        .order_by(routing_decisions.c.decision_id)
-    )
-    with engine.connect() as connection:
-        return {
-            lead_id: {"lead_id": lead_id, "tier": tier, "sequence": sequence}
-            for lead_id, tier, sequence in connection.execute(query).tuples()
-        }

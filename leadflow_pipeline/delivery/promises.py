@@ -16,7 +16,7 @@ import pandas as pd
 from sqlalchemy import Engine, Integer, Select, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
-from leadflow_pipeline.delivery import notices
+from leadflow_pipeline.delivery import notice_words
 from leadflow_pipeline.delivery.first_touch import calendars_of, read_first_touch_times, stops_of
 from leadflow_pipeline.delivery.first_touch_times import HANDOFF_COLUMNS, LEAD, first_touch_times
 from leadflow_pipeline.store.copy import read
@@ -75,8 +75,8 @@ def _came_of_age(campaign: str | None) -> Select[Any]:
             & (handoffs.c.assignment_number == number),
         )
         .where(
-            told.sequence == notices.GRADUATION,
-            told.step == notices.OVERDUE,
+            told.sequence == notice_words.GRADUATION,
+            told.step == notice_words.OVERDUE,
             told.payload["since"].astext.is_not(None),
         )
         .group_by(told.subject_key, told.campaign, told.lead_id, number, handoffs.c.rep)

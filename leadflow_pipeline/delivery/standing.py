@@ -28,7 +28,7 @@ from sqlalchemy import (
     select,
 )
 
-from leadflow_pipeline.delivery.notices import TOLD, graduation_key
+from leadflow_pipeline.delivery.notice_words import TOLD, graduation_key
 from leadflow_pipeline.delivery.permission import consent_objections
 from leadflow_pipeline.nurture.by_hand import ENROL
 from leadflow_pipeline.nurture.rules import NurtureRules

@@ -1,7 +1,7 @@
 """How a message leaves, by its channel: as an email, a post in Slack, a contact and task in HubSpot, a request, a file.
 
 What belongs here: the way of each channel, and what its failures mean for the message. What does not: the wire of
-emails (`transports`), the shapes of vendors (`vendors`), and what is said (`notices`).
+emails (`transports`), the shapes of vendors (`vendors`), and what is said (`notice_words`).
 
 Every way calls `commit()` just before what cannot be taken back, and stops where the answer is no. A channel that
 nobody has configured writes its messages into the outbox folder, so that they can be seen and nothing is lost.

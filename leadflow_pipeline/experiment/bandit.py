@@ -20,8 +20,8 @@ from typing import Literal
 import numpy as np
 from scipy.special import betainc, betaincinv, ndtr
 
-from leadflow_pipeline.experiment.arrays import Booleans, Floats
-from leadflow_pipeline.experiment.hashing import PLACES, Ids, places
+from leadflow_pipeline.experiment.arrays import Floats
+from leadflow_pipeline.experiment.hashing import PLACES
 
 TOP_TWO_SHARE = 0.5
 """Of the leads beyond the floor, what the best arm gets where the method is top-two: Russo's default."""
@@ -98,15 +98,6 @@ def top_two(best: Floats, share: float = TOP_TWO_SHARE) -> Floats:
     odds = best / np.maximum(1 - best, 1e-12)
     raw = best * (share + (1 - share) * (odds.sum() - odds))
     return np.asarray(raw / raw.sum())
-
-
-def floor_sample(ids: Ids, seed: str, propensity: Floats, floor: float) -> Booleans:
-    """Leads as a plain experiment with equal arms would have had them: a part of each arm, the same in all arms.
-
-    A lead whose arm had the share s is kept with probability floor / s, by a hash of its own. What is kept was given
-    its arm by the floor alone, whatever the bandit thought that day: plain rates and intervals hold for it.
-    """
-    return np.asarray(places(ids, f"__floor:{seed}") < floor / propensity)
 
 
 def _value_nodes(values: ConversionValues | None, arms: int) -> tuple[Floats, Floats]:

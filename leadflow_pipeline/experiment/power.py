@@ -71,17 +71,6 @@ def proportions_sample_size(
     )
 
 
-def detectable_rate(
-    control_rate: float, control: float, variant: float, power: float = 0.8, alpha: float = 0.05
-) -> float:
-    """The variant's rate, above the control's, that so many leads find with this power; 1 where none is found."""
-
-    def lack(rate: float) -> float:
-        return proportions_power(control_rate, rate, control, variant, alpha) - power
-
-    return float(brentq(lack, control_rate, 1.0)) if lack(1.0) > 0 else 1.0
-
-
 def means_power(
     difference: float, deviation: float, control: float, variant: float, alpha: float = 0.05
 ) -> float:
@@ -111,17 +100,6 @@ def means_sample_size(
         power,
         variant_per_control,
         inflation,
-    )
-
-
-def detectable_difference(
-    deviation: float, control: float, variant: float, power: float = 0.8, alpha: float = 0.05
-) -> float:
-    """The difference of means that so many leads find with this power."""
-    unit = deviation * sqrt(1 / control + 1 / variant)
-    return float(
-        brentq(lambda size: means_power(size * unit, deviation, control, variant, alpha) - power, 0.0, 100.0)
-        * unit
     )
 
 

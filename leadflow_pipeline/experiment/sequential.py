@@ -117,15 +117,6 @@ def sequential_p_value(z_scores: Sequence[float], fractions: Sequence[float], la
     return exp(brentq(lead, low, high, xtol=1e-5))
 
 
-def repeated_confidence(bound: float) -> float:
-    """Confidence of a single interval at a planned look with this boundary, so that the intervals of all looks hold
-    together (Jennison and Turnbull 1989): it leaves no difference out exactly where the boundary is crossed.
-
-    At most 1 - 1e-12, also where nothing can be concluded yet.
-    """
-    return float(1 - max(2 * norm.sf(bound), 1e-12))
-
-
 def mixture_variance(planned_information: float, alpha: float = 0.05) -> float:
     """The mixture's variance that makes the confidence sequence narrowest at the planned information."""
     if planned_information <= 0:

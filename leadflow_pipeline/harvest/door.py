@@ -20,7 +20,20 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import ARRAY, Column, Connection, MetaData, Table, Text, any_, exists, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    Connection,
+    MetaData,
+    Table,
+    Text,
+    any_,
+    exists,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from leadflow_pipeline.erasure import rows_of_erased
@@ -53,6 +66,10 @@ TABLE_OF = {
 
 FEW_KEYS = 1_000
 """Up to here keys are looked up as an array: a temporary table for every webhook would bloat the catalogue."""
+
+MOST_KEYS_HELD = 1_000_000
+"""Up to here the keys of an origin's rows are held in memory, which is quicker than to look them up where they are
+stored; beyond it they are not, so that memory stays flat however long a file is."""
 
 
 @dataclass
@@ -144,6 +161,7 @@ class Door:
         self._erased_keys = frozenset(connection.scalars(query))
         self._has_earlier_records = connection.scalar(select(exists().where(*self._is_of_source())))
         self._keys_of_origin: list[pa.Array] = []
+        self._is_beyond_memory = False
         self._spending = Spending(connection, report.campaign, source.name)
 
     def let_in(self, arrival: Arrival, origins: pd.Series | None = None) -> None:
@@ -182,8 +200,11 @@ class Door:
         known = pa.chunked_array([*self._keys_of_origin, self._stored_keys(keys)], pa.large_string())
         is_known = keys.duplicated().to_numpy() | _is_in(keys, known)
         news = records[~is_known]
-        self._keys_of_origin.append(pa.array(news["content_key"], pa.large_string()))
         copy_in(self._connection, news, source_records)
+        self._keys_of_origin.append(pa.array(news["content_key"], pa.large_string()))
+        if sum(map(len, self._keys_of_origin)) > MOST_KEYS_HELD:
+            self._keys_of_origin.clear()
+            self._is_beyond_memory = True
         is_readable = news["unreadable_reason"].isna()
         self._report.new += int(is_readable.sum())
         self._report.quarantined += int((~is_readable).sum())
@@ -194,7 +215,7 @@ class Door:
 
     def _stored_keys(self, keys: pd.Series) -> pa.Array:
         """Which of these keys the source had before."""
-        if not self._has_earlier_records:
+        if not (self._has_earlier_records or self._is_beyond_memory):
             return pa.array([], pa.large_string())
         if len(keys) <= FEW_KEYS:
             stored = select(source_records.c.content_key).where(*self._is_of_source())
@@ -202,9 +223,12 @@ class Door:
             return pa.array(self._connection.scalars(stored.where(few)).all(), pa.large_string())
         arrived = _arrivals(self._connection, "arrived_keys", [source_records.c.content_key])
         copy_in(self._connection, keys.to_frame(), arrived)
-        is_stored = exists().where(
-            *self._is_of_source(), source_records.c.content_key == arrived.c.content_key
-        )
+        is_key = source_records.c.content_key == arrived.c.content_key
+        is_stored: ColumnElement[bool] = exists().where(*self._is_of_source(), is_key)
+        if self._is_beyond_memory:
+            # Key by key: of rows that came a moment ago there are no statistics, and a join would read all of them.
+            one = select(literal(1)).where(*self._is_of_source(), is_key).limit(1)
+            is_stored = one.scalar_subquery().is_not(None)
         found = read(self._connection, select(arrived).where(is_stored))["content_key"]
         arrived.drop(self._connection)
         return pa.array(found, pa.large_string())

@@ -4,7 +4,7 @@ What belongs here: what a run is asked for, that it is launched once, and readin
 ask (`service`), and what a run computes. Nothing here imports Dagster, which takes seconds and memory.
 
     from leadflow_pipeline.launching.launcher import launch
-    from leadflow_pipeline.launching.wanted import assets_run, days_run, job_run, training_run
+    from leadflow_pipeline.launching.wanted import assets_run, days_run, training_run
 
 `launch(engine, wanted, ticket=..., asked=..., actor=..., correlation_id=...) -> LaunchedRun`. Routes of the service
 call `service.api.launches.launched_once`, which does that and answers.

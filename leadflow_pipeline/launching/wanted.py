@@ -82,12 +82,6 @@ def assets_run(
     return _of_campaign(ANY_ASSETS_JOB, campaign, assets, tags)
 
 
-def job_run(job: str, config: Mapping[str, Any] | None = None, campaign: str | None = None) -> WantedRun:
-    """A job without partitions, such as `ask_vendors`; `campaign` only names whose it is."""
-    tags = {} if campaign is None else {CAMPAIGN_TAG: campaign}
-    return WantedRun(job, campaign, tags, config=dict(config or {}))
-
-
 def _of_campaign(job: str, campaign: str, assets: Sequence[str], tags: Mapping[str, str] | None) -> WantedRun:
     own = {"dagster/partition": campaign, CAMPAIGN_TAG: campaign}
     return WantedRun(job, campaign, {**own, **(tags or {})}, (), tuple(assets), partitions=(campaign,))

@@ -190,12 +190,6 @@ def decide_in(
     return next_decision(decisions, from_day)
 
 
-def require_promotable(engine: Engine, campaign: str, model_version: str | None, from_day: date) -> None:
-    """Raises PermanentError as `promote` would, and changes nothing."""
-    with engine.connect() as connection:
-        _require_promotable(connection, campaign, model_version, from_day)
-
-
 def promotions(engine: Engine, campaign: str) -> list[Promotion]:
     """Every decision of a campaign, in the order in which they hold: by day, then as decided."""
     with engine.connect() as connection:

@@ -35,6 +35,7 @@ from leadflow_pipeline.service.documentation import add_documentation
 from leadflow_pipeline.service.health import health_router
 from leadflow_pipeline.service.intake import intake_router
 from leadflow_pipeline.service.journal_storing import store_for_ever, store_last
+from leadflow_pipeline.service.metrics.failing import FailingRequests
 from leadflow_pipeline.service.metrics.routes import add_metrics
 from leadflow_pipeline.service.preferences import preferences_router
 from leadflow_pipeline.service.problems import NOT_NOW, note_unexpected
@@ -87,6 +88,7 @@ def build_app(
             newcomers.work,
             lambda: store_for_ever(journal, engine_of),
             callers.note_for_ever,
+            failing.note_for_ever,
             lambda: _clean(engine_of, now),
         ]
         tasks = [asyncio.create_task(_go_on(work)) for work in works]
@@ -95,6 +97,7 @@ def build_app(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await callers.note()
+        await failing.note()
         states.shut()
         targets.shut()
         await store_last(journal, engine_of)
@@ -111,10 +114,11 @@ def build_app(
         redoc_url=None,
     )
     callers = Callers(engine_of, now)
+    failing = FailingRequests(engine_of)
     context = ServiceContext(engine_of, now)
     add_access(app, Gatekeeper(callers))
     problems.register(app)
-    add_metrics(app, context)
+    add_metrics(app, context, failing)
     add_contract(app)
     app.add_middleware(Correlating)
     add_documentation(app)

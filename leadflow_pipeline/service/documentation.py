@@ -166,9 +166,19 @@ def _members(document: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Par
         schema = _resolved(document, inner)
     required = schema.get("required", ())
     return [
-        Part(name, _kind(_resolved(document, each)), name in required, each.get("description", ""))
+        Part(
+            name,
+            _kind(_resolved(document, each))
+            + (" or null" if name in required and _is_nullable(each) else ""),
+            name in required,
+            each.get("description", ""),
+        )
         for name, each in schema.get("properties", {}).items()
     ]
+
+
+def _is_nullable(schema: Mapping[str, Any]) -> bool:
+    return any(each.get("type") == "null" for each in schema.get("anyOf", ()))
 
 
 def _resolved(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -30,6 +30,7 @@ PAGE_SOURCE = """\
   nav h2 { font-size: .8rem; text-transform: uppercase; letter-spacing: .05em; margin: 1.2rem 0 .3rem;
     color: var(--soft) }
   nav ul { list-style: none; margin: 0; padding: 0 } nav li { margin: .15rem 0; display: flex }
+  nav > strong { display: block }
   nav i, .method { font: 600 .72rem ui-monospace, monospace; color: var(--soft); font-style: normal }
   nav i { flex: 0 0 3.6rem; padding-top: .15rem } nav li a { overflow-wrap: anywhere }
   main { padding: 1.5rem 2rem 4rem } main > section > h2 { margin: 2.5rem 0 .6rem; font-size: 1.35rem }

@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
 from leadflow_pipeline.store.schema import activity_log
+
+REQUESTS_FAILED: Final = "requests.failed"
+"""Of a minute in which the service failed to answer some requests, or of one in the hour after: how many were
+`answered`, and how many of them `failed`.
+"""
 
 
 @dataclass(frozen=True)

@@ -50,11 +50,10 @@ from leadflow_pipeline.store.schema import (
     outcomes,
     overrides,
     rep_touches,
-    source_records,
     suppressions,
     vendor_lookups,
 )
-from leadflow_pipeline.store.suppressions import stands, suppress
+from leadflow_pipeline.store.suppressions import stands
 
 OPINION_PROVIDER = "language model"
 """Who is asked for opinions, among those who are asked about leads. A campaign's own providers have names without
@@ -86,11 +85,6 @@ class AddedFacts:
 
     added: int
     repeated: int
-
-
-def add_source_records(engine: Engine, frame: pd.DataFrame) -> AddedFacts:
-    """Keeps records as they were read; one whose campaign, source and content are known is repeated."""
-    return _add(engine, frame, source_records)
 
 
 def add_engagement_events(engine: Engine, frame: pd.DataFrame) -> AddedFacts:
@@ -147,29 +141,6 @@ def insert_override(connection: Connection, **values: Any) -> int:
     return int(connection.execute(statement).scalar_one())
 
 
-def add_suppression(
-    engine: Engine,
-    *,
-    scope: str,
-    subject: str,
-    reason: str,
-    campaign: str = "",
-    origin: str = "",
-    occurred_at: datetime | None = None,
-) -> bool:
-    """Keeps an address key (see `keys`), a domain or everybody from being written to; False where it was so already."""
-    row = {
-        "scope": scope,
-        "subject": subject,
-        "campaign": campaign,
-        "reason": reason,
-        "origin": origin,
-        "occurred_at": occurred_at or datetime.now(UTC),
-    }
-    with engine.begin() as connection:
-        return bool(suppress(connection, [row]))
-
-
 def log_activity(
     engine: Engine,
     *,
@@ -186,17 +157,6 @@ def log_activity(
                 actor=actor, action=action, campaign=campaign, lead_id=lead_id, detail=dict(detail or {})
             )
         )
-
-
-def read_source_records(engine: Engine, campaign: str, days: Sequence[date]) -> pd.DataFrame:
-    """The records of these days, by (day, occurred_at, record_id)."""
-    table = source_records
-    return _read(
-        engine,
-        select(table)
-        .where(table.c.campaign == campaign, table.c.day == any_(literal(list(days), ARRAY(Date))))
-        .order_by(table.c.day, table.c.occurred_at, table.c.record_id),
-    )
 
 
 def read_events(

@@ -100,12 +100,6 @@ class LanguageModel:
         return text_of(json_object(response, self._vendor, is_repeatable=self._is_repeatable))
 
 
-def read_completion(completion: Mapping[str, Any]) -> Opinion | NoOpinion:
-    """The opinion in a chat completion."""
-    said = text_of(completion)
-    return said if isinstance(said, NoOpinion) else read_content(said)
-
-
 def text_of(completion: Mapping[str, Any]) -> str | NoOpinion:
     """The text of a chat completion."""
     choices = completion.get("choices")

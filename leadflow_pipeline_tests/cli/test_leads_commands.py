@@ -19,9 +19,9 @@ from leadflow_pipeline.campaign import load, register
 from leadflow_pipeline.cli import leads
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.harvest.plan import plan_harvested, read_records
+from leadflow_pipeline.harvest.stored_records import records_of_days
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import consistency
-from leadflow_pipeline.store.facts import read_source_records
 from leadflow_pipeline.store.frames import conform, empty
 from leadflow_pipeline.store.partitions import replace_partitions
 from leadflow_pipeline.store.schema import (
@@ -79,7 +79,7 @@ def harvest(engine: Engine) -> None:
     """What the asset does, for the days of the file."""
     days = [day.date() for day in pd.date_range("2026-05-01", "2026-12-31")]
     sources = load(engine, "fair").rules.sources
-    mapped, quarantined = read_records("fair", read_source_records(engine, "fair", days), sources)
+    mapped, quarantined = read_records("fair", records_of_days(engine, "fair", days), sources)
     leads_of_days = plan_harvested(mapped, empty(harvested_leads), sources)
     for table, frame in ((harvested_leads, leads_of_days), (quarantined_records, quarantined)):
         rows = conform(frame, table, campaign="fair", campaign_version=1)

@@ -14,7 +14,6 @@ from leadflow_pipeline.cli import app
 from leadflow_pipeline.delivery.dispatch import dispatch_due
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.insight.timeline import tell_timeline
-from leadflow_pipeline.store.facts import add_suppression
 from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline.store.partitions import replace_partitions
@@ -29,6 +28,7 @@ from leadflow_pipeline.store.schema import (
 )
 from leadflow_pipeline_tests.delivery.conftest import world
 from leadflow_pipeline_tests.delivery.world import NOW, YESTERDAY, World
+from leadflow_pipeline_tests.suppressed import add_suppression
 
 __all__ = ["world"]
 

@@ -16,10 +16,10 @@ from leadflow_pipeline.delivery.dispatch import DispatchSummary, count_due, disp
 from leadflow_pipeline.delivery.release import release_due
 from leadflow_pipeline.delivery.transports import EmlFolder, Smtp
 from leadflow_pipeline.errors import PermanentError
-from leadflow_pipeline.store.facts import add_suppression
 from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline_tests.delivery.world import NOW, World
 from leadflow_pipeline_tests.fakes.smtp import MailServer, Manner, only_login
+from leadflow_pipeline_tests.suppressed import add_suppression
 
 
 @pytest.fixture

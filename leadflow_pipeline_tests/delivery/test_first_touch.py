@@ -10,7 +10,7 @@ import pytest
 from leadflow_pipeline.delivery.dispatch import dispatch_due
 from leadflow_pipeline.delivery.first_touch import count_overdue, read_first_touch_times, sweep_first_touches
 from leadflow_pipeline.delivery.first_touch_times import compliance, first_touch_times
-from leadflow_pipeline.delivery.notices import OVERDUE, TAKEN, TOLD, WARNED
+from leadflow_pipeline.delivery.notice_words import OVERDUE, TAKEN, TOLD, WARNED
 from leadflow_pipeline.delivery.touches import add_touch
 from leadflow_pipeline.route.owners.reps.rep import Rep
 from leadflow_pipeline.route.owners.reps.working_time import Calendar

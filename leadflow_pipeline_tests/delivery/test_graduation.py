@@ -12,7 +12,7 @@ from sqlalchemy import insert
 
 from leadflow_pipeline.delivery.dispatch import dispatch_due
 from leadflow_pipeline.delivery.graduation import count_graduations, graduate_due
-from leadflow_pipeline.delivery.notices import GRADUATION, OVERDUE, TOLD, WARNED
+from leadflow_pipeline.delivery.notice_words import GRADUATION, OVERDUE, TOLD, WARNED
 from leadflow_pipeline.delivery.promises import read_promises
 from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.partitions import replace_partitions

@@ -10,10 +10,10 @@ from sqlalchemy import insert
 
 from leadflow_pipeline.delivery.dispatch import dispatch_due
 from leadflow_pipeline.delivery.release import Released, release_due
-from leadflow_pipeline.store.facts import add_suppression
 from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline.store.schema import person_leads, persons
 from leadflow_pipeline_tests.delivery.world import NOW, TODAY, World
+from leadflow_pipeline_tests.suppressed import add_suppression
 
 RIVAL = "another sequence writes to the person"
 SPRING, AUTUMN = ("spring-sale", "a", "anna@leads.example"), ("autumn-sale", "b", "a.berg@firma.example")

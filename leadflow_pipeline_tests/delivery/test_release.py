@@ -10,11 +10,12 @@ from sqlalchemy import insert, text
 from leadflow_pipeline.campaign import set_status
 from leadflow_pipeline.delivery.dispatch import count_due, dispatch_due
 from leadflow_pipeline.delivery.release import release_due
-from leadflow_pipeline.store.facts import add_override, add_suppression
+from leadflow_pipeline.store.facts import add_override
 from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline.store.schema import account_leads, accounts, rep_touches
 from leadflow_pipeline.store.suppressions import lift
 from leadflow_pipeline_tests.delivery.world import NOW, TODAY, YESTERDAY, World
+from leadflow_pipeline_tests.suppressed import add_suppression
 
 
 def override(world: World, value: str, **moments: object) -> None:

@@ -13,7 +13,6 @@ from leadflow_pipeline.enrich.ordering import ProviderReport, order_and_ask, rec
 from leadflow_pipeline.enrich.plan import plan_enriched
 from leadflow_pipeline.enrich.vendor_facts import read_facts
 from leadflow_pipeline.store.copy import read
-from leadflow_pipeline.store.facts import add_suppression
 from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline.store.schema import harvested_leads, lead_aliases, vendor_lookups
 from leadflow_pipeline_tests.enrich.answered import KEY
@@ -35,6 +34,7 @@ from leadflow_pipeline_tests.fakes.http import ALWAYS, REFUSED
 from leadflow_pipeline_tests.fakes.n8n_step import FakeN8nStep
 from leadflow_pipeline_tests.fakes.people import invented_people
 from leadflow_pipeline_tests.samples import minimal_campaign_text
+from leadflow_pipeline_tests.suppressed import add_suppression
 
 COMPANY = "company, company_size"
 

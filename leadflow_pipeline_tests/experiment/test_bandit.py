@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from leadflow_pipeline.experiment.adaptive_estimates import estimate_arms
 from leadflow_pipeline.experiment.bandit import (
     ConversionValues,
-    floor_sample,
     probability_best,
     shares,
     top_two,
@@ -131,14 +130,6 @@ def test_estimates_of_losing_arms_are_honest() -> None:
     assert np.mean(plain) < 0.185
     assert np.mean(weighted) == pytest.approx(0.2, abs=0.006)
     assert 0.9 < np.mean(inside) < 0.985
-
-
-def test_the_floors_leads_are_a_plain_experiment() -> None:
-    ids = [str(number) for number in range(20_000)]
-    propensity = np.where(np.arange(20_000) % 2, 0.9, 0.1)
-    kept = floor_sample(ids, "emails", propensity, 0.1)
-    assert kept[propensity == 0.1].all()
-    assert kept[propensity == 0.9].mean() == pytest.approx(1 / 9, abs=0.01)
 
 
 def test_an_arm_without_conversions_may_have_some_yet() -> None:

@@ -13,7 +13,7 @@ from leadflow_pipeline.campaign import load, register
 from leadflow_pipeline.harvest.erasing import LEAD_TABLES, erase_person
 from leadflow_pipeline.harvest.importing import import_file
 from leadflow_pipeline.harvest.plan import plan_harvested, read_records
-from leadflow_pipeline.store.facts import read_source_records
+from leadflow_pipeline.harvest.stored_records import records_of_days
 from leadflow_pipeline.store.frames import conform, empty
 from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline.store.partitions import replace_partitions
@@ -73,7 +73,7 @@ def lead(engine: Engine, tmp_path: Path) -> Callable[[str], tuple[str, str]]:
         path.write_text("\n".join(["email,phone,name,received", *lines]), encoding="utf-8")
         import_file(engine, slug, path)
         sources = load(engine, slug).rules.sources
-        mapped, _ = read_records(slug, read_source_records(engine, slug, [DAY.date()]), sources)
+        mapped, _ = read_records(slug, records_of_days(engine, slug, [DAY.date()]), sources)
         rows_of_day = conform(
             plan_harvested(mapped, empty(harvested_leads), sources),
             harvested_leads,

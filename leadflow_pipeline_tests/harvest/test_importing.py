@@ -12,6 +12,8 @@ from sqlalchemy import Engine, func, insert, select
 
 from leadflow_pipeline.campaign import register
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.harvest import delimited as delimited_files
+from leadflow_pipeline.harvest import door
 from leadflow_pipeline.harvest.importing import ImportReport, import_file, import_landed
 from leadflow_pipeline.harvest.refusal import FileRefused
 from leadflow_pipeline.harvest.rules import Contents
@@ -79,6 +81,23 @@ def test_every_row_is_accounted_for(bring: Callable[..., ImportReport], engine: 
     assert (report.rows, report.new, report.repeated, report.quarantined) == (7, 4, 1, 2)
     assert bring(rows, "stand-2.csv").repeated == 7
     assert count(engine) == 6
+
+
+@pytest.mark.parametrize("few_keys", [1_000, 0])
+def test_a_row_is_known_again_however_far_behind_it_came(
+    bring: Callable[..., ImportReport], engine: Engine, monkeypatch: pytest.MonkeyPatch, few_keys: int
+) -> None:
+    """As of a file that is longer than what is held in memory of it."""
+    monkeypatch.setattr(delimited_files, "BLOCK_BYTES", 400)
+    monkeypatch.setattr(door, "MOST_KEYS_HELD", 5)
+    monkeypatch.setattr(door, "FEW_KEYS", few_keys)
+    rows = [f"lead-{number}@leads.example,Ida,Acme,Bonn,2026-05-01" for number in range(60)]
+    report = bring(
+        "\n".join(["Email,Name,Company,City,Received", *rows, *rows[::2], "new@leads.example,,,,"])
+    )
+    assert (report.rows, report.new, report.repeated, report.quarantined) == (91, 60, 30, 1)
+    assert bring("\n".join(["Email,Name,Company,City,Received", *rows])).repeated == 60
+    assert count(engine) == 61
 
 
 def test_a_corrected_record_is_a_further_fact(bring: Callable[..., ImportReport], engine: Engine) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select, text
 
 from leadflow_pipeline.identity.persons import person_ids
 from leadflow_pipeline.identity.reviews import ask
-from leadflow_pipeline.store.facts import add_outcomes, add_suppression
+from leadflow_pipeline.store.facts import add_outcomes
 from leadflow_pipeline.store.frames import conform
 from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline.store.partitions import replace_partitions
@@ -26,6 +26,7 @@ from leadflow_pipeline.store.schema import (
     person_leads,
     routed_leads,
 )
+from leadflow_pipeline_tests.suppressed import add_suppression
 
 FIRST_DAY = date(2026, 3, 2)
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)

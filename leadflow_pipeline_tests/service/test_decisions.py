@@ -9,12 +9,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pandas as pd
 import pytest
 from sqlalchemy import Engine, create_engine, delete, func, select, update
 
 from leadflow_pipeline.campaign import load, set_status
+from leadflow_pipeline.delivery.lead_events.endpoints import Wanted, add_endpoint
+from leadflow_pipeline.delivery.lead_events.news import ROUTED
+from leadflow_pipeline.delivery.lead_events.telling import tell_news
 from leadflow_pipeline.harvest.erasing import erase_person
 from leadflow_pipeline.harvest.open_day import leads_of_open_day
 from leadflow_pipeline.partitions import PartitionRange
@@ -29,7 +34,9 @@ from leadflow_pipeline.service.decisions.newcomers import NoLead, take_in_newcom
 from leadflow_pipeline.service.warming import read_ahead
 from leadflow_pipeline.store import schema
 from leadflow_pipeline.store.facts import add_override
-from leadflow_pipeline.store.partitions import read_partitions
+from leadflow_pipeline.store.frames import conform
+from leadflow_pipeline.store.partitions import read_partitions, replace_partitions
+from leadflow_pipeline.telemetry.correlation import correlated
 from leadflow_pipeline_tests.delivery.owners_world import NOW, TODAY, YESTERDAY, OwnersWorld
 from leadflow_pipeline_tests.service.conftest import served
 
@@ -228,13 +235,29 @@ def test_a_lead_that_nobody_knew_is_taken_in_judged_and_given_away_at_once(asker
         engine, campaign="spring", lead_id=told["lead_id"], field="status", value="QUALIFIED", actor="test",
         reason="a friend", occurred_at=NOW - timedelta(hours=1),
     )  # fmt: skip
-    given = asker.client.post("/decide", json=body).json()
+    wanted = Wanted("https://receiver.leads.example/in", events=(ROUTED,))
+    with engine.begin() as connection:
+        add_endpoint(connection, wanted, actor="test", now=NOW - timedelta(days=1), to_private=False)
+    tell_news(engine, NOW)
+    with engine.begin() as connection:
+        connection.execute(delete(schema.messages))
+    given = asker.client.post("/decide", json=body, headers={"X-Correlation-ID": "request-new"}).json()
     assert (given["status"], given["owner"]) == ("ROUTED", asker.world.owners()[told["lead_id"]][0])
     assert given["tier"]
-    # Its owner is told who it is, though no day has computed the lead yet.
+    # Its owner is told who it is, and others what became of it, though no day has computed the lead yet.
     asker.world.hand_over()
-    brief = asker.world.messages()[0]["body_text"]
-    assert "not scored yet" not in brief
+    with correlated("run-that-tells"):
+        assert tell_news(engine, NOW).messages == 1
+    *told_owner, event = asker.world.messages()
+    assert "not scored yet" not in told_owner[0]["body_text"]
+    data = event["payload"]["event"]["data"]
+    said = ("lead_id", "owner", "tier", "sequence", "campaign_version", "assignment_number")
+    assert {name: data[name] for name in said} == {name: given[name] for name in said}
+    assert data["score"] == round(given["score"], 1)
+    assert event["correlation_id"] == "request-new"
+    # A routing that says the same is no news.
+    _compute_routing(engine, given)
+    assert tell_news(engine, NOW).messages == 0
     assert asker.client.post("/decide", json={"campaign": "spring", "lead": {"x": 1}}).status_code == 409
     assert asker.client.post("/decide", json={**body, "source": "none"}).status_code == 409
     erase_person(engine, "gone@leads.example", actor="test")
@@ -275,6 +298,19 @@ def test_newcomers_that_come_at_once_are_judged_as_each_would_be_alone(asker: As
         told = Counter(pool.map(ask, range(24)))
     assert (len(told), {status for status, _ in told}) == (12, {200})
     assert len(leads_of_open_day(engine, "spring", NOW)) == 15
+
+
+def _compute_routing(engine: Engine, given: dict[str, Any]) -> None:
+    """As the day's run would, coming to what was decided."""
+    row = {
+        "lead_id": given["lead_id"], "day": pd.Timestamp(TODAY).as_unit("us"), "source": "list", "icp_fit": 0.8,
+        "score": given["score"], "intent_score": 0.0, "status": "ROUTED", "tier": given["tier"],
+        "sequence": given["sequence"], "sequence_start_at": NOW, "boosted_by_intent": False, "routing_number": 1,
+        "reasoning": "as it is",
+    }  # fmt: skip
+    table = schema.routed_leads
+    frame = conform(pd.DataFrame([row]), table, campaign="spring", campaign_version=1)
+    replace_partitions(engine, table, "spring", [TODAY], frame, campaign_version=1, run_id="a test")
 
 
 def _rules(engine: Engine) -> OwnershipRules:

@@ -6,7 +6,8 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,20 +17,26 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, insert, update
 
-from leadflow_pipeline.delivery.alerts.conditions import Reading
+from leadflow_pipeline.delivery.alerts.conditions import REQUESTS, Reading, alarms_of
 from leadflow_pipeline.delivery.alerts.door import watch
+from leadflow_pipeline.errors import TransientError
+from leadflow_pipeline.insight.health.readings import failures
+from leadflow_pipeline.launching.wanted import days_run
 from leadflow_pipeline.service.access.scopes import Scope
 from leadflow_pipeline.service.access.tokens import create_token
 from leadflow_pipeline.service.app import build_app
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.engine import engine_for, get_engine
+from leadflow_pipeline.store.keys import subject_key
 from leadflow_pipeline.store.schema import (
     held_handoffs,
     messages,
     quarantined_records,
+    run_launches,
 )
 from leadflow_pipeline_tests.databases import Databases
 from leadflow_pipeline_tests.delivery.owners_world import NOW, YESTERDAY, OwnersWorld
+from leadflow_pipeline_tests.service.conftest import served
 
 SECRET = "ida.example@leads.example"
 
@@ -187,6 +194,31 @@ def test_alerts_are_listed(service: Service) -> None:
     assert service.asked("GET", "/api/v1/alerts?condition=nonsense").status_code == 422
 
 
+def test_requests_that_failed_while_the_database_was_away_are_told_of_afterwards(service: Service) -> None:
+    """By another process, from the database; who only asks whether all is well counts for nothing."""
+    is_away = True
+
+    def engine_of() -> Engine:
+        if is_away:
+            raise TransientError("the database is away")
+        return service.engine
+
+    headers = {"Authorization": f"Bearer {service.tokens['reader']}"}
+    with served(build_app(engine_of)) as url, httpx.Client(base_url=url, headers=headers) as client:
+        failed = [client.get("/api/v1/campaigns").status_code for _ in range(12)]
+        assert client.get("/health/ready").status_code == 503
+        is_away = False
+        answered = [client.get("/api/v1/campaigns").status_code for _ in range(4)]
+        assert client.get("/health/ready").status_code == 200
+    assert (set(failed), set(answered)) == ({503}, {200})
+    with service.engine.connect() as connection:
+        readings = list(failures(connection, datetime.now(UTC)))
+    (reading,) = (each for each in readings if each.subject == REQUESTS)
+    assert (reading.value, reading.cases) == (0.75, 16)
+    (alarm,) = alarms_of([reading], ())
+    assert alarm.sentence == "75.0% of 16 requests to the service failed"
+
+
 def test_the_queues_are_told_page_by_page_without_personal_data(service: Service) -> None:
     first = service.asked("GET", "/api/v1/operations/held?limit=1").json()
     rest = service.asked("GET", f"/api/v1/operations/held?limit=1&cursor={first['next_cursor']}").json()
@@ -236,6 +268,22 @@ def test_failures_are_listed_and_nothing_is_retried_that_is_well(service: Servic
     assert service.asked("POST", path, "operator", json={"campaign": "spring"}).status_code == 409
     assert service.asked("POST", path, "operator", json={"campaign": "winter"}).status_code == 404
     assert service.asked("POST", path, "elsewhere", json={"campaign": "spring"}).status_code == 404
+    # A key whose run has mended everything since gets that run again.
+    token, body = service.tokens["operator"].split("_")[1], b'{"campaign":"spring"}'
+    launched = {
+        "ticket": subject_key(f"launch\x1f{token}\x1fagain"),
+        "request_key": subject_key(f"POST {path}?\x1f{body.hex()}"),
+        "wanted": asdict(days_run("spring", YESTERDAY, YESTERDAY)),
+        "run_id": "the-run",
+        "begun_at": NOW,
+    }
+    with service.engine.begin() as connection:
+        connection.execute(insert(run_launches).values(launched))
+    again = service.asked(
+        "POST", path, "operator", json={"campaign": "spring"}, headers={"Idempotency-Key": "again"}
+    )
+    assert (again.status_code, again.json()["run_id"]) == (202, "the-run")
+    assert again.headers["Idempotent-Replayed"] == "true"
 
 
 def metrics_of(said: str) -> dict[tuple[str, tuple[str, ...]], float]:

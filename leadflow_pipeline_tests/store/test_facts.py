@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import pandas as pd
 from sqlalchemy import text
@@ -13,25 +12,15 @@ from leadflow_pipeline.store.facts import (
     add_engagement_events,
     add_outcomes,
     add_override,
-    add_source_records,
-    add_suppression,
     log_activity,
     read_events,
     read_outcomes,
     read_overrides,
-    read_source_records,
 )
+from leadflow_pipeline_tests.suppressed import add_suppression
 
 NOON = pd.Timestamp("2026-05-01 12:00", tz="UTC")
 MIDNIGHT = datetime(2026, 5, 2, tzinfo=UTC)
-
-
-def records(*keys: str) -> pd.DataFrame:
-    frame = pd.DataFrame({"content_key": list(keys), "row_number": range(1, len(keys) + 1)})
-    payload = json.dumps({"note": 'said "hi",\nthen left'})
-    return frame.assign(
-        campaign="spring-sale", source="fair", occurred_at=NOON, origin="a.csv", payload=payload
-    )
 
 
 def events(*ids: str, lead_id: str = "a", at: pd.Timestamp = NOON) -> pd.DataFrame:
@@ -39,17 +28,6 @@ def events(*ids: str, lead_id: str = "a", at: pd.Timestamp = NOON) -> pd.DataFra
     return frame.assign(
         campaign="spring-sale", lead_id=lead_id, behaviour="click", occurred_at=at, origin="test"
     )
-
-
-def test_a_file_added_twice_changes_nothing(engine, campaign):
-    campaign()
-    assert add_source_records(engine, records("x", "y", "x")) == AddedFacts(added=2, repeated=1)
-    assert add_source_records(engine, records("x", "y", "z")) == AddedFacts(added=1, repeated=2)
-    kept = read_source_records(engine, "spring-sale", [date(2026, 5, 1)])
-    assert kept["content_key"].tolist() == ["x", "y", "z"]
-    assert kept["row_number"].tolist() == [1, 2, 3]
-    assert json.loads(kept["payload"].iloc[0]) == {"note": 'said "hi",\nthen left'}
-    assert read_source_records(engine, "spring-sale", [date(2026, 5, 2)]).empty
 
 
 def test_events_exist_from_their_moment_on(engine, campaign):

@@ -21,6 +21,9 @@ from leadflow_pipeline.counting import counted
 Key: TypeAlias = tuple[str, str]
 """Condition and subject."""
 
+REQUESTS: Final = "requests to the service"
+"""The subject of the share of those that it failed to answer."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -148,7 +151,10 @@ CONDITIONS: Final[Mapping[str, Condition]] = {
             0.10,
             10,
             lambda of: f"{_share(of.value)} of {of.cases:,} {of.subject} failed",
-            lambda _: "leadflow doctor says what is broken now, and how to mend it",
+            lambda of: (
+                "leadflow doctor says what is broken now, and how to mend it"
+                + ("; the log of the service says where each failed" if of.subject == REQUESTS else "")
+            ),
         ),
         Condition(
             "late",

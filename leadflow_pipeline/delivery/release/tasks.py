@@ -25,7 +25,7 @@ from leadflow_pipeline.delivery import notices
 from leadflow_pipeline.delivery.brief import BriefFacts
 from leadflow_pipeline.delivery.brief_facts import facts_of_leads
 from leadflow_pipeline.delivery.claiming import handoffs_of_leads
-from leadflow_pipeline.delivery.notices import SUBJECT_CHARACTERS, About, Notice
+from leadflow_pipeline.delivery.notice_words import SUBJECT_CHARACTERS, About, Notice
 from leadflow_pipeline.delivery.present_reps import PresentRep, present_reps
 from leadflow_pipeline.delivery.release.due import as_records
 from leadflow_pipeline.delivery.rendering import RenderError, plain_template

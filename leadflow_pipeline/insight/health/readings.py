@@ -15,9 +15,10 @@ from typing import Final
 from sqlalchemy import Connection, Engine, Integer, func, select
 
 from leadflow_pipeline.delivery import breaker
-from leadflow_pipeline.delivery.alerts.conditions import Reading
+from leadflow_pipeline.delivery.alerts.conditions import REQUESTS, Reading
 from leadflow_pipeline.partition_keys import end_of, last_complete_day
 from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store.activity import REQUESTS_FAILED
 from leadflow_pipeline.store.due_days import LAST_TABLE, active_campaigns, due_days, latest_day
 from leadflow_pipeline.store.due_models import TRAINED
 from leadflow_pipeline.store.schema import (
@@ -139,8 +140,8 @@ def models(connection: Connection, _now: datetime) -> Iterator[Reading]:
 
 
 def failures(connection: Connection, now: datetime) -> Iterator[Reading]:
-    """Which share of the day's runs failed, of those that wrote a partition or failed; and of the hour's attempts to
-    send.
+    """Which share of the day's runs failed, of those that wrote a partition or failed; of the hour's attempts to send;
+    and of its requests to the service, from the first that failed on.
     """
     failed = connection.scalar(
         select(func.count()).where(
@@ -163,6 +164,15 @@ def failures(connection: Connection, now: datetime) -> Iterator[Reading]:
     ).one()
     if attempts:
         yield Reading("errors", "attempts to send", bad / attempts, attempts)
+    noted = activity_log.c.detail
+    answered, unanswered = connection.execute(
+        select(
+            func.coalesce(func.sum(noted["answered"].as_integer()), 0),
+            func.coalesce(func.sum(noted["failed"].as_integer()), 0),
+        ).where(activity_log.c.action == REQUESTS_FAILED, activity_log.c.occurred_at > now - RECENT)
+    ).one()
+    if answered:
+        yield Reading("errors", REQUESTS, int(unanswered) / int(answered), int(answered))
 
 
 def waiting_messages(connection: Connection, now: datetime) -> Iterator[Reading]:

@@ -1,4 +1,9 @@
-"""What waits for a person, what failed, and trying it again: `/operations/...` and the retry of a lead."""
+"""What waits for a person, what failed, and trying it again: `/operations/...` and the retry of a lead.
+
+Messages are retried in one transaction with the note of the idempotency key: killed before its end, nothing was
+changed. Partitions are retried by a run that is launched once for the key (`launching.launcher`): killed in the middle,
+the same key finds the run or launches it, and gets it once it has mended the days, too.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +22,7 @@ from leadflow_pipeline.delivery.dead_letters import DEAD, campaigns_of, read_dea
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.insight.health import queues
 from leadflow_pipeline.insight.health.failed import failed_jobs, failed_partitions
-from leadflow_pipeline.launching.wanted import days_run
+from leadflow_pipeline.launching.wanted import WantedRun, days_run
 from leadflow_pipeline.service.access.door import Operator, Reader
 from leadflow_pipeline.service.access.scopes import Caller, Scope, no_campaign
 from leadflow_pipeline.service.api.idempotency import Asked, IdempotencyKey, once
@@ -356,17 +361,16 @@ def _add_failures(router: APIRouter, context: ServiceContext) -> None:
         caller.require(body.campaign)
         with context.engine.connect() as connection:
             _require_campaign(connection, body.campaign)
-        broken = [
-            each
-            for each in failed_partitions(context.engine, context.now())
-            if each.campaign == body.campaign
-        ]
-        if not broken:
-            raise Problem(
-                HTTPStatus.CONFLICT, "no partition of the campaign is broken: there is nothing to retry"
-            )
-        days = [day for each in broken for day in each.days]
-        wanted = days_run(body.campaign, min(days), max(days))
+
+        def wanted() -> WantedRun:
+            failed = failed_partitions(context.engine, context.now())
+            days = [day for each in failed if each.campaign == body.campaign for day in each.days]
+            if not days:
+                raise Problem(
+                    HTTPStatus.CONFLICT, "no partition of the campaign is broken: there is nothing to retry"
+                )
+            return days_run(body.campaign, min(days), max(days))
+
         return launched_once(
             context, caller, request, wanted, idempotency_key, body.model_dump_json().encode()
         )

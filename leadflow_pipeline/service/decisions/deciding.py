@@ -27,7 +27,7 @@ from leadflow_pipeline.delivery.claiming import (
     claim_at_once,
     lead_locks,
 )
-from leadflow_pipeline.delivery.handover import DECIDED_AT_ONCE
+from leadflow_pipeline.delivery.decided_at_once import DECIDED_AT_ONCE
 from leadflow_pipeline.delivery.holding import hold
 from leadflow_pipeline.delivery.pending import Waiting
 from leadflow_pipeline.delivery.present_reps import KeptRoom

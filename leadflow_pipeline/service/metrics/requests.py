@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadflow_pipeline.service.access.gate import BEHIND
+from leadflow_pipeline.service.metrics.failing import FailingRequests
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
 """Seconds. A decision is to be made in 0.005 alone and in 0.2 among a thousand."""
@@ -45,9 +46,10 @@ class RequestMetrics:
 class CountRequests:
     """The middleware."""
 
-    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics, failing: FailingRequests) -> None:
         self._app = app
         self._metrics = metrics
+        self._failing = failing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -70,6 +72,7 @@ class CountRequests:
             route = route_of(scope)
             method = scope["method"] if scope["method"] in METHODS else "other"
             self._metrics.answered.labels(route, method, str(status)).inc()
+            self._failing.count(route, status)
             self._metrics.seconds.labels(route, method).observe(time.perf_counter() - began)
 
 

@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from leadflow_pipeline.service.access.door import caller_of
 from leadflow_pipeline.service.access.scopes import Scope
 from leadflow_pipeline.service.context import ServiceContext
+from leadflow_pipeline.service.metrics.failing import FailingRequests
 from leadflow_pipeline.service.metrics.pipeline import PipelineMetrics
 from leadflow_pipeline.service.metrics.requests import CountRequests, RequestMetrics
 from leadflow_pipeline.settings import get_settings
@@ -29,10 +30,10 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def add_metrics(app: FastAPI, context: ServiceContext) -> None:
+def add_metrics(app: FastAPI, context: ServiceContext, failing: FailingRequests) -> None:
     """Counts every request of the app, and serves the numbers. What is added to the app later is counted too."""
     registry = CollectorRegistry()
-    app.add_middleware(CountRequests, metrics=RequestMetrics(registry))
+    app.add_middleware(CountRequests, metrics=RequestMetrics(registry), failing=failing)
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
     registry.register(PipelineMetrics(context))

@@ -18,7 +18,7 @@ from leadflow_pipeline.cli.enrichment import app
 from leadflow_pipeline.enrich import inquiry
 from leadflow_pipeline.partitions import end_of
 from leadflow_pipeline.score.opinion.asking import ask_opinions
-from leadflow_pipeline.store.facts import add_suppression, read_opinions
+from leadflow_pipeline.store.facts import read_opinions
 from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline.store.schema import lead_aliases
 from leadflow_pipeline.vendors.reporting import ProviderReport
@@ -35,6 +35,7 @@ from leadflow_pipeline_tests.score.opinion.opinionated import (
     person,
     start,
 )
+from leadflow_pipeline_tests.suppressed import add_suppression
 
 PEOPLE = [person(number) for number in range(4)]
 

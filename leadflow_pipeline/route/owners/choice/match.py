@@ -45,14 +45,6 @@ def match_scores(
     return np.asarray(specialty * share[0] + of_rep)
 
 
-def parts_of_match(
-    specialty: float, performance: float, capacity: float, sla: float, weights: MatchWeights
-) -> dict[str, float]:
-    """What each part adds to the match of one pair; they sum to it."""
-    parts = {"specialty": specialty, "performance": performance, "capacity": capacity, "sla": sla}
-    return {name: float(share * parts[name]) for name, share in zip(parts, _shares(weights), strict=True)}
-
-
 def _shares(weights: MatchWeights) -> Floats:
     given = np.array([weights.specialty, weights.performance, weights.capacity, weights.sla])
     return np.asarray(given / given.sum())

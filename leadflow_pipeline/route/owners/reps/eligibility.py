@@ -122,12 +122,6 @@ class Eligibility:
         code = self._codes[lead]
         return tuple(name for name, mask in self._struck.items() if mask[code, rep])
 
-    def count_allowed(self) -> npt.NDArray[np.int64]:
-        """How many leads each rep might have."""
-        times = np.bincount(self._codes, minlength=len(self._allowed))
-        counts: npt.NDArray[np.int64] = times.astype(np.int64) @ self._allowed.astype(np.int64)
-        return counts
-
 
 def _spread(rows: Mask, codes: Codes) -> Mask:
     """A row for each lead; a constraint that looks at reps alone takes no room for each."""

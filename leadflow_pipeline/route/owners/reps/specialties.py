@@ -31,7 +31,14 @@ class Specialties:
         self._distinct = list(dict.fromkeys(claims))
         number = {claim: position for position, claim in enumerate(self._distinct)}
         self._group = np.array([number[claim] for claim in claims], dtype=np.int64)
-        self._words = [[frozenset(words.split()) for words in sorted(claim)] for claim in self._distinct]
+        self._claims_nothing = np.array([not claim for claim in self._distinct], dtype=bool)
+        claimed = sorted(set().union(*self._distinct))
+        self._filed: dict[str, list[tuple[frozenset[str], npt.NDArray[np.bool_]]]] = {}
+        """What is claimed, by one of its words, and by which of the distinct claims."""
+        for specialty in claimed:
+            words = frozenset(specialty.split())
+            by = np.array([specialty in claim for claim in self._distinct], dtype=bool)
+            self._filed.setdefault(min(words), []).append((words, by))
 
     def lacks(self, required: Sequence[str]) -> npt.NDArray[np.bool_]:
         """The reps who lack any of the required specialties."""
@@ -50,20 +57,32 @@ class Specialties:
         codes, distinct = distinct_rows(asked)
         rows = distinct.itertuples(index=False, name=None) if fields else [()]
         said = [[set(folded_text(str(value)).split()) for value in row if not pd.isna(value)] for row in rows]
-        match = [self._shares(row) for row in said]
-        shares = np.array(match, dtype=np.float32).reshape(len(said), len(self._words))
+        shares = np.empty((len(said), len(self._distinct)), dtype=np.float32)
+        for number, row in enumerate(said):
+            shares[number] = self._shares(row)
         return codes, shares[:, self._group]
 
     def match_of_one(self, values: Sequence[object]) -> npt.NDArray[np.float32]:
         """As `match` for the values of one lead's fields, None where one is missing: a share for each rep."""
         said = [set(folded_text(str(value)).split()) for value in values if value is not None]
-        return np.array(self._shares(said), dtype=np.float32)[self._group]
+        return self._shares(said)[self._group]
 
-    def _shares(self, said: Sequence[set[str]]) -> list[float]:
-        return [_share([words for words in said if words], known) for known in self._words]
+    def _shares(self, said: Sequence[set[str]]) -> npt.NDArray[np.float32]:
+        """A share for each of the distinct claims."""
+        asked = [words for words in said if words]
+        counts = np.zeros(len(self._distinct))
+        for words in asked:
+            counts += self._knowing(words)
+        shares = np.where(self._claims_nothing, NOT_KNOWN, counts / len(asked)) if asked else NOT_KNOWN
+        return np.broadcast_to(np.float32(shares), counts.shape)
 
-
-def _share(said: Sequence[set[str]], known: Sequence[frozenset[str]]) -> float:
-    if not said or not known:
-        return NOT_KNOWN
-    return sum(any(words <= each for words in known) for each in said) / len(said)
+    def _knowing(self, said: set[str]) -> npt.NDArray[np.bool_]:
+        """Which of the distinct claims hold something of which all words were said. Looked up by the words said: there
+        may be as many claims as reps, and as many values as leads.
+        """
+        knowing = np.zeros(len(self._distinct), dtype=bool)
+        for word in said:
+            for words, by in self._filed.get(word, ()):
+                if words <= said:
+                    knowing |= by
+        return knowing

@@ -104,18 +104,6 @@ def working_minutes_between(starts: Moments, ends: Moments, calendar: Calendar) 
     return minutes
 
 
-def is_working_time(moments: Moments, calendar: Calendar) -> npt.NDArray[np.bool_]:
-    """Whether the rep works at each moment; at a missing one it does not."""
-    whole, is_known = _whole(moments)
-    working = np.zeros(len(whole), dtype=bool)
-    if is_known.any():
-        known = whole[is_known]
-        line = _line(calendar, _year(int(known.min())), _year(int(known.max())))
-        window = np.searchsorted(line.starts, known, side="right") - 1
-        working[is_known] = (window >= 0) & (known < np.append(line.ends, 0)[window])
-    return working
-
-
 def _whole(moments: Moments) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     exact = np.asarray(moments).astype("datetime64[us]")
     return exact.astype(np.int64), ~np.isnat(exact)

@@ -6,7 +6,7 @@ What does not: any rule. An experiment is declared in the campaign file: creatin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import date, timedelta
 from http import HTTPStatus
@@ -72,6 +72,15 @@ FIELDS: Final = {
     for name in model.model_fields
 }
 """What a refusal may name."""
+
+CHANGES: Final[Mapping[str, tuple[State, str]]] = {
+    "start": ("running", "Lets leads that are routed from a day on meet the experiment."),
+    "stop": (
+        "stopped",
+        "Takes in nobody more from a day on: new leads get what the rest of the campaign file says.",
+    ),
+}
+"""What an experiment is told, the state it is in then, and what that does."""
 
 
 def experiments_router(context: ServiceContext) -> APIRouter:
@@ -141,31 +150,14 @@ def experiments_router(context: ServiceContext) -> APIRouter:
         found = _named(declared, experiment)
         return tagged(request, _answer(context, declared, found))
 
-    @router.post(
-        of_campaign + "/{experiment}/start", response_model=StateChanged, responses=refusals(409, body=True)
-    )
-    def start(
-        caller: Administrator,
-        campaign: CampaignSlug,
-        experiment: Key,
-        body: Annotated[StateBody, Strict],
-        change: Changing,
-    ) -> JSONResponse:
-        """Lets leads that are routed from a day on meet the experiment."""
-        return _changed(context, caller, campaign, experiment, "running", body, change)
-
-    @router.post(
-        of_campaign + "/{experiment}/stop", response_model=StateChanged, responses=refusals(409, body=True)
-    )
-    def stop(
-        caller: Administrator,
-        campaign: CampaignSlug,
-        experiment: Key,
-        body: Annotated[StateBody, Strict],
-        change: Changing,
-    ) -> JSONResponse:
-        """Takes in nobody more from a day on: new leads get what the rest of the campaign file says."""
-        return _changed(context, caller, campaign, experiment, "stopped", body, change)
+    for verb, (state_after, what_it_does) in CHANGES.items():
+        router.post(
+            f"{of_campaign}/{{experiment}}/{verb}",
+            name=verb,
+            description=what_it_does,
+            response_model=StateChanged,
+            responses=refusals(409, body=True),
+        )(_changing_to(state_after, context))
 
     @router.post(
         of_campaign + "/{experiment}/decide", response_model=StateChanged, responses=refusals(409, body=True)
@@ -207,6 +199,21 @@ def experiments_router(context: ServiceContext) -> APIRouter:
         return AnalysisAnswer(results=answer, size=SizeAnswer.model_validate(asdict(size)), why_no_size=None)
 
     return router
+
+
+def _changing_to(state: State, context: ServiceContext) -> Callable[..., JSONResponse]:
+    """A route's function that brings an experiment into a state."""
+
+    def change_state(
+        caller: Administrator,
+        campaign: CampaignSlug,
+        experiment: Key,
+        body: Annotated[StateBody, Strict],
+        change: Changing,
+    ) -> JSONResponse:
+        return _changed(context, caller, campaign, experiment, state, body, change)
+
+    return change_state
 
 
 def _refused(error: CampaignError) -> Problem:

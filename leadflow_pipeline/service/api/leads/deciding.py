@@ -202,10 +202,7 @@ def add_decisions(router: APIRouter, context: ServiceContext) -> None:
         change: Changing,
     ) -> Response:
         """Writes to the lead no more, at any address known of it: what waits in the outbox is stopped as well."""
-        if asked.everywhere:
-            caller.require_all_campaigns()
-        known_campaign(context.engine, campaign)
-        reach = EVERY_CAMPAIGN if asked.everywhere else campaign
+        reach = _reach(context, caller, campaign, asked)
 
         def stop(connection: Connection) -> Suppression:
             lead = lead_of(connection, campaign, lead_id)
@@ -246,10 +243,7 @@ def add_decisions(router: APIRouter, context: ServiceContext) -> None:
         change: Changing,
     ) -> Response:
         """Lets the lead be written to again; not one whose person asked to be forgotten. Stopped sequences stay so."""
-        if asked.everywhere:
-            caller.require_all_campaigns()
-        known_campaign(context.engine, campaign)
-        reach = EVERY_CAMPAIGN if asked.everywhere else campaign
+        reach = _reach(context, caller, campaign, asked)
 
         def allow(connection: Connection) -> Lifted:
             lead = lead_of(connection, campaign, lead_id)
@@ -263,6 +257,14 @@ def add_decisions(router: APIRouter, context: ServiceContext) -> None:
             return Lifted(campaign=reach or None, lead_id=lead, reasons=reasons)
 
         return change.carried_out(context.engine, caller, allow)
+
+
+def _reach(context: ServiceContext, caller: Caller, campaign: str, asked: SuppressionAsked) -> str:
+    """Where the lead is not to be written to. Raises Problem for a token or a campaign that cannot be asked so."""
+    if asked.everywhere:
+        caller.require_all_campaigns()
+    known_campaign(context.engine, campaign)
+    return EVERY_CAMPAIGN if asked.everywhere else campaign
 
 
 def _addresses(connection: Connection, campaign: str, lead_id: str) -> list[str]:

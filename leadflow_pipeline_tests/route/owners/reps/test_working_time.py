@@ -17,7 +17,6 @@ from leadflow_pipeline.route.owners.reps.working_time import (
     WEEKDAYS,
     Calendar,
     add_working_time,
-    is_working_time,
     working_minutes_between,
 )
 
@@ -159,7 +158,8 @@ def test_it_is_what_the_clock_shows_minute_by_minute(
 
     slow = np.array([works(day, clock) for day, clock in shown_from(first, zone)])
     exact = np.datetime64(first.replace(tzinfo=None), "us") + np.arange(len(slow)) * np.timedelta64(1, "m")
-    assert (is_working_time(exact, calendar) == slow).all()
+    minute = np.timedelta64(1, "m")
+    assert (working_minutes_between(exact, exact + minute, calendar) == slow).all()
 
     one, other = exact[[start]], exact[[start + length]]
     assert working_minutes_between(one, other, calendar).tolist() == [slow[start : start + length].sum()]
