@@ -5,8 +5,10 @@ The home folder is set before anything of the package is imported, so that no te
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +19,12 @@ TESTS_HOME.chmod(0o711)
 for name in [name for name in os.environ if name.startswith("LEADFLOW_")]:
     del os.environ[name]
 os.environ["LEADFLOW_HOME"] = str(TESTS_HOME)
+
+# Compiled modules are kept, whatever the environment says: else each process that a test starts compiles all of ours.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+# Thousands of tests are loaded, and stay: to look for garbage among them all the time costs a quarter of the loading.
+gc.set_threshold(100_000)
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402

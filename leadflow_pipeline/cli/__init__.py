@@ -1,4 +1,4 @@
-"""The `leadflow` command: one module a family of commands, composed here.
+"""The `leadflow` command: one module a family of commands, loaded when one of them is called (`commands`).
 
 What belongs here: arguments, output, exit codes. What does not: any rule; a command calls the same functions
 as the assets and the service do.
@@ -11,40 +11,7 @@ import gc
 import typer
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from leadflow_pipeline.cli import (
-    alerts,
-    attribution,
-    campaign,
-    collect,
-    database,
-    demo,
-    dispatch,
-    enrichment,
-    experiment,
-    explain,
-    handover,
-    hooks,
-    identity,
-    inbox,
-    leads,
-    model,
-    nurture,
-    operate,
-    permission,
-    preview,
-    rep_performance,
-    reps,
-    retention,
-    review,
-    route,
-    sending,
-    service,
-    similar,
-    timeline,
-    token,
-    tracking,
-    what_if,
-)
+from leadflow_pipeline.cli.commands import CommandsOnDemand
 from leadflow_pipeline.cli.output import fail
 from leadflow_pipeline.errors import LeadflowError
 from leadflow_pipeline.telemetry.correlation import correlated, new_correlation_id
@@ -53,50 +20,22 @@ from leadflow_pipeline.telemetry.logs import set_up_logs
 TABLES_OF_ANOTHER_VERSION = ("42P01", "42703", "3F000")
 """SQLSTATEs of a table, a column or a schema that is not there."""
 
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
+"""Loading Dagster makes a million objects that stay. To look for garbage among them after every few hundred costs a
+command half a second."""
+
 app = typer.Typer(
     name="leadflow",
-    help="Takes sales leads from first sight to a booked conversation.",
+    cls=CommandsOnDemand,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-demo.register(app)
-operate.register(app)
-service.register(app)
-alerts.register(app)
-leads.register(app)
-collect.register(app)
-handover.register(app)
-dispatch.register(app)
-permission.register(app)
-preview.register(app)
-sending.register(app)
-hooks.register(app)
-retention.register(app)
-attribution.register(app)
-explain.register(app)
-timeline.register(app)
-similar.register(app)
-what_if.register(app)
-route.register(app)
-app.add_typer(campaign.app, name="campaign")
-app.add_typer(enrichment.app, name="enrich")
-app.add_typer(identity.app, name="identity")
-app.add_typer(inbox.app, name="inbox")
-app.add_typer(model.app, name="model")
-app.add_typer(nurture.app, name="nurture")
-rep_performance.register(reps.app)
-app.add_typer(reps.app, name="reps")
-app.add_typer(experiment.app, name="experiment")
-app.add_typer(review.app, name="review")
-app.add_typer(token.app, name="token")
-app.add_typer(tracking.app, name="tracking")
-app.add_typer(database.app, name="db")
 
 
-OBJECTS_BETWEEN_COLLECTIONS = 100_000
-"""Loading Dagster makes a million objects that stay. To look for garbage among them after every few hundred costs a
-command a third of a second."""
+@app.callback()
+def leadflow() -> None:
+    """Takes sales leads from first sight to a booked conversation."""
 
 
 def main() -> None:

@@ -20,10 +20,10 @@ from leadflow_pipeline.campaign import (
     differences,
     list_campaigns,
     load,
-    register,
     set_status,
     source_text,
 )
+from leadflow_pipeline.campaign import register as register_campaign
 from leadflow_pipeline.cli import preview
 from leadflow_pipeline.cli.output import console, print_json
 from leadflow_pipeline.errors import PermanentError
@@ -34,8 +34,13 @@ from leadflow_pipeline.store.engine import get_engine
 app = typer.Typer(
     no_args_is_help=True, help="Register campaign files, look at their versions, pause and resume."
 )
-
 preview.register_lint(app)
+
+
+def register(leadflow: typer.Typer) -> None:
+    """Adds the commands to `leadflow`."""
+    leadflow.add_typer(app, name="campaign")
+
 
 Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -58,7 +63,7 @@ def add(
         # The first command in a fresh home, whose database is nobody's but ours.
         migrate.upgrade(get_engine())
     for name, text in texts:
-        registered = register(get_engine(), text, name, actor=actor())
+        registered = register_campaign(get_engine(), text, name, actor=actor())
         state = "new" if registered.is_new else "unchanged"
         if as_json:
             print_json({"campaign": registered.campaign, "version": registered.version, "state": state})

@@ -19,6 +19,12 @@ from leadflow_pipeline.store.engine import database_url, get_engine, plain_datab
 
 app = typer.Typer(no_args_is_help=True, help="The database: its address, migrations, soundness and digest.")
 
+
+def register(leadflow: typer.Typer) -> None:
+    """Adds the commands to `leadflow`."""
+    leadflow.add_typer(app, name="db")
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 

@@ -21,6 +21,12 @@ from leadflow_pipeline.errors import PermanentError
 
 app = typer.Typer(no_args_is_help=True, help="What is known of leads, and who is asked for more.")
 
+
+def register(leadflow: typer.Typer) -> None:
+    """Adds the commands to `leadflow`."""
+    leadflow.add_typer(app, name="enrich")
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")]
 

@@ -34,6 +34,12 @@ app = typer.Typer(
     help="Experiments of a campaign: list them, start, stop and decide them, and see what came of them.",
 )
 
+
+def register(leadflow: typer.Typer) -> None:
+    """Adds the commands to `leadflow`."""
+    leadflow.add_typer(app, name="experiment")
+
+
 DAY: dict[str, Any] = {"formats": ["%Y-%m-%d"], "metavar": "DAY"}
 Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The experiment's key in the campaign file.")]

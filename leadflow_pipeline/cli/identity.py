@@ -22,6 +22,12 @@ from leadflow_pipeline.errors import PermanentError
 
 app = typer.Typer(help="Who is who across campaigns, and what is doubtful.", no_args_is_help=True)
 
+
+def register(leadflow: typer.Typer) -> None:
+    """Adds the commands to `leadflow`."""
+    leadflow.add_typer(app, name="identity")
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Actor = Annotated[str | None, typer.Option(help="Who decides; your account's name if left out.")]
 Reason = Annotated[str, typer.Option(help="Why, for whoever asks later.")]

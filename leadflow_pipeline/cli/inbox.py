@@ -22,6 +22,12 @@ from leadflow_pipeline.store.schema import INBOUND_MAIL_KINDS, inbound_mails
 
 app = typer.Typer(no_args_is_help=True, help="Read the mailbox, and look at what came back by mail.")
 
+
+def register(leadflow: typer.Typer) -> None:
+    """Adds the commands to `leadflow`."""
+    leadflow.add_typer(app, name="inbox")
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Kind = StrEnum("Kind", {kind: kind for kind in INBOUND_MAIL_KINDS})  # type: ignore[misc]
 LISTED = (

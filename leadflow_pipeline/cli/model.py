@@ -36,6 +36,12 @@ app = typer.Typer(
     help="Conversion models of a campaign: list them, read their cards, train, promote and roll back.",
 )
 
+
+def register(leadflow: typer.Typer) -> None:
+    """Adds the commands to `leadflow`."""
+    leadflow.add_typer(app, name="model")
+
+
 DAY: dict[str, Any] = {"formats": ["%Y-%m-%d"], "metavar": "DAY"}
 Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

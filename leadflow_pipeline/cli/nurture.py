@@ -18,6 +18,12 @@ app = typer.Typer(
     no_args_is_help=True, help="Pause, resume, stop, skip, move or enrol a lead's sequence by hand."
 )
 
+
+def register(leadflow: typer.Typer) -> None:
+    """Adds the commands to `leadflow`."""
+    leadflow.add_typer(app, name="nurture")
+
+
 Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Slug of a registered campaign.")]
 LeadName = Annotated[
     str, typer.Argument(metavar="LEAD", help="A lead_id, the beginning of one, or an email address.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from leadflow_pipeline.cli import rep_performance
 from leadflow_pipeline.cli.campaign import actor
 from leadflow_pipeline.cli.output import console, counted, print_json, table_of
 from leadflow_pipeline.cli.reps_shown import (
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, help="Who leads are given to: reps, their territories, capacity and absences."
 )
+
+
+def register(leadflow: typer.Typer) -> None:
+    """Adds the commands to `leadflow`."""
+    rep_performance.register(app)
+    leadflow.add_typer(app, name="reps")
+
 
 DAY: dict[str, Any] = {"formats": ["%Y-%m-%d"], "metavar": "DAY"}
 RepId = Annotated[str, typer.Argument(metavar="REP", help="Id of a rep, as in the column `rep`.")]

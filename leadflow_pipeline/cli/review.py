@@ -23,6 +23,12 @@ app = typer.Typer(
     help="Leads that a person has to look at, and every judgement of a lead.", no_args_is_help=True
 )
 
+
+def register(leadflow: typer.Typer) -> None:
+    """Adds the commands to `leadflow`."""
+    leadflow.add_typer(app, name="review")
+
+
 DAY: dict[str, Any] = {"formats": ["%Y-%m-%d"], "metavar": "DAY"}
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

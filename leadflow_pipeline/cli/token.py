@@ -20,6 +20,12 @@ app = typer.Typer(
     no_args_is_help=True, help="Tokens for the HTTP API: who may read, operate or administer, until when."
 )
 
+
+def register(leadflow: typer.Typer) -> None:
+    """Adds the commands to `leadflow`."""
+    leadflow.add_typer(app, name="token")
+
+
 TokenId = Annotated[str, typer.Argument(metavar="TOKEN", help="Its id (leadflow token list), or all of it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Actor = Annotated[str | None, typer.Option("--actor", help="Who does it; your account's name if left out.")]

@@ -20,6 +20,12 @@ app = typer.Typer(
     no_args_is_help=True, help="Judge opens and clicks, and see which people made, and which machines."
 )
 
+
+def register(leadflow: typer.Typer) -> None:
+    """Adds the commands to `leadflow`."""
+    leadflow.add_typer(app, name="tracking")
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Campaign = Annotated[str | None, typer.Option(help="Only this campaign.")]
 Days = Annotated[int, typer.Option(min=1, help="The latest so many days.")]
