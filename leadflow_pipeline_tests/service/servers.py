@@ -15,8 +15,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 
 import httpx
@@ -97,6 +99,10 @@ class Server:
         self.stop_service(signal.SIGKILL)
         self.start_service()
 
+    def is_running(self) -> bool:
+        """Whether there is a process."""
+        return self.process.poll() is None
+
     def is_ready(self) -> bool:
         """Whether it says so."""
         try:
@@ -105,9 +111,13 @@ class Server:
             return False
 
     def errors(self) -> str:
-        """The last errors that the service told of."""
+        """The last errors that the service told of.
+
+        Not those of SQLAlchemy alone, which tells of each connection that is dead when it goes back to the pool.
+        """
         lines = (self.home / "service.log").read_text(errors="replace").splitlines()
-        return "\n".join([line for line in lines if " ERROR " in line or "Traceback" in line][-20:])
+        told = [line for line in lines if "ERROR" in line or "Traceback" in line]
+        return "\n".join([line for line in told if "Exception during reset" not in line][-20:])
 
     def close(self) -> None:
         self._client.close()
@@ -128,3 +138,13 @@ def running(fill: Callable[[Engine, Path], None], *, starts_database: bool = Tru
     finally:
         server.close()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def turns(ways: Iterable[str], seconds: float) -> Iterator[str]:
+    """Each of these, and again in their order until the time is over."""
+    end = time.monotonic() + seconds
+    yield from ways
+    for way in cycle(ways):
+        if time.monotonic() >= end:
+            return
+        yield way
