@@ -33,9 +33,9 @@ from leadflow_pipeline_tests.inbound.letters import Letter, send
 from leadflow_pipeline_tests.service.senders import CAMPAIGN, signed
 from leadflow_pipeline_tests.service.servers import PATIENCE, WAYS_TO_STOP, Server, running, turns
 
-LONGEST_WAIT: Final = 12.0
+LONGEST_WAIT: Final = 30.0
 """Seconds in which whoever asks is answered, one way or the other, whatever becomes of the database."""
-SOON: Final = 20.0
+SOON: Final = 30.0
 """Seconds after which everything works again once the database answers. On a machine that does other things too."""
 REPS: Final = 20
 TARGETS: Final = 100
