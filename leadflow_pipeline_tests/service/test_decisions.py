@@ -129,20 +129,20 @@ def test_what_a_day_gave_already_is_counted_once_however_often_the_state_is_read
     campaigns = ("autumn", "spring")
     for campaign in campaigns:
         world.register(campaign)
-        world.plan({lead: [] for lead in LEADS[:3]}, campaign=campaign)
+        world.plan({lead: [] for lead in LEADS[:4]}, campaign=campaign)
     with engine.begin() as connection:
         connection.execute(delete(schema.owner_decisions))
-    world.rep("elin", capacity={"per_day": 2, "open_leads": 2})
+    world.rep("elin", capacity={"per_day": 4, "open_leads": 4})
     world.rep("tom", capacity={"per_day": 2}, allotments={"autumn": 0.5, "spring": 0.5})
     states = States(lambda: engine, lambda: NOW)
     queue = DecisionQueue(lambda: engine, states, lambda: NOW)
     owners = []
-    for lead, campaign in itertools.product(LEADS[:3], campaigns):
+    for lead, campaign in itertools.product(LEADS[:4], campaigns):
         states.read(campaign)
         (decided,) = queue.decide_now([Asked(campaign, lead, f"{campaign} {lead}", "asked", "test")])
         assert isinstance(decided, Decided)
         owners.append((decided.answer["owner"], campaign))
-    assert Counter(owner for owner, _ in owners) == {"elin": 2, "tom": 2, None: 2}
+    assert Counter(owner for owner, _ in owners) == {"elin": 4, "tom": 2, None: 2}
     assert Counter(campaign for owner, campaign in owners if owner == "tom") == {"autumn": 1, "spring": 1}
 
 
