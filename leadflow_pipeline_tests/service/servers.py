@@ -7,6 +7,7 @@ A database has the settings that users get: that of the other tests does not wai
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -53,7 +54,8 @@ class Server:
             self.port = int(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
         self._client = httpx.Client(base_url=self.url, timeout=PATIENCE)
-        self.is_service_away = False
+        self.ready_since = math.inf
+        """By the monotonic clock; infinite while the service is away."""
         subject_key("")  # makes the pepper that the service is given
         self.engine = engine_for(self.start_database())
         upgrade(self.engine)
@@ -86,11 +88,11 @@ class Server:
         while not self.is_ready():
             assert self.process.poll() is None, self.errors()
             threading.Event().wait(0.05)
-        self.is_service_away = False
+        self.ready_since = time.monotonic()
 
     def stop_service(self, with_signal: int = signal.SIGTERM) -> None:
         """Where it may, it stores what is left on its disk."""
-        self.is_service_away = True
+        self.ready_since = math.inf
         self.process.send_signal(with_signal)
         self.process.wait()
 

@@ -233,7 +233,7 @@ class Load:
             try:
                 answer = client.request(**request)
             except (httpx.NetworkError, httpx.RemoteProtocolError):
-                if not self.server.is_service_away:
+                if begun > self.server.ready_since:
                     self.broken.append(f"{request['url']}: nobody was there")
                     return None
                 self.hung_up[name] += 1
