@@ -7,6 +7,7 @@ A database has the settings that users get: that of the other tests does not wai
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -15,8 +16,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 
 import httpx
@@ -51,7 +54,8 @@ class Server:
             self.port = int(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
         self._client = httpx.Client(base_url=self.url, timeout=PATIENCE)
-        self.is_service_away = False
+        self.ready_since = math.inf
+        """By the monotonic clock; infinite while the service is away."""
         subject_key("")  # makes the pepper that the service is given
         self.engine = engine_for(self.start_database())
         upgrade(self.engine)
@@ -84,11 +88,11 @@ class Server:
         while not self.is_ready():
             assert self.process.poll() is None, self.errors()
             threading.Event().wait(0.05)
-        self.is_service_away = False
+        self.ready_since = time.monotonic()
 
     def stop_service(self, with_signal: int = signal.SIGTERM) -> None:
         """Where it may, it stores what is left on its disk."""
-        self.is_service_away = True
+        self.ready_since = math.inf
         self.process.send_signal(with_signal)
         self.process.wait()
 
@@ -96,6 +100,10 @@ class Server:
         """And starts it again."""
         self.stop_service(signal.SIGKILL)
         self.start_service()
+
+    def is_running(self) -> bool:
+        """Whether there is a process."""
+        return self.process.poll() is None
 
     def is_ready(self) -> bool:
         """Whether it says so."""
@@ -105,9 +113,13 @@ class Server:
             return False
 
     def errors(self) -> str:
-        """The last errors that the service told of."""
+        """The last errors that the service told of.
+
+        Not those of SQLAlchemy alone, which tells of each connection that is dead when it goes back to the pool.
+        """
         lines = (self.home / "service.log").read_text(errors="replace").splitlines()
-        return "\n".join([line for line in lines if " ERROR " in line or "Traceback" in line][-20:])
+        told = [line for line in lines if "ERROR" in line or "Traceback" in line]
+        return "\n".join([line for line in told if "Exception during reset" not in line][-20:])
 
     def close(self) -> None:
         self._client.close()
@@ -128,3 +140,13 @@ def running(fill: Callable[[Engine, Path], None], *, starts_database: bool = Tru
     finally:
         server.close()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def turns(ways: Iterable[str], seconds: float) -> Iterator[str]:
+    """Each of these, and again in their order until the time is over."""
+    end = time.monotonic() + seconds
+    yield from ways
+    for way in cycle(ways):
+        if time.monotonic() >= end:
+            return
+        yield way

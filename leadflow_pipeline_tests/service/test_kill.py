@@ -31,11 +31,11 @@ from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline_tests.benchmarks.decisions import check, invented
 from leadflow_pipeline_tests.inbound.letters import Letter, send
 from leadflow_pipeline_tests.service.senders import CAMPAIGN, signed
-from leadflow_pipeline_tests.service.servers import PATIENCE, Server, running
+from leadflow_pipeline_tests.service.servers import PATIENCE, WAYS_TO_STOP, Server, running, turns
 
-LONGEST_WAIT: Final = 12.0
+LONGEST_WAIT: Final = 30.0
 """Seconds in which whoever asks is answered, one way or the other, whatever becomes of the database."""
-SOON: Final = 20.0
+SOON: Final = 30.0
 """Seconds after which everything works again once the database answers. On a machine that does other things too."""
 REPS: Final = 20
 TARGETS: Final = 100
@@ -84,7 +84,9 @@ class Load:
         }  # fmt: skip
         for name in writers:
             self.done[name], self.statuses[name], self.longest[name] = [], Counter(), 0.0
-        self.threads = [threading.Thread(target=self._write, args=each) for each in writers.items()]
+        self.threads = [
+            threading.Thread(target=self._write, args=each, daemon=True) for each in writers.items()
+        ]
         for thread in self.threads:
             thread.start()
 
@@ -202,13 +204,13 @@ class Load:
         assert 500 not in self.questions.values(), self.questions
 
     def all_questions(self) -> Iterator[str]:
-        """Every address that is asked what there is."""
+        """Every address that is asked what there is. Not those of exports: a stream is broken off in its middle."""
         named = {
-            "campaign": "spring", "lead_id": _lead(0), "rep": "rep-000", "version": 1, "table": "enriched_leads",
+            "campaign": "spring", "lead_id": _lead(0), "rep": "rep-000", "version": 1,
             "token": "x", "experiment": "none", "model_version": "none", "run_id": "none", "endpoint_id": "none",
         }  # fmt: skip
         for path, methods in httpx.get(f"{self.server.url}/openapi.json").json()["paths"].items():
-            if "get" in methods:
+            if "get" in methods and "/exports/" not in path:
                 yield path.format(**named)
 
     def _write(self, name: str, writer: Callable[[httpx.Client], Iterator[Request]]) -> None:
@@ -231,7 +233,7 @@ class Load:
             try:
                 answer = client.request(**request)
             except (httpx.NetworkError, httpx.RemoteProtocolError):
-                if not self.server.is_service_away:
+                if begun > self.server.ready_since:
                     self.broken.append(f"{request['url']}: nobody was there")
                     return None
                 self.hung_up[name] += 1
@@ -270,7 +272,7 @@ def test_no_acknowledged_write_is_lost_or_done_twice(slow: bool, capsys: pytest.
         load.begin()
         try:
             load.wait_for(1)
-            for way in ("fast", "kill", "immediate") * 5 if slow else ("fast",):
+            for way in turns(WAYS_TO_STOP, 60) if slow else ("fast",):
                 server.stop_database(way)
                 load.wait_for_refusals()
                 assert not server.is_ready()
@@ -280,7 +282,7 @@ def test_no_acknowledged_write_is_lost_or_done_twice(slow: bool, capsys: pytest.
                 )
                 assert server.is_ready()
             server.starts_database = True
-            for way in ("kill", "fast", "immediate") * 3 if slow else ("kill",):
+            for way in turns(WAYS_TO_STOP, 60) if slow else ("kill",):
                 server.kill_service()
                 recovered.setdefault("service killed", []).append(load.wait_for(2 if slow else 1, SOON))
                 server.stop_database(way)
