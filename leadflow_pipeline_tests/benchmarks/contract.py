@@ -19,9 +19,9 @@ above it make one run: choose another far from it.
 
 Beside schemathesis's own statuses these are allowed: 412 (an ETag that is none) and 410 (an address that is no more)
 for any request, which a schema cannot say; 413 for those that are not as documented. What a campaign file or an
-experiment must say no schema can say whole (that weights sum to 1, that a sequence is there): there 422 is an answer to
-what is as documented too. Texts with NUL are left out: the schemas forbid them where they name a text, and cannot where
-they leave it open.
+experiment must say no schema can say whole (that weights sum to 1, that a sequence is there), nor what of a provider's
+event is understood (addresses and moments in many spellings): there 422 is an answer to what is as documented too.
+Texts with NUL are left out: the schemas forbid them where they name a text, and cannot where they leave it open.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import Failure
 from schemathesis.engine import from_schema
+from schemathesis.engine.events import FatalError, NonFatalError
 from schemathesis.engine.recorder import ScenarioRecorder
 from schemathesis.schemas import BaseSchema
 
@@ -52,7 +53,7 @@ from leadflow_pipeline.service.access.tokens import create_token
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline_tests.benchmarks.fresh_home import fresh_home
 from leadflow_pipeline_tests.benchmarks.known_things import Known, known_things, name_known_things
-from leadflow_pipeline_tests.benchmarks.webhooks import free_port, started
+from leadflow_pipeline_tests.benchmarks.webhooks import SECRET, free_port, started
 from leadflow_pipeline_tests.fakes.dagster_webserver import FakeDagsterWebserver
 from leadflow_pipeline_tests.fakes.http import REFUSED as CONNECTION_REFUSED
 
@@ -65,6 +66,7 @@ OF_FILES = [
     "POST /api/v1/campaigns",
     "PUT /api/v1/campaigns/{campaign}",
     "POST /api/v1/campaigns/{campaign}/experiments",
+    "POST /webhooks/provider/generic",
 ]
 NEEDS_DAGSTER: list[tuple[str, str]] = [
     ("POST", "execute/score"),
@@ -181,7 +183,7 @@ def main() -> None:
             engine, f"schemathesis {time.time_ns()}", Scope.ADMIN, requests_a_minute=10_000_000
         )
         port = free_port()
-        os.environ["LEADFLOW_DAGSTER_URL"] = dagster.url
+        os.environ |= {"LEADFLOW_DAGSTER_URL": dagster.url, "LEADFLOW_PROVIDER_WEBHOOK_SECRET": SECRET}
         server = started(port)
         try:
             url = f"http://127.0.0.1:{port}"
@@ -214,6 +216,8 @@ def ask(url: str, token: str, arguments: argparse.Namespace, known: Known, tally
         asked_before = tally.requests
         for event in from_schema(asked_of(url, token, arguments, tally.rounds)).execute():
             recorder = getattr(event, "recorder", None)
+            if isinstance(event, NonFatalError | FatalError):
+                raise SystemExit(f"schemathesis itself failed: {event}")
             if not isinstance(recorder, ScenarioRecorder):
                 continue
             tally.add(recorder)
