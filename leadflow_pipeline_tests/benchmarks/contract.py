@@ -91,7 +91,7 @@ class Tally:
 
     def __init__(self, *, shows: bool = False) -> None:
         self.rounds = 0
-        """That are over."""
+        """That were begun."""
         self.seconds = 0.0
         self.statuses: Counter[str] = Counter()
         self.addresses: Counter[str] = Counter()
@@ -110,8 +110,10 @@ class Tally:
                 getattr(tally, name).update(kept[name])
         return tally
 
-    def keep(self, file: Path) -> None:
+    def keep(self, file: Path | None) -> None:
         """Writes it."""
+        if file is None:
+            return
         names = ("rounds", "seconds", "statuses", "addresses", "successes", "breaks")
         file.write_text(json.dumps({name: getattr(self, name) for name in names}), "utf-8")
 
@@ -196,8 +198,7 @@ def main() -> None:
         finally:
             server.terminate()
             server.wait()
-    if arguments.tally is not None:
-        tally.keep(arguments.tally)
+    tally.keep(arguments.tally)
     told = {**tally.told(), "service MiB": resident, "service survived": has_survived}
     print(json.dumps(told), flush=True)
     sys.exit(1 if told["server errors"] or told["contract breaks"] or not has_survived else 0)
@@ -214,7 +215,9 @@ def ask(url: str, token: str, arguments: argparse.Namespace, known: Known, tally
 
     while not is_over():
         asked_before = tally.requests
-        for event in from_schema(asked_of(url, token, arguments, tally.rounds)).execute():
+        schema = asked_of(url, token, arguments, tally.rounds)
+        tally.rounds += 1
+        for event in from_schema(schema).execute():
             recorder = getattr(event, "recorder", None)
             if isinstance(event, NonFatalError | FatalError):
                 raise SystemExit(f"schemathesis itself failed: {event}")
@@ -224,9 +227,9 @@ def ask(url: str, token: str, arguments: argparse.Namespace, known: Known, tally
             if tally.requests - told_of >= 1_000:
                 told_of = tally.requests
                 print(f"{told_of:,} requests, {tally.seconds:.0f} s", file=sys.stderr, flush=True)
+                tally.keep(arguments.tally)
             if is_over():
                 break
-        tally.rounds += 1
         if tally.requests == asked_before:
             break
 
