@@ -87,6 +87,9 @@ FILLED = "filled"
 LEADFLOW = [sys.executable, "-c", "from leadflow_pipeline.cli import main; main()"]
 
 
+COUNTERS = ("statuses", "addresses", "successes", "breaks", "not_made")
+
+
 class Tally:
     """What came of the requests so far; in a file, where it is to be added up."""
 
@@ -98,6 +101,8 @@ class Tally:
         self.addresses: Counter[str] = Counter()
         self.successes: Counter[str] = Counter()
         self.breaks: Counter[str] = Counter()
+        self.not_made: Counter[str] = Counter()
+        """Addresses for which schemathesis could make no request, and in how many rounds."""
         self._shows = shows
 
     @classmethod
@@ -107,15 +112,15 @@ class Tally:
         if file is not None and file.exists():
             kept = json.loads(file.read_text("utf-8"))
             tally.rounds, tally.seconds = kept["rounds"], kept["seconds"]
-            for name in ("statuses", "addresses", "successes", "breaks"):
-                getattr(tally, name).update(kept[name])
+            for name in COUNTERS:
+                getattr(tally, name).update(kept.get(name, {}))
         return tally
 
     def keep(self, file: Path | None) -> None:
         """Writes it."""
         if file is None:
             return
-        names = ("rounds", "seconds", "statuses", "addresses", "successes", "breaks")
+        names = ("rounds", "seconds", *COUNTERS)
         file.write_text(json.dumps({name: getattr(self, name) for name in names}), "utf-8")
 
     @property
@@ -158,6 +163,7 @@ class Tally:
             "addresses": len(self.addresses),
             "fewest of one": min(self.addresses.values(), default=0),
             "never succeeded": sorted(name for name in self.addresses if not self.successes[name]),
+            "rounds without one": dict(self.not_made),
             "server errors": self.statuses["500"],
             "contract breaks": self.breaks.total(),
             "of kinds": dict(self.breaks.most_common()),
@@ -221,8 +227,10 @@ def ask(url: str, token: str, arguments: argparse.Namespace, known: Known, tally
         tally.rounds += 1
         for event in from_schema(schema).execute():
             recorder = getattr(event, "recorder", None)
-            if isinstance(event, NonFatalError | FatalError):
-                raise SystemExit(f"schemathesis itself failed: {event}")
+            if isinstance(event, FatalError):
+                raise event.exception
+            if isinstance(event, NonFatalError):
+                tally.not_made[event.label] += 1
             if not isinstance(recorder, ScenarioRecorder):
                 continue
             tally.add(recorder)
