@@ -78,8 +78,8 @@ NEEDS_DAGSTER: list[tuple[str, str]] = [
 ]
 """Behind a campaign's address."""
 
-EXAMPLES = 25
-"""Of each address in a round."""
+EXAMPLES = 8
+"""Of each address in a round, so that a piece of the whole has some of every address."""
 
 FILLED = "filled"
 """A file that says that the demo is over."""
