@@ -53,7 +53,9 @@ BODY = {
         "description": "One lead, or a list of them. The campaign file maps their members to fields.",
         "content": {
             "application/json": {
-                "schema": {"oneOf": [LEAD, {"type": "array", "items": LEAD, "maxItems": MOST_LEADS}]}
+                "schema": {
+                    "oneOf": [LEAD, {"type": "array", "items": LEAD, "minItems": 1, "maxItems": MOST_LEADS}]
+                }
             }
         },
     }

@@ -103,6 +103,8 @@ def _allowed(app: FastAPI, path: str) -> Mapping[str, str]:
     found = [path] if path in paths else [each for each in paths if compile_path(each)[0].match(path)]
     fewest = min((each.count("{") for each in found), default=0)
     methods = {method.upper() for each in found if each.count("{") == fewest for method in paths[each]}
+    if "GET" in methods:
+        methods.add("HEAD")  # `heads`
     return {"Allow": ", ".join(sorted(methods))} if methods else {}
 
 

@@ -58,6 +58,28 @@ SIGNING = {
 """Provider -> the setting without which nobody can tell us anything in its name."""
 
 
+EVENT: Mapping[str, Any] = {
+    "type": "object",
+    "example": {
+        "event": "bounce",
+        "message_id": "<1@mail.example.org>",
+        "occurred_at": "2026-03-01T10:00:00Z",
+        "permanent": True,
+        "status": "5.1.1",
+        "id": "evt_1",
+    },
+}
+"""No more: what is in it is read as leniently as providers write it (`inbound.providers.generic`)."""
+
+
+def _list_of(items: Mapping[str, Any], most: int | None = None) -> dict[str, Any]:
+    return {"type": "array", "items": items} | ({} if most is None else {"maxItems": most})
+
+
+def _body(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
 def provider_router(
     journal: Journal,
     now: Callable[[], datetime],
@@ -68,7 +90,7 @@ def provider_router(
     router = APIRouter(prefix="/webhooks/provider", tags=["webhooks"], responses=dict(ANSWERS))
     known = certificates or Certificates()
 
-    @router.post("/ses")
+    @router.post("/ses", openapi_extra=_body({"type": "object"}))
     async def from_ses(request: Request) -> JSONResponse:
         """Notifications and events of Amazon SES, delivered by SNS; a subscription to a topic of ours is confirmed."""
         topics = _set_up("ses", settings_of().ses_topics).split()
@@ -94,7 +116,7 @@ def provider_router(
             log.info("a subscription to SNS was confirmed")
         return JSONResponse({"events": 0})
 
-    @router.post("/sendgrid")
+    @router.post("/sendgrid", openapi_extra=_body(_list_of({"type": "object"})))
     async def from_sendgrid(request: Request) -> JSONResponse:
         """SendGrid's signed event webhook."""
         public_key = _set_up("sendgrid", settings_of().sendgrid_public_key)
@@ -110,10 +132,9 @@ def provider_router(
             raise _not_signed()
         return await keep(sendgrid.PROVIDER, _events(sendgrid.events_in, _parsed(body, any_text=True)))
 
-    @router.post("/generic")
+    @router.post("/generic", openapi_extra=_body({"oneOf": [EVENT, _list_of(EVENT, generic.MOST_EVENTS)]}))
     async def from_any(request: Request) -> JSONResponse:
-        """Events of any other provider, by Standard Webhooks; the OpenAPI document of this page shows none of them,
-        the README an example."""
+        """Events of any other provider, by Standard Webhooks."""
         secret = settings_of().provider_webhook_secret
         named = _set_up("generic", secret.get_secret_value() if secret else None)
         body = await read_body(request, MOST_BYTES)

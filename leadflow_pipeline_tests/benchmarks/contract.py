@@ -19,9 +19,9 @@ above it make one run: choose another far from it.
 
 Beside schemathesis's own statuses these are allowed: 412 (an ETag that is none) and 410 (an address that is no more)
 for any request, which a schema cannot say; 413 for those that are not as documented. What a campaign file or an
-experiment must say no schema can say whole (that weights sum to 1, that a sequence is there): there 422 is an answer to
-what is as documented too. Texts with NUL are left out: the schemas forbid them where they name a text, and cannot where
-they leave it open.
+experiment must say no schema can say whole (that weights sum to 1, that a sequence is there), nor what of a provider's
+event is understood (addresses and moments in many spellings): there 422 is an answer to what is as documented too.
+Texts with NUL are left out: the schemas forbid them where they name a text, and cannot where they leave it open.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ import json
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -44,6 +45,7 @@ import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import Failure
 from schemathesis.engine import from_schema
+from schemathesis.engine.events import FatalError, NonFatalError
 from schemathesis.engine.recorder import ScenarioRecorder
 from schemathesis.schemas import BaseSchema
 
@@ -52,7 +54,7 @@ from leadflow_pipeline.service.access.tokens import create_token
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline_tests.benchmarks.fresh_home import fresh_home
 from leadflow_pipeline_tests.benchmarks.known_things import Known, known_things, name_known_things
-from leadflow_pipeline_tests.benchmarks.webhooks import free_port, started
+from leadflow_pipeline_tests.benchmarks.webhooks import SECRET, free_port, started
 from leadflow_pipeline_tests.fakes.dagster_webserver import FakeDagsterWebserver
 from leadflow_pipeline_tests.fakes.http import REFUSED as CONNECTION_REFUSED
 
@@ -65,6 +67,7 @@ OF_FILES = [
     "POST /api/v1/campaigns",
     "PUT /api/v1/campaigns/{campaign}",
     "POST /api/v1/campaigns/{campaign}/experiments",
+    "POST /webhooks/provider/generic",
 ]
 NEEDS_DAGSTER: list[tuple[str, str]] = [
     ("POST", "execute/score"),
@@ -75,8 +78,8 @@ NEEDS_DAGSTER: list[tuple[str, str]] = [
 ]
 """Behind a campaign's address."""
 
-EXAMPLES = 25
-"""Of each address in a round."""
+EXAMPLES = 8
+"""Of each address in a round, so that a piece of the whole has some of every address."""
 
 FILLED = "filled"
 """A file that says that the demo is over."""
@@ -84,17 +87,22 @@ FILLED = "filled"
 LEADFLOW = [sys.executable, "-c", "from leadflow_pipeline.cli import main; main()"]
 
 
+COUNTERS = ("statuses", "addresses", "successes", "breaks", "not_made")
+
+
 class Tally:
     """What came of the requests so far; in a file, where it is to be added up."""
 
     def __init__(self, *, shows: bool = False) -> None:
         self.rounds = 0
-        """That are over."""
+        """That were begun."""
         self.seconds = 0.0
         self.statuses: Counter[str] = Counter()
         self.addresses: Counter[str] = Counter()
         self.successes: Counter[str] = Counter()
         self.breaks: Counter[str] = Counter()
+        self.not_made: Counter[str] = Counter()
+        """Addresses for which schemathesis could make no request, and in how many rounds."""
         self._shows = shows
 
     @classmethod
@@ -104,13 +112,15 @@ class Tally:
         if file is not None and file.exists():
             kept = json.loads(file.read_text("utf-8"))
             tally.rounds, tally.seconds = kept["rounds"], kept["seconds"]
-            for name in ("statuses", "addresses", "successes", "breaks"):
-                getattr(tally, name).update(kept[name])
+            for name in COUNTERS:
+                getattr(tally, name).update(kept.get(name, {}))
         return tally
 
-    def keep(self, file: Path) -> None:
+    def keep(self, file: Path | None) -> None:
         """Writes it."""
-        names = ("rounds", "seconds", "statuses", "addresses", "successes", "breaks")
+        if file is None:
+            return
+        names = ("rounds", "seconds", *COUNTERS)
         file.write_text(json.dumps({name: getattr(self, name) for name in names}), "utf-8")
 
     @property
@@ -153,6 +163,7 @@ class Tally:
             "addresses": len(self.addresses),
             "fewest of one": min(self.addresses.values(), default=0),
             "never succeeded": sorted(name for name in self.addresses if not self.successes[name]),
+            "rounds without one": dict(self.not_made),
             "server errors": self.statuses["500"],
             "contract breaks": self.breaks.total(),
             "of kinds": dict(self.breaks.most_common()),
@@ -172,6 +183,7 @@ def main() -> None:
     parser.add_argument("--tally", type=Path, metavar="FILE", help="goes on from there, and adds up")
     parser.add_argument("--show", action="store_true", help="the first break of each kind, whole")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # so that nothing of ours stays
     tally = Tally.read(arguments.tally, shows=arguments.show)
     with fresh_home(arguments.home) as engine, FakeDagsterWebserver() as dagster:
         if not (get_settings().home / FILLED).exists():
@@ -181,7 +193,7 @@ def main() -> None:
             engine, f"schemathesis {time.time_ns()}", Scope.ADMIN, requests_a_minute=10_000_000
         )
         port = free_port()
-        os.environ["LEADFLOW_DAGSTER_URL"] = dagster.url
+        os.environ |= {"LEADFLOW_DAGSTER_URL": dagster.url, "LEADFLOW_PROVIDER_WEBHOOK_SECRET": SECRET}
         server = started(port)
         try:
             url = f"http://127.0.0.1:{port}"
@@ -194,8 +206,7 @@ def main() -> None:
         finally:
             server.terminate()
             server.wait()
-    if arguments.tally is not None:
-        tally.keep(arguments.tally)
+    tally.keep(arguments.tally)
     told = {**tally.told(), "service MiB": resident, "service survived": has_survived}
     print(json.dumps(told), flush=True)
     sys.exit(1 if told["server errors"] or told["contract breaks"] or not has_survived else 0)
@@ -212,17 +223,23 @@ def ask(url: str, token: str, arguments: argparse.Namespace, known: Known, tally
 
     while not is_over():
         asked_before = tally.requests
-        for event in from_schema(asked_of(url, token, arguments, tally.rounds)).execute():
+        schema = asked_of(url, token, arguments, tally.rounds)
+        tally.rounds += 1
+        for event in from_schema(schema).execute():
             recorder = getattr(event, "recorder", None)
+            if isinstance(event, FatalError):
+                raise event.exception
+            if isinstance(event, NonFatalError):
+                tally.not_made[event.label] += 1
             if not isinstance(recorder, ScenarioRecorder):
                 continue
             tally.add(recorder)
             if tally.requests - told_of >= 1_000:
                 told_of = tally.requests
                 print(f"{told_of:,} requests, {tally.seconds:.0f} s", file=sys.stderr, flush=True)
+                tally.keep(arguments.tally)
             if is_over():
                 break
-        tally.rounds += 1
         if tally.requests == asked_before:
             break
 

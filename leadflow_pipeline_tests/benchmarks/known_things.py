@@ -18,6 +18,7 @@ from random import Random
 from typing import Any
 
 import httpx
+import requests
 import schemathesis
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.case import Case
@@ -27,8 +28,11 @@ from sqlalchemy import Engine, func, select
 from leadflow_pipeline.campaign import load, register, source_text
 from leadflow_pipeline.delivery.unsubscribe import unsubscribe_url
 from leadflow_pipeline.service.strict_json import LARGEST
+from leadflow_pipeline.signatures import key_of, sign
 from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline.store.schema import campaigns, messages, routed_leads
+from leadflow_pipeline_tests.benchmarks.webhooks import CAMPAIGN as WEBHOOK_CAMPAIGN_FILE
+from leadflow_pipeline_tests.benchmarks.webhooks import SECRET
 from leadflow_pipeline_tests.invented_models import crown, invented_model
 
 SPARE = "spare"
@@ -36,6 +40,10 @@ SPARE = "spare"
 
 OF_THE_SPARE = r"^/api/v1/campaigns/\{campaign\}(/(pause|resume|archive|schedule))?$"
 """Addresses that would leave the campaign of all others closed."""
+
+OF_WEBHOOKS = {"campaign": "fair", "source": "form"}
+SIGNED = ("/webhooks/lead/", "/webhooks/provider/generic")
+"""Addresses for whoever can sign."""
 
 NAMES_OF_NOTHING = 1 / 3
 """How many requests go on naming what was made up."""
@@ -83,6 +91,7 @@ def known_things(engine: Engine, url: str, token: str) -> Known:
     text = source_text(engine, campaign, 1).replace(f"campaign: {campaign}", f"campaign: {SPARE}", 1)
     if is_new:
         register(engine, text, "spare.yaml")
+        register(engine, WEBHOOK_CAMPAIGN_FILE, "fair.yaml")
         crown(engine, campaign, (present - timedelta(days=400)).date(), invented_model())
     with httpx.Client(
         base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=60
@@ -148,6 +157,10 @@ def name_known_things(known: Known, random: Random) -> None:
             case.path_parameters = {
                 name: known.in_paths.get(name, made_up) for name, made_up in case.path_parameters.items()
             }
+        is_signable = all(is_right for where, is_right in is_valid.items() if where != ParameterLocation.BODY)
+        if is_named and is_signable and case.path.startswith(SIGNED):
+            case.path_parameters = {name: OF_WEBHOOKS[name] for name in case.path_parameters}
+            kwargs["auth"] = sign_request
         if case.path_parameters.get("campaign") in known.campaigns and re.match(OF_THE_SPARE, case.path):
             case.path_parameters["campaign"] = (
                 SPARE  # schemathesis found the name in an answer, or it is ours
@@ -166,6 +179,16 @@ def name_known_things(known: Known, random: Random) -> None:
             case.query |= {"file_name": "rows.jsonl", "source": "website"}
             case.body = json.dumps(known.in_bodies["lead"]).encode()
             case.query.pop("contents", None)
+
+
+def sign_request(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """As Standard Webhooks has it; each a delivery of its own."""
+    body = request.body or b""
+    sent = body.encode() if isinstance(body, str) else body
+    own, at = f"msg_{time.time_ns()}", int(time.time())
+    signature = sign(key_of(SECRET), own, at, sent)
+    request.headers.update({"webhook-id": own, "webhook-timestamp": str(at), "webhook-signature": signature})
+    return request
 
 
 def _new(case: Case[Any], name: str) -> Any:

@@ -135,8 +135,11 @@ def test_every_address_takes_what_its_document_says_and_no_more(app: FastAPI, en
                 }
                 for method in {"OPTIONS", *patterns} - taken:
                     answer = await client.request(method, path)
-                    told = {each.strip() for each in answer.headers["allow"].split(",")}
-                    assert (answer.status_code, told - {"HEAD"}) == (405, taken), (method, template)
+                    told = set(answer.headers["allow"].split(", "))
+                    assert (answer.status_code, told) == (
+                        405,
+                        taken | ({"HEAD"} if "GET" in taken else set()),
+                    )
                 if "GET" in taken and not number % ADDRESSES_PER_HEAD:
                     got, head = await client.get(path), await client.head(path)
                     assert (head.status_code, head.content) == (got.status_code, b""), template

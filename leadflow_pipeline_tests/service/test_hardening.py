@@ -183,7 +183,7 @@ def test_a_problem_names_the_field_and_never_what_was_sent(client: httpx.Client)
         assert answer.json()["detail"].startswith(f"{fields[0][0]} {fields[0][1]}")
     assert client.get("/api/v1/wishes?limit=x").json()["errors"][0]["field"] == "query.limit"
     wrong = client.put("/api/v1/wishes")
-    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, POST")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, HEAD, POST")
 
 
 def test_a_body_that_is_over_is_not_waited_for() -> None:
