@@ -55,7 +55,8 @@ def records_naming(
     if email is not None:
         names = func.strpos(func.lower(texts), email) > 0
     elif digits is not None:
-        names = func.strpos(func.regexp_replace(texts, "[^0-9]", "", "g"), digits) > 0
+        # Looked for as they stand: to take all else out of each text first costs twenty times as much.
+        names = texts.op("~")("[^0-9]*".join(digits))
     else:
         column = mapping_of(source).get(SOURCE_KEY, SOURCE_KEY)
         names = (records.source == source.name) & (func.btrim(records.payload[column].astext) == source_key)
