@@ -121,21 +121,25 @@ def _claiming() -> ReturningUpdate[Any]:
             sender_domain() == any_(bindparam("stopped", type_=ARRAY(Text))),
         ),
     )
+    # As an array, and in the order of the index alone: joined and sorted, all that is due would be read for each claim.
+    active = func.array(
+        select(campaigns.c.campaign).where(campaigns.c.status == "active").scalar_subquery(),
+        type_=ARRAY(Text),
+    )
     due = (
         select(messages.c.message_id)
-        .join(campaigns, campaigns.c.campaign == messages.c.campaign)
         .where(
             messages.c.state == "planned",
             messages.c.next_attempt_at <= now,
             messages.c.not_after > now,
-            campaigns.c.status == "active",
+            messages.c.campaign == any_(active),
             messages.c.channel == any_(bindparam("channels", type_=ARRAY(Text))),
             ~is_stopped,
             is_next(),
         )
-        .order_by(messages.c.next_attempt_at, messages.c.message_id)
+        .order_by(messages.c.next_attempt_at)
         .limit(bindparam("size", type_=Integer))
-        .with_for_update(of=messages, skip_locked=True)
+        .with_for_update(skip_locked=True)
         .cte("due")
     )
     return (

@@ -129,9 +129,13 @@ def clean_phone(texts: Array) -> Array:
     )
 
 
+DIGITS_ALONE = r"^\s*00|[^0-9]+"
+"""What is no digit of a number, to PostgreSQL too."""
+
+
 def digits_of(phones: Array) -> Array:
     """The digits of each number; `00` before them counts as the `+` it stands for."""
-    return pc.replace_substring_regex(phones, r"^\s*00|[^0-9]+", "")
+    return pc.replace_substring_regex(phones, DIGITS_ALONE, "")
 
 
 def parse_numbers(texts: Array) -> Numbers:

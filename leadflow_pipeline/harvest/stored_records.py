@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 import pandas as pd
 from sqlalchemy import (
@@ -18,16 +19,19 @@ from sqlalchemy import (
     Engine,
     Text,
     any_,
-    cast,
     exists,
     false,
     func,
     literal,
+    null,
     or_,
     select,
+    true,
 )
+from sqlalchemy.sql.elements import CollectionAggregate
 
 from leadflow_pipeline.harvest.mapping import SOURCE_KEY, mapping_of
+from leadflow_pipeline.harvest.normalise import DIGITS_ALONE
 from leadflow_pipeline.harvest.rules import SourceRules
 from leadflow_pipeline.store.copy import read
 from leadflow_pipeline.store.schema import source_records
@@ -53,7 +57,7 @@ def records_of_days(engine: Engine, campaign: str, days: Sequence[date]) -> pd.D
 
 @dataclass(frozen=True)
 class Names:
-    """By what leads are looked for: each by its email, else by its phone's digits, else by its key in its source."""
+    """By what leads are looked for: each by its email, else by its phone's digits, else by its key in one source."""
 
     emails: Sequence[str]
     digits: Sequence[str]
@@ -61,35 +65,70 @@ class Names:
 
 
 def records_naming(
-    connection: Connection, campaign: str, days: Sequence[date], names: Names, source: SourceRules
+    connection: Connection,
+    campaign: str,
+    days: Sequence[date],
+    names: Names,
+    source: SourceRules,
+    sources: Sequence[SourceRules],
 ) -> pd.DataFrame:
     """Records of some days that name one of some leads, and perhaps some of others: whose they are their mapping says.
 
-    It is a look through the days' records for each lead, and whoever asks has few to ask about.
+    Keys are keys in `source`; an email or a phone may be told by any of the `sources`. It is one look through the days'
+    records, at what each source maps to the field, however many are looked for.
     """
-    records = source_records.c
-    texts = cast(records.payload, Text)
-    conditions = []
-    if names.emails:
-        conditions.append(_holds_any(func.lower(texts), names.emails))
-    if names.digits:
-        conditions.append(_holds_any(func.regexp_replace(texts, "[^0-9]", "", "g"), names.digits))
-    if names.source_keys:
-        column = mapping_of(source).get(SOURCE_KEY, SOURCE_KEY)
-        keys = any_(literal(list(names.source_keys), ARRAY(Text)))
-        conditions.append(
-            (records.source == source.name) & (func.btrim(records.payload[column].astext) == keys)
-        )
+    named = []
+    for each in sources:
+        by_email = _named_by_email(each, names.emails) if names.emails else false()
+        by_phone = _named_by_phone(each, names.digits) if names.digits else false()
+        by_key: ColumnElement[bool] = false()
+        if names.source_keys and each.name == source.name:
+            by_key = func.btrim(_written(each, SOURCE_KEY)) == _any(names.source_keys)
+        named.append((source_records.c.source == each.name) & or_(by_email, by_phone, by_key))
     return _records(
-        connection, records.campaign == campaign, records.day.in_(days), or_(false(), *conditions)
+        connection,
+        source_records.c.campaign == campaign,
+        source_records.c.day == any_(literal(list(days), ARRAY(Date))),
+        or_(false(), *named),
     )
 
 
-def _holds_any(text: ColumnElement[str], parts: Sequence[str]) -> ColumnElement[bool]:
-    if len(parts) == 1:
-        return func.strpos(text, parts[0]) > 0
-    part = func.unnest(literal(list(parts), ARRAY(Text))).column_valued("part")
-    return exists(select(part).where(func.strpos(text, part) > 0))
+PLAIN: Final = "^[!-9;=?-~]+$"
+"""ASCII without spaces, `:`, `<` and `>`: as an email it stands for itself, whatever its case (`clean_email`)."""
+NOT_ASCII: Final = "[^ -~]"
+
+
+def _named_by_email(source: SourceRules, emails: Sequence[str]) -> ColumnElement[bool]:
+    if _is_translated(source, "email"):
+        return true()
+    written = func.lower(_written(source, "email"))
+    part = func.unnest(literal(list(emails), ARRAY(Text))).column_valued("part")
+    is_wrapped = exists(select(part).where(func.strpos(written, part) > 0))
+    is_odd = written.op("!~")(PLAIN) & (written.op("~")(NOT_ASCII) | is_wrapped)
+    return (written == _any(emails)) | is_odd
+
+
+def _named_by_phone(source: SourceRules, digits: Sequence[str]) -> ColumnElement[bool]:
+    if _is_translated(source, "phone"):
+        return true()
+    written = _written(source, "phone")
+    # With the 0 of a spreadsheet's `.0` too, which `clean_phone` takes off.
+    known = _any([*digits, *(f"{each}0" for each in digits)])
+    return (func.regexp_replace(written, DIGITS_ALONE, "", "g") == known) | written.op("~")(NOT_ASCII)
+
+
+def _is_translated(source: SourceRules, field: str) -> bool:
+    """Whether the campaign file says what written words mean: then its mapping alone can tell."""
+    return field in source.constants or field in source.meanings
+
+
+def _written(source: SourceRules, field: str) -> ColumnElement[str]:
+    column = mapping_of(source).get(field)
+    return source_records.c.payload[column].astext if column is not None else null().cast(Text)
+
+
+def _any(values: Sequence[str]) -> CollectionAggregate[bool]:
+    return any_(literal(list(values), ARRAY(Text)))
 
 
 def _records(connection: Connection, *conditions: ColumnElement[bool]) -> pd.DataFrame:

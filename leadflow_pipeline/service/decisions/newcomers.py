@@ -63,7 +63,7 @@ def source_for(version: CampaignVersion, named: str | None) -> SourceRules:
 
     Raises NoSource.
     """
-    of_leads = sources = [source for source in version.rules.sources if source.contents is Contents.LEADS]
+    of_leads = sources = _of_leads(version)
     if named is not None:
         sources = [source for source in sources if source.name == named]
     elif len(hooks := [source for source in sources if getattr(source, "kind", "") == "webhook"]) == 1:
@@ -72,6 +72,10 @@ def source_for(version: CampaignVersion, named: str | None) -> SourceRules:
         names = ", ".join(source.name for source in of_leads) or "none yet"
         raise NoSource(f"name the source whose record it is as source: the campaign has {names}")
     return sources[0]
+
+
+def _of_leads(version: CampaignVersion) -> list[SourceRules]:
+    return [source for source in version.rules.sources if source.contents is Contents.LEADS]
 
 
 def take_in_newcomers(
@@ -163,7 +167,7 @@ def _of_the_same_days(
         source_keys[~has_email & ~has_phone].dropna().unique().tolist(),
     )
     days = mapped["day"].dt.date.unique().tolist()
-    found = records_naming(connection, version.campaign, days, names, source)
+    found = records_naming(connection, version.campaign, days, names, source, _of_leads(version))
     known, _ = read_records(version.campaign, found, version.rules.sources)
     is_theirs = pd.MultiIndex.from_frame(known[KEY]).isin(pd.MultiIndex.from_frame(mapped[KEY]))
     return known[is_theirs].reset_index(drop=True)

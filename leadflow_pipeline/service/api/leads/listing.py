@@ -6,6 +6,7 @@ and how rows are written (`store.export`).
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 from collections.abc import Iterator
@@ -48,6 +49,8 @@ TYPES: Final = {
     ExportFormat.JSON_LINES: "application/jsonl",
     ExportFormat.PARQUET: "application/vnd.apache.parquet",
 }
+MOST_IMPORTS: Final = 2
+"""At once: each holds the rows in work, some hundred thousand. Others wait, their files on the disk."""
 MOST_DOWNLOADS: Final = 4
 """At once: each holds a connection for as long as its reader takes."""
 FILE_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9 ._()-]{0,150}$"
@@ -91,6 +94,7 @@ class Imported(Answer):
 
 def add_lists(router: APIRouter, context: ServiceContext) -> None:
     """The routes."""
+    imports = asyncio.Semaphore(MOST_IMPORTS)
     downloads = threading.BoundedSemaphore(MOST_DOWNLOADS)
 
     @router.post(
@@ -125,10 +129,11 @@ def add_lists(router: APIRouter, context: ServiceContext) -> None:
             received_at = (
                 datetime.combine(received_on, time.min, UTC) if received_on is not None else context.now()
             )
-            return await run_in_threadpool(
-                _imported, context, caller, request, campaign, file, source, contents, received_at,
-                idempotency_key,
-            )  # fmt: skip
+            async with imports:
+                return await run_in_threadpool(
+                    _imported, context, caller, request, campaign, file, source, contents, received_at,
+                    idempotency_key,
+                )  # fmt: skip
 
     @router.get(
         "/campaigns/{campaign}/exports/{table}",
