@@ -36,8 +36,9 @@ from leadflow_pipeline.store.engine import engine_for, get_engine, normalise_url
 from leadflow_pipeline.store.migrate import upgrade  # noqa: E402
 from leadflow_pipeline_tests.databases import Databases  # noqa: E402
 
-# A busy machine is no failure.
-settings.register_profile("leadflow", deadline=None)
+# A busy machine is no failure. Whoever says nothing else is given 40 examples, others each time; 1,000 by --slow.
+settings.register_profile("leadflow", deadline=None, max_examples=40)
+settings.register_profile("slow", deadline=None, max_examples=1_000)
 settings.load_profile("leadflow")
 
 FAST_AND_LOOSE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
@@ -48,6 +49,11 @@ LONGEST = ("test_daily_equals_backfill", "test_whole_chain", "test_demo_vendors"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the long campaigns whole")
     parser.addoption("--data", type=Path, help="folder with public data sets that may not be shipped")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--slow"):
+        settings.load_profile("slow")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -119,11 +119,15 @@ RULES = {
         """,
 }
 
-AMONG_OTHERS = "limited"
-"""The campaign that is computed among the others: one comes before it, one after."""
+TURNS = {
+    "day by day": ("limited", "spring", "eager"),
+    "one range": ("spring", "eager", "limited"),
+    "week by week": ("eager", "limited", "spring"),
+}
+"""Who is computed before whom. Each campaign comes first once, when there are no rows of others, and last once."""
 
 DAYS_ALONE = 9
-"""Of that campaign, which are computed one by one before the others are taken some at once."""
+"""Of the campaign that is computed first day by day: so many come one by one, before some are taken at once."""
 
 Compute = Callable[[str, date, date], None]
 
@@ -150,43 +154,40 @@ def compute(engine: Engine) -> Iterator[Compute]:
 
 
 @pytest.mark.timeout(900)  # The longest of all tests, and a busy machine is no failure.
-@pytest.mark.parametrize("campaign", RULES)
 def test_every_way_of_computing_gives_the_same_bytes(
-    campaign: str, engine: Engine, compute: Compute, tmp_path, slow: bool
+    engine: Engine, compute: Compute, tmp_path, slow: bool
 ) -> None:
-    """Day by day, before anything else; one range; weeks; then any days again.
+    """Day by day; one range; weeks; then any days again: each way with the campaigns in another order.
 
-    In one case the other campaigns are computed in between, in one order and in the other, and each is as it is alone.
-    All cases would tell the same of that. The others take a day, or some at once, as chance has it, but for --slow; in
-    the one case days come one by one for nine days.
+    Day by day, one campaign has nine days one by one; all others come one alone or some at once, as chance has it, but
+    for --slow.
     """
-    among = list(RULES) if campaign == AMONG_OTHERS else [campaign]
     tell_the_facts(engine, tmp_path)
 
-    most, alone = (4, DAYS_ALONE) if campaign == AMONG_OTHERS else (6, 0)
-    for first, last in pieces(most, alone=len(DAYS) if slow else alone):
-        compute(campaign, first, last)
-    day_by_day = digest(engine, campaign)
+    for turn, campaign in enumerate(TURNS["day by day"]):
+        few, alone = (4, DAYS_ALONE) if turn == 0 else (6, 0)
+        for first, last in pieces(few, alone=len(DAYS) if slow else alone):
+            compute(campaign, first, last)
+    day_by_day = digest(engine)
 
     forget_derived_rows(engine)
-    for each in among:
-        compute(each, DAYS[0], DAYS[-1])
-    assert digest(engine, campaign) == day_by_day, "one range differs from day by day"
-    if campaign == AMONG_OTHERS:
-        assert_something_happened(engine)
-    everything = digest(engine)
+    for campaign in TURNS["one range"]:
+        compute(campaign, DAYS[0], DAYS[-1])
+    assert digest(engine) == day_by_day, "one range differs from day by day"
+    assert_something_happened(engine)
 
     forget_derived_rows(engine)
-    for each in reversed(among):
-        for first in DAYS[::7] if each == campaign else DAYS[:1]:
-            compute(each, first, min(first + timedelta(days=6), DAYS[-1]) if each == campaign else DAYS[-1])
-    assert digest(engine) == everything, "week by week, campaigns in another order, differs from ranges"
+    for campaign in TURNS["week by week"]:
+        for first in DAYS[::7]:
+            compute(campaign, first, min(first + timedelta(days=6), DAYS[-1]))
+    assert digest(engine) == day_by_day, "week by week differs from day by day"
 
     shuffled = random.Random(4)
-    for _ in range(3):
-        day = shuffled.choice(DAYS)
-        compute(campaign, day, min(day + timedelta(days=shuffled.randrange(3)), DAYS[-1]))
-        assert digest(engine) == everything, f"computing {campaign} from {day} again changed something"
+    for campaign in RULES:
+        for _ in range(3):
+            day = shuffled.choice(DAYS)
+            compute(campaign, day, min(day + timedelta(days=shuffled.randrange(3)), DAYS[-1]))
+            assert digest(engine) == day_by_day, f"computing {campaign} from {day} again changed something"
 
 
 def pieces(most_days: int, alone: int) -> Iterator[tuple[date, date]]:

@@ -140,7 +140,9 @@ def restored(world: World, snapshot: str) -> Iterator[World]:
 def snapshot_of(world: World) -> str:
     name = f"{world.engine.url.database}_snapshot"
     world.engine.dispose()
+    gone = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = :name"
     with _server(world.engine).connect() as connection:
+        connection.execute(text(gone), {"name": world.engine.url.database})
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {world.engine.url.database}"))
     return name
 

@@ -165,34 +165,32 @@ def test_an_id_that_no_index_holds_is_quarantined(sender: Sender, engine: Engine
     assert [count(engine, table) for table in (engagement_events, outcomes, source_records)] == [1, 1, 3]
 
 
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        (b"", 400),
-        (b"{", 400),
-        (b'{"a": "\xff"}', 400),
-        (b'{"a": NaN}', 400),
-        (b'{"a": "b", "a": "b"}', 422),
-        (b'{"a": "half \\ud83d"}', 422),
-        (b'{"a": {"\\u0000": 1}}', 422),
-        (b"[" * 100_000, 422),
-        (b'{"a":' * 40 + b"1" + b"}" * 40, 422),
-        (b"[]", 422),
-        (b"7", 422),
-        (b'[{"email": "a@leads.example"}, null]', 422),
-        (json.dumps([{"n": n} for n in range(1_001)]).encode(), 422),
-        (json.dumps({f"column {n}": n for n in range(501)}).encode(), 422),
-        (json.dumps(one_name_in_many_ways(12)).encode(), 422),
-        (b" " * (256 << 10) + b"{}", 413),
-    ],
-    ids=lambda value: repr(value[:12]) if isinstance(value, bytes) else None,
+NO_LEADS = (
+    (b"", 400),
+    (b"{", 400),
+    (b'{"a": "\xff"}', 400),
+    (b'{"a": NaN}', 400),
+    (b'{"a": "b", "a": "b"}', 422),
+    (b'{"a": "half \\ud83d"}', 422),
+    (b'{"a": {"\\u0000": 1}}', 422),
+    (b"[" * 100_000, 422),
+    (b'{"a":' * 40 + b"1" + b"}" * 40, 422),
+    (b"[]", 422),
+    (b"7", 422),
+    (b'[{"email": "a@leads.example"}, null]', 422),
+    (json.dumps([{"n": n} for n in range(1_001)]).encode(), 422),
+    (json.dumps({f"column {n}": n for n in range(501)}).encode(), 422),
+    (json.dumps(one_name_in_many_ways(12)).encode(), 422),
+    (b" " * (256 << 10) + b"{}", 413),
 )
-def test_a_body_that_is_no_leads_is_refused_with_a_reason(
-    sender: Sender, engine: Engine, body: bytes, status: int
-) -> None:
-    answer = sender.send(body)
-    assert answer.status_code == status
-    assert answer.json()["detail"]
+"""Bodies, and how each is answered."""
+
+
+def test_a_body_that_is_no_leads_is_refused_with_a_reason(sender: Sender, engine: Engine) -> None:
+    for body, status in NO_LEADS:
+        answer = sender.send(body)
+        assert answer.status_code == status, body[:12]
+        assert answer.json()["detail"], body[:12]
     assert (count(engine), stored_ids(engine)) == (0, set())
 
 

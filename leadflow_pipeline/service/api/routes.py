@@ -50,6 +50,8 @@ ROUTERS: tuple[Callable[[ServiceContext], APIRouter], ...] = (
 )
 """Each makes the routes of one subject, without the prefix."""
 
+PREFIX = "/api/v1"
+
 MAY_SEND = (
     "Authorization",
     "Content-Type",
@@ -65,11 +67,10 @@ MAY_READ = ("ETag", "Idempotent-Replayed", "Location", "Retry-After", "X-Correla
 def add_api(app: FastAPI, context: ServiceContext) -> None:
     """Serves all of them."""
     app.state.context = context
-    api = APIRouter(prefix="/api/v1")
-    api.include_router(literal_addresses_router())
+    app.include_router(literal_addresses_router(), prefix=PREFIX)
     for router in ROUTERS:
-        api.include_router(router(context))
-    app.include_router(api)
+        # Not within a router of all: FastAPI would read every route once more to look whether its path is empty.
+        app.include_router(router(context), prefix=PREFIX)
     add_quick_decide(app, context)
 
 

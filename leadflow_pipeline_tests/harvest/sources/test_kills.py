@@ -19,6 +19,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, event, text
 
 from leadflow_pipeline.harvest.collecting import collect
+from leadflow_pipeline_tests.databases import EMPTYING
 from leadflow_pipeline_tests.fakes.apollo import FakeApollo
 from leadflow_pipeline_tests.fakes.dropcontact import FakeDropcontact
 from leadflow_pipeline_tests.fakes.json_api import FakeJsonApi
@@ -75,7 +76,7 @@ def wait_for_locks(engine: Engine) -> None:
         connection.execute(
             text(
                 "DO $$ BEGIN WHILE EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() "
-                "AND pid <> pg_backend_pid() AND application_name <> 'leadflow') LOOP "
+                f"AND pid <> pg_backend_pid() AND application_name NOT IN ('leadflow', '{EMPTYING}')) LOOP "
                 "PERFORM pg_stat_clear_snapshot(); PERFORM pg_sleep(0.005); END LOOP; END $$"
             )
         )

@@ -66,7 +66,7 @@ def lines(found: pd.DataFrame) -> list[dict[str, Decimal]]:
     return [json.loads(text, parse_float=Decimal, parse_int=Decimal) for text in found["score_breakdown"]]
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(
     st.lists(lead_rows, min_size=1, max_size=3), histories, said, st.sampled_from([0.01, 0.1, 0.3]),
     st.sampled_from(sorted(MODELS)),
@@ -96,7 +96,7 @@ def test_lines_sum_to_a_score_that_moved_by_no_more_than_the_share(
     assert_frame_equal(found[unmoved], without[unmoved], check_exact=True)
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(st.lists(lead_rows, min_size=1, max_size=3), histories, said, st.integers(1, 3))
 def test_a_range_is_its_parts_one_after_the_other(
     rows: list[dict[str, Any]], happened: pd.DataFrame, opinions: pd.DataFrame, first_days: int
