@@ -272,7 +272,7 @@ def test_no_acknowledged_write_is_lost_or_done_twice(slow: bool, capsys: pytest.
         load.begin()
         try:
             load.wait_for(1)
-            for way in turns(WAYS_TO_STOP, 60) if slow else ("fast",):
+            for way in turns(WAYS_TO_STOP, 30) if slow else ("fast",):
                 server.stop_database(way)
                 load.wait_for_refusals()
                 assert not server.is_ready()
@@ -282,7 +282,7 @@ def test_no_acknowledged_write_is_lost_or_done_twice(slow: bool, capsys: pytest.
                 )
                 assert server.is_ready()
             server.starts_database = True
-            for way in turns(WAYS_TO_STOP, 60) if slow else ("kill",):
+            for way in turns(WAYS_TO_STOP, 30) if slow else ("kill",):
                 server.kill_service()
                 recovered.setdefault("service killed", []).append(load.wait_for(2 if slow else 1, SOON))
                 server.stop_database(way)
