@@ -6,6 +6,7 @@ A third of a file of leads is uploaded, then all of it, then all again, and its 
 at once and by somebody who reads slowly and goes away. The service is a process of its own, on the embedded database.
 Prints a line of JSON for each: the length, the rows, the seconds, and the service's resident memory before and at most.
 Ends with 1 where anything took more than `MOST_GROWTH` beyond what the third did: then memory grows with the length.
+A third of 200 MB or more is as many parts as are in work at one time, or more; of less it is not.
 """
 
 from __future__ import annotations
