@@ -1,11 +1,13 @@
-"""The mailbox is read: replies, automatic answers, bounces and complaints become facts."""
+"""The mailbox is read: replies, automatic answers, bounces and complaints become facts.
+
+What reads mails is loaded when there are some: its words in many languages take every other process of Dagster a while.
+"""
 
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from leadflow_pipeline.errors import TransientError
-from leadflow_pipeline.inbound.mail.inbox import count_new, read_inbox
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.failures import plain_failures
 from leadflow_pipeline.store.resource import StoreResource
@@ -15,6 +17,8 @@ from leadflow_pipeline.store.run_step import run_step
 @dg.op
 def read_mailbox(context: dg.OpExecutionContext, store: StoreResource) -> None:
     """Stores each new mail once, with all that follows from it."""
+    from leadflow_pipeline.inbound.mail.inbox import read_inbox
+
     with run_step(context):
         summary = read_inbox(store.engine, get_settings())
     context.add_output_metadata(summary.to_dict())
@@ -40,6 +44,8 @@ def read_mail_schedule(store: StoreResource) -> dg.RunRequest | dg.SkipReason:
     settings = get_settings()
     if settings.mailbox is None:
         return dg.SkipReason("no mailbox is configured")
+    from leadflow_pipeline.inbound.mail.inbox import count_new
+
     now = datetime.now(UTC)
     try:
         with plain_failures():
