@@ -106,9 +106,9 @@ def take_in_newcomers(
             return [refused[number] for number in range(1, len(leads) + 1)]
         records = arrival.records.set_index("row_number", drop=False).loc[mapped.index.sort_values()]
         door.let_in(replace(arrival, records=records.reset_index(drop=True)))
-        of_days = _of_the_same_days(connection, version, source, records, mapped)
         if store:
-            connection.commit()
+            connection.commit()  # before the look through the days, which nobody else needs to wait for
+        of_days = _of_the_same_days(connection, version, source, records, mapped)
     previous = latest_before(engine, schema.harvested_leads, campaign, day, lead_ids=mapped["lead_id"])
     # A record that came in on another day is no news of this one.
     keys = pd.MultiIndex.from_frame(mapped[KEY])
