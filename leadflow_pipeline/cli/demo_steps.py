@@ -107,7 +107,7 @@ def show_campaign(engine: Engine, campaign: str) -> None:
     """Prints what a campaign's report says: funnel, tiers, deciles, what became of the leads; and its next emails."""
     from leadflow_pipeline.insight.campaign_report import make_report
 
-    report = make_report(engine, campaign)
+    report = make_report(engine, campaign, drawn=False)
     console.print(f"\n[bold]{report.title}[/]")
     for heading, section in report.tables.items():
         print_section(heading, section)

@@ -37,11 +37,11 @@ class Report:
     plots: dict[str, bytes]
 
 
-def make_report(engine: Engine, campaign: str) -> Report:
-    """Counts and draws a campaign as of its latest complete day; without one, an empty report."""
-    # Here, because what learns takes seconds to load, and this module is loaded with every part of Dagster.
-    from leadflow_pipeline.insight.conversion.expectations import score_worth
+def make_report(engine: Engine, campaign: str, *, drawn: bool = True) -> Report:
+    """Counts a campaign as of its latest complete day; without one, an empty report.
 
+    `drawn`: with the pictures, which take most of the time.
+    """
     rules = load(engine, campaign).rules
     with engine.connect() as connection:
         last_day = latest_day(connection, LAST_TABLE, campaign)
@@ -65,14 +65,30 @@ def make_report(engine: Engine, campaign: str) -> Report:
     tiers = summaries.tier_table(routed, outcomes)
     deciles = summaries.conversion_by_decile(scored, outcomes)
     grid = summaries.fit_engagement_grid(scored, outcomes, *lines_of(rules))
-    worth = score_worth(_first_scores(engine, campaign, after), outcomes, after, rules.conversion)
-    volume = summaries.daily_volume(*rows_by_day(engine, campaign))
     reasons = decision_trees.read_reasons(engine, campaign, after)
     reached = {
         f"Decision tree: {tree.name}": (tree, decision_trees.leads_at(tree, reasons))
         for tree in rules.qualification.trees
     }
-    threshold = rules.qualification.threshold
+
+    def pictures() -> dict[str, bytes]:
+        # Here, because what learns takes seconds to load, and this module is loaded with every part of Dagster.
+        from leadflow_pipeline.insight.conversion.expectations import score_worth
+
+        threshold = rules.qualification.threshold
+        volume = summaries.daily_volume(*rows_by_day(engine, campaign))
+        worth = score_worth(_first_scores(engine, campaign, after), outcomes, after, rules.conversion)
+        return {
+            "Funnel": plots.plot_funnel(funnel),
+            "Scores": plots.plot_score_distribution(summaries.score_distribution(scored), threshold),
+            **{heading: decision_trees.plot_decision_tree(*tree) for heading, tree in reached.items()},
+            "Daily volume": plots.plot_daily_volume(volume),
+            "Tiers": plots.plot_tiers(tiers),
+            "Conversion by score decile": plots.plot_conversion_by_decile(deciles),
+            "Fit and engagement": plots.plot_fit_engagement_grid(grid),
+            "From score to conversion": plot_score_curve(worth.curve, worth.leads, worth.without),
+        }
+
     return Report(
         title=f"{rules.name}, up to {last_day or 'no day yet'}",
         last_day=last_day,
@@ -91,16 +107,7 @@ def make_report(engine: Engine, campaign: str) -> Report:
             ),
             "People in other campaigns too": _overlaps(engine, campaign),
         },
-        plots={
-            "Funnel": plots.plot_funnel(funnel),
-            "Scores": plots.plot_score_distribution(summaries.score_distribution(scored), threshold),
-            **{heading: decision_trees.plot_decision_tree(*tree) for heading, tree in reached.items()},
-            "Daily volume": plots.plot_daily_volume(volume),
-            "Tiers": plots.plot_tiers(tiers),
-            "Conversion by score decile": plots.plot_conversion_by_decile(deciles),
-            "Fit and engagement": plots.plot_fit_engagement_grid(grid),
-            "From score to conversion": plot_score_curve(worth.curve, worth.leads, worth.without),
-        },
+        plots=pictures() if drawn else {},
     )
 
 
