@@ -84,8 +84,11 @@ def read_given(
 
 
 def read_present(engine: Engine, campaign: str, day: date, rules: OwnershipRules) -> Given:
-    """What `present_day` rests on: it decides about no lead, so nothing is read of what leads are."""
-    return _of_no_lead(engine, PartitionRange(campaign, (day,)), empty(schema.routed_leads), rules)
+    """What `present_day` rests on: it decides about no lead, so nothing is read of what leads are, nor of those that
+    nobody has.
+    """
+    days = PartitionRange(campaign, (day,))
+    return _of_no_lead(engine, days, empty(schema.routed_leads), rules, are_all_given=True)
 
 
 def _of_no_lead(
@@ -94,6 +97,8 @@ def _of_no_lead(
     routed: pd.DataFrame,
     rules: OwnershipRules,
     trial: Trial | None = None,
+    *,
+    are_all_given: bool = False,
 ) -> Given:
     """All but what is known of leads: of those there is no row."""
     campaign, as_of = partitions.campaign, partitions.as_of
@@ -109,7 +114,7 @@ def _of_no_lead(
     nothing = empty(schema.enriched_leads)
     return Given(
         routed=routed,
-        earlier=read_earlier(engine, campaign, partitions.first_day, rules),
+        earlier=read_earlier(engine, campaign, partitions.first_day, rules, are_all_given=are_all_given),
         overrides=read_overrides(engine, campaign, as_of),
         handoffs=handoffs,
         outcomes=read_outcomes(engine, campaign, before=as_of),
@@ -122,14 +127,16 @@ def _of_no_lead(
     )
 
 
-def read_earlier(engine: Engine, campaign: str, first_day: date, rules: OwnershipRules) -> Earlier:
-    """What was decided before a day."""
+def read_earlier(
+    engine: Engine, campaign: str, first_day: date, rules: OwnershipRules, *, are_all_given: bool = False
+) -> Earlier:
+    """What was decided before a day. `are_all_given`: of leads about which nothing was, those that were handed over."""
     decisions = latest_before(engine, schema.owner_decisions, campaign, first_day, columns=DECISION_COLUMNS)
     ordered = decisions.loc[decisions["method"] == OVERRIDE, "lead_id"]
     return Earlier(
         decisions=decisions,
         by_rule=_latest_by_rule(engine, campaign, first_day, ordered),
-        undecided=_undecided(engine, campaign, first_day),
+        undecided=_undecided(engine, campaign, first_day, are_all_given=are_all_given),
         given=given_between(
             engine, campaign, first_day - timedelta(days=max(rules.performance_days, 7)), first_day
         ),
@@ -214,9 +221,9 @@ def _latest_by_rule(engine: Engine, campaign: str, first_day: date, lead_ids: pd
     return _read(engine, query)
 
 
-def _undecided(engine: Engine, campaign: str, first_day: date) -> pd.Series[str]:
-    """Leads that were routed before the day, and about whose owner nothing was decided."""
-    routed, decided = schema.routed_leads, schema.owner_decisions
+def _undecided(engine: Engine, campaign: str, first_day: date, *, are_all_given: bool) -> pd.Series[str]:
+    """Leads that were routed before the day, and about whose owner no day has decided."""
+    routed, decided, given = schema.routed_leads, schema.owner_decisions, schema.handoffs
     has_decision = exists().where(
         decided.c.campaign == campaign, decided.c.day < first_day, decided.c.lead_id == routed.c.lead_id
     )
@@ -230,6 +237,8 @@ def _undecided(engine: Engine, campaign: str, first_day: date) -> pd.Series[str]
         )
         .distinct()
     )
+    if are_all_given:
+        query = query.where(exists().where(given.c.campaign == campaign, given.c.lead_id == routed.c.lead_id))
     return _read(engine, query)["lead_id"]
 
 

@@ -306,7 +306,7 @@ def main() -> None:
                 modes += [(mode, rate) for rate in (arguments.rate if mode == "paced" else [0.0])]
             share = arguments.leads // len(modes)
             for number, (mode, rate) in enumerate(modes):
-                seconds = 1.0 if number == 0 else arguments.seconds
+                seconds = 4.0 if number == 0 else arguments.seconds
                 before = cpu_seconds(server.pid)
                 some = ["--first", str(number * share), "--last", str((number + 1) * share)]
                 found = subprocess.run(

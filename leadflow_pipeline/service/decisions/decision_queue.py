@@ -29,8 +29,10 @@ from leadflow_pipeline.telemetry.spans import span
 MOST_WAITING: Final = 5_000
 MOST_TOGETHER: Final = 200
 SECONDS_TO_WAIT: Final = 30
-FRESH_FOR: Final = 5.0
-"""Seconds after which a campaign is read again, or ten times as long as reading it took."""
+FRESH_FOR: Final = (5.0, 60.0)
+"""Seconds after which a campaign is read again: at least, and at most. Whoever asks meanwhile waits a little longer, so
+between them it is read for a hundredth of the time.
+"""
 
 MOST_ROUNDS: Final = 50
 """Transactions in which one lead is tried with its next candidates."""
@@ -60,7 +62,8 @@ class States:
         if state is None or state.day != self._now().date():
             return self.read(campaign)
         age = time.monotonic() - state.read_at
-        if age > max(FRESH_FOR, 10 * state.took):
+        least, most = FRESH_FOR
+        if age > min(max(least, 100 * state.took), most):
             with self._lock:
                 if campaign not in self._refreshing:
                     self._refreshing.add(campaign)
