@@ -16,7 +16,7 @@ from leadflow_pipeline.cli import app
 from leadflow_pipeline.delivery.linting.campaign_lint import lint_campaign
 from leadflow_pipeline.route.owners.reps.rep_sources import reps_from_file
 from leadflow_pipeline.score.conversion.rules import ConversionRules
-from leadflow_pipeline.service.api.routing import OneLead
+from leadflow_pipeline.service.api.routing_shapes import OneLead
 from leadflow_pipeline_tests.samples import minimal_campaign_text
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
