@@ -22,7 +22,7 @@ from leadflow_pipeline.campaign import CampaignVersion
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.service.decisions.decision_queue import States
 from leadflow_pipeline.service.decisions.newcomers import source_for, take_in_newcomers
-from leadflow_pipeline.service.problems import NOT_NOW
+from leadflow_pipeline.service.problems import NOT_NOW, note_unexpected
 from leadflow_pipeline.store.schema import campaigns
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,8 @@ def read_ahead(engine_of: Callable[[], Engine], states: States) -> None:
         _read_campaigns(engine_of(), states)
     except NOT_NOW as error:
         log.warning("campaigns were not read ahead (%s)", type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - a database without tables, say: whoever asks meets it themselves
+        note_unexpected(error)
 
 
 def _read_campaigns(engine: Engine, states: States) -> None:

@@ -45,7 +45,12 @@ def test_a_record_is_found_however_its_lead_is_written(engine: Engine, how: str)
         take_in(connection, "spring", sources[0], told, origin="test", received_at=NOW)
     with engine.begin() as connection:
         take_in(
-            connection, "spring", sources[1], [{"contact": "other@leads.example"}], origin="test", received_at=NOW
+            connection,
+            "spring",
+            sources[1],
+            [{"contact": "other@leads.example"}],
+            origin="test",
+            received_at=NOW,
         )
     names = {
         "email": Names(["ida@leads.example", "nobody@leads.example"], [], []),

@@ -112,7 +112,10 @@ def test_what_is_read_before_anybody_asks_leaves_no_trace_and_needs_no_database(
         records = connection.scalar(select(func.count()).select_from(schema.source_records))
     assert (records, asker.world.owners(), asker.world.held()) == (0, {}, {})
     nowhere = create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
-    read_ahead(lambda: nowhere, States(lambda: nowhere, lambda: NOW))
+    without_tables = create_engine(asker.world.engine.url.set(database="postgres"))
+    for other in (nowhere, without_tables):
+        read_ahead(lambda other=other: other, States(lambda other=other: other, lambda: NOW))
+    without_tables.dispose()
 
 
 def test_many_at_once_never_exceed_what_reps_can_take_and_the_rest_wait(asker: Asker) -> None:

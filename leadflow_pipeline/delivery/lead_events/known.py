@@ -204,6 +204,7 @@ def come_to(
 
 
 def seen_states(connection: Connection, campaign: str, kind: str, lead_ids: pd.Series) -> pd.DataFrame:
+    """`lead_id, state`: what was told of each of these leads last; without those of whom nothing was."""
     seen = lead_event_states.c
     query = select(seen.lead_id, seen.state).where(
         seen.campaign == campaign, seen.kind == kind, seen.lead_id == any_(_LEADS)
@@ -213,6 +214,7 @@ def seen_states(connection: Connection, campaign: str, kind: str, lead_ids: pd.S
 
 
 def last_numbers(connection: Connection, campaign: str, leads: Sequence[str]) -> dict[str, int]:
+    """The number of the latest news of each of these leads of whom there was any."""
     seen = lead_event_states.c
     query = (
         select(seen.lead_id, func.max(seen.number))

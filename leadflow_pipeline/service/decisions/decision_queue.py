@@ -43,7 +43,7 @@ class CampaignClosed(Exception):
 
 
 class States:
-    """The campaigns that are asked about, each as it was a few seconds ago."""
+    """The campaigns that are asked about, each as it was a little while ago."""
 
     def __init__(self, engine_of: Callable[[], Engine], now: Callable[[], datetime]) -> None:
         self._engine_of = engine_of
@@ -126,14 +126,11 @@ class DecisionQueue:
             self._hang_up()
             raise
 
+    def _told(self, asked: Sequence[Asked]) -> list[Decided | Exception]:
+        return [outcome or not_now("nobody was found in time") for outcome in self.decide_now(asked)]
+
     def decide_now(self, asked: Sequence[Asked]) -> list[Outcome]:
         """Decides about requests of one campaign at once, in the thread of whoever asks."""
-        return self._decide_all(asked)
-
-    def _told(self, asked: Sequence[Asked]) -> list[Decided | Exception]:
-        return [outcome or not_now("nobody was found in time") for outcome in self._decide_all(asked)]
-
-    def _decide_all(self, asked: Sequence[Asked]) -> list[Outcome]:
         outcomes: list[Outcome] = [None] * len(asked)
         left = list(range(len(asked)))
         for _ in range(MOST_ROUNDS):

@@ -2,7 +2,7 @@
 
 What belongs here: reading it, and what a decision changes of it until it is read again. What does not: deciding, and
 what must be true at the moment of a decision: a rep's record, absences and room are read anew under the rep's lock
-(`delivery.claiming`). So what is a few seconds old here can make a decision a little worse, never wrong.
+(`delivery.claiming`). So what is up to a minute old here can make a decision a little worse, never wrong.
 """
 
 from __future__ import annotations
