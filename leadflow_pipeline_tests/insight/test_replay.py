@@ -256,7 +256,9 @@ def dry_runs_move_whom_they_should_and_write_nothing(computed: Computed, folder:
     assert tried("--reps", str(full), "--honour-handoffs")["lost"] == len(his) - 1
     rules = folder / "rules.yaml"
     rules.write_text(
-        source_text(engine, campaign).replace("territory: require", "territory: ignore\n  strategy: round_robin"),
+        source_text(engine, campaign).replace(
+            "territory: require", "territory: ignore\n  strategy: round_robin"
+        ),
         encoding="utf-8",
     )
     shown = CliRunner().invoke(app, ["route", campaign, "--what-if", str(rules), *late])
