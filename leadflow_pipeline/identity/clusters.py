@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+import scipy
 
 Positions = npt.NDArray[np.int64]
 
@@ -42,8 +41,8 @@ def components(
 
 
 def _joined(count: int, left: Positions, right: Positions) -> Positions:
-    links = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(count, count))
-    _, label = connected_components(links, directed=False)
+    links = scipy.sparse.coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(count, count))
+    _, label = scipy.sparse.csgraph.connected_components(links, directed=False)
     _, first = np.unique(label, return_index=True)
     smallest: Positions = first.astype(np.int64)[label]
     return smallest

@@ -1,4 +1,7 @@
-"""`up`, `materialize` and `doctor` as real processes: what they say, how they end, what they leave behind."""
+"""`up`, `materialize` and `doctor` as a person calls them: what they say, how they end, what they leave behind.
+
+A process of its own is started where it counts that there is one: Dagster alone takes it two seconds to load.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import tempfile
 import threading
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +26,7 @@ from sqlalchemy import Engine, insert, text
 from typer.testing import CliRunner
 
 from leadflow_pipeline.campaign import register
-from leadflow_pipeline.cli import app
+from leadflow_pipeline.cli import app, main
 from leadflow_pipeline.cli.runs import choose_days
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.harvest.importing import import_file
@@ -32,6 +36,7 @@ from leadflow_pipeline.insight.health.sources import look_at_vendors
 from leadflow_pipeline.partitions import last_complete_day
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.schema import match_reviews, source_cursors, vendor_lookups
+from leadflow_pipeline_tests.ports import free_port
 from leadflow_pipeline_tests.samples import minimal_campaign_text
 
 LEADFLOW = [sys.executable, "-W", "ignore", "-c", "from leadflow_pipeline.cli import main; main()"]
@@ -47,9 +52,40 @@ def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
 
 
 def leadflow(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own."""
     return subprocess.run(
         [*LEADFLOW, *arguments], env=environment, capture_output=True, text=True, check=False
     )
+
+
+@dataclass
+class Here:
+    """Commands in this process, from their arguments to their exit code."""
+
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        self.monkeypatch.setattr(sys, "argv", ["leadflow", *arguments])
+        self.capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), *self.capsys.readouterr())
+
+
+@pytest.fixture
+def here(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Here:
+    """In the home and the database of `environment`."""
+    monkeypatch.setenv("LEADFLOW_HOME", environment["LEADFLOW_HOME"])
+    get_settings.cache_clear()
+    for name in ("DAGSTER_HOME", "LEADFLOW_DAGSTER_DATABASE_URL", "DAGSTER_EVENT_BATCH_SIZE",
+                 "DAGSTER_CLI_API_GRPC_LOG_FORMAT"):  # fmt: skip
+        monkeypatch.setenv(name, "")  # a command sets them for good, and a test for itself
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("leadflow_pipeline.cli.set_up_logs", lambda: None)  # pytest has set up its own
+    return Here(monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -67,7 +103,7 @@ def spring(engine: Engine, tmp_path: Path) -> str:
 
 
 def test_due_days_are_computed_once_and_the_doctor_agrees(
-    environment: dict[str, str], spring: str, engine: Engine
+    environment: dict[str, str], here: Here, spring: str, engine: Engine
 ) -> None:
     (before,) = look_at_days(engine)
     assert (before.state, before.sentence) == (State.BROKEN, f"due since {FIRST_DAY}")
@@ -78,25 +114,17 @@ def test_due_days_are_computed_once_and_the_doctor_agrees(
     assert (report["first_day"], report["last_day"]) == (str(FIRST_DAY), str(YESTERDAY))
     assert report["rows"]["harvested_leads"] == report["rows"]["qualified_leads"] == 2
 
-    again = leadflow(environment, "materialize", spring)
+    again = here("materialize", spring)
     assert again.stdout == "spring is up to date: no day is due\n"
-    assert findings(environment)["campaign spring"] == ("well", "no day is due")
+    told = here("doctor", "--json")
+    found = {one["subject"]: (one["state"], one["sentence"]) for one in json.loads(told.stdout)}
+    assert told.returncode == int(any(state == "broken" for state, _ in found.values()))
+    assert found["campaign spring"] == ("well", "no day is due")
 
 
-def findings(environment: dict[str, str]) -> dict[str, tuple[str, str]]:
-    done = leadflow(environment, "doctor", "--json")
-    found = {one["subject"]: (one["state"], one["sentence"]) for one in json.loads(done.stdout)}
-    assert done.returncode == int(any(state == "broken" for state, _ in found.values()))
-    return found
-
-
-def test_one_stage_of_some_days_under_an_older_version(
-    environment: dict[str, str], spring: str, engine: Engine
-) -> None:
+def test_one_stage_of_some_days_under_an_older_version(here: Here, spring: str, engine: Engine) -> None:
     days = ["--from", str(FIRST_DAY), "--to", str(FIRST_DAY)]
-    done = leadflow(
-        environment, "materialize", spring, *days, "--stage", "harvest", "--version", "1", "--json"
-    )
+    done = here("materialize", spring, *days, "--stage", "harvest", "--version", "1", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["rows"] == {"harvested_leads": 1, "quarantined_records": 0}
     with engine.connect() as connection:
@@ -123,8 +151,8 @@ def test_days_that_cannot_be_computed_are_refused(
         choose_days(engine, campaign, first, last)
 
 
-def test_a_run_that_fails_says_so_in_a_sentence(environment: dict[str, str], spring: str) -> None:
-    done = leadflow(environment, "materialize", spring, "--version", "7")
+def test_a_run_that_fails_says_so_in_a_sentence(here: Here, spring: str) -> None:
+    done = here("materialize", spring, "--version", "7")
     assert done.returncode == 1
     assert done.stderr.startswith("error: run ")
     assert "has no version 7" in done.stderr
@@ -274,22 +302,12 @@ def test_up_says_which_port_is_taken(engine: Engine, option: str) -> None:
     assert f"choose a {option}" in str(done.exception)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def test_a_database_without_tables_is_told_in_one_sentence(
-    environment: dict[str, str], engine: Engine
-) -> None:
+def test_a_database_without_tables_is_told_in_one_sentence(here: Here, engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("DROP SCHEMA leadflow CASCADE"))
-    done = leadflow(environment, "campaign", "list")
+    done = here("campaign", "list")
     assert done.returncode == 1
-    assert done.stderr == "error: the database has no tables of this version: run leadflow db migrate\n", (
-        done.stderr
-    )
+    assert done.stderr == "error: the database has no tables of this version: run leadflow db migrate\n"
 
 
 def test_adding_a_campaign_may_be_the_first_command_of_a_home(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import shlex
 import signal
 import subprocess
-import urllib.error
+import threading
 import urllib.request
 from collections.abc import Iterator
 from itertools import pairwise
@@ -23,7 +23,8 @@ from leadflow_pipeline.insight.health.finding import State
 from leadflow_pipeline.insight.health.sources import look_at_webhooks
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.signatures import key_of
-from leadflow_pipeline_tests.cli.test_operate import LEADFLOW, free_port
+from leadflow_pipeline_tests.cli.test_operate import LEADFLOW
+from leadflow_pipeline_tests.ports import free_port
 from leadflow_pipeline_tests.service.senders import CAMPAIGN, IDA, SECRETS, count
 
 
@@ -45,8 +46,8 @@ def server(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
         try:
             with urllib.request.urlopen(url):
                 break
-        except urllib.error.URLError:
-            continue
+        except OSError:  # nobody listens yet, or nobody answers yet
+            threading.Event().wait(0.05)
     yield process
     process.kill()
     process.communicate()
@@ -60,12 +61,20 @@ def leadflow(environment: dict[str, str], *arguments: str) -> subprocess.Complet
 
 
 def test_a_lead_sent_by_hand_comes_in(
-    environment: dict[str, str], server: subprocess.Popen[str], engine: Engine, tmp_path: Path
+    environment: dict[str, str],
+    server: subprocess.Popen[str],
+    engine: Engine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     file = str(tmp_path / "ida.json")
     sent = leadflow(environment, "webhook", "send", "fair", file, "--id", "by-hand")
     assert (sent.returncode, sent.stdout) == (0, '202 {"id":"by-hand","leads":1}\n')
-    curl = shlex.split(leadflow(environment, "webhook", "sign", "fair", file, "--id", "by-hand").stdout)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    get_settings.cache_clear()
+    signed = CliRunner().invoke(app, ["webhook", "sign", "fair", file, "--id", "by-hand"])
+    curl = shlex.split(signed.stdout)
     headers = dict(part.split(": ") for flag, part in pairwise(curl) if flag == "-H")
     request = urllib.request.Request(curl[4], Path(file).read_bytes(), headers)
     with urllib.request.urlopen(request) as answer:

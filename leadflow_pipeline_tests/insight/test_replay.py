@@ -178,8 +178,11 @@ def test_a_replay_is_what_a_backfill_stores_and_writes_nothing(computed: Compute
     assert tiers == truly.groupby(["tier_old", "tier_new"]).size().to_dict()
     assert tiers
 
+    a_model_and_reps_are_tried_before_they_count(computed, tmp_path)
 
-def test_a_model_and_reps_are_tried_before_they_count(computed: Computed, tmp_path: Path) -> None:
+
+def a_model_and_reps_are_tried_before_they_count(computed: Computed, folder: Path) -> None:
+    """On the same computed days: they take a while to compute."""
     engine, campaign = computed.engine, computed.campaign
     model = invented_model()
     version = keep(engine, campaign, computed.days.first_day, model)
@@ -202,11 +205,11 @@ def test_a_model_and_reps_are_tried_before_they_count(computed: Computed, tmp_pa
     nothing = CliRunner().invoke(app, ["score", campaign])
     assert "there is nothing to try" in str(nothing.exception)
 
-    dry_runs_move_whom_they_should_and_write_nothing(computed, tmp_path)
+    dry_runs_move_whom_they_should_and_write_nothing(computed, folder)
 
 
 def dry_runs_move_whom_they_should_and_write_nothing(computed: Computed, folder: Path) -> None:
-    """`leadflow route`, on the same computed days: they take a while to compute."""
+    """`leadflow route`, on the same computed days."""
     engine, campaign = computed.engine, computed.campaign
     same, other = folder / "same.csv", folder / "other.csv"
     text = B2B_REPS.read_text(encoding="utf-8")
@@ -253,7 +256,9 @@ def dry_runs_move_whom_they_should_and_write_nothing(computed: Computed, folder:
     assert tried("--reps", str(full), "--honour-handoffs")["lost"] == len(his) - 1
     rules = folder / "rules.yaml"
     rules.write_text(
-        computed.file.replace("territory: require", "territory: ignore\n  strategy: round_robin"),
+        source_text(engine, campaign).replace(
+            "territory: require", "territory: ignore\n  strategy: round_robin"
+        ),
         encoding="utf-8",
     )
     shown = CliRunner().invoke(app, ["route", campaign, "--what-if", str(rules), *late])

@@ -11,7 +11,6 @@ import math
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from leadflow_pipeline.store import embedded
 from leadflow_pipeline.store.engine import engine_for, normalise_url
 from leadflow_pipeline.store.keys import subject_key
 from leadflow_pipeline.store.migrate import upgrade
+from leadflow_pipeline_tests.ports import free_port
 from leadflow_pipeline_tests.service.senders import SECRETS
 
 PATIENCE = 60
@@ -49,9 +49,7 @@ class Server:
 
     def __init__(self, home: Path, fill: Callable[[Engine, Path], None], *, starts_database: bool) -> None:
         self.home, self.starts_database = home, starts_database
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._client = httpx.Client(base_url=self.url, timeout=PATIENCE)
         self.ready_since = math.inf

@@ -23,6 +23,7 @@ from leadflow_pipeline.service.api.paging import cursor_of
 from leadflow_pipeline.service.app import build_app
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.schema import activity_log, partition_lineage, run_launches
+from leadflow_pipeline_tests.ports import free_port
 from leadflow_pipeline_tests.samples import minimal_campaign_text
 
 YESTERDAY = last_complete_day(datetime.now(UTC))
@@ -46,16 +47,9 @@ class Asking:
 
 
 @pytest.fixture
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def asking(engine: Engine, free_port: int, monkeypatch: pytest.MonkeyPatch) -> Asking:
+def asking(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Asking:
     """An administrator. Nobody answers where Dagster should be."""
-    monkeypatch.setenv("LEADFLOW_DAGSTER_URL", f"http://127.0.0.1:{free_port}")
+    monkeypatch.setenv("LEADFLOW_DAGSTER_URL", f"http://127.0.0.1:{free_port()}")
     get_settings.cache_clear()
     return Asking(build_app(), create_token(engine, "site", Scope.ADMIN, requests_a_minute=10_000))
 
@@ -173,21 +167,20 @@ def test_an_answer_that_is_lost_is_not_asked_for_twice(
 
 
 @pytest.fixture
-def dagster(
-    slow: bool, database_url: str, free_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
+def dagster(slow: bool, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A real webserver and daemon over the test's database, as `leadflow up` starts them."""
     if not slow:
         pytest.skip("starts a webserver and a daemon: needs --slow")
     from leadflow_pipeline.cli.supervise import Service, Services, stop_signal, wait_until_answering
     from leadflow_pipeline.store.dagster_home import dagster_environment, shipped_file
 
-    home, url = tmp_path / "home", f"http://127.0.0.1:{free_port}"
+    home, port = tmp_path / "home", free_port()
+    url = f"http://127.0.0.1:{port}"
     monkeypatch.setenv("LEADFLOW_HOME", str(home))
     monkeypatch.setenv("LEADFLOW_DAGSTER_URL", url)
     get_settings.cache_clear()
     workspace = str(shipped_file("workspace.yaml"))
-    address = ["-h", "127.0.0.1", "-p", str(free_port)]
+    address = ["-h", "127.0.0.1", "-p", str(port)]
     services = Services(
         [
             Service(

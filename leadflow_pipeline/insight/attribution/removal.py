@@ -11,8 +11,7 @@ walks that convert are exact, the solution of a linear system: nothing is simula
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sparse
-from scipy.sparse.linalg import splu
+import scipy
 
 from leadflow_pipeline.insight.attribution.journeys import Floats, Integers, Journeys, sums_by
 
@@ -42,7 +41,7 @@ def _effects(journeys: Journeys, state: Integers, channel_of: Integers) -> tuple
     visits = sums_by(state, weight, states)
     passed = visits > 0
     per_visit = np.divide(1.0, visits, out=np.zeros(states), where=passed)
-    walk = sparse.diags_array(per_visit) @ _steps(state[steps - 1], state[steps], weight[steps], states)
+    walk = scipy.sparse.diags_array(per_visit) @ _steps(state[steps - 1], state[steps], weight[steps], states)
     begin = sums_by(state[journeys.starts[:-1]], often, states)
     begin = begin / max(begin.sum(), 1e-300)
     rewards = np.column_stack(
@@ -55,12 +54,12 @@ def _effects(journeys: Journeys, state: Integers, channel_of: Integers) -> tuple
     return np.maximum(lost[:, 0], 0.0), np.maximum(lost[:, 1], 0.0)
 
 
-def _expected(walk: sparse.csr_array, begin: Floats, rewards: Floats, kept: Integers) -> Floats:
+def _expected(walk: scipy.sparse.csr_array, begin: Floats, rewards: Floats, kept: Integers) -> Floats:
     """What one walk brings on average where only some states are left."""
     if not len(kept):
         return np.zeros(rewards.shape[1])
-    system = sparse.eye_array(len(kept), format="csc") - walk[kept][:, kept].tocsc()
-    expected: Floats = begin[kept] @ splu(system.tocsc()).solve(rewards[kept])
+    system = scipy.sparse.eye_array(len(kept), format="csc") - walk[kept][:, kept].tocsc()
+    expected: Floats = begin[kept] @ scipy.sparse.linalg.splu(system.tocsc()).solve(rewards[kept])
     return expected
 
 
@@ -81,12 +80,12 @@ def _states(journeys: Journeys, order: int) -> tuple[Integers, Integers]:
     return state, channel_of
 
 
-def _steps(before: Integers, after: Integers, weight: Floats, states: int) -> sparse.csr_array:
+def _steps(before: Integers, after: Integers, weight: Floats, states: int) -> scipy.sparse.csr_array:
     """How often each step was walked."""
     if states <= FEW_STATES:
         often = sums_by(before * states + after, weight, states**2)
-        return sparse.csr_array(often.reshape(states, states))
-    return sparse.csr_array((weight, (before, after)), shape=(states, states))
+        return scipy.sparse.csr_array(often.reshape(states, states))
+    return scipy.sparse.csr_array((weight, (before, after)), shape=(states, states))
 
 
 def _renumbered(values: Integers) -> Integers:

@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
+import scipy
 
 from leadflow_pipeline.insight.similar_accounts.companies import PART_OF, WHOLE
 from leadflow_pipeline.insight.similar_accounts.grams import BUCKETS, grams, wholes
@@ -61,7 +61,7 @@ class Vectoriser:
         counts = _counted(texts, accounts)
         return self.turned(_weighed(counts, self.buckets, self.rarity, weights))
 
-    def turned(self, weighed: sparse.csr_array) -> Matrix:
+    def turned(self, weighed: scipy.sparse.csr_array) -> Matrix:
         """Weighed n-grams, one row an account, in the directions of the model."""
         turned = np.zeros((weighed.shape[0], DIMENSIONS), dtype=np.float32)
         turned[:, : self.directions.shape[1]] = weighed @ self.directions.astype(np.float32)
@@ -102,7 +102,7 @@ def learn(texts: pd.DataFrame, accounts: int, weights: SimilarityWeights) -> tup
     """A model of these companies, and their vectors. The same companies give the same model."""
     counts = _counted(texts, accounts)
     sharing = (
-        np.bincount(sparse.vstack([*counts.values()]).indices, minlength=BUCKETS)
+        np.bincount(scipy.sparse.vstack([*counts.values()]).indices, minlength=BUCKETS)
         if counts
         else np.zeros(BUCKETS)
     )
@@ -119,16 +119,16 @@ def learn(texts: pd.DataFrame, accounts: int, weights: SimilarityWeights) -> tup
     return Vectoriser(buckets, rarity, directions, _cells(vectors[few], round(accounts**0.5), draw)), vectors
 
 
-def _counted(texts: pd.DataFrame, accounts: int) -> dict[str, sparse.csr_array]:
+def _counted(texts: pd.DataFrame, accounts: int) -> dict[str, scipy.sparse.csr_array]:
     """Part of the rules -> how often each n-gram occurs, accounts x BUCKETS."""
     rows: dict[str, list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]] = {}
     for kind, said in texts.groupby("kind", sort=True):
         codes, distinct = pd.factorize(said["text"])
         text, bucket = (wholes if kind in WHOLE else grams)(pd.Series(distinct, dtype="str"), str(kind))
-        once = sparse.csr_array(
+        once = scipy.sparse.csr_array(
             (np.ones(len(text), dtype=np.float32), (text, bucket)), shape=(len(distinct), BUCKETS)
         )
-        who = sparse.csr_array(
+        who = scipy.sparse.csr_array(
             (np.ones(len(codes), dtype=np.float32), (said["account"].to_numpy(), codes)),
             shape=(accounts, len(distinct)),
         )
@@ -140,11 +140,11 @@ def _counted(texts: pd.DataFrame, accounts: int) -> dict[str, sparse.csr_array]:
 
 
 def _weighed(
-    counts: dict[str, sparse.csr_array],
+    counts: dict[str, scipy.sparse.csr_array],
     buckets: npt.NDArray[np.int32],
     rarity: npt.NDArray[np.float32],
     weights: SimilarityWeights,
-) -> sparse.csr_array:
+) -> scipy.sparse.csr_array:
     """Accounts x n-grams that count: each part of length 1, times the root of its weight."""
     accounts = next(iter(counts.values())).shape[0] if counts else 0
     place = np.full(BUCKETS, -1, dtype=np.int64)
@@ -158,12 +158,12 @@ def _weighed(
         length = np.sqrt(np.bincount(row, weights=weight**2, minlength=accounts))
         found.append((row, column, weight / length[row] * getattr(weights, part) ** 0.5))
     if not found:
-        return sparse.csr_array((accounts, len(buckets)), dtype=np.float32)
+        return scipy.sparse.csr_array((accounts, len(buckets)), dtype=np.float32)
     row, column, weight = (np.concatenate(values) for values in zip(*found, strict=True))
-    return sparse.csr_array((weight.astype(np.float32), (row, column)), shape=(accounts, len(buckets)))
+    return scipy.sparse.csr_array((weight.astype(np.float32), (row, column)), shape=(accounts, len(buckets)))
 
 
-def _directions(weighed: sparse.csr_array) -> npt.NDArray[np.float16]:
+def _directions(weighed: scipy.sparse.csr_array) -> npt.NDArray[np.float16]:
     """n-grams x as many directions as there are, at most DIMENSIONS, the weightiest first."""
     from sklearn.utils.extmath import randomized_svd  # takes a second to load
 
@@ -179,7 +179,7 @@ def _cells(vectors: Matrix, count: int, draw: np.random.Generator) -> Matrix:
     middles = vectors[np.sort(draw.permutation(len(vectors))[:count])]
     for _ in range(ROUNDS):
         cell = np.concatenate([np.argmax(vectors[part] @ middles.T, axis=1) for part in _parts(len(vectors))])
-        members = sparse.csr_array(
+        members = scipy.sparse.csr_array(
             (np.ones(len(cell), dtype=np.float32), (cell, np.arange(len(cell)))),
             shape=(len(middles), len(cell)),
         )

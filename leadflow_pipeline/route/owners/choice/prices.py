@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -167,7 +167,7 @@ def _demand(values: Floats, prices: Floats, blur: float) -> tuple[Floats, Floats
             sparse.append((lead + rows.start, rep, part))
     if sparse:
         lead, rep, part = (np.concatenate(columns) for columns in zip(*sparse, strict=True))
-        parts = csr_array((part, (lead, rep)), shape=(len(values), reps))
+        parts = scipy.sparse.csr_array((part, (lead, rep)), shape=(len(values), reps))
         together += (parts.T @ parts).toarray()
     return blurred, sharp, (np.diag(blurred) - together) / blur
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import betaincinv, betaln
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -55,7 +55,9 @@ def shrunk_rates(hits: Floats, trials: Floats, group: Ints) -> Rates:
     of_group, _ = _posterior(hit, tried, overall)
     rate, variance = _posterior(hits, trials, of_group[group])
     weight = rate * (1 - rate) / variance - 1
-    low, high = (betaincinv(rate * weight, (1 - rate) * weight, tail) for tail in (0.025, 0.975))
+    low, high = (
+        scipy.special.betaincinv(rate * weight, (1 - rate) * weight, tail) for tail in (0.025, 0.975)
+    )
     return Rates(rate, np.minimum(low, rate), np.maximum(high, rate))
 
 
@@ -97,7 +99,7 @@ def _posterior(hits: Floats, trials: Floats, common: Floats) -> tuple[Floats, Fl
     # A common rate counts for so many trials, at each scatter: `[scatters, n]`.
     counts_for = np.maximum((1 - rarer) / (rarer * SCATTERS[:, None] ** 2) - 1, 1e-3)
     right, wrong = counts_for * common, counts_for * (1 - common)
-    seen = betaln(right + hits, wrong + trials - hits) - betaln(right, wrong)
+    seen = scipy.special.betaln(right + hits, wrong + trials - hits) - scipy.special.betaln(right, wrong)
     # The grid is even in the logarithm of scatter, so the prior is times scatter.
     likely = seen.sum(axis=1) - (SCATTERS / USUAL_SCATTER) ** 2 / 2 + np.log(SCATTERS)
     weight = np.exp(likely - likely.max())[:, None]
