@@ -37,6 +37,7 @@ from leadflow_pipeline.delivery.release.emails import put_in_links, sent_before,
 from leadflow_pipeline.delivery.release.orders import hand_says
 from leadflow_pipeline.delivery.release.present import RIVAL, TOO_SOON, present_says
 from leadflow_pipeline.delivery.release.sent import address_of, senders_of, who_waits
+from leadflow_pipeline.delivery.release.steps import said_of_each
 from leadflow_pipeline.delivery.release.tasks import task_rows
 from leadflow_pipeline.delivery.release.variants import email_variants
 from leadflow_pipeline.delivery.release.webhooks import webhook_rows
@@ -222,8 +223,7 @@ def _is_there(touches: pd.DataFrame, version: CampaignVersion) -> pd.Series[bool
         for sequence in touches["sequence"].unique()
         for number, step in enumerate(version.rules.nurture.steps_of(sequence), 1)
     }
-    present = pd.MultiIndex.from_frame(touches[["sequence", "step"]]).map(channels.get)
-    return pd.Series(present == touches["channel"].to_numpy(), index=touches.index)
+    return said_of_each(touches, lambda *step: channels.get(step)).eq(touches["channel"])
 
 
 def _put_in_emails(
