@@ -20,10 +20,11 @@ Releases go one after the other, because two at once could each see a person fre
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Final, cast
 
 import pandas as pd
@@ -253,9 +254,11 @@ def _put_in_tasks(
     held: Counter[str],
 ) -> list[str]:
     tasks = list(task_rows(connection, touches, leads, version, now, held))
-    for rows in tasks:
-        for row in rows:
-            put_in(connection, [row])
+    alike: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row in chain.from_iterable(tasks):
+        alike[tuple(row)].append(row)
+    for rows in alike.values():
+        put_in(connection, rows)
     return [rows[0]["sequence"] for rows in tasks]
 
 
