@@ -56,6 +56,11 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("slow")
 
 
+def pytest_unconfigure() -> None:
+    """What is left goes with the process: to look for garbage among millions of objects takes it ten seconds."""
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Starts the longest first, so that no process is left with one of them when the others are done."""
     items.sort(key=lambda item: item.path.stem not in LONGEST)
