@@ -153,12 +153,12 @@ def server_of(app: FastAPI, host: str, port: int) -> uvicorn.Server:
     )
 
 
-def serve(host: str | None = None, port: int | None = None) -> None:
+def serve(host: str | None = None, port: int | None = None, certificates: Certificates | None = None) -> None:
     """Serves until a signal says stop; requests under way are finished first."""
     set_up_logs()
     settings = get_settings()
     sys.setswitchinterval(SECONDS_BETWEEN_THREADS)
-    app = build_app()
+    app = build_app(certificates=certificates)
     Thread(
         target=make_ready,
         args=(lambda: app.state.context.engine, app.state.decisions.states),
