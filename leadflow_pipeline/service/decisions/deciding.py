@@ -65,6 +65,7 @@ CANDIDATES_TRIED: Final = 5
 BEGIN: Final = text(
     """
     SELECT set_config('lock_timeout', '10s', true), set_config('statement_timeout', '15s', true),
+        set_config('plan_cache_mode', 'force_generic_plan', true),
         (SELECT count(pg_advisory_xact_lock(number)) FROM unnest(:numbers) AS number),
         current_version, status
     FROM leadflow.campaigns WHERE campaign = :campaign
@@ -114,7 +115,6 @@ class _Judged:
 
 
 def decide_group(
-    engine: Engine,
     connection: Connection,
     asked: Sequence[Asked],
     state: CampaignState,
@@ -125,7 +125,7 @@ def decide_group(
 
     Raises OutdatedState, and whatever the database does where it is down or busy; then nothing was decided.
     """
-    weights, sequences = state.treatments(engine, sorted({each.lead_id for each in asked}))
+    weights, sequences = state.treatments(connection.engine, sorted({each.lead_id for each in asked}))
     with connection.begin():
         earlier, leads = _begin(connection, asked, state, now)
         outcomes: list[Outcome] = [None] * len(asked)
