@@ -100,6 +100,7 @@ def engine_for(url: str, patience: float | None = None) -> Engine:
     return engine
 
 
+@lru_cache(maxsize=8)
 def normalise_url(url: str) -> URL:
     """Any way to write a PostgreSQL address, as psycopg 3 takes it. Raises PermanentError for another
     database.
