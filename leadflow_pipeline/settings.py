@@ -29,6 +29,12 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="postgresql://...; embedded PostgreSQL where it is not set"
     )
+    database_patience: float = Field(
+        10,
+        ge=1,
+        le=300,
+        description="seconds in which the service gives up on a database that says nothing at all",
+    )
     first_day: date = Field(date(2008, 5, 1), description="first day a partition may have")
     pepper: SecretStr | None = Field(
         None, description="secret that keys hashed addresses; kept in the home folder where it is not set"

@@ -17,7 +17,6 @@ from typing import Any, Final
 from leadflow_pipeline.delivery.brief import BriefFacts, company_facts, engagement, fit, next_step, why_now
 from leadflow_pipeline.vendors.reading import parsed
 
-WORDED: Final = {"company_facts": "Company", "why_now": "Why now", "fit": "Fit", "engagement": "Engagement"}
 NEXT: Final = "Next step"
 
 INSTRUCTIONS: Final = (

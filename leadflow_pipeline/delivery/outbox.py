@@ -29,7 +29,6 @@ from sqlalchemy import (
     Engine,
     RowMapping,
     Text,
-    bindparam,
     cast,
     column,
     exists,
@@ -41,10 +40,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.store.given_rows import given_rows
 from leadflow_pipeline.store.schema import (
     activity_log,
     campaigns,
@@ -92,13 +92,8 @@ def put_in(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[tu
     """Adds messages that are not there yet, all with the same columns; lead and step of each that is new."""
     if not rows:
         return []
-    # One parameter whatever their number: a statement with a parameter a value costs more than all the rest.
     names = list(rows[0])
-    given = (
-        func.jsonb_to_recordset(bindparam("rows", type_=JSONB))
-        .table_valued(*(column(name, messages.c[name].type) for name in names), name="given")
-        .render_derived(with_types=True)
-    )
+    given = given_rows(*(column(name, messages.c[name].type) for name in names))
     added = (
         insert_or_leave(messages)
         .from_select(names, select(given))

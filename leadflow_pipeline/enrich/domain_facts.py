@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from leadflow_pipeline.enrich.distinct import for_each_distinct
 from leadflow_pipeline.enrich.providers import CLAIM_COLUMNS, NO_CLAIMS, said_of_domains
 from leadflow_pipeline.enrich.rules import EnrichRules
 
@@ -37,8 +38,7 @@ def takes_mail(domains: pd.Series, days: pd.Series, facts: pd.DataFrame, rules: 
     if facts.empty:
         return _nobody_asked(domains, "boolean")
     said = said_of_domains(domains, days, facts, MAIL_SERVERS)
-    answers = said["answer"].map(lambda answer: bool(json.loads(answer)["servers"]), na_action="ignore")
-    takes = answers.astype("boolean")
+    takes = for_each_distinct(said["answer"], _has_servers)
     return Found(takes, _claims("email_status", takes.eq(False).fillna(False), said, "mail_servers", rules))
 
 
@@ -50,9 +50,17 @@ def registered_on(domains: pd.Series, days: pd.Series, facts: pd.DataFrame, rule
     if facts.empty:
         return _nobody_asked(domains, "datetime64[us]")
     said = said_of_domains(domains, days, facts, REGISTRATION)
-    texts = said["answer"].map(lambda answer: json.loads(answer)["registered_on"], na_action="ignore")
-    dates = pd.to_datetime(texts, format="%Y-%m-%d", errors="coerce").dt.as_unit("us")
+    dates = for_each_distinct(said["answer"], _registered_on)
     return Found(dates, _claims("domain_registered_on", dates.notna(), said, "domain_registration", rules))
+
+
+def _has_servers(answers: pd.Series) -> pd.Series:
+    return answers.map(lambda answer: bool(json.loads(answer)["servers"])).astype("boolean")
+
+
+def _registered_on(answers: pd.Series) -> pd.Series:
+    texts = answers.map(lambda answer: json.loads(answer)["registered_on"])
+    return pd.to_datetime(texts, format="%Y-%m-%d", errors="coerce").dt.as_unit("us")
 
 
 def _nobody_asked(domains: pd.Series, dtype: str) -> Found:

@@ -1,7 +1,7 @@
 """Harvested leads as enrichment sees them: one row a person, its aliases folded into their canonical lead.
 
 What belongs here: reading who is whose alias, and their rows. What does not: whose value counts (`joined_leads`).
-Beside `assets` one of the modules of this room that know the database.
+A door to the database that only reads.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What was asked of vendors and what they said, read for enrichment; and who comes back because of it.
 
-What belongs here: reading the facts of a campaign under the leads they are about today's rows know them by. What does
-not: asking (`ordering`), and what an answer means (`answers`, `providers`). Beside `assets` and `ordering` the only
-module of this room that knows the database.
+What belongs here: reading the facts of a campaign under the leads that today's rows know them by. What does not: asking
+(`ordering`), and what an answer means (`answers`, `providers`). A door to the database that only reads.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a source has to buy: its questions are ordered, and asked once.
+"""What a source has to buy: its questions are ordered, and asked once. A door to the vendors.
 
 What belongs here: the questions of a source, planned or waiting, and one round of asking. What does not: reading the
 source's pages and making records of answers (`collecting`), and the once-only purchase itself (`vendors.lookups`).

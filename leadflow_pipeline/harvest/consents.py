@@ -1,4 +1,4 @@
-"""Files of consents: who agreed to be written to, where, and when; and who took it back.
+"""Files of consents: who agreed to be written to, where, and when; and who took it back. A door.
 
 What belongs here: reading such a file and keeping its rows as facts. What does not: whether a campaign asks for
 consent (`delivery.permission`).

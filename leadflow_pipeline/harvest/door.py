@@ -38,6 +38,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from leadflow_pipeline.erasure import rows_of_erased
 from leadflow_pipeline.harvest.arrivals import Arrival, arrival_of
+from leadflow_pipeline.harvest.held_keys import HeldKeys
 from leadflow_pipeline.harvest.keyed_leads import told_of_known_leads
 from leadflow_pipeline.harvest.nested import batch_of_records
 from leadflow_pipeline.harvest.records import unreadable_facts
@@ -160,7 +161,7 @@ class Door:
         query = select(suppressions.c.subject).where(suppressions.c.reason == ERASURE, stands())
         self._erased_keys = frozenset(connection.scalars(query))
         self._has_earlier_records = connection.scalar(select(exists().where(*self._is_of_source())))
-        self._keys_of_origin: list[pa.Array] = []
+        self._keys_of_origin = HeldKeys()
         self._is_beyond_memory = False
         self._spending = Spending(connection, report.campaign, source.name)
 
@@ -197,14 +198,15 @@ class Door:
         conflicts be skipped; the lock makes it safe.
         """
         keys = records["content_key"]
-        known = pa.chunked_array([*self._keys_of_origin, self._stored_keys(keys)], pa.large_string())
-        is_known = keys.duplicated().to_numpy() | _is_in(keys, known)
+        is_held, is_stored = self._keys_of_origin.are_held(keys), _is_in(keys, self._stored_keys(keys))
+        is_known = keys.duplicated().to_numpy() | is_held | is_stored
         news = records[~is_known]
         copy_in(self._connection, news, source_records)
-        self._keys_of_origin.append(pa.array(news["content_key"], pa.large_string()))
-        if sum(map(len, self._keys_of_origin)) > MOST_KEYS_HELD:
-            self._keys_of_origin.clear()
+        if len(self._keys_of_origin) + len(news) > MOST_KEYS_HELD:
+            self._keys_of_origin = HeldKeys()
             self._is_beyond_memory = True
+        elif not self._is_beyond_memory:
+            self._keys_of_origin.hold(news["content_key"])
         is_readable = news["unreadable_reason"].isna()
         self._report.new += int(is_readable.sum())
         self._report.quarantined += int((~is_readable).sum())
@@ -301,7 +303,7 @@ class Door:
         return rows_of_erased(texts, self._erased_keys, address_keys)
 
 
-def _is_in(keys: pd.Series, known: pa.ChunkedArray) -> Any:
+def _is_in(keys: pd.Series, known: pa.Array) -> Any:
     return pc.is_in(pa.array(keys, pa.large_string()), value_set=known).to_numpy(zero_copy_only=False)
 
 

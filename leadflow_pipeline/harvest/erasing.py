@@ -1,4 +1,4 @@
-"""The way out: one person is removed from every table and from the files this pipeline wrote.
+"""The way out: one person is removed from every table and from the files this pipeline wrote. A door.
 
 What belongs here: removing a person's rows, and remembering only that their addresses must not come back. What does
 not: finding all that a person is known by (`whole_person`), recognising addresses in texts (`erasure`).

@@ -1,7 +1,7 @@
 """How far a source has been read: one row for each source of a campaign, and nobody else reads it meanwhile.
 
-What belongs here: reading and changing `source_cursors`, and the lock. What does not: asking, and storing records
-(`collecting`).
+What belongs here: reading and changing `source_cursors`, and the lock. A door to the database. What does not: asking,
+and storing records (`collecting`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What channels cost, stored.
+"""What channels cost, stored. A door to the database.
 
 What belongs here: what a source tells of a channel and day in one transaction is added up, and takes the place of what
 it told before: advertisers restate. What does not: reading rows (`spend_facts`).

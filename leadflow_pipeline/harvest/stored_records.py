@@ -1,4 +1,4 @@
-"""The records of some days as the plan takes them.
+"""The records of some days as the plan takes them. A door to the database that only reads.
 
 What belongs here: queries. What does not: what becomes of them (`plan`).
 """

@@ -1,4 +1,4 @@
-"""Putting down who belongs to whom: persons or accounts, their former ids, and their leads.
+"""Putting down who belongs to whom: persons or accounts, their former ids, and their leads. A door.
 
 What belongs here: the writes, each set-based, in an order that keeps every foreign key. What does not: deciding.
 

@@ -1,6 +1,7 @@
 """Every lead at present, in SQL: what it is compared on, and whether it changed since it was read.
 
-What belongs here: queries over the lead tables of all campaigns. What does not: comparing, writing.
+What belongs here: queries over the lead tables of all campaigns. A door to the database that only reads. What does not:
+comparing.
 
 A lead that is an alias within its campaign has no enriched row: the record it was first received with stands for it.
 """

@@ -1,7 +1,7 @@
 """Splink as a second opinion, now and then: pairs that the hot path did not think of, and how far the two agree.
 
-What belongs here: everything that knows Splink (the extra `splink`), behind one function and one asset. What does not:
-joining anybody: what Splink proposes goes to the review queue, and a person decides.
+What belongs here: everything that knows Splink (the extra `splink`), behind one function and one asset. A door. What
+does not: joining anybody: what Splink proposes goes to the review queue, and a person decides.
 
 Splink learns its weights from the data themselves (expectation maximisation, Fellegi and Sunter's model), so it says
 most of many leads that are filled in unevenly, and nothing useful of few.

@@ -21,7 +21,6 @@ from sqlalchemy import (
     Text,
     and_,
     any_,
-    bindparam,
     column,
     exists,
     func,
@@ -29,12 +28,12 @@ from sqlalchemy import (
     literal,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from leadflow_pipeline.inbound.absences import pause_while_away
 from leadflow_pipeline.inbound.happenings import Happening
 from leadflow_pipeline.settings import get_settings
+from leadflow_pipeline.store.given_rows import given_rows
 from leadflow_pipeline.store.schema import activity_log, engagement_events, messages
 from leadflow_pipeline.store.sequences import TO_ONE_OF_US
 from leadflow_pipeline.store.suppressions import EVERY_CAMPAIGN, suppress
@@ -112,11 +111,7 @@ def _add_events(
     names = (
         "campaign", "event_id", "lead_id", "behaviour", "occurred_at", "is_machine", "machine_reason", "origin",
     )  # fmt: skip
-    given = (
-        func.jsonb_to_recordset(bindparam("rows", type_=JSONB))
-        .table_valued(*(column(name, engagement_events.c[name].type) for name in names), name="given")
-        .render_derived(with_types=True)
-    )
+    given = given_rows(*(column(name, engagement_events.c[name].type) for name in names))
     added = (
         insert_or_skip(engagement_events)
         .from_select(names, select(given))
@@ -160,9 +155,11 @@ def _unnoted(connection: Connection, pairs: Sequence[tuple[Happening, Row]]) -> 
 
 def _note(connection: Connection, news: Sequence[tuple[Happening, Row]]) -> None:
     """Everything that came back stands in the activity log, with its message."""
+    names = ("occurred_at", "actor", "action", "campaign", "lead_id", "detail")
+    given = given_rows(*(column(name, activity_log.c[name].type) for name in names))
     rows = [
         {
-            "occurred_at": each.occurred_at,
+            "occurred_at": each.occurred_at.isoformat(),
             "actor": each.origin,
             "action": f"inbound.{each.kind}",
             "campaign": message["campaign"],
@@ -171,7 +168,7 @@ def _note(connection: Connection, news: Sequence[tuple[Happening, Row]]) -> None
         }
         for each, message in news
     ]
-    connection.execute(insert(activity_log), rows)
+    connection.execute(insert(activity_log).from_select(names, select(given)), {"rows": rows})
 
 
 def _suppress(connection: Connection, news: Sequence[tuple[Happening, Row]]) -> None:

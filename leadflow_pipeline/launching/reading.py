@@ -14,10 +14,6 @@ from leadflow_pipeline.launching.webserver import LOCATION, WebserverRefused, as
 from leadflow_pipeline.partition_keys import CAMPAIGN_TAG
 from leadflow_pipeline.telemetry.correlation import CORRELATION_TAG
 
-RUN_STATUSES: Final = (
-    *("QUEUED", "NOT_STARTED", "STARTING", "STARTED"),
-    *("SUCCESS", "FAILURE", "CANCELING", "CANCELED", "MANAGED"),
-)
 UNFINISHED: Final = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
 DAILY_SCHEDULE: Final = "daily_schedule"
 

@@ -1,7 +1,7 @@
 """The days of the score stage: who is due on them, what is read of these leads, and the plan called on it.
 
 What belongs here: reading, and calling the plan; whoever scores days (the asset, a replay, the training of a model)
-does it here. What does not: any rule, Dagster's part (`assets`). Reads only.
+does it here. What does not: any rule, Dagster's part (`assets`). A door that only reads.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The examples of a campaign, read from what the store holds as of a day.
 
 What belongs here: reading, and how far back. What does not: what makes an example (`conversion.examples`), and training
-(`model_training`). Reads only.
+(`model_training`). A door that only reads.
 
 What is read of the past does not change with later facts: features are as of each row's day, and outcomes those before
 `as_of`.

@@ -1,7 +1,7 @@
 """The registry of conversion models: every model that was trained, and which was champion on which day.
 
-What belongs here: keeping models and decisions about them, and reading both. What does not: training
-(`model_training`), judging (`conversion.promotion`), predicting (`conversion.model`).
+A door to the database. What belongs here: keeping models and decisions about them, and reading both. What does not:
+training (`model_training`), judging (`conversion.promotion`), predicting (`conversion.model`).
 
 A promotion is a fact: it says from which day a model scores, and it is never changed. So a day that is computed again
 has the champion that it had, unless somebody decides otherwise for that very day. What the rules alone score has no

@@ -1,7 +1,7 @@
 """Training: a campaign's model as of a day, whether it takes the champion's place, and whether the champion still may.
 
-What belongs here: the order of the steps, the registry, and one training of a campaign at a time. What does not: what
-is read (`model_examples`), how a model is learned, tested and watched (`conversion`).
+A door. What belongs here: the order of the steps, the registry, and one training of a campaign at a time. What does
+not: what is read (`model_examples`), how a model is learned, tested and watched (`conversion`).
 
 The same facts give the same model, to the byte. A promotion holds from `as_of` on: the weekly training, as of today,
 changes no day that is computed already.

@@ -47,6 +47,7 @@ from leadflow_pipeline.service.tracking_targets import Targets
 from leadflow_pipeline.service.warming import make_ready
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store.engine import get_engine
+from leadflow_pipeline.store.silence import require_word
 from leadflow_pipeline.telemetry.logs import set_up_logs
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ thread that reads requests, and a group comes back three times.
 
 
 def build_app(
-    engine_of: Callable[[], Engine] = get_engine,
+    engine_of: Callable[[], Engine] = lambda: get_engine(get_settings().database_patience),
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     certificates: Certificates | None = None,
 ) -> FastAPI:
@@ -144,6 +145,7 @@ def server_of(app: FastAPI, host: str, port: int) -> uvicorn.Server:
             ws="none",
             access_log=False,  # addresses of people, and nothing that the database does not know better
             log_level="warning",
+            log_config=None,  # its lines are lines of this process as all others
             server_header=False,
             timeout_keep_alive=SECONDS_OPEN,
             timeout_graceful_shutdown=SECONDS_TO_FINISH,
@@ -151,12 +153,12 @@ def server_of(app: FastAPI, host: str, port: int) -> uvicorn.Server:
     )
 
 
-def serve(host: str | None = None, port: int | None = None) -> None:
+def serve(host: str | None = None, port: int | None = None, certificates: Certificates | None = None) -> None:
     """Serves until a signal says stop; requests under way are finished first."""
     set_up_logs()
     settings = get_settings()
     sys.setswitchinterval(SECONDS_BETWEEN_THREADS)
-    app = build_app()
+    app = build_app(certificates=certificates)
     Thread(
         target=make_ready,
         args=(lambda: app.state.context.engine, app.state.decisions.states),
@@ -180,14 +182,19 @@ async def _go_on(work: Callable[[], Awaitable[None]]) -> None:
 def _ready(engine_of: Callable[[], Engine]) -> Callable[[], Engine]:
     """The engine, or TransientError where there is none: an embedded database that cannot be started (its disk is
     full, say) is as one that does not answer. Whoever asks comes again, and the service goes on once it is mended.
+    The same where the database is known to say nothing: then it is not asked for either.
     """
+    latest: list[Engine] = []
 
     def engine() -> Engine:
+        for before in latest:
+            require_word(before)
         try:
-            return engine_of()
+            latest[:] = [engine_of()]
         except PermanentError as error:
             log.error("%s", error)
             raise TransientError(str(error)) from None
+        return latest[0]
 
     return engine
 

@@ -24,8 +24,10 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadflow_pipeline.errors import TransientError
+from leadflow_pipeline.service.correlating import route_of
 from leadflow_pipeline.service.field_words import FieldProblem, field_problems, names_in
 from leadflow_pipeline.telemetry.correlation import present_correlation_id
+from leadflow_pipeline.telemetry.logs import FIELDS
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +156,13 @@ class _Unexpected:
             if scope["type"] != "http":
                 raise
             problem = unexpected(error)
-            if not has_begun:  # else the connection is closed in the middle of the answer, which says enough
+            if (
+                has_begun
+            ):  # the server closes the connection in the middle of the answer: it is seen not to be whole
+                log.warning(
+                    "an answer was broken off in its middle", extra={FIELDS: {"route": route_of(scope)}}
+                )
+            else:
                 await answer_of(problem)(scope, receive, send)
 
 

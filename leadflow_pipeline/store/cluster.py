@@ -105,12 +105,18 @@ class Cluster:
         return self.data / "server.log"
 
     def is_listening(self) -> bool:
-        """Whether a process answers on the socket, and serves the folder that is there now."""
+        """Whether a process has the socket, and serves the folder that is there now.
+
+        Without waiting: one that is frozen lets nobody in, and too many may be waiting for it already.
+        """
         if not (self.data / "postmaster.pid").exists():
             return False
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.setblocking(False)
             try:
                 client.connect(str(self.sockets / f".s.PGSQL.{PORT}"))
+            except BlockingIOError:
+                return True
             except OSError:
                 return False
         return True

@@ -25,6 +25,21 @@ from sqlalchemy.exc import InternalError
 class BatchingEventLogStorage(PostgresEventLogStorage):
     """Writes batches of planned materializations with two statements an asset, instead of four an event."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._tables: set[str] = set()
+        super().__init__(*arguments, **options)
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether there is such a table. One that is there stays: it is not asked for again, as before every look at a
+        check or a dynamic partition.
+        """
+        if table_name in self._tables:
+            return True
+        found = super().has_table(table_name)
+        if found:
+            self._tables.add(table_name)
+        return found
+
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Stores the events; whatever is not a planned materialization as Dagster does."""
         others = [event for event in events if not _is_planned(event)]

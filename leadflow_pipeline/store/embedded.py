@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import atexit
 import errno
+import math
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,10 +43,24 @@ class _Use:
     cluster: Cluster
     lock: int
     stops_with_us: bool = True
+    listened_until: float = -math.inf
+    """By the monotonic clock: till then nobody looks again whether the server is there."""
+
+    def is_listening(self) -> bool:
+        """Whether the server is there, or was a moment ago: each look has it start a process, and whoever asks for
+        decisions would look a thousand times a second.
+        """
+        now = time.monotonic()
+        if now > self.listened_until:
+            if not self.cluster.is_listening():
+                return False
+            self.listened_until = now + SECONDS_BETWEEN_LOOKS
+        return True
 
 
 _uses: dict[Path, _Use] = {}
 _starting = threading.Lock()
+SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_TO_WAIT = 10.0
 """For another thread of this process that starts the server."""
 
@@ -63,7 +79,7 @@ def acquire(home: Path, extra_settings: Mapping[str, str] | None = None) -> str:
         )
     home = home.resolve()
     use = _uses.get(home)
-    if use is None or not use.cluster.is_listening():
+    if use is None or not use.is_listening():
         if not _starting.acquire(timeout=SECONDS_TO_WAIT):
             raise TransientError("the embedded PostgreSQL is being started: try again in a moment")
         try:

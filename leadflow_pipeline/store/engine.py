@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline.store import embedded
+from leadflow_pipeline.store.silence import attend
 
 PIPELINE_DRIVER = "postgresql+psycopg"
 DAGSTER_DRIVER = "postgresql+psycopg2"
@@ -38,6 +39,9 @@ machine, or the network to it) the system's own limits tell only after minutes, 
 that is merely busy answers these questions of the network all the same. The names are libpq's (PostgreSQL manual,
 34.1.2), and a URL that has them decides itself.
 """
+
+SECONDS_FOR_A_CONNECTION = 30
+"""Of the pool, where all are in use. It does not tell who waits that others could not be made either."""
 
 RAISED_BY_A_FUNCTION = "exec_stmt_raise"
 """Where in PostgreSQL's source an error begins that PL/pgSQL's RAISE words."""
@@ -66,19 +70,24 @@ def plain_database_url() -> str:
     return _database_url().set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def get_engine() -> Engine:
-    """The engine of this process (one for each URL). Migrations are not run here."""
-    return engine_for(database_url())
+def get_engine(patience: float | None = None) -> Engine:
+    """The engine of this process (one for each URL and patience). Migrations are not run here."""
+    return engine_for(database_url(), patience)
 
 
 @lru_cache(maxsize=8)
-def engine_for(url: str) -> Engine:
-    """An engine for `url` whose sessions are in UTC, whose errors name no values."""
+def engine_for(url: str, patience: float | None = None) -> Engine:
+    """An engine for `url` whose sessions are in UTC, whose errors name no values.
+
+    `patience`: seconds after which it gives up on a server that says nothing at all (`silence`). Without it a statement
+    is waited for until the network tells that the server is gone, as befits a run, to whom an hour may be well spent.
+    """
     named = make_url(url)
     engine = create_engine(
         named,
         hide_parameters=True,
         pool_pre_ping=True,
+        pool_timeout=SECONDS_FOR_A_CONNECTION if patience is None else patience,
         connect_args={
             "application_name": APPLICATION,
             **{name: limit for name, limit in PATIENCE.items() if name not in named.query},
@@ -86,9 +95,12 @@ def engine_for(url: str) -> Engine:
     )
     event.listen(engine, "connect", _prepare_session)
     event.listen(engine, "handle_error", _forget_values)
+    if patience is not None:
+        attend(engine, patience)
     return engine
 
 
+@lru_cache(maxsize=8)
 def normalise_url(url: str) -> URL:
     """Any way to write a PostgreSQL address, as psycopg 3 takes it. Raises PermanentError for another
     database.

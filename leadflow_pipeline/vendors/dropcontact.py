@@ -24,7 +24,6 @@ BASE_URL = "https://api.dropcontact.com/v1"
 RATE = Rate(requests=60, per_seconds=1)
 MOST_RECORDS = 250
 POLL_AFTER = timedelta(seconds=30)
-RESULTS_KEPT = timedelta(days=30)
 
 ENGLISH = {
     "nominatif": "nominative",
@@ -93,8 +92,8 @@ class Dropcontact:
     def result(self, request_id: str) -> list[dict[str, Any]] | None:
         """The enriched records in the order they were submitted; None while they are not ready.
 
-        An id that Dropcontact does not know answers as if it were not ready: stop asking after `RESULTS_KEPT`. Each
-        record holds only what was found.
+        An id that Dropcontact does not know answers as if it were not ready, and it keeps results for 30 days: whoever
+        waits has to stop asking some day (`rounds`). Each record holds only what was found.
         """
         response = self._session.call("GET", f"/enrich/all/{request_id}", is_repeatable=True)
         content = json_object(response, "Dropcontact", is_repeatable=True)

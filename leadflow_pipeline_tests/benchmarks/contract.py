@@ -9,7 +9,8 @@ is a process of its own, on the embedded database that `leadflow demo` has fille
 messages; and where it has none, a model, an experiment, an endpoint and an absence. Two of three requests name things
 that there are (`known_things`). In the place of Dagster's webserver stands one that queues every run; at the end it is
 switched off, and what needs it is to answer 503. The first round asks the edges of every schema, the others what comes
-to mind, some of every address in each.
+to mind, some of every address in each. What wants a signature is signed as its sender would (`signing_providers`), and
+what went wrong is there to be mended (`broken_things`).
 
 Tells on stderr how far it is, and of each kind of break when it is met; `--show` with the request to send again. Prints
 a line of JSON: requests by status, by address at least, addresses that never succeeded, server errors, and breaks by
@@ -53,7 +54,8 @@ from leadflow_pipeline.service.access.scopes import Scope
 from leadflow_pipeline.service.access.tokens import create_token
 from leadflow_pipeline.settings import get_settings
 from leadflow_pipeline_tests.benchmarks.fresh_home import fresh_home
-from leadflow_pipeline_tests.benchmarks.known_things import Known, known_things, name_known_things
+from leadflow_pipeline_tests.benchmarks.known_things import known_things, name_known_things
+from leadflow_pipeline_tests.benchmarks.signing_providers import SigningProviders
 from leadflow_pipeline_tests.benchmarks.webhooks import SECRET, free_port, started
 from leadflow_pipeline_tests.fakes.dagster_webserver import FakeDagsterWebserver
 from leadflow_pipeline_tests.fakes.http import REFUSED as CONNECTION_REFUSED
@@ -68,6 +70,8 @@ OF_FILES = [
     "PUT /api/v1/campaigns/{campaign}",
     "POST /api/v1/campaigns/{campaign}/experiments",
     "POST /webhooks/provider/generic",
+    "POST /webhooks/provider/ses",
+    "POST /webhooks/provider/sendgrid",
 ]
 NEEDS_DAGSTER: list[tuple[str, str]] = [
     ("POST", "execute/score"),
@@ -193,12 +197,19 @@ def main() -> None:
             engine, f"schemathesis {time.time_ns()}", Scope.ADMIN, requests_a_minute=10_000_000
         )
         port = free_port()
-        os.environ |= {"LEADFLOW_DAGSTER_URL": dagster.url, "LEADFLOW_PROVIDER_WEBHOOK_SECRET": SECRET}
-        server = started(port)
+        providers = SigningProviders()
+        command, settings = providers.told_to_the_service(get_settings().home)
+        os.environ |= {
+            "LEADFLOW_DAGSTER_URL": dagster.url,
+            "LEADFLOW_PROVIDER_WEBHOOK_SECRET": SECRET,
+            **settings,
+        }
+        server = started(port, command)
         try:
             url = f"http://127.0.0.1:{port}"
             known = known_things(engine, url, token)
-            ask(url, token, arguments, known, tally)
+            name_known_things(known, providers, Random(arguments.seed + tally.rounds))
+            ask(url, token, arguments, tally)
             dagster.misbehave(CONNECTION_REFUSED)
             ask_without_dagster(url, token, str(known.in_paths["campaign"]), tally)
             resident = memory(server.pid)
@@ -212,9 +223,8 @@ def main() -> None:
     sys.exit(1 if told["server errors"] or told["contract breaks"] or not has_survived else 0)
 
 
-def ask(url: str, token: str, arguments: argparse.Namespace, known: Known, tally: Tally) -> None:
+def ask(url: str, token: str, arguments: argparse.Namespace, tally: Tally) -> None:
     """Asks until there were as many requests as wanted, or the time is up."""
-    name_known_things(known, Random(arguments.seed + tally.rounds))
     begun, before, told_of = time.monotonic(), tally.seconds, tally.requests
 
     def is_over() -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock
@@ -31,6 +31,8 @@ from leadflow_pipeline.service.strict_json import LARGEST
 from leadflow_pipeline.signatures import key_of, sign
 from leadflow_pipeline.store.keys import address_key
 from leadflow_pipeline.store.schema import campaigns, messages, routed_leads
+from leadflow_pipeline_tests.benchmarks.broken_things import STOCK, broken_things
+from leadflow_pipeline_tests.benchmarks.signing_providers import SigningProviders
 from leadflow_pipeline_tests.benchmarks.webhooks import CAMPAIGN as WEBHOOK_CAMPAIGN_FILE
 from leadflow_pipeline_tests.benchmarks.webhooks import SECRET
 from leadflow_pipeline_tests.invented_models import crown, invented_model
@@ -47,6 +49,19 @@ SIGNED = ("/webhooks/lead/", "/webhooks/provider/generic")
 
 NAMES_OF_NOTHING = 1 / 3
 """How many requests go on naming what was made up."""
+
+HALF = 1 / 2
+"""How many of SES's notifications say something that it documents."""
+
+BOUNCE: Mapping[str, Any] = {
+    "notificationType": "Bounce",
+    "bounce": {
+        "bounceType": "Permanent",
+        "bouncedRecipients": [{"emailAddress": "nobody@leads.example", "status": "5.1.1"}],
+        "timestamp": "2026-05-05T09:31:00.000Z",
+    },
+    "mail": {"messageId": "0101", "headers": []},
+}
 
 NEWS = 1 / 8
 """How many of the others, where something is to be made, make it."""
@@ -70,6 +85,8 @@ class Known:
     """Parameter -> what there is."""
     in_bodies: Mapping[str, Any]
     """Member of a body -> what there is."""
+    of_one: Mapping[str, Mapping[str, Sequence[Any]]]
+    """End of an address -> parameter of it or member of its body -> several that there are, of which one is named."""
 
 
 def known_things(engine: Engine, url: str, token: str) -> Known:
@@ -110,7 +127,10 @@ def known_things(engine: Engine, url: str, token: str) -> Known:
             told("POST", f"/campaigns/{campaign}/experiments", EXPERIMENT)
             told("POST", "/webhook-endpoints", {"url": "https://hooks.example.org/leads"})
         endpoint = told("GET", "/webhook-endpoints")["items"][0]["endpoint_id"]
-        absence = told("POST", f"/reps/{rep}/absences", {"first_day": away, "last_day": away})["absence_id"]
+        absences = [
+            told("POST", f"/reps/{rep}/absences", {"first_day": away, "last_day": away})["absence_id"]
+            for _ in range(STOCK)
+        ]
         model = told("GET", f"/campaigns/{campaign}/models")["items"][0]["model_version"]
     return Known(
         campaigns=frozenset(names - {SPARE}),
@@ -121,7 +141,7 @@ def known_things(engine: Engine, url: str, token: str) -> Known:
             "model_version": model,
             "version": 1,
             "rep": rep,
-            "absence_id": absence,
+            "absence_id": absences[0],
             "endpoint_id": endpoint,
             "message_id": message_id,
             "token": unsubscribe_url("", campaign, address_key("ida@leads.example")).rpartition("/")[2],
@@ -140,10 +160,14 @@ def known_things(engine: Engine, url: str, token: str) -> Known:
             "lead": columns | {"email": "ida@acme-tools.leads.example", "received_on": str(present.date())},
             "source": "website",
         },
+        of_one={
+            **broken_things(engine, campaign, lead_id, day, endpoint),
+            "/absences/{absence_id}": {"absence_id": absences},
+        },
     )
 
 
-def name_known_things(known: Known, random: Random) -> None:
+def name_known_things(known: Known, providers: SigningProviders, random: Random) -> None:
     """Puts what there is in the place of what was made up, where that was as documented."""
     numbers = count(time.time_ns())
 
@@ -153,14 +177,23 @@ def name_known_things(known: Known, random: Random) -> None:
             return
         is_valid = {where: part.mode.is_positive for where, part in case.meta.components.items()}
         is_named = random.random() >= NAMES_OF_NOTHING
+        several = next((found for end, found in known.of_one.items() if case.path.endswith(end)), {})
+        chosen = {name: random.choice(found) for name, found in several.items()}
         if is_named and is_valid.get(ParameterLocation.PATH):
             case.path_parameters = {
-                name: known.in_paths.get(name, made_up) for name, made_up in case.path_parameters.items()
+                name: {**known.in_paths, **chosen}.get(name, made_up)
+                for name, made_up in case.path_parameters.items()
             }
         is_signable = all(is_right for where, is_right in is_valid.items() if where != ParameterLocation.BODY)
         if is_named and is_signable and case.path.startswith(SIGNED):
             case.path_parameters = {name: OF_WEBHOOKS[name] for name in case.path_parameters}
             kwargs["auth"] = sign_request
+        if is_named and is_signable and case.path == "/webhooks/provider/sendgrid":
+            kwargs["auth"] = providers.sign
+        if is_named and all(is_valid.values()) and case.path == "/webhooks/provider/ses":
+            message = {**case.body, **BOUNCE} if random.random() < HALF else case.body
+            case.body = providers.envelope(message)
+            return
         if case.path_parameters.get("campaign") in known.campaigns and re.match(OF_THE_SPARE, case.path):
             case.path_parameters["campaign"] = (
                 SPARE  # schemathesis found the name in an answer, or it is ours
@@ -169,7 +202,7 @@ def name_known_things(known: Known, random: Random) -> None:
             case.body = as_it_is_said(case.body)
             if is_named:
                 case.body |= {
-                    name: known.in_bodies[name]
+                    name: [chosen[name]] if name in chosen else known.in_bodies[name]
                     for name, made_up in case.body.items()
                     if made_up is not None and name in known.in_bodies
                 }
@@ -198,6 +231,8 @@ def _new(case: Case[Any], name: str) -> Any:
         return {**case.body, "source_text": text.replace(f"campaign: {SPARE}", f"campaign: {name}", 1)}
     if case.operation.label == "POST /api/v1/campaigns/{campaign}/experiments":
         return {**EXPERIMENT, "key": name}
+    if case.operation.label == "POST /api/v1/campaigns/{campaign}/leads/{lead_id}/overrides":
+        return {"field": "tier", "value": "HOT", "reason": name}
     return case.body
 
 

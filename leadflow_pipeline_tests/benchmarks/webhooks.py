@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -69,10 +70,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def started(port: int) -> subprocess.Popen[bytes]:
+SERVICE = (sys.executable, "-m", "leadflow_pipeline.service")
+
+
+def started(port: int, command: Sequence[str] = SERVICE) -> subprocess.Popen[bytes]:
     """The service, ready."""
     environment = {"LEADFLOW_FAIR_HOOK": SECRET, "LEADFLOW_SERVICE_PORT": str(port)}
-    command = [sys.executable, "-m", "leadflow_pipeline.service"]
     server = subprocess.Popen(command, env=os.environ | environment)
     while server.poll() is None:
         try:

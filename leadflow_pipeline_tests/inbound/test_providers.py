@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadflow_pipeline.errors import PermanentError
 from leadflow_pipeline.inbound.providers import generic, sendgrid, ses, sns
 from leadflow_pipeline.inbound.providers.events import UnreadableEvent, bounce_kind
+from leadflow_pipeline_tests.inbound.signing import (
+    AT,
+    certificate,
+    signed_by_sns,
+)
 
 IDA = "ida@leads.example"
-AT = "2026-05-05T09:31:00.000Z"
 MAIL = {
     "timestamp": "2026-05-05T09:30:00.000Z",
     "messageId": "0101019a-example-0000",
@@ -104,8 +106,9 @@ def test_sendgrid() -> None:
     first, again = sendgrid.events_in([listed, listed])
     assert first.kind == "bounce"
     assert first.event_id == again.event_id
-    with pytest.raises(UnreadableEvent):
-        sendgrid.events_in(["text"])
+    for wrong in (["text"], listed):
+        with pytest.raises(UnreadableEvent):
+            sendgrid.events_in(wrong)
 
 
 def test_any_other() -> None:
@@ -147,28 +150,6 @@ def test_whatever_is_told_is_read_or_refused(told: dict[str, Any], kind: str) ->
             reader(body)
         except UnreadableEvent:
             continue
-
-
-def certificate(key: rsa.RSAPrivateKey) -> bytes:
-    """A certificate that says it is SNS's."""
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
-    now = datetime.now(UTC)
-    built = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
-    return built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-
-
-def signed_by_sns(key: rsa.RSAPrivateKey, version: str = "2", **members: str) -> dict[str, str]:
-    """An envelope of SNS."""
-    envelope = {
-        "Type": "Notification", "MessageId": "m1", "TopicArn": "arn:aws:sns:eu-west-1:123456789012:bounces",
-        "Timestamp": AT, "SignatureVersion": version,
-        "SigningCertURL": "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem", **members,
-    }  # fmt: skip
-    algorithm = hashes.SHA256() if version == "2" else hashes.SHA1()
-    text = sns.signed_text(envelope)
-    assert text is not None
-    signature = key.sign(text, padding.PKCS1v15(), algorithm)
-    return {**envelope, "Signature": base64.b64encode(signature).decode()}
 
 
 @pytest.fixture(scope="module")

@@ -66,10 +66,26 @@ class Server:
 
     def stop_database(self, way: str) -> None:
         """Sends its first process the signal; a database that nobody else starts is gone then."""
-        first_process = psutil.Process(int((self.home / "postgres/postmaster.pid").read_text().split()[0]))
+        first_process = self._first_process()
         first_process.send_signal(WAYS_TO_STOP[way])
         if not self.starts_database:
             first_process.wait(PATIENCE)
+
+    def freeze_database(self) -> None:
+        """Its sockets are there, and nobody reads them: as where its machine hangs, or the network swallows all."""
+        first_process = self._first_process()
+        first_process.suspend()  # so that no process of it begins meanwhile
+        for process in first_process.children():
+            process.suspend()
+
+    def thaw_database(self) -> None:
+        """It goes on where it was."""
+        first_process = self._first_process()
+        for process in [*first_process.children(), first_process]:
+            process.resume()
+
+    def _first_process(self) -> psutil.Process:
+        return psutil.Process(int((self.home / "postgres/postmaster.pid").read_text().split()[0]))
 
     def start_service(self) -> None:
         """And waits until it is ready."""

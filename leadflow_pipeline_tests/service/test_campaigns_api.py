@@ -61,10 +61,10 @@ def test_a_campaign_lives_by_the_api_alone(asking: Asking, engine: Engine) -> No
     assert refused.status_code == 422
     assert "Berlim" not in refused.text
     assert "line 7" in refused.json()["detail"]
-    told = asking("POST", "/campaigns/validate", json=wrong).json()
+    told = asking("POST", "/campaign-files/validate", json=wrong).json()
     assert not told["valid"]
     assert [(each["line"], each["path"]) for each in told["problems"]] == [(7, "time_zone")]
-    assert asking("POST", "/campaigns/validate", json={"source_text": text}).json()["valid"]
+    assert asking("POST", "/campaign-files/validate", json={"source_text": text}).json()["valid"]
 
     key = {"headers": {"Idempotency-Key": "k1"}}
     made = asking("POST", "/campaigns", json={"source_text": text}, **key)

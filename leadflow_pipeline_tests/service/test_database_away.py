@@ -29,6 +29,17 @@ from leadflow_pipeline_tests.service.senders import IDA, Sender, count
 
 LEAD, UPLOADS = "/api/v1/campaigns/spring/leads/lead-1", "/api/v1/campaigns/spring/leads/uploads"
 
+MANY_LONG_ROWS = text(
+    """
+    INSERT INTO leadflow.quarantined_records
+        (campaign, day, source, content_key, origin, row_number, reason, raw, campaign_version)
+    SELECT 'spring', '2026-03-01', 'form', 'key-' || number, 'a.csv', number, 'it is long',
+        repeat('ida@leads.example', 20000), 1
+    FROM generate_series(1, 100) AS number
+    """
+)
+"""More than sockets hold."""
+
 
 class Away:
     """A service whose engine can be replaced by an error, and somebody who asks it."""
@@ -142,18 +153,43 @@ def test_no_part_that_works_in_the_background_ends_with_an_error(
     _wait_until(lambda: hits() == 1)
 
 
+def test_a_download_that_breaks_off_is_seen_not_to_be_whole(
+    away: Away, caplog: pytest.LogCaptureFixture
+) -> None:
+    with away.engine.begin() as connection:
+        connection.execute(MANY_LONG_ROWS)
+    path = "/api/v1/campaigns/spring/exports/quarantined_records"
+    with away.client.stream("GET", path) as answer:
+        assert (answer.status_code, answer.headers["Transfer-Encoding"]) == (200, "chunked")
+        assert "Content-Length" not in answer.headers
+        blocks = answer.iter_bytes()
+        next(blocks)
+        _end_sessions(away.engine)
+        with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+            list(blocks)
+    assert "an answer was broken off in its middle" in caplog.text
+    assert away.client.get(path).status_code == 200
+    assert "ida@leads.example" not in caplog.text
+
+
 def _say(engine: Engine, what: str) -> None:
     """Of the database, to every session that begins from now on."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("SET default_transaction_read_only = off"))
         connection.execute(text(f'ALTER DATABASE "{engine.url.database}" {what}'))
+    _end_sessions(engine)
+    engine.dispose()
+
+
+def _end_sessions(engine: Engine) -> None:
+    """All but the one that ends them."""
+    with engine.connect() as connection:
         connection.execute(
             text(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )
-    engine.dispose()
 
 
 def _wait_until(is_so: Callable[[], bool]) -> None:

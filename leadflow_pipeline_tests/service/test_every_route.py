@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 import httpx
+import pandas as pd
 import pytest
 import schemathesis
 from fastapi import FastAPI
@@ -19,6 +20,7 @@ from schemathesis.core.failures import FailureGroup
 from sqlalchemy import Engine
 from starlette.routing import compile_path
 
+from leadflow_pipeline.harvest.keys import lead_ids
 from leadflow_pipeline.service.access.scopes import Scope
 from leadflow_pipeline.service.access.tokens import create_token, revoke_token, token_id_of
 from leadflow_pipeline.service.app import build_app
@@ -148,6 +150,26 @@ def test_every_address_takes_what_its_document_says_and_no_more(app: FastAPI, en
     asyncio.run(walk())
 
 
+def test_no_name_that_somebody_gives_is_shadowed_by_a_word_of_ours(app: FastAPI) -> None:
+    """A campaign called `schema` or a rep called `capacity` is found at its address as any other."""
+    addresses = [path.split("/") for path in app.openapi()["paths"]]
+    shadowed = {
+        (pattern, word)
+        for literal in addresses
+        for named in addresses
+        if len(literal) == len(named)
+        and all(a == b or "{" in a or "{" in b for a, b in zip(literal, named, strict=True))
+        for word, pattern in zip(literal, named, strict=True)
+        if "{" in pattern and "{" not in word
+    }
+    ours = {word for pattern, word in shadowed if pattern == "{lead_id}"}
+    assert {pattern for pattern, _ in shadowed} == {"{lead_id}"}
+    emails = pd.DataFrame({"email": ["ida@leads.example"], "phone": None, "source_key": None})
+    (lead_id,) = lead_ids("spring", "form", emails)
+    assert re.fullmatch(r"[0-9a-f]{32}", lead_id), lead_id
+    assert not any(re.fullmatch(r"[0-9a-f]{32}", word) for word in ours)
+
+
 def test_it_answers_as_its_document_says(app: FastAPI, engine: Engine, slow: bool) -> None:
     """Invented requests, some as documented and some not: no server error, and nothing that is not in the document."""
     token = create_token(engine, "admin", Scope.ADMIN, requests_a_minute=1_000_000)
@@ -183,7 +205,7 @@ CONFIG: Mapping[str, Any] = {
             "include-path": path,
             "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "3xx", "4xx", "503"]}},
         }
-        for path in ("/api/v1/campaigns", "/api/v1/campaigns/validate", "/api/v1/campaigns/{campaign}")
+        for path in ("/api/v1/campaigns", "/api/v1/campaign-files/validate", "/api/v1/campaigns/{campaign}")
     ],
     "generation": {"allow-x00": False},
     "checks": {

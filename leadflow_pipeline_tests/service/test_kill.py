@@ -35,6 +35,8 @@ from leadflow_pipeline_tests.service.servers import PATIENCE, WAYS_TO_STOP, Serv
 
 LONGEST_WAIT: Final = 30.0
 """Seconds in which whoever asks is answered, one way or the other, whatever becomes of the database."""
+PATIENCE_WITH_SILENCE: Final = 2
+"""Seconds, of the service with a database that is frozen."""
 SOON: Final = 30.0
 """Seconds after which everything works again once the database answers. On a machine that does other things too."""
 REPS: Final = 20
@@ -253,7 +255,9 @@ class Load:
             time.sleep(0.05)
 
 
-def test_no_acknowledged_write_is_lost_or_done_twice(slow: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_acknowledged_write_is_lost_or_done_twice(
+    slow: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     letters: list[Letter] = []
     tokens: list[str] = []
     room = TARGETS + (2_000 if slow else 20)
@@ -265,6 +269,8 @@ def test_no_acknowledged_write_is_lost_or_done_twice(slow: bool, capsys: pytest.
         tokens.append(create_token(engine, "crm", Scope.ADMIN, requests_a_minute=10_000_000))
 
     recovered: dict[str, list[float]] = {}
+    until_told: list[float] = []
+    monkeypatch.setenv("LEADFLOW_DATABASE_PATIENCE", str(PATIENCE_WITH_SILENCE))
     with running(fill, starts_database=False) as server:
         load = Load(server, tokens[0], letters, pause=0.02 if slow else 0.25)
         _give_owners(load)
@@ -280,6 +286,15 @@ def test_no_acknowledged_write_is_lost_or_done_twice(slow: bool, capsys: pytest.
                 recovered.setdefault(f"{way}, started again by others", []).append(
                     load.wait_for(2 if slow else 1, SOON)
                 )
+                assert server.is_ready()
+            for _ in range(3 if slow else 1):
+                server.freeze_database()
+                begun = time.monotonic()
+                load.wait_for_refusals()
+                until_told.append(time.monotonic() - begun)
+                assert not server.is_ready()
+                server.thaw_database()
+                recovered.setdefault("frozen, and thawed", []).append(load.wait_for(2 if slow else 1, SOON))
                 assert server.is_ready()
             server.starts_database = True
             for way in turns(WAYS_TO_STOP, 30) if slow else ("kill",):

@@ -267,7 +267,7 @@ def test_reps_are_listed_changed_and_away(api: Api) -> None:
     api.get("/reps/cy?campaign=spring", status=404)
     api.get("/reps/nobody", status=404)
 
-    (ada,) = (each for each in api.get("/reps/capacity")["items"] if each["rep"].startswith("ada"))
+    (ada,) = (each for each in api.get("/rep-capacity")["items"] if each["rep"].startswith("ada"))
     assert (ada["given_today"], ada["limit_today"], ada["room"]) == (2, 4, 2)
     assert (ada["open_leads"], ada["limit_open"], ada["load"]) == (1, 10, 0.5), "one of them is won"
     assert api.get("/reps/bo/capacity")["room"] is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from sqlalchemy import Engine, select
 
@@ -33,11 +31,17 @@ from leadflow_pipeline.store.schema import (
     tracking_hits,
 )
 from leadflow_pipeline_tests.inbound.letters import BROWSER, CAMPAIGN, Letter, send
-from leadflow_pipeline_tests.inbound.test_providers import certificate, ses_bounce, signed_by_sns
+from leadflow_pipeline_tests.inbound.signing import (
+    TOPIC,
+    certificate,
+    public_half,
+    signed_by_sendgrid,
+    signed_by_sns,
+)
+from leadflow_pipeline_tests.inbound.test_providers import ses_bounce
 from leadflow_pipeline_tests.service.conftest import served
 from leadflow_pipeline_tests.service.senders import NEW_SECRET, signed
 
-TOPIC = "arn:aws:sns:eu-west-1:123456789012:bounces"
 PATIENCE = threading.Event()
 READ = timedelta(minutes=-10)
 """Before now: when the emails were sent, so that people have had time to read."""
@@ -243,20 +247,13 @@ def test_what_others_tell(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> 
 
     assert visitor.client.post("/webhooks/provider/sendgrid", content=body).status_code == 404
     key = ec.generate_private_key(ec.SECP256R1())
-    der = key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    monkeypatch.setenv("LEADFLOW_SENDGRID_PUBLIC_KEY", base64.b64encode(der).decode())
+    monkeypatch.setenv("LEADFLOW_SENDGRID_PUBLIC_KEY", public_half(key))
     get_settings.cache_clear()
     sent = json.dumps(
         [{"event": "spamreport", "email": "lead-2@leads.example", "timestamp": 1_999_999_999, "sg_event_id": "s1",
           "smtp-id": third.rfc_message_id}]
     ).encode()  # fmt: skip
-    signature = base64.b64encode(key.sign(b"17" + sent, ec.ECDSA(hashes.SHA256()))).decode()
-    headers = {
-        "x-twilio-email-event-webhook-signature": signature,
-        "x-twilio-email-event-webhook-timestamp": "17",
-    }
+    headers = signed_by_sendgrid(key, sent)
     assert (
         visitor.client.post("/webhooks/provider/sendgrid", content=sent, headers=headers).status_code == 200
     )

@@ -20,10 +20,11 @@ Releases go one after the other, because two at once could each see a person fre
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Final, cast
 
 import pandas as pd
@@ -37,6 +38,7 @@ from leadflow_pipeline.delivery.release.emails import put_in_links, sent_before,
 from leadflow_pipeline.delivery.release.orders import hand_says
 from leadflow_pipeline.delivery.release.present import RIVAL, TOO_SOON, present_says
 from leadflow_pipeline.delivery.release.sent import address_of, senders_of, who_waits
+from leadflow_pipeline.delivery.release.steps import said_of_each
 from leadflow_pipeline.delivery.release.tasks import task_rows
 from leadflow_pipeline.delivery.release.variants import email_variants
 from leadflow_pipeline.delivery.release.webhooks import webhook_rows
@@ -222,8 +224,7 @@ def _is_there(touches: pd.DataFrame, version: CampaignVersion) -> pd.Series[bool
         for sequence in touches["sequence"].unique()
         for number, step in enumerate(version.rules.nurture.steps_of(sequence), 1)
     }
-    present = pd.MultiIndex.from_frame(touches[["sequence", "step"]]).map(channels.get)
-    return pd.Series(present == touches["channel"].to_numpy(), index=touches.index)
+    return said_of_each(touches, lambda *step: channels.get(step)).eq(touches["channel"])
 
 
 def _put_in_emails(
@@ -253,9 +254,11 @@ def _put_in_tasks(
     held: Counter[str],
 ) -> list[str]:
     tasks = list(task_rows(connection, touches, leads, version, now, held))
-    for rows in tasks:
-        for row in rows:
-            put_in(connection, [row])
+    alike: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row in chain.from_iterable(tasks):
+        alike[tuple(row)].append(row)
+    for rows in alike.values():
+        put_in(connection, rows)
     return [rows[0]["sequence"] for rows in tasks]
 
 

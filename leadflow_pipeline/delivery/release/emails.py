@@ -19,13 +19,12 @@ from sqlalchemy import (
     Integer,
     Text,
     any_,
-    bindparam,
     column,
     func,
     literal,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import insert
 
 from leadflow_pipeline.campaign import CampaignVersion
 from leadflow_pipeline.delivery.links import Link
@@ -33,6 +32,7 @@ from leadflow_pipeline.delivery.release.due import as_records
 from leadflow_pipeline.delivery.release.variants import EmailVariants
 from leadflow_pipeline.delivery.rendering import Email, EnrolmentSoFar, SentEmail, Urls, email_for
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.store.given_rows import given_rows
 from leadflow_pipeline.store.schema import message_links, messages
 from leadflow_pipeline.store.sequences import HOLDING_STATES, is_to_lead
 
@@ -121,17 +121,12 @@ def put_in_links(connection: Connection, links: Iterable[tuple[str, int, Link]])
     ]
     if not rows:
         return
-    given = (
-        func.jsonb_to_recordset(bindparam("rows", type_=JSONB))
-        .table_valued(
-            column("enrolment", Text),
-            column("step", Integer),
-            column("number", Integer),
-            column("target", Text),
-            column("trap", Boolean),
-            name="given",
-        )
-        .render_derived(with_types=True)
+    given = given_rows(
+        column("enrolment", Text),
+        column("step", Integer),
+        column("number", Integer),
+        column("target", Text),
+        column("trap", Boolean),
     )
     of_email = (
         (messages.c.channel == "email")

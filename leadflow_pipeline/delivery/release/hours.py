@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
 from leadflow_pipeline.campaign import Campaign
+from leadflow_pipeline.delivery.release.steps import said_of_each
+from leadflow_pipeline.delivery.release.variants import WindowsTried
 from leadflow_pipeline.nurture.timing.rules import SendWindow
 from leadflow_pipeline.nurture.timing.send_window import known_zones, next_open
+from leadflow_pipeline.nurture.tried_windows import NONE
 
 COLUMNS: Final = ["day_began", "week_began", "day_ends", "week_ends"]
 
@@ -38,10 +41,10 @@ class Clocks:
         touches: pd.DataFrame,
         leads: pd.DataFrame,
         campaign: Campaign,
-        tried: pd.Series[Any] | None = None,
+        tried: WindowsTried | None = None,
     ) -> Clocks:
-        """Of touches (sequence, step) and what is known of their leads (time_zone, country), on the same index; there
-        too the windows that experiments put in the place of the campaign's, missing where they put none.
+        """Of touches (sequence, step), what is known of their leads (time_zone, country), and the windows that are
+        tried on them, all on the same index.
         """
         rules = campaign.nurture
         choice = [rules.send_window]
@@ -52,12 +55,11 @@ class Clocks:
                 if window not in choice:
                     choice.append(window)
                 number_of[sequence, step] = choice.index(window)
-        keys = touches[["sequence", "step"]].itertuples(index=False, name=None)
-        windows = pd.Series([number_of.get(key, 0) for key in keys], index=touches.index, dtype="int64")
+        windows = said_of_each(touches, lambda *step: number_of.get(step, 0)).astype("int64")
         if tried is not None:
-            for window in tried.dropna().unique():
-                choice.append(window)
-                windows = windows.mask(windows.eq(0) & tried.eq(window), len(choice) - 1)
+            is_tried = windows.eq(0) & tried.numbers.ne(NONE)
+            windows = windows.mask(is_tried, tried.numbers + len(choice))
+            choice.extend(tried.windows)
         zones = known_zones(leads["time_zone"], campaign.time_zone)
         return cls(zones, leads["country"], windows, campaign, tuple(choice))
 

@@ -9,11 +9,13 @@ order of the hours between is about it; the next plan counts it as passed.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import pandas as pd
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import ARRAY, Connection, Date, Text, any_, func, literal, select
 
+from leadflow_pipeline.delivery.release.steps import STEP, said_of_each
 from leadflow_pipeline.nurture.by_hand import MOVE, SKIP, acts_by_hand
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.ways import END, step_after
@@ -38,7 +40,8 @@ def hand_says(connection: Connection, due: pd.DataFrame, rules: NurtureRules) ->
     pairs = pairs[is_planned & (pairs["at"] < pairs["planned_at"])]
     skips, moves = (pairs[pairs["act"].eq(act)] for act in (SKIP, MOVE))
     passed_over = skips.loc[_comes_next(connection, skips), "touch"]
-    moved = [row.touch for row in moves.itertuples() if _goes_past(row, rules)]
+    goes_past = said_of_each(moves, partial(_goes_past, rules), (*STEP, "target")).astype(bool)
+    moved = moves.loc[goes_past, "touch"]
     return reason.mask(due.index.isin(moved), MOVED).mask(due.index.isin(passed_over), SKIPPED)
 
 
@@ -61,9 +64,11 @@ def _comes_next(connection: Connection, skips: pd.DataFrame) -> pd.Series[bool]:
     if skips.empty:
         return pd.Series(False, index=skips.index)
     touch = nurture_touches.c
-    partitions = [(day.date(), lead_id) for day, lead_id in zip(skips["day"], skips["lead_id"], strict=True)]
+    days, lead_ids = skips["day"].dt.date.unique().tolist(), skips["lead_id"].unique().tolist()
     query = select(touch.lead_id, touch.enrolment_id, touch.day, touch.planned_at).where(
-        touch.campaign == skips["campaign"].iloc[0], tuple_(touch.day, touch.lead_id).in_(partitions)
+        touch.campaign == skips["campaign"].iloc[0],
+        touch.day == any_(literal(days, ARRAY(Date))),
+        touch.lead_id == any_(literal(lead_ids, ARRAY(Text))),
     )
     keys = ["day", "lead_id", "enrolment_id"]
     others = skips.reset_index(names="pair").merge(read(connection, query), on=keys, suffixes=("", "_other"))
@@ -73,12 +78,11 @@ def _comes_next(connection: Connection, skips: pd.DataFrame) -> pd.Series[bool]:
     return pd.Series(~skips.index.isin(others.loc[comes_before, "pair"]), index=skips.index)
 
 
-def _goes_past(row: Any, rules: NurtureRules) -> bool:
-    """Whether a move leaves the touch behind; one that asks for a step which does not lie ahead moves nobody."""
-    sequence = rules.sequence_of(row.sequence)
-    target = str(row.target)
+def _goes_past(rules: NurtureRules, sequence_name: str, step: int, target: str) -> bool:
+    """Whether a move leaves the step behind; one that asks for a step which does not lie ahead moves nobody."""
+    sequence = rules.sequence_of(sequence_name)
     place = sequence.name_places.get(target, int(target) if target.isdecimal() else END)
-    if row.step > len(sequence.way):
+    if step > len(sequence.way):
         return False
-    following = step_after(sequence, row.step)
+    following = step_after(sequence, step)
     return following != END and following <= place <= len(sequence.way)

@@ -27,7 +27,8 @@ from sqlalchemy import (
 
 from leadflow_pipeline.campaign import CampaignVersion
 from leadflow_pipeline.delivery.release.hours import Clocks
-from leadflow_pipeline.delivery.release.variants import tried_windows
+from leadflow_pipeline.delivery.release.steps import said_of_each
+from leadflow_pipeline.delivery.release.variants import windows_tried
 from leadflow_pipeline.delivery.standing import objection
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.steps import SequenceStep
@@ -84,7 +85,7 @@ def present_says(
         due,
         _places(connection, version.campaign, due["lead_id"], now),
         version.rules,
-        tried_windows(connection.engine, version, due["lead_id"], now),
+        windows_tried(connection.engine, version, due["lead_id"], now),
     )
     days = clocks.days(now)
     asked = pd.concat([due, days[["day_began", "week_began"]]], axis=1)
@@ -208,9 +209,7 @@ def _distances(due: pd.DataFrame, rules: NurtureRules) -> pd.Series[pd.Timedelta
         for sequence in due["sequence"].unique()
         for step, days in _days_since_email(rules.steps_of(sequence))
     }
-    keys = pd.MultiIndex.from_frame(due[["sequence", "step"]])
-    known = [delays.get(key, MOST_DISTANCE) for key in keys]
-    return pd.Series(known, index=due.index, dtype="timedelta64[us]")
+    return said_of_each(due, lambda *step: delays.get(step, MOST_DISTANCE)).astype("timedelta64[us]")
 
 
 def _days_since_email(steps: Sequence[SequenceStep]) -> Iterator[tuple[int, float]]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +23,7 @@ from leadflow_pipeline.experiment.exposure import HELD_OUT, NONE, Exposures, Giv
 from leadflow_pipeline.experiment.rules import HOLDOUT
 from leadflow_pipeline.nurture.rules import NurtureRules
 from leadflow_pipeline.nurture.steps import EmailStep, SequenceEmails
+from leadflow_pipeline.nurture.timing.rules import SendWindow
 from leadflow_pipeline.nurture.tried_windows import KIND, TriedWindows
 from leadflow_pipeline.store.experiment_states import read_changes
 from leadflow_pipeline.store.experiments import read_begun, read_exposed
@@ -91,12 +91,20 @@ def email_variants(
     return EmailVariants({lead_id: place for place, lead_id in enumerate(ids)}, given, emails)
 
 
-def tried_windows(
-    engine: Engine, version: CampaignVersion, lead_ids: pd.Series[str], now: datetime
-) -> pd.Series[Any] | None:
-    """The send window that experiments put in the place of the campaign's for each lead now, missing where they put
-    none; None where none was ever begun.
+@dataclass(frozen=True)
+class WindowsTried:
+    """The send windows that experiments put in the place of the campaign's, and the number of each touch's there:
+    `tried_windows.NONE` where it has the campaign's.
     """
+
+    windows: tuple[SendWindow, ...]
+    numbers: pd.Series[int]
+
+
+def windows_tried(
+    engine: Engine, version: CampaignVersion, lead_ids: pd.Series[str], now: datetime
+) -> WindowsTried | None:
+    """What experiments give these leads now, on the index of `lead_ids`; None where none was ever begun."""
     begun = read_begun(engine, version.campaign, version.rules.experiments, KIND, now.date())
     if begun is None:
         return None
@@ -104,5 +112,4 @@ def tried_windows(
     tried = TriedWindows.of(begun, index)
     place = index.get_indexer(pd.Index(lead_ids)).astype("int64")
     numbers = tried.at(place, np.full(len(place), np.datetime64(now.date(), "D")))
-    windows = np.array([*tried.windows, None], dtype=object)
-    return pd.Series(windows[numbers], index=lead_ids.index, dtype=object)
+    return WindowsTried(tried.windows, pd.Series(numbers, index=lead_ids.index))

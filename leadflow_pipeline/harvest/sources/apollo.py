@@ -1,4 +1,4 @@
-"""Apollo: people are searched for, which costs nothing and tells no address; then each is bought, once.
+"""Apollo: people are searched for, which costs nothing and tells no address; then each is bought, once. A door.
 
 What belongs here: what a campaign file may say of it, and the questions. What does not: Apollo's protocol
 (`vendors.apollo`), and that nothing is bought twice (`vendors.lookups`).

@@ -1,7 +1,7 @@
 """Dropcontact: finds the email addresses of people whom another source of the campaign knows without one.
 
-What belongs here: what a campaign file may say of it, whom it is asked about, and what its answer becomes. What does
-not: Dropcontact's protocol (`vendors.dropcontact`), and that nothing is bought twice (`vendors.lookups`).
+A door. What belongs here: what a campaign file may say of it, whom it is asked about, and what its answer becomes. What
+does not: Dropcontact's protocol (`vendors.dropcontact`), and that nothing is bought twice (`vendors.lookups`).
 
 Shapes and limits: https://developer.dropcontact.com.
 """

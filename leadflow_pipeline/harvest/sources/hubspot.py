@@ -1,4 +1,4 @@
-"""HubSpot: contacts in the order in which they last changed, from where the last sweep ended.
+"""HubSpot: contacts in the order in which they last changed, from where the last sweep ended. A door.
 
 What belongs here: what a campaign file may say of it, and where the next sweep begins. What does not: HubSpot's
 protocol, and how its search is gone through whole (`vendors.hubspot`).

@@ -1,7 +1,7 @@
 """Any JSON API that lists leads: where it is, how it pages and where its records are is declared, not programmed.
 
-What belongs here: what a campaign file may say of such an API, and the common ways of paging. What does not: an API
-that needs more than that; it gets a file of its own.
+A door. What belongs here: what a campaign file may say of such an API, and the common ways of paging. What does not: an
+API that needs more than that; it gets a file of its own.
 """
 
 from __future__ import annotations

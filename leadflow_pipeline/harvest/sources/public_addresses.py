@@ -1,4 +1,4 @@
-"""No way into the private network: what a page or a name server says leads to public addresses only.
+"""No way into the private network: what a page or a name server says leads to public addresses only. A door.
 
 What belongs here: refusing a connection by the address it really goes to. What does not: which hosts are allowed by
 name (`web_page`).

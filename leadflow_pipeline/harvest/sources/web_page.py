@@ -1,4 +1,4 @@
-"""Web pages: people on the pages of an allow-listed host, read as slowly as politeness asks.
+"""Web pages: people on the pages of an allow-listed host, read as slowly as politeness asks. A door.
 
 What belongs here: what a campaign file may say of such pages, robots.txt (RFC 9309), and reading records by CSS
 selectors. What does not: pages that only a browser's scripts fill, and logging in.

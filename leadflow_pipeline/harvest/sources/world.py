@@ -1,7 +1,7 @@
 """What a source is given to ask with: sessions that count what they use, secrets, and the records of other sources.
 
-What belongs here: the ties between a source and this campaign, its day and its database. What does not: deciding what
-is read, and storing (`collecting`).
+A door. What belongs here: the ties between a source and this campaign, its day and its database. What does not:
+deciding what is read, and storing (`collecting`).
 """
 
 from __future__ import annotations

@@ -48,10 +48,9 @@ FULL = re.compile(r"mailbox (is )?full|over ?quota|quota exceeded|insufficient s
 
 def events_in(body: Any) -> list[ProviderEvent]:
     """The events of a request; none for what is of no matter here. Raises UnreadableEvent for what is no list."""
-    told = body if isinstance(body, list) else [body]
-    if not all(isinstance(each, dict) for each in told):
+    if not isinstance(body, list) or not all(isinstance(each, dict) for each in body):
         raise UnreadableEvent("the body is no list of JSON objects: it is not from SendGrid")
-    return [event for event in map(_event, told) if event is not None]
+    return [event for event in map(_event, body) if event is not None]
 
 
 def is_signed(public_key: str, signature: str, timestamp: str, body: bytes) -> bool:

@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, and_, bindparam, func, select, update
+from sqlalchemy import Connection, Engine, and_, func, select, text
 
 from leadflow_pipeline.inbound.happenings import Happening
 from leadflow_pipeline.inbound.recording import record
 from leadflow_pipeline.inbound.tracking.judgement import AROUND, BURSTS, SETTLING, judge
+from leadflow_pipeline.store.copy import read
 from leadflow_pipeline.store.locks import lock_number
 from leadflow_pipeline.store.schema import message_links, messages, tracking_hits
 
@@ -25,6 +26,17 @@ SEEN_AROUND = max(AROUND, *(within for _, within in BURSTS)).to_pytimedelta()
 
 KEPT_BACK = timedelta(seconds=30)
 """After storing: what was told at the same time may be a moment behind."""
+
+HAPPENING_COLUMNS = ["hit_id", "kind", "message_id", "link", "occurred_at", "agent", "reason"]
+
+KEEP = text(
+    """
+    UPDATE leadflow.tracking_hits AS hit
+    SET is_machine = judged.reason IS NOT NULL, machine_reason = judged.reason
+    FROM unnest(CAST(:hits AS text[]), CAST(:reasons AS text[])) AS judged (hit_id, reason)
+    WHERE hit.hit_id = judged.hit_id
+    """
+)
 
 
 @dataclass
@@ -76,25 +88,16 @@ def _judge_batch(connection: Connection, now: datetime) -> tuple[int, int]:
         .order_by(tracking_hits.c.occurred_at, tracking_hits.c.hit_id)
         .limit(BATCH)
     )
-    due = connection.execute(due_query).all()
-    if not due:
+    due = read(connection, due_query)
+    if due.empty:
         return 0, 0
-    seen = _seen_around(connection, due[0].occurred_at, due[-1].occurred_at)
-    reasons = judge(seen)
-    seen["reason"] = reasons
-    wanted = seen[seen["hit_id"].isin([row.hit_id for row in due])].sort_values(["occurred_at", "hit_id"])
-    found = [
-        {"id": hit_id, "machine": reason is not None, "why": reason}
-        for hit_id, reason in zip(wanted["hit_id"], wanted["reason"], strict=True)
-    ]
-    connection.execute(
-        update(tracking_hits)
-        .where(tracking_hits.c.hit_id == bindparam("id"))
-        .values(is_machine=bindparam("machine"), machine_reason=bindparam("why")),
-        found,
-    )
-    record(connection, [_happening(*row) for row in _facts(wanted)])
-    return len(wanted), sum(each["machine"] for each in found)
+    seen = _seen_around(connection, due["occurred_at"].iloc[0], due["occurred_at"].iloc[-1])
+    judged = due[["hit_id"]].merge(seen.assign(reason=judge(seen)), on="hit_id")
+    reasons = judged["reason"].tolist()
+    connection.execute(KEEP, {"hits": judged["hit_id"].tolist(), "reasons": reasons})
+    happened = judged[HAPPENING_COLUMNS].itertuples(index=False, name=None)
+    record(connection, [_happening(*row) for row in happened])
+    return len(judged), len(reasons) - reasons.count(None)
 
 
 def _seen_around(connection: Connection, first: datetime, last: datetime) -> pd.DataFrame:
@@ -129,22 +132,14 @@ def _seen_around(connection: Connection, first: datetime, last: datetime) -> pd.
         .outerjoin(message_links, trap)
         .where(near)
     )
-    rows = connection.execute(query)
-    frame = pd.DataFrame(rows.all(), columns=list(rows.keys()))
-    moments = {name: pd.to_datetime(frame[name], utc=True) for name in ("occurred_at", "sent_at")}
-    return frame.assign(**moments)
-
-
-def _facts(wanted: pd.DataFrame) -> Any:
-    columns = ["hit_id", "kind", "message_id", "link", "occurred_at", "agent", "reason"]
-    return wanted[columns].itertuples(index=False, name=None)
+    return read(connection, query)
 
 
 def _happening(
     hit_id: str,
     kind: str,
     message_id: int,
-    link: float | None,
+    link: int,
     occurred_at: pd.Timestamp,
     agent: str,
     reason: str | None,
@@ -158,5 +153,5 @@ def _happening(
         origin="pixel" if is_open else "link",
         is_machine=reason is not None,
         machine_reason=reason,
-        detail={"agent": agent} if is_open or link is None else {"agent": agent, "link": int(link)},
+        detail={"agent": agent} if is_open else {"agent": agent, "link": int(link)},
     )

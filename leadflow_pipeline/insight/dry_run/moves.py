@@ -82,13 +82,12 @@ def compare_owners(leads: pd.DataFrame, most: int = 10) -> Moves:
     )
 
 
-LOADS = ("given", "days_full", "floors_missed", "mean_load", "open_leads")
-"""What a rep carries: leads given; days on which no place was left though more leads might have come; days on which it
-got fewer than its floor; the mean share of its room that was taken; open leads at the end."""
-
-
 def compare_loads(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """What reps carry in both, from rows of `rep_days`: `rep`, and `<load>_before`, `<load>_after` for each of LOADS.
+    """What reps carry in both, from rows of `rep_days`: `rep`, and each load as `<load>_before` and `<load>_after`.
+
+    Loads are leads `given`; `days_full`, on which no place was left though more leads might have come; `floors_missed`,
+    days on which the rep got fewer than its floor; `mean_load`, the mean share of its room that was taken; and
+    `open_leads` at the end.
 
     Whoever gets nothing and has nothing in either is left out. A rep that only one of them knows has NaN in the other.
     """

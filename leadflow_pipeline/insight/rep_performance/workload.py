@@ -10,7 +10,6 @@ from typing import Final
 import pandas as pd
 
 RECENT_DAYS: Final = 28
-LOAD: Final = ("load", "open_leads", "price")
 
 
 def workload(rep_days: pd.DataFrame) -> pd.DataFrame:

@@ -185,12 +185,12 @@ def campaigns_router(context: ServiceContext) -> APIRouter:
         items = [CampaignAnswer(**asdict(each)) for each in found]
         return page_of(items, limit, lambda item: [item.campaign])
 
-    @router.get("/campaigns/schema", responses=refusals())
+    @router.get("/campaign-files/schema", responses=refusals())
     def schema_of_files(_: Reader) -> dict[str, Any]:
         """The JSON Schema of campaign files, so that an editor completes and checks them."""
         return campaign_json_schema()
 
-    @router.post("/campaigns/validate", responses=refusals(body=True))
+    @router.post("/campaign-files/validate", responses=refusals(body=True))
     def validate_file(_: Reader, body: Annotated[CampaignFile, Strict]) -> Validation:
         """Every problem of a campaign file, and what a careful sender would say of its emails. Stores nothing."""
         return _validated(body.text)
@@ -337,7 +337,7 @@ def _refused(error: CampaignError) -> Problem:
     shown = ", ".join(map(str, lines[:10])) + (" and more" if len(lines) > 10 else "")
     return Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
-        f"the campaign file is refused for what stands on line {shown}: POST /api/v1/campaigns/validate says why",
+        f"the campaign file is refused for what stands on line {shown}: POST /api/v1/campaign-files/validate says why",
     )
 
 

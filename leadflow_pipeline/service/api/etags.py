@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Header, Request, Response
 from pydantic import BaseModel
@@ -23,14 +23,6 @@ IfMatch = Annotated[
         description="the ETag of what you change: refused (412) if it has changed since",
     ),
 ]
-TAGGED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "It is as the ETag in If-None-Match says."},
-}
-"""For `responses` of a route that answers with `tagged`."""
-MATCHED: dict[int | str, dict[str, Any]] = {
-    412: {"description": "It has changed since it had the ETag in If-Match."},
-}
-"""For `responses` of a route that calls `require_match`."""
 
 
 def etag_of(answer: BaseModel) -> str:

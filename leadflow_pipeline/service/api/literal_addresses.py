@@ -2,8 +2,11 @@
 
 What belongs here: which they are, and keeping each to what it takes itself. What does not: any route of use.
 
+Only where a pattern stands for an id of our own making, which is never such a word: names that people give (campaigns,
+reps, experiments) never stand where a word of ours does, for whatever is called so could not be asked for.
+
 The OpenAPI document says that what is written out comes first, whatever the method. A router goes on to the next route
-where the method is another, and a PUT to `/reps/capacity` would make a rep of that name.
+where the method is another.
 """
 
 from __future__ import annotations
@@ -17,12 +20,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 TAKEN_BY_THE_PATTERN: Final[Mapping[str, tuple[str, ...]]] = {
-    "/campaigns/schema": ("PUT",),
-    "/campaigns/validate": ("GET", "PUT"),
     "/campaigns/{campaign}/leads/enrich": ("GET",),
     "/campaigns/{campaign}/leads/score": ("GET",),
     "/campaigns/{campaign}/leads/uploads": ("GET",),
-    "/reps/capacity": ("PUT",),
 }
 """Address -> the methods that only a pattern beside it takes."""
 

@@ -24,6 +24,7 @@ from leadflow_pipeline.service.decisions.deciding import Outcome, OutdatedState,
 from leadflow_pipeline.service.decisions.state import CampaignState
 from leadflow_pipeline.service.groups import Groups
 from leadflow_pipeline.service.problems import not_now
+from leadflow_pipeline.store.together import keep_prepared
 from leadflow_pipeline.telemetry.spans import span
 
 MOST_WAITING: Final = 5_000
@@ -150,7 +151,7 @@ class DecisionQueue:
             return [CampaignClosed() for _ in asked]
         try:
             with span("decide", leads=len(asked)):
-                return decide_group(engine, connection, asked, state, self._now(), self._room)
+                return decide_group(connection, asked, state, self._now(), self._room)
         except OutdatedState:
             self.states.read(campaign)
             return [None] * len(asked)
@@ -161,13 +162,16 @@ class DecisionQueue:
                 raise
             # Another process took one of the keys meanwhile, with another lead: each for itself finds out.
             if len(asked) == 1:
-                return decide_group(engine, connection, asked, state, self._now())
+                return decide_group(connection, asked, state, self._now())
         return [outcome for each in asked for outcome in self._decide_group([each])]
 
     def _connected(self, engine: Engine) -> Connection:
-        """A connection of our own: asking whether one of the pool still answers costs as much as a question."""
+        """A connection of our own: asking whether one of the pool still answers costs as much as a question, and what
+        is prepared in it is lost with each transaction that is rolled back.
+        """
         if self._connection is None or self._connection.closed or self._connection.engine is not engine:
             self._connection = engine.connect()
+            keep_prepared(self._connection)
         return self._connection
 
     def _hang_up(self) -> None:

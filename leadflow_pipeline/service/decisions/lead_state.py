@@ -9,7 +9,7 @@ lead that somebody waits for is young, so that is one step or few.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -54,6 +54,18 @@ class LeadState:
     """Everybody who has had it, the present owner last."""
     is_news: bool = False
     """Whether it was told of on a day that no run has computed."""
+
+    def as_told(self, newcomer: LeadState | None) -> LeadState:
+        """The lead with what was told of it now (`newcomers`), where no run has computed that."""
+        if newcomer is None or (self.is_enriched and not newcomer.is_news):
+            return self
+        return replace(
+            self,
+            fields=newcomer.fields,
+            is_enriched=True,
+            scored=newcomer.scored,
+            qualified=newcomer.qualified,
+        )
 
 
 @dataclass(frozen=True)

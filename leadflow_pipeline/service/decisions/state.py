@@ -8,6 +8,7 @@ what must be true at the moment of a decision: a rep's record, absences and room
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -44,6 +45,16 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 ACCOUNT_COLUMNS = ["lead_id", "day", "company_domain", "company_key"]
+
+
+@dataclass(frozen=True)
+class Treatments:
+    """What experiments change for some leads that are routed today, by lead; nothing where none is tried."""
+
+    weights: Mapping[str, Floats] = field(default_factory=dict)
+    """Of the match, `[1,4]`."""
+    sequences: Mapping[str, list[int]] = field(default_factory=dict)
+    """Of each tier, as a position in `SEQUENCES`."""
 
 
 @dataclass
@@ -165,14 +176,11 @@ class CampaignState:
             for rep in reps:
                 self.room[self.ready.roster.column_of[rep]] = 0
 
-    def treatments(
-        self, engine: Engine, lead_ids: list[str]
-    ) -> tuple[dict[str, Floats], dict[str, list[int]]]:
-        """What experiments change for leads that are routed today: the weights of the match, and the sequence of each
-        tier. Nothing for a campaign that tries nothing.
-        """
+    def treatments(self, engine: Engine, leads: Iterable[str]) -> Treatments:
+        """What experiments change for these leads."""
+        lead_ids = sorted(set(leads))
         if not self.experiments or not lead_ids:
-            return {}, {}
+            return Treatments()
         before = self.day + timedelta(days=1)
         met = read_exposed(
             engine, self.version.campaign, before, lead_ids=pd.Series(lead_ids, dtype="str"), whole=()
@@ -188,7 +196,8 @@ class CampaignState:
         routing = self.version.rules.routing
         usually = [SEQUENCES.index(routing.sequence_of(tier).sequence_type) for tier in TIERS]
         codes = sequence_codes(given, len(lead_ids), TIERS, SEQUENCES, usually)
-        return weights, {lead_id: codes[number].tolist() for number, lead_id in enumerate(lead_ids)}
+        sequences = {lead_id: codes[number].tolist() for number, lead_id in enumerate(lead_ids)}
+        return Treatments(weights, sequences)
 
 
 def _room_of(room: Room, rep: Rep, day: date, monday: date) -> int:

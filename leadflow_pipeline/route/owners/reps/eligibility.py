@@ -98,7 +98,7 @@ class Eligibility:
 
     @cached_property
     def territory_rank(self) -> Ranks:
-        """How specific the rep's territory is for the lead (`territories.specificity` names it); -1 outside."""
+        """How specific the rep's territory is for the lead (a rank of `territories`); -1 outside."""
         return self._territory_rank[self._codes]
 
     @cached_property

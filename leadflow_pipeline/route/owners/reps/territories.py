@@ -45,16 +45,6 @@ CELLS_AT_ONCE = 4_000_000
 Ranks = npt.NDArray[np.int8]
 
 
-def specificity(rank: int) -> str:
-    """The name of a rank."""
-    if rank >= NAMED_ACCOUNT:
-        return "named account"
-    for least, name in ((POSTCODE, "postcode"), (CITY, "city"), (STATE, "state"), (COUNTRY, "country")):
-        if rank >= least:
-            return name
-    return "region" if rank >= REGION else "default" if rank == DEFAULT else "outside"
-
-
 @dataclass(frozen=True)
 class Area:
     """A territory as it is compared. What is None may be anything."""

@@ -71,9 +71,9 @@ FromDay = Annotated[Day | None, Query(description="the first day that it holds f
 
 def reps_router(context: ServiceContext) -> APIRouter:
     """The routes."""
-    router = APIRouter(prefix="/reps", tags=["reps"])
+    router = APIRouter(tags=["reps"])
 
-    @router.get("", responses=refusals())
+    @router.get("/reps", responses=refusals())
     def list_all(
         caller: Reader,
         campaign: OfCampaign = None,
@@ -99,7 +99,7 @@ def reps_router(context: ServiceContext) -> APIRouter:
         ]
         return page_of(rows, limit, lambda row: (row.rep,))
 
-    @router.get("/capacity", responses=refusals())
+    @router.get("/rep-capacity", responses=refusals())
     def capacity(
         caller: Reader, campaign: OfCampaign = None, limit: Limit = 100, cursor: Cursor = None
     ) -> Page[RoomAnswer]:
@@ -112,7 +112,10 @@ def reps_router(context: ServiceContext) -> APIRouter:
         return page_of(rows, limit, lambda row: (row.rep,))
 
     @router.post(
-        "", status_code=HTTPStatus.CREATED, response_model=RepRecorded, responses=refusals(409, body=True)
+        "/reps",
+        status_code=HTTPStatus.CREATED,
+        response_model=RepRecorded,
+        responses=refusals(409, body=True),
     )
     def add(
         caller: Administrator, body: Annotated[Rep, Strict], change: Changing, from_day: FromDay = None
@@ -131,14 +134,14 @@ def reps_router(context: ServiceContext) -> APIRouter:
 
         return change.carried_out(context.engine, caller, act, HTTPStatus.CREATED)
 
-    @router.get("/{rep}", response_model=RepAnswer, responses=refusals(is_tagged=True))
+    @router.get("/reps/{rep}", response_model=RepAnswer, responses=refusals(is_tagged=True))
     def get(request: Request, caller: Reader, rep: RepInPath, campaign: OfCampaign = None) -> Response:
         """A rep's record, what it was before, and its absences."""
         _require(context, caller, campaign, rep)
         with context.engine.connect() as connection:
             return tagged(request, _answer(connection, rep, today_of(context.now())))
 
-    @router.put("/{rep}", response_model=RepRecorded, responses=refusals(409, 412, body=True))
+    @router.put("/reps/{rep}", response_model=RepRecorded, responses=refusals(409, 412, body=True))
     def put(
         caller: Administrator,
         rep: RepInPath,
@@ -161,7 +164,7 @@ def reps_router(context: ServiceContext) -> APIRouter:
 
         return change.carried_out(context.engine, caller, act)
 
-    @router.get("/{rep}/capacity", responses=refusals())
+    @router.get("/reps/{rep}/capacity", responses=refusals())
     def capacity_of_one(caller: Reader, rep: RepInPath, campaign: OfCampaign = None) -> RoomAnswer:
         """How many leads a rep can still take today, over all campaigns, and what its limits are taken by."""
         _require(context, caller, campaign, rep)
@@ -170,7 +173,7 @@ def reps_router(context: ServiceContext) -> APIRouter:
             raise no_rep()
         return RoomAnswer.model_validate(rooms[0], from_attributes=True)
 
-    @router.get("/{rep}/absences", responses=refusals())
+    @router.get("/reps/{rep}/absences", responses=refusals())
     def list_absences(
         caller: Reader,
         rep: RepInPath,
@@ -186,7 +189,7 @@ def reps_router(context: ServiceContext) -> APIRouter:
         return page_of(rows, limit, lambda row: (row.absence_id,))
 
     @router.post(
-        "/{rep}/absences",
+        "/reps/{rep}/absences",
         status_code=HTTPStatus.CREATED,
         response_model=AbsenceNoted,
         responses=refusals(409, body=True),
@@ -209,7 +212,9 @@ def reps_router(context: ServiceContext) -> APIRouter:
 
         return change.carried_out(context.engine, caller, act, HTTPStatus.CREATED)
 
-    @router.delete("/{rep}/absences/{absence_id}", response_model=AbsencesWithdrawn, responses=refusals(409))
+    @router.delete(
+        "/reps/{rep}/absences/{absence_id}", response_model=AbsencesWithdrawn, responses=refusals(409)
+    )
     def withdraw_absence(
         caller: Operator,
         rep: RepInPath,
@@ -235,7 +240,7 @@ def reps_router(context: ServiceContext) -> APIRouter:
 
         return change.carried_out(context.engine, caller, act)
 
-    @router.post("/{rep}/back", response_model=AbsencesWithdrawn, responses=refusals(409, body=True))
+    @router.post("/reps/{rep}/back", response_model=AbsencesWithdrawn, responses=refusals(409, body=True))
     def back(
         caller: Operator, rep: RepInPath, body: Annotated[BackBody, Strict], change: Changing
     ) -> JSONResponse:

@@ -15,10 +15,28 @@ from hypothesis import strategies as st
 from leadflow_pipeline.route.owners.reps.eligibility import CONSTRAINTS, Eligibility, eligibility, fields_read
 from leadflow_pipeline.route.owners.reps.rep import Rep, Territory
 from leadflow_pipeline.route.owners.reps.reps_of_day import Absence, Roster
-from leadflow_pipeline.route.owners.reps.territories import specificity
+from leadflow_pipeline.route.owners.reps.territories import (
+    CITY,
+    COUNTRY,
+    DEFAULT,
+    NAMED_ACCOUNT,
+    POSTCODE,
+    REGION,
+    STATE,
+)
 from leadflow_pipeline.route.owners.rules import OwnershipRules
 
 DAY = date(2026, 3, 2)
+
+
+def specificity(rank: int) -> str:
+    """The name of a rank of territories."""
+    if rank >= NAMED_ACCOUNT:
+        return "named account"
+    for least, name in ((POSTCODE, "postcode"), (CITY, "city"), (STATE, "state"), (COUNTRY, "country")):
+        if rank >= least:
+            return name
+    return "region" if rank >= REGION else "default" if rank == DEFAULT else "outside"
 
 
 def judged(
