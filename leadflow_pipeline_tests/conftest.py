@@ -56,6 +56,11 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("slow")
 
 
+def pytest_collection_finish() -> None:
+    """What is loaded stays, and is looked through no more: that stopped all threads for half a second now and then."""
+    gc.freeze()
+
+
 def pytest_unconfigure() -> None:
     """What is left goes with the process: to look for garbage among millions of objects takes it ten seconds."""
     gc.freeze()

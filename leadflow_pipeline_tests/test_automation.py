@@ -32,6 +32,13 @@ DUE = DueDays("spring", date(2026, 3, 1), date(2026, 3, 5))
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as temporary:
+        yield temporary
+
+
+@pytest.fixture
+def lasting() -> Iterator[dg.DagsterInstance]:
+    """One on disk, which a schedule can open again. Writing to it takes several times as long."""
     with dg.instance_for_test() as temporary:
         yield temporary
 
@@ -61,14 +68,14 @@ def import_lead(engine: Engine, folder: Path, slug: str, days_ago: int) -> None:
 
 
 def test_one_run_for_each_active_campaign_with_due_days(
-    engine: Engine, instance: dg.DagsterInstance, tmp_path: Path
+    engine: Engine, lasting: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     import_lead(engine, tmp_path, "spring", days_ago=2)
     import_lead(engine, tmp_path, "summer", days_ago=0)
     register(engine, minimal_campaign_text("quiet"), "quiet.yaml")
     register(engine, minimal_campaign_text("paused", extra="status: paused\n"), "paused.yaml")
     first = YESTERDAY - timedelta(days=2)
-    requests = tick_of_schedule(instance)
+    requests = tick_of_schedule(lasting)
     assert [without_dagsters_own(request.tags) for request in requests] == [
         {
             "dagster/asset_partition_range_start": f"spring|{first}",
@@ -86,15 +93,15 @@ def test_one_run_for_each_active_campaign_with_due_days(
 
 
 def test_what_the_schedule_asks_for_computes_every_due_day_and_then_nothing_is_due(
-    engine: Engine, instance: dg.DagsterInstance, tmp_path: Path
+    engine: Engine, lasting: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     import_lead(engine, tmp_path, "spring", days_ago=2)
-    instance.add_dynamic_partitions(CAMPAIGN_PARTITIONS_NAME, ["spring"])
-    (request,) = tick_of_schedule(instance)
+    lasting.add_dynamic_partitions(CAMPAIGN_PARTITIONS_NAME, ["spring"])
+    (request,) = tick_of_schedule(lasting)
     job = build_defs().resolve_job_def(automation.daily_pipeline.name)
-    assert job.execute_in_process(instance=instance, tags=request.tags).success
-    assert len(instance.get_materialized_partitions(dg.AssetKey(schema.nurture_touches.name))) == 3
-    assert tick_of_schedule(instance) == []
+    assert job.execute_in_process(instance=lasting, tags=request.tags).success
+    assert len(lasting.get_materialized_partitions(dg.AssetKey(schema.nurture_touches.name))) == 3
+    assert tick_of_schedule(lasting) == []
 
 
 def test_a_failed_run_is_tried_again_under_a_new_key_and_not_for_ever(instance: dg.DagsterInstance) -> None:

@@ -185,7 +185,7 @@ def test_a_run_under_an_unknown_model_does_not_begin(store: Engine) -> None:
 def test_a_run_names_its_model(store: Engine, tmp_path: Path) -> None:
     version = register_model(store, LONG_AGO)
     days = PartitionRange("spring", (YESTERDAY,))
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         report = run_days(instance, store, days, stage="harvest", model=version[:8])
         run_there = instance.get_run_by_id(report.run_id)
     assert run_there is not None

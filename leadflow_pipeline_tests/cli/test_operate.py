@@ -43,6 +43,8 @@ LEADFLOW = [sys.executable, "-W", "ignore", "-c", "from leadflow_pipeline.cli im
 HEADER = "Email,First name,Last name,Company,Title,Industry,Employees,Country,Phone,Plan,Received"
 YESTERDAY = last_complete_day(datetime.now(UTC))
 FIRST_DAY = YESTERDAY - timedelta(days=2)
+PATIENCE = 60
+"""Seconds for everything to stop; it gives its parts 15, and what they leave behind 3 each."""
 
 
 @pytest.fixture
@@ -268,7 +270,7 @@ def test_up_serves_the_ui_and_webhooks_and_stops_without_a_trace(up: Up) -> None
         assert json.load(answer)["dagster_version"]
     assert up.others("dagster._daemon")
     up.process.send_signal(signal.SIGINT)
-    assert up.process.wait(30) == 0
+    assert up.process.wait(PATIENCE) == 0
     assert up.others() == []
 
 
@@ -276,14 +278,14 @@ def test_up_serves_the_ui_and_webhooks_and_stops_without_a_trace(up: Up) -> None
 def test_up_may_be_stopped_while_it_starts(up: Up) -> None:
     up.wait_for("dagster._daemon")
     up.process.send_signal(signal.SIGTERM)
-    assert up.process.wait(30) == 0
+    assert up.process.wait(PATIENCE) == 0
     assert up.others() == []
 
 
 @on_linux
 def test_up_stops_everything_and_names_the_log_when_a_part_dies(up: Up) -> None:
     os.kill(up.wait_for("dagster._daemon"), signal.SIGKILL)
-    _, errors = up.process.communicate(timeout=30)
+    _, errors = up.process.communicate(timeout=PATIENCE)
     assert up.process.returncode == 1
     assert "error: the Dagster daemon stopped" in errors
     assert f"{up.home}/logs/daemon.log" in errors

@@ -78,7 +78,7 @@ class FakeDns:
         self.port = self._udp.server_address[1]
         for server in (self._udp, self._tcp):
             server.fake = self
-            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+            threading.Thread(target=server.serve_forever, args=(0.005,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

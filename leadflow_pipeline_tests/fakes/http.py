@@ -28,7 +28,7 @@ Delivery = Literal["whole", "reset", "reset midway", "held"]
 ALWAYS = 1_000_000_000
 REFUSED = "connection refused"
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-TICK = 0.02
+TICK = 0.005
 """Seconds after which a server notices that it should stop."""
 
 

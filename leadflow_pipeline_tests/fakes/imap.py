@@ -52,7 +52,7 @@ class ImapServer(socketserver.ThreadingTCPServer):
         self.port = int(self.server_address[1])
 
     def __enter__(self) -> ImapServer:
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.005,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

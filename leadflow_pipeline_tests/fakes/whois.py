@@ -61,7 +61,7 @@ class FakeWhois:
         self._server = _Server(("127.0.0.1", 0), _Conversation)
         self._server.fake = self
         self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

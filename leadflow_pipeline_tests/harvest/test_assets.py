@@ -24,7 +24,7 @@ RESOURCES = {"store": StoreResource(), "io_manager": PartitionIOManager()}
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(CAMPAIGN_PARTITIONS_NAME, ["fair"])
         yield instance
 

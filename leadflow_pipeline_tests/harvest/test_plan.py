@@ -55,7 +55,7 @@ def records(*rows: tuple[int, str, dict[str, str] | None]) -> pd.DataFrame:
         }
     )
     columns = empty(source_records).columns.intersection(frame.columns)
-    frame = frame[columns].astype({name: empty(source_records)[name].dtype for name in columns})
+    frame = frame[columns].astype(empty(source_records)[columns].dtypes.to_dict())
     days = frame["occurred_at"].dt.tz_localize(None).dt.normalize().astype("datetime64[us]")
     return frame.assign(day=days).sort_values(["occurred_at", "record_id"], ignore_index=True)
 

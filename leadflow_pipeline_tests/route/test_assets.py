@@ -98,7 +98,7 @@ def instance(engine: Engine) -> Iterator[dg.DagsterInstance]:
     )  # fmt: skip
     lost = {"campaign": "spring", "lead_id": "d", "outcome": "lost", "origin": "test"}
     add_outcomes(engine, pd.DataFrame([{**lost, "occurred_at": pd.Timestamp("2026-05-03T10:00Z")}]))
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(CAMPAIGN_PARTITIONS_NAME, ["spring"])
         yield instance
 

@@ -28,10 +28,8 @@ def leads(*rows: Mapping[str, Any]) -> pd.DataFrame:
     """Due leads; what a row leaves out is missing. Without more, a row is lead `a` of the list on DAY."""
     bare = {"lead_id": "a", "day": DAY, "source": "list", "phone_status": "missing"}
     frame = pd.DataFrame([{**bare, **row} for row in rows])
-    columns = {name: frame.get(name) for name in empty(schema.enriched_leads).columns if name in frame}
-    known = {
-        name: column.astype(empty(schema.enriched_leads)[name].dtype) for name, column in columns.items()
-    }
+    dtypes = empty(schema.enriched_leads).dtypes
+    known = {name: frame[name].astype(dtype) for name, dtype in dtypes.items() if name in frame}
     custom = {name: frame[name].astype("str") for name in frame.columns if name.startswith("custom.")}
     return pd.DataFrame({**known, **custom})
 

@@ -100,7 +100,7 @@ def instance(engine: Engine) -> Iterator[dg.DagsterInstance]:
         ("c", "visit", "2026-05-06 00:00"),
     )
     add_engagement_events(engine, happened.assign(campaign="spring", origin="test"))
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(CAMPAIGN_PARTITIONS_NAME, ["spring"])
         yield instance
 

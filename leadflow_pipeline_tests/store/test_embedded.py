@@ -23,7 +23,7 @@ import psycopg
 import pytest
 
 from leadflow_pipeline.errors import PermanentError, TransientError
-from leadflow_pipeline.store import embedded
+from leadflow_pipeline.store import cluster, embedded
 from leadflow_pipeline.store.cluster import SHARED_FOLDER, locate
 
 IS_ROOT = os.geteuid() == 0
@@ -196,7 +196,10 @@ def test_while_one_thread_waits_for_the_start_the_others_are_told(used_home, mon
     assert still_there(used_home) == []
 
 
-def test_orphans_of_a_killed_postmaster_are_ended(used_home, users):
+def test_orphans_of_a_killed_postmaster_are_ended(used_home, users, monkeypatch):
+    monkeypatch.setattr(
+        cluster, "ORPHAN_SECONDS", 0.5
+    )  # those that are stopped do not hear the polite signal
     url = users(used_home).url
     busy = psycopg.connect(url, autocommit=True)
     busy.execute("SELECT 1")
@@ -207,7 +210,8 @@ def test_orphans_of_a_killed_postmaster_are_ended(used_home, users):
             with suppress(psutil.NoSuchProcess):
                 process.suspend()
     first.kill()
-    assert ask(users(used_home).url, "SELECT 1") == 1
+    assert ask(embedded.acquire(used_home), "SELECT 1") == 1
+    embedded.release(used_home)
 
 
 def test_lock_files_that_name_a_stranger_are_mended(used_home, users):

@@ -54,7 +54,7 @@ def without_version(context: dg.AssetExecutionContext) -> Iterator[dg.Output[pd.
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(CAMPAIGN_PARTITIONS_NAME, ["spring-sale"])
         yield instance
 

@@ -33,6 +33,13 @@ CHECKS = {checks.INPUTS_STABLE, checks.SCORES_STABLE, checks.PROMISES_KEPT, chec
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as temporary:
+        yield temporary
+
+
+@pytest.fixture
+def lasting() -> Iterator[dg.DagsterInstance]:
+    """One on disk, which a schedule can open again. Writing to it takes several times as long."""
     with dg.instance_for_test() as temporary:
         yield temporary
 
@@ -88,29 +95,29 @@ def test_a_training_shows_how_good_the_model_is_and_nothing_of_a_lead(
 
 
 def test_each_active_campaign_is_trained_once_a_week_and_a_week_slept_through_is_made_good(
-    engine: Engine, instance: dg.DagsterInstance
+    engine: Engine, lasting: dg.DagsterInstance
 ) -> None:
     for slug in ("spring", "summer", "winter", "unheard-of"):
         campaign(engine, slug)
     set_status(engine, "winter", "paused", actor="a test")
-    instance.add_dynamic_partitions(CAMPAIGN_PARTITIONS_NAME, ["spring", "summer", "winter"])
+    lasting.add_dynamic_partitions(CAMPAIGN_PARTITIONS_NAME, ["spring", "summer", "winter"])
 
-    requests = tick(instance)
+    requests = tick(lasting)
 
     now = datetime.now(UTC)
     year, week, _ = training_week(now).isocalendar()
     assert [request.partition_key for request in requests] == ["spring", "summer"]
     assert requests[0].run_key == f"spring:conversion:{year}-W{week:02}:1"
-    assert train_in_dagster(instance, "spring", None, dict(requests[0].tags)).success
-    assert [request.partition_key for request in tick(instance)] == ["summer"]
+    assert train_in_dagster(lasting, "spring", None, dict(requests[0].tags)).success
+    assert [request.partition_key for request in tick(lasting)] == ["summer"]
 
     train_model(engine, "summer", training_week(now) - timedelta(days=1), actor="a test")
     train_model(engine, "summer", now.date(), actor="a test", promote=False)
-    assert [request.partition_key for request in tick(instance)] == ["summer"], (
+    assert [request.partition_key for request in tick(lasting)] == ["summer"], (
         "of another week, or just looking"
     )
     train_model(engine, "summer", now.date(), actor="a person")
-    assert tick(instance) == []
+    assert tick(lasting) == []
     # Eight days, because a training in the first hours of a Monday is that of the week which begins.
     assert campaigns_to_train(engine, now + timedelta(days=8)) == ["spring", "summer", "unheard-of"]
 

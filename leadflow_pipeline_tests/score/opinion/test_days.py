@@ -44,7 +44,7 @@ INJECTIONS = (
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(CAMPAIGN_PARTITIONS_NAME, [CAMPAIGN])
         yield instance
 
