@@ -129,7 +129,7 @@ def _batches(
     leads: Sequence[str], changes: Mapping[str, pd.DataFrame]
 ) -> Iterator[tuple[Sequence[str], Mapping[str, pd.DataFrame]]]:
     """Some leads at a time, with what changed of them."""
-    batch_of = pd.Series(range(len(leads)), index=leads, dtype="int64") // LEADS_AT_ONCE
+    batch_of = pd.Series(range(len(leads)), index=pd.Index(leads), dtype="int64") // LEADS_AT_ONCE
     parts = {
         kind: dict(iter(states.groupby(states["lead_id"].map(batch_of)))) for kind, states in changes.items()
     }
