@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Row, delete, func
+from sqlalchemy import Connection, Engine, Row, column, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from leadflow_pipeline.campaign import CampaignVersion, active_campaigns, load
@@ -39,6 +39,7 @@ from leadflow_pipeline.delivery.lead_events.known import (
 from leadflow_pipeline.delivery.mail import ID_DIGITS, domain_of
 from leadflow_pipeline.delivery.outbox import put_in
 from leadflow_pipeline.errors import TransientError
+from leadflow_pipeline.store.given_rows import given_rows
 from leadflow_pipeline.store.locks import stage_lock
 from leadflow_pipeline.store.schema import (
     lead_event_scans,
@@ -50,7 +51,9 @@ from leadflow_pipeline.telemetry.correlation import present_correlation_id
 KEPT: Final = timedelta(days=30)
 """How long a webhook waits where it cannot even be tried: its campaign rests, or nothing is dispatched."""
 
-LEADS_AT_ONCE: Final = 1_000
+LEADS_AT_ONCE: Final = 10_000
+"""Told in one transaction. What each has come to is looked for among all leads of the campaign, once for so many."""
+
 SEQUENCE: Final = "event"
 LOCK: Final = "lead events"
 
@@ -116,12 +119,23 @@ def _tell(
                 seen = seen_states(connection, campaign, kind, states["lead_id"])
             changes[kind] = news.changed(states, seen)
     leads = sorted({lead for states in changes.values() for lead in states["lead_id"]})
-    for begin in range(0, len(leads), LEADS_AT_ONCE):
-        some = leads[begin : begin + LEADS_AT_ONCE]
-        of_some = {kind: states[states["lead_id"].isin(some)] for kind, states in changes.items()}
+    for some, of_some in _batches(leads, changes):
         _tell_of(engine, version, of_some, some, given, heard, now, summary)
     with engine.begin() as connection:
         _mark_scanned(connection, campaign, partitions, now)
+
+
+def _batches(
+    leads: Sequence[str], changes: Mapping[str, pd.DataFrame]
+) -> Iterator[tuple[Sequence[str], Mapping[str, pd.DataFrame]]]:
+    """Some leads at a time, with what changed of them."""
+    batch_of = pd.Series(range(len(leads)), index=pd.Index(leads), dtype="int64") // LEADS_AT_ONCE
+    parts = {
+        kind: dict(iter(states.groupby(states["lead_id"].map(batch_of)))) for kind, states in changes.items()
+    }
+    for batch, begin in enumerate(range(0, len(leads), LEADS_AT_ONCE)):
+        of_some = {kind: parts[kind].get(batch, states.head(0)) for kind, states in changes.items()}
+        yield leads[begin : begin + LEADS_AT_ONCE], of_some
 
 
 def _tell_of(
@@ -215,17 +229,19 @@ def _remember(
     ]
     if not rows:
         return
-    statement = insert(lead_event_states)
-    given, kept = statement.excluded, lead_event_states.c
+    names = ("campaign", "lead_id", "kind", "state", "number", "assignment_number")
+    given = given_rows(*(column(name, lead_event_states.c[name].type) for name in names))
+    statement = insert(lead_event_states).from_select(names, select(given))
+    new, kept = statement.excluded, lead_event_states.c
     statement = statement.on_conflict_do_update(
         index_elements=["campaign", "lead_id", "kind"],
         set_={
-            "state": given.state,
-            "number": func.coalesce(given.number, kept.number),
-            "assignment_number": given.assignment_number,
+            "state": new.state,
+            "number": func.coalesce(new.number, kept.number),
+            "assignment_number": new.assignment_number,
         },
     )
-    connection.execute(statement, rows)
+    connection.execute(statement, {"rows": rows})
 
 
 def _mark_scanned(
