@@ -124,8 +124,7 @@ def _emails(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The judged addresses, and what the name servers said of domains without mail."""
     # Without such facts no domain is asked about, and a million addresses need not be looked at twice.
-    asked = values["email"] if len(facts.domains) else values["email"].where(values["email"].isna())
-    domains = check_syntax(asked)["email_domain"]
+    domains = check_syntax(values["email"])["email_domain"] if len(facts.domains) else values["email"]
     mail_servers = takes_mail(domains, days, facts.domains, rules)
     judged = judge_emails(
         values["email"],
@@ -140,6 +139,8 @@ def _emails(
 def size_bands(company_sizes: pd.Series) -> pd.Series:
     """The band of `SIZE_BANDS` that each number of employees falls in; missing for none and for less than
     one."""
+    if not company_sizes.notna().any():
+        return pd.Series(None, index=company_sizes.index, dtype="str")
     largest_first = reversed(SIZE_BANDS)
     return label({name: (company_sizes >= smallest).fillna(False) for name, smallest in largest_first})
 

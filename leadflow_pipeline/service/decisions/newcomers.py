@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from sqlalchemy import Connection, Engine
@@ -111,9 +112,11 @@ def take_in_newcomers(
         of_days = _of_the_same_days(connection, version, source, records, mapped)
     previous = latest_before(engine, schema.harvested_leads, campaign, day, lead_ids=mapped["lead_id"])
     # A record that came in on another day is no news of this one.
-    keys = pd.MultiIndex.from_frame(mapped[KEY])
-    is_news = keys.isin(pd.MultiIndex.from_frame(of_days[KEY]))
-    told = pd.concat([of_days, mapped[~is_news].drop_duplicates(KEY)], ignore_index=True)
+    keys, of_day = _keys(mapped), set(_keys(of_days))
+    is_news = np.array([key in of_day for key in keys], dtype=bool)
+    told = of_days
+    if not is_news.all():
+        told = pd.concat([of_days, mapped[~is_news].drop_duplicates(KEY)], ignore_index=True)
     judged = _judged(engine, version, plan_harvested(told, previous, version.rules.sources))
     stands = {
         number: replace(judged[key], is_news=bool(news))
@@ -156,21 +159,33 @@ def _of_the_same_days(
     A lead is looked for as it is known: by its email, else by the digits of its phone, else by its key in its source.
     """
     has_email = mapped["email"].str.match(USABLE_EMAIL).fillna(value=False).astype(bool)
-    digits = digits_of(pa.array(mapped["phone"], pa.large_string())).to_pandas().set_axis(mapped.index)
-    has_phone = ~has_email & (digits.str.len() >= MIN_PHONE_DIGITS).fillna(value=False).astype(bool)
-    source_keys = keys_and_leads(version.campaign, records["payload"], source)[SOURCE_KEY].reindex(
-        mapped.index
-    )
+    others = mapped[~has_email]
+    digits = digits_of(pa.array(others["phone"], pa.large_string())).to_pandas().set_axis(others.index)
+    has_phone = (digits.str.len() >= MIN_PHONE_DIGITS).fillna(value=False).astype(bool)
+    by_key = records.loc[others.index[~has_phone], "payload"]
     names = Names(
         mapped["email"][has_email].unique().tolist(),
         digits[has_phone].unique().tolist(),
-        source_keys[~has_email & ~has_phone].dropna().unique().tolist(),
+        keys_and_leads(version.campaign, by_key, source)[SOURCE_KEY].dropna().unique().tolist()
+        if len(by_key)
+        else [],
     )
     days = mapped["day"].dt.date.unique().tolist()
     found = records_naming(connection, version.campaign, days, names, source, _of_leads(version))
-    known, _ = read_records(version.campaign, found, version.rules.sources)
-    is_theirs = pd.MultiIndex.from_frame(known[KEY]).isin(pd.MultiIndex.from_frame(mapped[KEY]))
-    return known[is_theirs].reset_index(drop=True)
+    if set(found["source"]) <= {source.name} and set(found["content_key"]) <= set(records["content_key"]):
+        # Nobody else told of them: what these records say has been read.
+        place = {key: number for number, key in enumerate(records["content_key"].loc[mapped.index])}
+        known = mapped.take([place[key] for key in found["content_key"]]).set_axis(found.index)
+        known = known.assign(day=found["day"], occurred_at=found["occurred_at"])
+    else:
+        known, _ = read_records(version.campaign, found, version.rules.sources)
+    theirs = set(_keys(mapped))
+    return known[[key in theirs for key in _keys(known)]].reset_index(drop=True)
+
+
+def _keys(rows: pd.DataFrame) -> list[tuple[str, pd.Timestamp]]:
+    """Lead and day of each row."""
+    return list(zip(rows["lead_id"], rows["day"], strict=True))
 
 
 def _why_unreadable(source: SourceRules, lead: Mapping[str, Any]) -> str:
@@ -241,10 +256,10 @@ def _judged_on(
 
 def _by_lead(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Each lead's one row, as plain values."""
-    plain = frame.astype(object).where(frame.notna(), None).set_index("lead_id")
+    columns = {str(name): pa.array(column, from_pandas=True).to_pylist() for name, column in frame.items()}
+    lead_ids = columns.pop("lead_id")
+    rows = zip(*columns.values(), strict=True)
     return {
-        str(lead_id): {
-            str(name): value.item() if hasattr(value, "item") else value for name, value in row.items()
-        }
-        for lead_id, row in plain.to_dict("index").items()
+        str(lead_id): dict(zip(columns, row, strict=True))
+        for lead_id, row in zip(lead_ids, rows, strict=True)
     }
