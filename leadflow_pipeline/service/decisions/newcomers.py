@@ -10,7 +10,7 @@ it, computes the lead with all that came in by then, and honours the owner that 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -33,9 +33,8 @@ from leadflow_pipeline.harvest.normalise import digits_of
 from leadflow_pipeline.harvest.plan import plan_harvested, read_records
 from leadflow_pipeline.harvest.rules import Contents, SourceRules
 from leadflow_pipeline.harvest.stored_records import Names, records_naming
-from leadflow_pipeline.lead_fields import CUSTOM, columns_holding, with_custom_fields
+from leadflow_pipeline.lead_fields import CUSTOM, with_custom_fields
 from leadflow_pipeline.partitions import PartitionRange
-from leadflow_pipeline.qualify.plan import fields_read as qualification_fields
 from leadflow_pipeline.qualify.plan import plan_qualified
 from leadflow_pipeline.score.days import score_days
 from leadflow_pipeline.service.decisions.lead_state import LeadState
@@ -226,15 +225,12 @@ def _judged_on(
         campaign=campaign,
         campaign_version=version.version,
     )
-    columns = columns_holding(qualification_fields(rules.qualification))
     overrides = read_overrides(engine, campaign, days.as_of)
-    qualified = plan_qualified(
-        scored, enriched[list(dict.fromkeys(["day", *columns]))], overrides, rules.qualification
-    )
-    scores, verdicts = _by_lead(scored[["lead_id", *SCORED]]), _by_lead(qualified[["lead_id", *QUALIFIED]])
+    qualified = plan_qualified(scored, enriched, overrides, rules.qualification)
+    scores, verdicts = _by_lead(scored, SCORED), _by_lead(qualified, QUALIFIED)
     own = dict.fromkeys(name for document in enriched["custom"] for name in json.loads(document or "{}"))
-    known = _by_lead(with_custom_fields(enriched, [f"{CUSTOM}{name}" for name in own]))
-    for lead_id, fields in known.items():
+    known = with_custom_fields(enriched, [f"{CUSTOM}{name}" for name in own])
+    for lead_id, fields in _by_lead(known, known.columns).items():
         fields = {
             name: value
             for name, value in fields.items()
@@ -245,7 +241,7 @@ def _judged_on(
         verdict["reasons"] = json.loads(reasons) if isinstance(reasons, str) else list(reasons)
         yield LeadState(
             lead_id,
-            {"lead_id": lead_id, **fields},
+            fields,
             True,
             scored=scores[lead_id],
             qualified=verdict,
@@ -254,12 +250,11 @@ def _judged_on(
         )
 
 
-def _by_lead(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Each lead's one row, as plain values."""
-    columns = {str(name): pa.array(column, from_pandas=True).to_pylist() for name, column in frame.items()}
-    lead_ids = columns.pop("lead_id")
+def _by_lead(frame: pd.DataFrame, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """These columns of each lead's one row, as plain values."""
+    columns = {name: pa.array(frame[name].array, from_pandas=True).to_pylist() for name in names}
     rows = zip(*columns.values(), strict=True)
     return {
         str(lead_id): dict(zip(columns, row, strict=True))
-        for lead_id, row in zip(lead_ids, rows, strict=True)
+        for lead_id, row in zip(frame["lead_id"], rows, strict=True)
     }
