@@ -153,23 +153,9 @@ def _of_the_same_days(
     records: pd.DataFrame,
     mapped: pd.DataFrame,
 ) -> pd.DataFrame:
-    """All that is told of the leads on the days of their records, in the order in which a day's harvest reads it.
-
-    A lead is looked for as it is known: by its email, else by the digits of its phone, else by its key in its source.
-    """
-    has_email = mapped["email"].str.match(USABLE_EMAIL).fillna(value=False).astype(bool)
-    others = mapped[~has_email]
-    digits = digits_of(pa.array(others["phone"], pa.large_string())).to_pandas().set_axis(others.index)
-    has_phone = (digits.str.len() >= MIN_PHONE_DIGITS).fillna(value=False).astype(bool)
-    by_key = records.loc[others.index[~has_phone], "payload"]
-    names = Names(
-        mapped["email"][has_email].unique().tolist(),
-        digits[has_phone].unique().tolist(),
-        keys_and_leads(version.campaign, by_key, source)[SOURCE_KEY].dropna().unique().tolist()
-        if len(by_key)
-        else [],
-    )
+    """All that is told of the leads on the days of their records, in the order in which a day's harvest reads it."""
     days = mapped["day"].dt.date.unique().tolist()
+    names = _names(version, source, records, mapped)
     found = records_naming(connection, version.campaign, days, names, source, _of_leads(version))
     if set(found["source"]) <= {source.name} and set(found["content_key"]) <= set(records["content_key"]):
         # Nobody else told of them: what these records say has been read.
@@ -180,6 +166,23 @@ def _of_the_same_days(
         known, _ = read_records(version.campaign, found, version.rules.sources)
     theirs = set(_keys(mapped))
     return known[[key in theirs for key in _keys(known)]].reset_index(drop=True)
+
+
+def _names(
+    version: CampaignVersion, source: SourceRules, records: pd.DataFrame, mapped: pd.DataFrame
+) -> Names:
+    """By what the leads are looked for: each by its email, else by the digits of its phone, else by its key in its
+    source.
+    """
+    has_email = mapped["email"].str.match(USABLE_EMAIL).fillna(value=False).astype(bool)
+    others = mapped[~has_email]
+    digits = digits_of(pa.array(others["phone"], pa.large_string())).to_pandas().set_axis(others.index)
+    has_phone = (digits.str.len() >= MIN_PHONE_DIGITS).fillna(value=False).astype(bool)
+    by_key = records.loc[others.index[~has_phone], "payload"]
+    keys: list[str] = []
+    if len(by_key):
+        keys = keys_and_leads(version.campaign, by_key, source)[SOURCE_KEY].dropna().unique().tolist()
+    return Names(mapped["email"][has_email].unique().tolist(), digits[has_phone].unique().tolist(), keys)
 
 
 def _keys(rows: pd.DataFrame) -> list[tuple[str, pd.Timestamp]]:
