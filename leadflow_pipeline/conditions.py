@@ -24,6 +24,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -77,13 +78,20 @@ class Condition(BaseModel):
 def evaluate(condition: Condition, leads: pd.DataFrame) -> pd.Series[bool]:
     """True, false or missing (nullable boolean) for each lead, indexed as `leads`."""
     values = field_values(leads, condition.field)
+    if condition.is_missing is None and (bounds := _bounds(condition)) is not None:
+        numbers = _as_numbers(values)
+        return _verdict(numbers.between(*bounds), unknown=numbers.isna().to_numpy())
     blank = _is_blank(values)
     if condition.is_missing is not None:
-        return (blank == condition.is_missing).astype("boolean")
-    if (bounds := _bounds(condition)) is not None:
-        numbers = _as_numbers(values)
-        return numbers.between(*bounds).astype("boolean").mask(numbers.isna())
-    return _passes_words(condition, values).astype("boolean").mask(blank)
+        verdict = pd.Series(blank == condition.is_missing, index=values.index)
+        return _verdict(verdict, unknown=np.zeros(len(values), dtype=bool))
+    return _verdict(_passes_words(condition, values), unknown=blank)
+
+
+def _verdict(verdict: pd.Series[bool], *, unknown: npt.NDArray[np.bool_]) -> pd.Series[bool]:
+    """As a nullable column, missing where it is unknown."""
+    found = pd.arrays.BooleanArray(verdict.to_numpy(dtype=bool, copy=True), unknown.copy())
+    return pd.Series(found, index=verdict.index)
 
 
 def holds(condition: Condition, value: Any) -> bool | None:
@@ -192,11 +200,11 @@ def _passes_words(condition: Condition, values: pd.Series) -> pd.Series[bool]:
     return _is_one_of(values, (str(condition.equals),))
 
 
-def _is_blank(values: pd.Series) -> pd.Series[bool]:
+def _is_blank(values: pd.Series) -> npt.NDArray[np.bool_]:
     """Missing, or a text of nothing but white space."""
-    blank = values.isna()
+    blank: npt.NDArray[np.bool_] = values.isna().to_numpy()
     if _is_text(values):
-        blank |= (_tidy(values) == "").fillna(False).astype(bool)
+        blank = blank | (values.astype("str").str.strip() == "").to_numpy(dtype=bool)
     return blank
 
 

@@ -31,6 +31,8 @@ def standing_overrides(
     Indexed as `keys` (whose index must be unique), missing where none stands. With `among`, values are read
     without regard to case and spelt as there; any other value counts as not made at all.
     """
+    if overrides.empty:
+        return overrides[COLUMNS].reindex(keys.index)
     about = overrides.loc[overrides["field"] == field].copy()
     about["value"] = _spelt_as(about["value"], among)
     about = about[about["value"].notna()]

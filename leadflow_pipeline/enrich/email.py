@@ -20,6 +20,10 @@ disposable and the free list is disposable and not free.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -135,23 +139,26 @@ def kinds_of_domain(domains: pd.Series) -> pd.DataFrame:
 
     A domain on the free-mail list counts as it stands; for the other three, so does every domain below it.
     """
-    is_disposable = _is_at_or_below(domains, disposable_domains())
-    return pd.DataFrame(
-        {
-            "is_disposable": is_disposable,
-            "is_free": is_listed(domains, free_mail_domains()) & ~is_disposable,
-            "is_for_tests": _is_at_or_below(domains, pa.array(TEST_DOMAINS, pa.large_string())),
-            "is_unreachable": _is_at_or_below(domains, pa.array(UNREACHABLE_DOMAINS, pa.large_string())),
-        },
-        dtype="boolean",
-    )
+    names = {
+        "is_disposable": disposable_domains(),
+        "is_for_tests": pa.array(TEST_DOMAINS, pa.large_string()),
+        "is_unreachable": pa.array(UNREACHABLE_DOMAINS, pa.large_string()),
+    }
+    kinds = _are_at_or_below(domains, names)
+    kinds["is_free"] = is_listed(domains, free_mail_domains()).to_numpy() & ~kinds["is_disposable"]
+    columns = {kind: pd.array(is_of_kind, dtype="boolean") for kind, is_of_kind in kinds.items()}
+    return pd.DataFrame(columns, index=domains.index)
 
 
-def _is_at_or_below(domains: pd.Series, names: pa.Array) -> pd.Series:
-    result = is_listed(domains, names)
-    parents = domains[domains.str.contains(".", regex=False)]
+def _are_at_or_below(domains: pd.Series, lists: Mapping[str, pa.Array]) -> dict[str, npt.NDArray[np.bool_]]:
+    """For each list, whether each domain, or one that it is below, is on it."""
+    found = {kind: is_listed(domains, names).to_numpy(copy=True) for kind, names in lists.items()}
+    places = np.arange(len(domains))
+    parents = domains
     while len(parents):
-        parents = parents.str.replace(r"^[^.]*\.", "", regex=True)
-        result |= is_listed(parents, names).reindex(result.index, fill_value=False)
-        parents = parents[parents.str.contains(".", regex=False)]
-    return result
+        has_parent = parents.str.contains(".", regex=False).to_numpy(dtype=bool)
+        places = places[has_parent]
+        parents = parents[has_parent].str.replace(r"^[^.]*\.", "", regex=True)
+        for kind, names in lists.items():
+            found[kind][places] |= is_listed(parents, names).to_numpy()
+    return found

@@ -70,7 +70,9 @@ def suggest_domains(domains: pd.Series) -> pd.Series:
     """The common domain that each lower-case domain is a slip away from, else missing. Never the same domain."""
     suggestions = domains.map(LISTED_MISSPELLINGS).astype("str")
     wanted = domains[suggestions.isna() & _could_be_a_slip(domains)]
-    meant = _name_and_rest(pd.Series(COMMON_DOMAINS, dtype="str"))
+    if wanted.empty:
+        return suggestions
+    meant = _meant()
     written = _name_and_rest(wanted)
     name_is_near = _name_is_near(written["name"], meant["name"])
     # Nearly all domains are near nothing and end here.
@@ -93,6 +95,11 @@ def _could_be_a_slip(domains: pd.Series) -> pd.Series:
     for names in (_known_good(), free_mail_domains(), disposable_domains()):
         is_plausible &= ~is_listed(domains, names)
     return is_plausible
+
+
+@cache
+def _meant() -> pd.DataFrame:
+    return _name_and_rest(pd.Series(COMMON_DOMAINS, dtype="str"))
 
 
 @cache

@@ -43,6 +43,8 @@ def split_names(first_names: pd.Series, last_names: pd.Series, full_names: pd.Se
 
     The three have one index, which the result has too, and may be missing in any combination.
     """
+    if not any(names.notna().any() for names in (first_names, last_names, full_names)):
+        return pd.DataFrame(dict.fromkeys(WHOLE), index=first_names.index, dtype="str")
     first = for_each_distinct(first_names.astype("str"), read_parts)
     last = for_each_distinct(last_names.astype("str"), read_parts)
     is_split = first["name"].notna() & last["name"].notna()

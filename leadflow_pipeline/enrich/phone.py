@@ -60,6 +60,10 @@ def judge_phones(phones: pd.Series, countries: pd.Series, default_country: str |
     unknown. All but the status are missing unless the number is valid, and so is the country of a number that
     belongs to none (+800).
     """
+    if not phones.notna().any():
+        nothing = pd.DataFrame(dict.fromkeys(_COLUMNS), index=phones.index, dtype="str")
+        nothing.insert(1, "phone_status", "missing")
+        return nothing
     texts = phones.astype("str").str.strip().reset_index(drop=True)
     texts = texts.mask(texts == "")
     known = countries.astype("str").reset_index(drop=True)

@@ -54,25 +54,24 @@ def plan_enriched(harvested: pd.DataFrame, rules: EnrichRules, facts: Facts | No
     places = _places(values)
     companies = _companies(values, emails, rules)
     registrations = registered_on(companies["company_domain"], harvested["day"], facts.domains, rules)
-    enriched = pd.concat(
-        [
-            harvested[list(HANDED_DOWN)],
-            values[list(AS_KNOWN)],
-            emails,
-            judge_phones(values["phone"], places["country"], rules.default_country),
-            split_names(values["first_name"], values["last_name"], values["full_name"]),
-            companies,
-            places,
-            titles,
-        ],
-        axis="columns",
-    ).assign(
-        custom=known.custom,
-        domain_registered_on=registrations.said,
-        is_decision_maker=titles["seniority"].isin(rules.decision_makers).astype("boolean"),
-        linkedin_url=tidy_linkedin_urls(values["linkedin_url"]),
-        language=for_each_distinct(values["language"], tidy_languages),
-    )
+    phones = judge_phones(values["phone"], places["country"], rules.default_country)
+    names = split_names(values["first_name"], values["last_name"], values["full_name"])
+    columns = {
+        **{name: harvested[name] for name in HANDED_DOWN},
+        **{name: values[name] for name in AS_KNOWN},
+        **emails,
+        **phones,
+        **names,
+        **companies,
+        **places,
+        **titles,
+        "custom": known.custom,
+        "domain_registered_on": registrations.said,
+        "is_decision_maker": titles["seniority"].isin(rules.decision_makers).astype("boolean"),
+        "linkedin_url": tidy_linkedin_urls(values["linkedin_url"]),
+        "language": for_each_distinct(values["language"], tidy_languages),
+    }
+    enriched = pd.DataFrame({name: column.array for name, column in columns.items()}, index=harvested.index)
     derived = derived_claims(enriched, rules)
     custom = with_members(known.custom, derived)
     claims = joined_claims(known.claims, of_mail, registrations.claims, derived)
@@ -124,8 +123,7 @@ def _emails(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The judged addresses, and what the name servers said of domains without mail."""
     # Without such facts no domain is asked about, and a million addresses need not be looked at twice.
-    asked = values["email"] if len(facts.domains) else values["email"].where(values["email"].isna())
-    domains = check_syntax(asked)["email_domain"]
+    domains = check_syntax(values["email"])["email_domain"] if len(facts.domains) else values["email"]
     mail_servers = takes_mail(domains, days, facts.domains, rules)
     judged = judge_emails(
         values["email"],
@@ -140,6 +138,8 @@ def _emails(
 def size_bands(company_sizes: pd.Series) -> pd.Series:
     """The band of `SIZE_BANDS` that each number of employees falls in; missing for none and for less than
     one."""
+    if not company_sizes.notna().any():
+        return pd.Series(None, index=company_sizes.index, dtype="str")
     largest_first = reversed(SIZE_BANDS)
     return label({name: (company_sizes >= smallest).fillna(False) for name, smallest in largest_first})
 

@@ -48,6 +48,8 @@ def _empty(columns: dict[str, str]) -> pd.DataFrame:
 
 
 NO_CLAIMS = _empty(CLAIM_COLUMNS)
+NO_LOOKUPS = _empty(LOOKUP_COLUMNS)
+NO_DOMAINS = _empty(DOMAIN_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Facts:
     @classmethod
     def none(cls) -> Facts:
         """Nobody was asked anything."""
-        return cls(_empty(LOOKUP_COLUMNS), _empty(DOMAIN_COLUMNS))
+        return cls(NO_LOOKUPS, NO_DOMAINS)
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ def statuses(leads: pd.DataFrame, facts: Facts) -> pd.Series:
     none: nobody was asked.
     """
     status = pd.Series("none", index=leads.index, dtype="str")
+    if facts.lookups.empty:
+        return status
     asked = _as_of(leads, facts.lookups)
     if asked.empty:
         return status
@@ -175,19 +179,17 @@ def _ends_of(days: pd.Series) -> pd.Series:
 
 
 def _without_claims(leads: pd.DataFrame) -> pd.DataFrame:
-    values = leads[list(FIELDS)]
+    own = {name: leads[name].array for name in FIELDS}
     provided = {
-        name: pd.Series(None, index=leads.index, dtype=NUMBER_FIELDS.get(name, "str"))
+        name: pd.Series(None, index=leads.index, dtype=NUMBER_FIELDS.get(name, "str")).array
         for name in PROVIDED_FIELDS
     }
-    return values.assign(**provided)
+    return pd.DataFrame(own | provided, index=leads.index)
 
 
 def _as_of(leads: pd.DataFrame, lookups: pd.DataFrame) -> pd.DataFrame:
     """The lookups of each row's lead that were asked for by the end of its day, with `row`, `end` and
     `is_finished` (by then)."""
-    if lookups.empty:
-        return lookups.assign(row=pd.Series(dtype="int64"), is_finished=pd.Series(dtype=bool))
     rows = pd.DataFrame(
         {"row": np.arange(len(leads)), "lead_id": leads["lead_id"].array, "end": _ends_of(leads["day"]).array}
     )
@@ -198,6 +200,8 @@ def _as_of(leads: pd.DataFrame, lookups: pd.DataFrame) -> pd.DataFrame:
 
 
 def _answered(leads: pd.DataFrame, rules: EnrichRules, lookups: pd.DataFrame) -> pd.DataFrame:
+    if lookups.empty:
+        return NO_CLAIMS
     asked = _as_of(leads, lookups)
     answered = asked[asked["is_finished"].astype(bool) & (asked["state"] == "answered")]
     if answered.empty:

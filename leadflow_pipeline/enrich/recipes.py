@@ -13,7 +13,7 @@ import pandas as pd
 from leadflow_pipeline.conditions import evaluate, field_values
 from leadflow_pipeline.enrich.distinct import for_each_distinct
 from leadflow_pipeline.enrich.labels import label
-from leadflow_pipeline.enrich.providers import CLAIM_COLUMNS
+from leadflow_pipeline.enrich.providers import CLAIM_COLUMNS, NO_CLAIMS
 from leadflow_pipeline.enrich.rules import EnrichRules, MapRules, Party, Recipe, Step
 from leadflow_pipeline.lead_fields import with_custom_fields
 
@@ -43,6 +43,8 @@ def derived_claims(leads: pd.DataFrame, rules: EnrichRules) -> pd.DataFrame:
 
     Steps see what earlier steps of their recipe said; the last word about a field counts.
     """
+    if not rules.recipes:
+        return NO_CLAIMS
     under = recipes_of(leads, rules)
     claims = [
         claim
@@ -50,7 +52,7 @@ def derived_claims(leads: pd.DataFrame, rules: EnrichRules) -> pd.DataFrame:
         for claim in _claims_of(leads, (under == name).fillna(False), name, recipe)
     ]
     if not claims:
-        return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in CLAIM_COLUMNS.items()})
+        return NO_CLAIMS
     said = pd.concat(claims, ignore_index=True)
     said = said.drop_duplicates(["row", "field"], keep="last", ignore_index=True)
     return said.assign(credits=0.0, confidence=1.0).reindex(columns=list(CLAIM_COLUMNS)).astype(CLAIM_COLUMNS)

@@ -25,6 +25,8 @@ def tidy_regions(regions: pd.Series, countries: pd.Series) -> pd.Series:
 
     Both are indexed alike, as is the result.
     """
+    if not regions.notna().any():
+        return regions.astype("str")
     names = {region.code: region.names[0] for region in known_regions()}
     written = regions.str.strip()
     return region_codes(regions, countries).map(names).astype("str").fillna(written.mask(written == ""))
@@ -35,6 +37,8 @@ def region_codes(regions: pd.Series, countries: pd.Series) -> pd.Series:
 
     A text with its country in it (`US-CA`) and a name that only one country has need no country.
     """
+    if not regions.notna().any():
+        return regions.astype("str")
     place = for_each_distinct(regions.astype("str"), folded)
     country = countries.astype("str").where(countries.isin(countries_with_regions()))
     by_country = (country + "|" + place).astype("str")
@@ -47,6 +51,8 @@ def region_codes(regions: pd.Series, countries: pd.Series) -> pd.Series:
 def zones_of_places(countries: pd.Series, regions: pd.Series, cities: pd.Series) -> pd.Series:
     """IANA time zones by region, else by city; missing where neither tells. `countries` are alpha-2."""
     codes = region_codes(regions, countries)
+    if not (codes.notna().any() or cities.notna().any()):
+        return codes
     zones = {region.code: region.time_zone for region in known_regions() if region.time_zone}
     of_region = codes.map(zones).astype("str")
     city = for_each_distinct(cities.astype("str").mask(of_region.notna()), folded)

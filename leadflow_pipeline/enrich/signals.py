@@ -26,7 +26,10 @@ def read_signals(custom: pd.Series) -> pd.DataFrame:
 
 def _says_yes(custom: pd.Series, name: str) -> pd.Series:
     # Few campaigns have the field: looking for its name alone costs a tenth of looking for the whole member.
-    named = custom[custom.str.contains(name, regex=False, na=False)]
+    is_named = custom.str.contains(name, regex=False, na=False)
+    if not is_named.any():
+        return is_named.astype("boolean")
+    named = custom[is_named]
     member = rf'[{{,]\s*"{name}"\s*:\s*{_YES}\s*[,}}]'
     says_yes = named.index[named.str.contains(member, regex=True)]
     return pd.Series(custom.index.isin(says_yes), index=custom.index, dtype="boolean")

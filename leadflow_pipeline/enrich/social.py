@@ -126,7 +126,10 @@ def tidy_social_urls(custom: pd.Series, given: Mapping[str, pd.Series] | None = 
     `custom` are JSON objects whose members may be named after a network (`twitter`, `xing_url`), with an address or
     `@handle`. `given` are columns by network, which win.
     """
-    found = for_each_distinct(custom.where(custom.str.contains(_NAMED, regex=True, na=False)), _in_custom)
+    may_name = custom.str.contains(_NAMED, regex=True, na=False)
+    if not (may_name.any() or any(urls.notna().any() for urls in (given or {}).values())):
+        return pd.Series("{}", index=custom.index, dtype="str")
+    found = for_each_distinct(custom.where(may_name), _in_custom)
     columns = {network: found[network] for network in NETWORKS}
     for network, urls in (given or {}).items():
         columns[network] = tidy_profiles(urls, network).fillna(columns[network])

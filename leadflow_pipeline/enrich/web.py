@@ -28,6 +28,8 @@ def tidy_websites(websites: pd.Series) -> pd.Series:
 
     Missing where the text is no such address.
     """
+    if not websites.notna().any():
+        return websites
     texts = websites.str.strip()
     host = texts.str.lower().str.removeprefix("https://").str.removeprefix("http://").str.removeprefix("www.")
     host = host.str.removesuffix("/")

@@ -42,8 +42,13 @@ def no_unreadable_rows() -> pd.DataFrame:
 
 def unreadable_rows(rows: Sequence[tuple[int, str, str]]) -> pd.DataFrame:
     """The frame of unreadable rows, from (row_number, raw, reason)."""
-    frame = pd.DataFrame(list(rows), columns=list(UNREADABLE_COLUMNS))
-    return frame.astype({"row_number": "int64", "raw": "str", "reason": "str"})
+    columns = zip(UNREADABLE_COLUMNS, ("int64", "str", "str"), strict=True)
+    return pd.DataFrame(
+        {
+            name: pd.Series([row[place] for row in rows], dtype=dtype)
+            for place, (name, dtype) in enumerate(columns)
+        }
+    )
 
 
 def no_texts(index: pd.Index[Any]) -> pd.Series[Any]:

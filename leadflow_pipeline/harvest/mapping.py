@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,6 +31,8 @@ from leadflow_pipeline.harvest.normalise import (
 )
 from leadflow_pipeline.harvest.rules import FIELDS_OF, LEAD_FIELDS, SourceRules
 
+STR = pd.StringDtype(na_value=np.nan)
+"""What pandas calls `str`."""
 SOURCE_KEY = "source_key"
 KEY_FIELDS = ("email", "phone", SOURCE_KEY, *NAME_FIELDS)
 CUSTOM = "custom."
@@ -82,11 +85,12 @@ def map_records(campaign: str, payloads: pd.Series, source: SourceRules) -> pd.D
     texts: dict[str, Array] = {}
     for field in (*LEAD_FIELDS, SOURCE_KEY, *custom_fields([source])):
         texts[field] = field_texts(field, mapping.get(field), cells, source)
-    mapped = pd.DataFrame({field: _as_column(field, values) for field, values in texts.items()})
-    mapped.index = payloads.index
-    mapped.insert(0, "lead_id", lead_ids(campaign, source.name, mapped))
-    mapped.insert(1, "reason", _reasons(mapped["lead_id"], texts))
-    return mapped.drop(columns=SOURCE_KEY)
+    columns = {field: _as_column(field, values).array for field, values in texts.items()}
+    keys = pd.DataFrame({field: columns[field] for field in KEY_FIELDS}, index=payloads.index)
+    del columns[SOURCE_KEY]
+    leads = lead_ids(campaign, source.name, keys)
+    told = {"lead_id": leads.array, "reason": _reasons(leads, texts).array, **columns}
+    return pd.DataFrame(told, index=payloads.index)
 
 
 def leads_of(campaign: str, cells: pa.Table, source: SourceRules) -> pd.Series:
@@ -115,6 +119,8 @@ def _keys_and_leads(campaign: str, cells: pa.Table, source: SourceRules) -> pd.D
 def default_values(field: str, sources: Sequence[SourceRules]) -> Mapping[str, str | float]:
     """Source -> cleaned default of a field, for the sources that have one."""
     given = {source.name: source.defaults[field] for source in sources if field in source.defaults}
+    if not given:
+        return {}
     cleaned = _as_column(field, _cleaned(field, pa.array(list(given.values()), TEXT)))
     return dict(zip(given, cleaned.tolist(), strict=True))
 
@@ -153,8 +159,7 @@ def _cleaned(field: str, texts: Array) -> Array:
 
 def _as_column(field: str, texts: Array) -> pd.Series:
     if field not in NUMBER_FIELDS:
-        column: pd.Series = texts.to_pandas().astype("str")
-        return column
+        return pd.Series(texts, dtype=STR)
     numbers = pd.Series(parse_numbers(texts))
     if field == "company_size":
         return numbers.where(numbers.between(0, LARGEST_COMPANY)).round()

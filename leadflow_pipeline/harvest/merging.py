@@ -28,7 +28,10 @@ def last_known(values: pd.Series, starts: Positions) -> pd.Series:
         return values
     positions = np.arange(len(values), dtype=np.int64)
     latest = np.maximum.accumulate(np.where(known, positions, -1))
-    filled = values.take(np.where(latest >= starts, latest, positions))
+    source = np.where(latest >= starts, latest, positions)
+    if (source == positions).all():
+        return values
+    filled = values.take(source)
     filled.index = values.index
     return filled
 

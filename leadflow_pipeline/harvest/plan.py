@@ -44,14 +44,16 @@ def read_records(
         fields = map_records(campaign, records.loc[is_of_source, "payload"], rules[name])
         reasons[fields.index] = fields.pop("reason")
         mapped.append(fields[reasons[fields.index].isna()])
-    columns = list(_no_mapped_records(sources).columns)
-    leads = (
-        pd.concat(mapped).sort_index()
-        if mapped
-        else _no_mapped_records(sources).drop(columns=WHEN_AND_WHENCE)
-    )
-    leads = records[WHEN_AND_WHENCE].join(leads, how="inner").reset_index(drop=True)
-    return leads.reindex(columns=columns), _quarantined(records, reasons)
+    if mapped:
+        leads = mapped[0] if len(mapped) == 1 else pd.concat(mapped).sort_index()
+    else:
+        leads = _no_mapped_records(sources).drop(columns=WHEN_AND_WHENCE)
+    whole = {**{name: records[name].take(leads.index.to_numpy()) for name in WHEN_AND_WHENCE}, **leads}
+    columns = {
+        name: whole[name].array if name in whole else pd.Series(None, index=leads.index, dtype=dtype).array
+        for name, dtype in _mapped_types(sources).items()
+    }
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(leads))), _quarantined(records, reasons)
 
 
 def plan_harvested(
@@ -65,17 +67,21 @@ def plan_harvested(
     """
     customs = custom_fields(sources)
     fields = [*LEAD_FIELDS, *customs]
-    rows = pd.concat([_as_records(previous, customs), mapped.assign(is_record=True)], ignore_index=True)
+    rows = mapped.assign(is_record=True)
+    if len(previous):
+        rows = pd.concat([_as_records(previous, customs), rows], ignore_index=True)
     rows = rows.assign(lead_order=pd.factorize(rows["lead_id"], sort=True)[0])
     rows = rows.sort_values("lead_order", kind="stable", ignore_index=True)
     starts = group_starts(rows["lead_order"])
     for field in fields:
-        joined = last_known(rows[field], starts)
+        values = rows[field]
+        joined = last_known(values, starts)
         defaults = default_values(field, sources)
         if defaults:
             source_defaults = rows["source"].where(rows["is_record"]).map(defaults).astype(joined.dtype)
             joined = with_defaults(joined, source_defaults, starts)
-        rows[field] = joined
+        if joined is not values:
+            rows[field] = joined
     rows["received_at"] = rows["occurred_at"]
     rows["source"] = rows["source"].take(starts).set_axis(rows.index)
     rows["is_new"] = _is_first_day(rows, starts)
@@ -95,14 +101,13 @@ def _last_of_each_day(rows: pd.DataFrame, customs: Sequence[str]) -> pd.DataFram
     is_last = (lead.ne(lead.shift(-1)) | day.ne(day.shift(-1))).to_numpy()
     ends = np.flatnonzero(is_last)
     leads = rows[is_last].reset_index(drop=True)
-    leads["record_count"] = np.diff(ends, prepend=-1)
+    leads["record_count"] = pd.array(np.diff(ends, prepend=-1), dtype="Int64")
+    leads["company_size"] = leads["company_size"].astype("Int64")
     cells = pa.table(
         {name.removeprefix(CUSTOM): pa.array(leads[name], pa.large_string()) for name in customs}
     )
-    leads["custom"] = json_objects(cells, numbers=True).to_pandas() if customs else "{}"
-    leads = leads.sort_values(["day", "lead_order"], kind="stable", ignore_index=True)
-    types = {"record_count": "Int64", "company_size": "Int64", "custom": "str"}
-    return leads[LEAD_COLUMNS].astype(types)
+    leads["custom"] = json_objects(cells, numbers=True).to_pandas().astype("str") if customs else "{}"
+    return leads.sort_values(["day", "lead_order"], kind="stable", ignore_index=True)[LEAD_COLUMNS]
 
 
 def _as_records(previous: pd.DataFrame, customs: Sequence[str]) -> pd.DataFrame:
@@ -118,13 +123,20 @@ def _as_records(previous: pd.DataFrame, customs: Sequence[str]) -> pd.DataFrame:
 
 def _quarantined(records: pd.DataFrame, reasons: pd.Series) -> pd.DataFrame:
     # Both are narrowed: assigned to a frame without rows, a column with rows would bring its own.
-    quarantined = records[reasons.notna()].assign(reason=reasons[reasons.notna()])
+    is_refused = reasons.notna()
+    quarantined = records[is_refused].assign(reason=reasons[is_refused])
+    if quarantined.empty:
+        return quarantined[QUARANTINE_COLUMNS]
     quarantined["raw"] = quarantined["raw"].fillna(quarantined["payload"])
     return quarantined.sort_values(["day", "source", "content_key"], ignore_index=True)[QUARANTINE_COLUMNS]
 
 
 def _no_mapped_records(sources: Sequence[SourceRules]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in _mapped_types(sources).items()})
+
+
+def _mapped_types(sources: Sequence[SourceRules]) -> dict[str, str]:
+    """The columns of mapped records."""
     types = {"day": "datetime64[us]", "source": "str", "occurred_at": "datetime64[us, UTC]", "lead_id": "str"}
     types |= dict.fromkeys((*LEAD_FIELDS, *custom_fields(sources)), "str")
-    types |= {"company_size": "float64", "budget": "float64"}
-    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in types.items()})
+    return types | {"company_size": "float64", "budget": "float64"}

@@ -32,11 +32,18 @@ def facts_of(batch: Batch, source: SourceRules, received_at: datetime, first_day
     """
     moment = pd.Timestamp(received_at).as_unit("us")
     payloads = json_objects(batch.cells).to_pandas().astype("str")
-    facts = pd.DataFrame({"row_number": batch.row_numbers, "payload": payloads})
-    facts["content_key"] = content_keys(payloads)
-    facts["occurred_at"] = pd.Series(moment, index=facts.index, dtype=INSTANT)
-    facts["raw"] = no_texts(facts.index)
-    facts["unreadable_reason"] = facts["raw"]
+    nothing = no_texts(payloads.index)
+    facts = pd.DataFrame(
+        {
+            "content_key": content_keys(payloads),
+            "occurred_at": pd.Series(moment, index=payloads.index, dtype=INSTANT),
+            "row_number": batch.row_numbers,
+            "payload": payloads,
+            "raw": nothing,
+            "unreadable_reason": nothing,
+        },
+        index=payloads.index,
+    )
     if source.day is not None:
         facts = _dated(facts, batch.cells, source, moment, pd.Timestamp(first_day))
     if len(batch.unreadable):

@@ -237,6 +237,8 @@ def filter_reasons(fields: pd.DataFrame, rules: QualifyRules) -> list[Reason]:
 
 def override_reasons(override: pd.DataFrame) -> list[Reason]:
     """Who decided, when and why. One reason a status, because a reason leads to one."""
+    if not override["value"].notna().any():
+        return []
     words = (
         "Set by "
         + override["actor"]

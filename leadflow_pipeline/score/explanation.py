@@ -145,6 +145,8 @@ def _say(text: str, where: BooleanArray) -> TextArray:
 
 def _look_up(values: IntegerArray, write: Callable[[int], str]) -> TextArray:
     """The text of each value, written once for each distinct one; nothing for zero."""
+    if not values.any():
+        return np.full(len(values), None, dtype=object)
     codes, distinct = pd.factorize(values)
     return np.array([write(value) if value else None for value in distinct.tolist()], dtype=object)[codes]
 

@@ -23,7 +23,7 @@ from sqlalchemy.sql.expression import SelectBase
 
 from leadflow_pipeline.errors import PermanentError, TransientError
 from leadflow_pipeline.store.engine import safe_message
-from leadflow_pipeline.store.frames import dtype_of, dtypes_of
+from leadflow_pipeline.store.frames import dtype_of, dtypes_of, pandas_dtype, without_rows
 
 ARROW_TYPES: dict[str, pa.DataType] = {
     "str": pa.large_string(),
@@ -138,7 +138,7 @@ class _CopySink(io.RawIOBase):
 def _parse(text: memoryview, dtypes: dict[str, str]) -> pd.DataFrame:
     types = {name: ARROW_TYPES[dtype] for name, dtype in dtypes.items()}
     if not text:
-        return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in dtypes.items()})
+        return without_rows(dtypes)
     convert = csv.ConvertOptions(
         column_types=types,
         null_values=[""],
@@ -162,7 +162,10 @@ def _parse(text: memoryview, dtypes: dict[str, str]) -> pd.DataFrame:
         "pd.DataFrame",
         rows.to_pandas(types_mapper=PANDAS_DTYPES.get, date_as_object=False, self_destruct=True),
     )
-    return frame.astype({name: dtype for name, dtype in dtypes.items() if frame[name].dtype != dtype})
+    for kind, (name, dtype) in zip(frame.dtypes, dtypes.items(), strict=True):
+        if kind != pandas_dtype(dtype):
+            frame[name] = frame[name].astype(pandas_dtype(dtype))
+    return frame
 
 
 def _reader(text: memoryview) -> pa.BufferReader:

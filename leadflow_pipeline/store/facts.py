@@ -308,7 +308,9 @@ def read_overrides(engine: Engine, campaign: str, before: datetime) -> pd.DataFr
         .order_by(table.c.occurred_at, table.c.override_id)
     )
     found = _read(engine, query)
-    return _under_canonical(found, found["day"], read_aliases(engine, campaign)).drop(columns="day")
+    if len(found):
+        found = _under_canonical(found, found["day"], read_aliases(engine, campaign))
+    return found.drop(columns="day")
 
 
 def read_handoffs(engine: Engine, campaign: str, until: date) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Engine,
     MetaData,
     Table,
+    Text,
     and_,
     any_,
     delete,
@@ -57,6 +58,9 @@ __all__ = [
 ]
 
 Columns: TypeAlias = "ReadOnlyColumnCollection[str, Column[Any]]"
+
+FEW_LEADS = 100
+"""Up to here leads are named in the query: a temporary table, with its statistics, costs more than to look for each."""
 
 ANALYSE_FROM_ROWS = 20_000
 """A load of this size changes what the planner should expect, and autovacuum comes a minute later."""
@@ -123,6 +127,9 @@ def latest_before(
     with engine.begin() as connection:
         if lead_ids is None:
             return read(connection, query)
+        if len(lead_ids) <= FEW_LEADS:
+            few = any_(literal(lead_ids.unique().tolist(), ARRAY(Text)))
+            return read(connection, query.where(table.c.lead_id == few))
         if not _has_days_before(connection, table, campaign, day):
             return empty(table)[[column.name for column in _columns(table, columns)]]
         with _wanted(connection, pd.DataFrame({"lead_id": lead_ids}), table) as wanted:

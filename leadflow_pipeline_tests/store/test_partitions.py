@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from leadflow_pipeline.errors import PermanentError
+from leadflow_pipeline.store import partitions
 from leadflow_pipeline.store.partitions import as_of, latest_before, read_partitions, replace_partitions
 from leadflow_pipeline.store.schema import qualified_leads
 
@@ -76,6 +77,20 @@ def test_lookups_as_of_a_day(engine, campaign):
         [3, 2, "b", "REJECTED"],
     ]
     assert as_of(engine, qualified_leads, "spring-sale", keys.head(0)).empty
+
+
+def test_few_leads_are_looked_up_as_many_are(engine, campaign, monkeypatch):
+    campaign()
+    replace(engine, DAYS, decisions(("a", 1, "PENDING"), ("a", 3, "QUALIFIED"), ("b", 2, "REJECTED")))
+    for names in (["b", "a", "b", "nobody", "it's"], ["nobody"]):
+        leads = pd.Series(names, dtype="str")
+        asked = (engine, qualified_leads, "spring-sale", date(2026, 5, 4))
+        few = latest_before(*asked, lead_ids=leads)
+        with monkeypatch.context() as patch:
+            patch.setattr(partitions, "FEW_LEADS", 0)
+            many = latest_before(*asked, lead_ids=leads)
+        assert few["lead_id"].tolist() == ["a", "b"][: len(names) - 1]
+        pd.testing.assert_frame_equal(few, many)
 
 
 def test_rows_of_other_days_are_refused(engine, campaign):

@@ -10,11 +10,12 @@ it, computes the lead with all that came in by then, and honours the owner that 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from sqlalchemy import Connection, Engine
@@ -32,9 +33,8 @@ from leadflow_pipeline.harvest.normalise import digits_of
 from leadflow_pipeline.harvest.plan import plan_harvested, read_records
 from leadflow_pipeline.harvest.rules import Contents, SourceRules
 from leadflow_pipeline.harvest.stored_records import Names, records_naming
-from leadflow_pipeline.lead_fields import CUSTOM, columns_holding, with_custom_fields
+from leadflow_pipeline.lead_fields import CUSTOM, with_custom_fields
 from leadflow_pipeline.partitions import PartitionRange
-from leadflow_pipeline.qualify.plan import fields_read as qualification_fields
 from leadflow_pipeline.qualify.plan import plan_qualified
 from leadflow_pipeline.score.days import score_days
 from leadflow_pipeline.service.decisions.lead_state import LeadState
@@ -111,9 +111,11 @@ def take_in_newcomers(
         of_days = _of_the_same_days(connection, version, source, records, mapped)
     previous = latest_before(engine, schema.harvested_leads, campaign, day, lead_ids=mapped["lead_id"])
     # A record that came in on another day is no news of this one.
-    keys = pd.MultiIndex.from_frame(mapped[KEY])
-    is_news = keys.isin(pd.MultiIndex.from_frame(of_days[KEY]))
-    told = pd.concat([of_days, mapped[~is_news].drop_duplicates(KEY)], ignore_index=True)
+    keys, of_day = _keys(mapped), set(_keys(of_days))
+    is_news = np.array([key in of_day for key in keys], dtype=bool)
+    told = of_days
+    if not is_news.all():
+        told = pd.concat([of_days, mapped[~is_news].drop_duplicates(KEY)], ignore_index=True)
     judged = _judged(engine, version, plan_harvested(told, previous, version.rules.sources))
     stands = {
         number: replace(judged[key], is_news=bool(news))
@@ -151,26 +153,41 @@ def _of_the_same_days(
     records: pd.DataFrame,
     mapped: pd.DataFrame,
 ) -> pd.DataFrame:
-    """All that is told of the leads on the days of their records, in the order in which a day's harvest reads it.
+    """All that is told of the leads on the days of their records, in the order in which a day's harvest reads it."""
+    days = mapped["day"].dt.date.unique().tolist()
+    names = _names(version, source, records, mapped)
+    found = records_naming(connection, version.campaign, days, names, source, _of_leads(version))
+    if set(found["source"]) <= {source.name} and set(found["content_key"]) <= set(records["content_key"]):
+        # Nobody else told of them: what these records say has been read.
+        place = {key: number for number, key in enumerate(records["content_key"].loc[mapped.index])}
+        known = mapped.take([place[key] for key in found["content_key"]]).set_axis(found.index)
+        known = known.assign(day=found["day"], occurred_at=found["occurred_at"])
+    else:
+        known, _ = read_records(version.campaign, found, version.rules.sources)
+    theirs = set(_keys(mapped))
+    return known[[key in theirs for key in _keys(known)]].reset_index(drop=True)
 
-    A lead is looked for as it is known: by its email, else by the digits of its phone, else by its key in its source.
+
+def _names(
+    version: CampaignVersion, source: SourceRules, records: pd.DataFrame, mapped: pd.DataFrame
+) -> Names:
+    """By what the leads are looked for: each by its email, else by the digits of its phone, else by its key in its
+    source.
     """
     has_email = mapped["email"].str.match(USABLE_EMAIL).fillna(value=False).astype(bool)
-    digits = digits_of(pa.array(mapped["phone"], pa.large_string())).to_pandas().set_axis(mapped.index)
-    has_phone = ~has_email & (digits.str.len() >= MIN_PHONE_DIGITS).fillna(value=False).astype(bool)
-    source_keys = keys_and_leads(version.campaign, records["payload"], source)[SOURCE_KEY].reindex(
-        mapped.index
-    )
-    names = Names(
-        mapped["email"][has_email].unique().tolist(),
-        digits[has_phone].unique().tolist(),
-        source_keys[~has_email & ~has_phone].dropna().unique().tolist(),
-    )
-    days = mapped["day"].dt.date.unique().tolist()
-    found = records_naming(connection, version.campaign, days, names, source, _of_leads(version))
-    known, _ = read_records(version.campaign, found, version.rules.sources)
-    is_theirs = pd.MultiIndex.from_frame(known[KEY]).isin(pd.MultiIndex.from_frame(mapped[KEY]))
-    return known[is_theirs].reset_index(drop=True)
+    others = mapped[~has_email]
+    digits = digits_of(pa.array(others["phone"], pa.large_string())).to_pandas().set_axis(others.index)
+    has_phone = (digits.str.len() >= MIN_PHONE_DIGITS).fillna(value=False).astype(bool)
+    by_key = records.loc[others.index[~has_phone], "payload"]
+    keys: list[str] = []
+    if len(by_key):
+        keys = keys_and_leads(version.campaign, by_key, source)[SOURCE_KEY].dropna().unique().tolist()
+    return Names(mapped["email"][has_email].unique().tolist(), digits[has_phone].unique().tolist(), keys)
+
+
+def _keys(rows: pd.DataFrame) -> list[tuple[str, pd.Timestamp]]:
+    """Lead and day of each row."""
+    return list(zip(rows["lead_id"], rows["day"], strict=True))
 
 
 def _why_unreadable(source: SourceRules, lead: Mapping[str, Any]) -> str:
@@ -211,15 +228,12 @@ def _judged_on(
         campaign=campaign,
         campaign_version=version.version,
     )
-    columns = columns_holding(qualification_fields(rules.qualification))
     overrides = read_overrides(engine, campaign, days.as_of)
-    qualified = plan_qualified(
-        scored, enriched[list(dict.fromkeys(["day", *columns]))], overrides, rules.qualification
-    )
-    scores, verdicts = _by_lead(scored[["lead_id", *SCORED]]), _by_lead(qualified[["lead_id", *QUALIFIED]])
+    qualified = plan_qualified(scored, enriched, overrides, rules.qualification)
+    scores, verdicts = _by_lead(scored, SCORED), _by_lead(qualified, QUALIFIED)
     own = dict.fromkeys(name for document in enriched["custom"] for name in json.loads(document or "{}"))
-    known = _by_lead(with_custom_fields(enriched, [f"{CUSTOM}{name}" for name in own]))
-    for lead_id, fields in known.items():
+    known = with_custom_fields(enriched, [f"{CUSTOM}{name}" for name in own])
+    for lead_id, fields in _by_lead(known, known.columns).items():
         fields = {
             name: value
             for name, value in fields.items()
@@ -230,7 +244,7 @@ def _judged_on(
         verdict["reasons"] = json.loads(reasons) if isinstance(reasons, str) else list(reasons)
         yield LeadState(
             lead_id,
-            {"lead_id": lead_id, **fields},
+            fields,
             True,
             scored=scores[lead_id],
             qualified=verdict,
@@ -239,12 +253,11 @@ def _judged_on(
         )
 
 
-def _by_lead(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Each lead's one row, as plain values."""
-    plain = frame.astype(object).where(frame.notna(), None).set_index("lead_id")
+def _by_lead(frame: pd.DataFrame, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """These columns of each lead's one row, as plain values."""
+    columns = {name: pa.array(frame[name].array, from_pandas=True).to_pylist() for name in names}
+    rows = zip(*columns.values(), strict=True)
     return {
-        str(lead_id): {
-            str(name): value.item() if hasattr(value, "item") else value for name, value in row.items()
-        }
-        for lead_id, row in plain.to_dict("index").items()
+        str(lead_id): dict(zip(columns, row, strict=True))
+        for lead_id, row in zip(frame["lead_id"], rows, strict=True)
     }
