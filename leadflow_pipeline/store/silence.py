@@ -43,7 +43,6 @@ SENTENCE: Final = "the database says nothing: its machine is frozen, or the netw
 Steps = Generator[Any, Any, Any]
 """psycopg's own: yield what a socket is waited for, and are sent what it is ready for."""
 
-
 Unanswered = psycopg.errors.ConnectionTimeout
 """The kind of OperationalError that is raised to whoever gives up."""
 
@@ -76,9 +75,9 @@ class Silence:
         if self.is_known:
             raise Unanswered(SENTENCE)
 
-    def suspect(self) -> None:
-        """A new connection was waited for in vain."""
-        self._find_out(is_known=True)
+    def suspect(self, since: float) -> None:
+        """A new connection was waited for in vain since then: silence, unless another heard something meanwhile."""
+        self._find_out(is_known=self._heard_at < since)
 
     def _find_out(self, *, is_known: bool = False) -> None:
         with self._lock:
@@ -176,10 +175,11 @@ def attend(engine: Engine, patience: float) -> None:
     def connect(_dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]) -> Any:
         silence.require_word()
         named["connect_timeout"] = min(int(named["connect_timeout"]), max(2, math.ceil(patience)))
+        begun = time.monotonic()
         try:
             connection = kind.connect(*arguments, **named)
         except Unanswered:
-            silence.suspect()
+            silence.suspect(begun)
             raise
         silence.hear()
         return connection

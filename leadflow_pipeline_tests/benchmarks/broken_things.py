@@ -16,6 +16,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, text
 
+from leadflow_pipeline.store.sequences import TO_ONE_OF_US
+
 STOCK: Final = 60
 """Of each, for a run of a few minutes."""
 
@@ -25,7 +27,7 @@ MESSAGES: Final = text(
         (channel, subject_key, step, campaign, campaign_version, lead_id, recipient, recipient_key, sequence, subject,
          body_text, body_html, headers, rfc_message_id, planned_at, not_after, state, state_reason, next_attempt_at,
          attempts, order_key)
-    SELECT :channel, 'broken-' || gen_random_uuid(), 1, :campaign, 1, :lead_id, :recipient, 'nobody', 'notice',
+    SELECT :channel, 'broken-' || gen_random_uuid(), 1, :campaign, 1, :lead_id, :recipient, :to_one_of_us, 'notice',
         'A new lead', '', '', '{}', '<' || gen_random_uuid() || '@leads.example>', now(), now() + interval '1 day',
         :state, 'refused', now(), 1, CAST(:order_key AS text)
     FROM generate_series(1, :stock)
@@ -66,7 +68,10 @@ def broken_things(
         of_lead = {"campaign": campaign, "lead_id": lead_id, "stock": STOCK}
 
         def made(channel: str, recipient: str, state: str, order_key: str | None = None) -> list[int]:
-            values = {"channel": channel, "recipient": recipient, "state": state, "order_key": order_key}
+            values = {
+                "channel": channel, "recipient": recipient, "to_one_of_us": TO_ONE_OF_US, "state": state,
+                "order_key": order_key,
+            }  # fmt: skip
             return list(connection.scalars(MESSAGES, of_lead | values))
 
         found = {

@@ -15,8 +15,8 @@ what went wrong is there to be mended (`broken_things`).
 Tells on stderr how far it is, and of each kind of break when it is met; `--show` with the request to send again. Prints
 a line of JSON: requests by status, by address at least, addresses that never succeeded, server errors, and breaks by
 kind; ends with 1 where there is a server error or a break. `--home` keeps what the demo made for the next time,
-`--seconds` makes a piece of it, and `--tally` goes on where the piece before ended and adds up. A seed and those just
-above it make one run: choose another far from it.
+`--seconds` makes a piece of it, and `--tally` goes on where the piece before ended, in the midst of the edges too, and
+adds up. A seed and those just above it make one run: choose another far from it.
 
 Beside schemathesis's own statuses these are allowed: 412 (an ETag that is none) and 410 (an address that is no more)
 for any request, which a schema cannot say; 413 for those that are not as documented. What a campaign file or an
@@ -37,6 +37,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, Self
@@ -46,8 +47,9 @@ import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import Failure
 from schemathesis.engine import from_schema
-from schemathesis.engine.events import FatalError, NonFatalError
+from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinished
 from schemathesis.engine.recorder import ScenarioRecorder
+from schemathesis.engine.run import PhaseName
 from schemathesis.schemas import BaseSchema
 
 from leadflow_pipeline.service.access.scopes import Scope
@@ -99,7 +101,9 @@ class Tally:
 
     def __init__(self, *, shows: bool = False) -> None:
         self.rounds = 0
-        """That were begun."""
+        """That were begun, but for the first: that counts once it has ended."""
+        self.edges: list[str] = []
+        """Addresses whose edges were asked for."""
         self.seconds = 0.0
         self.statuses: Counter[str] = Counter()
         self.addresses: Counter[str] = Counter()
@@ -115,7 +119,7 @@ class Tally:
         tally = cls(shows=shows)
         if file is not None and file.exists():
             kept = json.loads(file.read_text("utf-8"))
-            tally.rounds, tally.seconds = kept["rounds"], kept["seconds"]
+            tally.rounds, tally.seconds, tally.edges = kept["rounds"], kept["seconds"], kept["edges"]
             for name in COUNTERS:
                 getattr(tally, name).update(kept.get(name, {}))
         return tally
@@ -124,7 +128,7 @@ class Tally:
         """Writes it."""
         if file is None:
             return
-        names = ("rounds", "seconds", *COUNTERS)
+        names = ("rounds", "seconds", "edges", *COUNTERS)
         file.write_text(json.dumps({name: getattr(self, name) for name in names}), "utf-8")
 
     @property
@@ -233,8 +237,9 @@ def ask(url: str, token: str, arguments: argparse.Namespace, tally: Tally) -> No
 
     while not is_over():
         asked_before = tally.requests
-        schema = asked_of(url, token, arguments, tally.rounds)
-        tally.rounds += 1
+        is_of_edges = not tally.rounds
+        schema = asked_of(url, token, arguments, tally)
+        tally.rounds += not is_of_edges
         for event in from_schema(schema).execute():
             recorder = getattr(event, "recorder", None)
             if isinstance(event, FatalError):
@@ -244,27 +249,35 @@ def ask(url: str, token: str, arguments: argparse.Namespace, tally: Tally) -> No
             if not isinstance(recorder, ScenarioRecorder):
                 continue
             tally.add(recorder)
+            if isinstance(event, ScenarioFinished) and event.phase is PhaseName.COVERAGE:
+                tally.edges.append(event.label or "")
             if tally.requests - told_of >= 1_000:
                 told_of = tally.requests
                 print(f"{told_of:,} requests, {tally.seconds:.0f} s", file=sys.stderr, flush=True)
                 tally.keep(arguments.tally)
             if is_over():
                 break
-        if tally.requests == asked_before:
+        else:
+            tally.rounds += is_of_edges
+        if tally.requests == asked_before and not is_of_edges:
             break
 
 
-def asked_of(url: str, token: str, arguments: argparse.Namespace, round_: int) -> BaseSchema:
-    """The document, and how it is to be asked in a round."""
-    told = config(token, arguments.seed + round_, arguments.only, has_edges=not round_)
+def asked_of(url: str, token: str, arguments: argparse.Namespace, tally: Tally) -> BaseSchema:
+    """The document, and how it is to be asked in this round."""
+    left_out = [{"exclude-path-regex": re.escape(arguments.only), "enabled": False}] if arguments.only else []
+    if not tally.rounds:
+        left_out += [{"include-name": label, "enabled": False} for label in tally.edges]
+    told = config(token, arguments.seed + tally.rounds, left_out, has_edges=not tally.rounds)
     settings = SchemathesisConfig.from_dict(told)
     schema: BaseSchema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=settings)
     return schema
 
 
-def config(token: str, seed: int, only: str | None, *, has_edges: bool) -> dict[str, Any]:
+def config(
+    token: str, seed: int, left_out: Sequence[Mapping[str, Any]], *, has_edges: bool
+) -> dict[str, Any]:
     """How schemathesis goes about it."""
-    left_out = [{"exclude-path-regex": re.escape(only), "enabled": False}] if only else []
     return {
         "seed": seed,
         "headers": {"Authorization": f"Bearer {token}"},
@@ -275,6 +288,7 @@ def config(token: str, seed: int, only: str | None, *, has_edges: bool) -> dict[
             "stateful": {"enabled": False},
             "coverage": {"enabled": has_edges},
             "examples": {"enabled": has_edges},
+            "fuzzing": {"enabled": not has_edges},
         },
         "checks": {
             "positive_data_acceptance": {"expected-statuses": ALLOWED},
@@ -287,7 +301,7 @@ def config(token: str, seed: int, only: str | None, *, has_edges: bool) -> dict[
             }
             for name in OF_FILES
         ]
-        + left_out,
+        + [*left_out],
         "warnings": False,
     }
 

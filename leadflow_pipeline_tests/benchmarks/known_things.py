@@ -63,7 +63,7 @@ BOUNCE: Mapping[str, Any] = {
     "mail": {"messageId": "0101", "headers": []},
 }
 
-NEWS = 1 / 8
+NEWS = 1 / 3
 """How many of the others, where something is to be made, make it."""
 
 EXPERIMENT: Mapping[str, Any] = {
@@ -122,14 +122,13 @@ def known_things(engine: Engine, url: str, token: str) -> Known:
 
         told("POST", f"/campaigns/{campaign}/resume")
         rep = told("GET", "/reps?limit=1")["items"][0]["rep"]
-        away = (present + timedelta(days=30)).date().isoformat()
         if is_new:
             told("POST", f"/campaigns/{campaign}/experiments", EXPERIMENT)
             told("POST", "/webhook-endpoints", {"url": "https://hooks.example.org/leads"})
         endpoint = told("GET", "/webhook-endpoints")["items"][0]["endpoint_id"]
         absences = [
-            told("POST", f"/reps/{rep}/absences", {"first_day": away, "last_day": away})["absence_id"]
-            for _ in range(STOCK)
+            told("POST", f"/reps/{rep}/absences", {"first_day": day_off, "last_day": day_off})["absence_id"]
+            for day_off in (str((present + timedelta(days=ahead)).date()) for ahead in range(30, 30 + STOCK))
         ]
         model = told("GET", f"/campaigns/{campaign}/models")["items"][0]["model_version"]
     return Known(
