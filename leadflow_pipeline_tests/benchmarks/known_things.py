@@ -121,13 +121,13 @@ def known_things(engine: Engine, url: str, token: str) -> Known:
             return answer.json()
 
         told("POST", f"/campaigns/{campaign}/resume")
-        rep = told("GET", "/reps?limit=1")["items"][0]["rep"]
+        rep, away = (each["rep"] for each in told("GET", "/reps?limit=2")["items"])
         if is_new:
             told("POST", f"/campaigns/{campaign}/experiments", EXPERIMENT)
             told("POST", "/webhook-endpoints", {"url": "https://hooks.example.org/leads"})
         endpoint = told("GET", "/webhook-endpoints")["items"][0]["endpoint_id"]
         absences = [
-            told("POST", f"/reps/{rep}/absences", {"first_day": day_off, "last_day": day_off})["absence_id"]
+            told("POST", f"/reps/{away}/absences", {"first_day": day_off, "last_day": day_off})["absence_id"]
             for day_off in (str((present + timedelta(days=ahead)).date()) for ahead in range(30, 30 + STOCK))
         ]
         model = told("GET", f"/campaigns/{campaign}/models")["items"][0]["model_version"]
@@ -161,7 +161,8 @@ def known_things(engine: Engine, url: str, token: str) -> Known:
         },
         of_one={
             **broken_things(engine, campaign, lead_id, day, endpoint),
-            "/absences/{absence_id}": {"absence_id": absences},
+            # Of somebody else: who is told to be back is not away any more.
+            "/absences/{absence_id}": {"rep": [away], "absence_id": absences},
         },
     )
 
