@@ -8,9 +8,8 @@ import pytest
 from sqlalchemy import ARRAY, BigInteger, Date, Text, bindparam, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from leadflow_pipeline.store import together as module
 from leadflow_pipeline.store.schema import Timestamp
-from leadflow_pipeline.store.together import commit_together, keep_prepared, together
+from leadflow_pipeline.store.together import commit_together, together
 
 ECHO = text(
     "SELECT word, :word AS said, CAST(:day AS date) AS day, :moment AS moment, cardinality(:numbers) AS numbers "
@@ -90,30 +89,3 @@ def test_a_session_that_was_ended_is_an_error_and_the_next_is_none(engine):
         connection.invalidate()
     with engine.connect() as connection:
         assert len(together(connection, (ECHO, values()))[0]) == 1
-
-
-def test_what_a_session_prepared_stays_whatever_is_rolled_back(engine):
-    prepared = text("SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'together%'")
-    with engine.connect() as connection:
-        for _ in range(10):  # psycopg prepares what comes so often
-            connection.execute(text("SELECT 1"))
-        connection.rollback()
-        keep_prepared(connection)
-        for _ in range(10):
-            together(connection, (ECHO, values()), (ECHO, values()))
-            connection.execute(text("SELECT 1"))
-            connection.execute(text("CREATE TEMPORARY TABLE gone ()"))
-            connection.execute(text("DROP TABLE gone"))
-            connection.rollback()
-        assert connection.scalar(prepared) == 1
-
-
-def test_a_session_keeps_so_many_prepared_statements_at_most(engine, monkeypatch):
-    monkeypatch.setattr(module, "MOST_PREPARED", 3)
-    prepared = text("SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'together%'")
-    with engine.connect() as connection:
-        keep_prepared(connection)
-        for number in range(10):
-            assert together(connection, (text(f"SELECT {number}"), {})) == [[(number,)]]
-            assert connection.scalar(prepared) <= 3
-        assert together(connection, (text("SELECT 0"), {})) == [[(0,)]]

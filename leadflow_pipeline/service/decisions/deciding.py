@@ -48,7 +48,6 @@ from leadflow_pipeline.store.together import Sent, commit_together, together
 BEGIN: Final = text(
     """
     SELECT set_config('lock_timeout', '10s', true), set_config('statement_timeout', '15s', true),
-        set_config('plan_cache_mode', 'force_generic_plan', true),
         (SELECT count(pg_advisory_xact_lock(number)) FROM unnest(:numbers) AS number),
         current_version, status
     FROM leadflow.campaigns WHERE campaign = :campaign

@@ -24,7 +24,6 @@ from leadflow_pipeline.service.decisions.deciding import Outcome, OutdatedState,
 from leadflow_pipeline.service.decisions.state import CampaignState
 from leadflow_pipeline.service.groups import Groups
 from leadflow_pipeline.service.problems import not_now
-from leadflow_pipeline.store.together import keep_prepared
 from leadflow_pipeline.telemetry.spans import span
 
 MOST_WAITING: Final = 5_000
@@ -166,12 +165,9 @@ class DecisionQueue:
         return [outcome for each in asked for outcome in self._decide_group([each])]
 
     def _connected(self, engine: Engine) -> Connection:
-        """A connection of our own: asking whether one of the pool still answers costs as much as a question, and what
-        is prepared in it is lost with each transaction that is rolled back.
-        """
+        """A connection of our own: asking whether one of the pool still answers costs as much as a question."""
         if self._connection is None or self._connection.closed or self._connection.engine is not engine:
             self._connection = engine.connect()
-            keep_prepared(self._connection)
         return self._connection
 
     def _hang_up(self) -> None:
