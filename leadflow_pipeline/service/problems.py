@@ -156,12 +156,10 @@ class _Unexpected:
             if scope["type"] != "http":
                 raise
             problem = unexpected(error)
-            if (
-                has_begun
-            ):  # the server closes the connection in the middle of the answer: it is seen not to be whole
-                log.warning(
-                    "an answer was broken off in its middle", extra={FIELDS: {"route": route_of(scope)}}
-                )
+            if has_begun:
+                # The server closes the connection in the middle of the answer: it is seen not to be whole.
+                fields = {"route": route_of(scope)}
+                log.warning("an answer was broken off in its middle", extra={FIELDS: fields})
             else:
                 await answer_of(problem)(scope, receive, send)
 

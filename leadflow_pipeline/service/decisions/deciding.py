@@ -7,9 +7,6 @@ One transaction: the leads' locks; what was answered before under the same keys;
 the reps' locks and whose lead each becomes; the answers. Whoever is answered can rely on it, and whoever is not sends
 the same key again and changes nothing more.
 
-The statements are few and the same for every lead: the server plans each once and not for each request, which took
-longer than to carry it out.
-
 A lead is tried with its best few candidates at a time, because each costs a lock and a reading. Where none of them
 turns out to have room, what is known of them is set right, and the lead waits for the next transaction.
 """
