@@ -120,7 +120,8 @@ def database_url(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setenv("LEADFLOW_DATABASE_URL", url)
     get_settings.cache_clear()
     yield url
-    engine_for(url).dispose()
+    for patience in (None, get_settings().database_patience):
+        engine_for(url, patience).dispose()
     monkeypatch.undo()
     get_settings.cache_clear()
     databases.give_back(url)

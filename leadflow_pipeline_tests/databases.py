@@ -44,6 +44,10 @@ TABLES = f"""
     SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
     WHERE {OURS.replace("nspname", "schemaname")} AND tablename <> 'alembic_version'
 """
+SESSIONS = (
+    "FROM pg_stat_activity "
+    "WHERE datname = :name AND backend_type = 'client backend' AND application_name <> :ours"
+)
 REVISION = "SELECT string_agg(version_num, ',') FROM leadflow.alembic_version"
 
 
@@ -71,12 +75,7 @@ class Databases:
     def give_back(self, url: str) -> None:
         """Ends whoever is connected to it still, and empties it for the next one, or drops it."""
         name = str(make_url(url).database)
-        with self._server.connect() as connection:
-            gone = text(
-                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-                "WHERE datname = :name AND backend_type = 'client backend' AND application_name <> :ours"
-            )
-            connection.execute(gone, {"name": name, "ours": EMPTYING})
+        self._end_sessions(name)
         if self._is_emptied(name):
             self._unused.append(name)
             return
@@ -88,6 +87,13 @@ class Databases:
         """Lets go of the server."""
         for engine in (*self._engines.values(), self._server):
             engine.dispose()
+
+    def _end_sessions(self, name: str) -> None:
+        """All at once, until they are gone: asked to wait for one, the server looks every tenth of a second."""
+        asked = {"name": name, "ours": EMPTYING}
+        with self._server.connect() as connection:
+            while connection.scalar(text(f"SELECT count(pg_terminate_backend(pid)) {SESSIONS}"), asked):
+                connection.execute(text("SELECT pg_sleep(0.005)"))
 
     def _on(self, name: str) -> Engine:
         """An engine whose one connection stays open; where somebody ended it, the next is another."""
