@@ -1,6 +1,6 @@
 """How fast similar accounts are built and found, and how many of the true neighbours.
 
-    LEADFLOW_HOME=/tmp/similar python -m leadflow_pipeline_tests.benchmarks.similar_accounts --companies 100000
+    LEADFLOW_HOME=.similar python -m leadflow_pipeline_tests.benchmarks.similar_accounts --companies 100000
 
 Stores that many invented companies, a lead of each, as the pipeline would have, in the database of LEADFLOW_HOME or
 LEADFLOW_DATABASE_URL (use one of your own: a campaign is registered there, with a new name each time). Then builds, in
