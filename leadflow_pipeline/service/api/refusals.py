@@ -1,24 +1,13 @@
-"""How routes may say no, for the OpenAPI document: every status, each with the shape of `application/problem+json`.
+"""How routes may say no, for the OpenAPI document: every status, and what it means.
 
-What belongs here: describing refusals. What does not: making them (`service.problems`).
+What belongs here: describing refusals. What does not: the shape that all have (`service.contract`), and making them
+(`service.problems`).
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any, Final
-
-PROBLEM: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "what is wrong and what helps, in one sentence"},
-    },
-}
-"""RFC 9457."""
 
 MEANINGS: Final[dict[int, str]] = {
     400: "The request is none that can be read.",
@@ -45,9 +34,5 @@ def refusals(*others: int, body: bool = False, is_tagged: bool = False) -> dict[
     statuses = sorted({*TO_ALL, *(TO_BODIES if body else ()), *others})
     not_modified = {304: {"description": "It is as the ETag in If-None-Match says."}} if is_tagged else {}
     return not_modified | {
-        status: {
-            "description": MEANINGS.get(status, HTTPStatus(status).phrase),
-            "content": {"application/problem+json": {"schema": PROBLEM}},
-        }
-        for status in statuses
+        status: {"description": MEANINGS.get(status, HTTPStatus(status).phrase)} for status in statuses
     }

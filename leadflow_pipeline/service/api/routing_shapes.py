@@ -126,26 +126,8 @@ class StoredDecision(BaseModel):
     decision: Decision
 
 
-PROBLEM: Final[dict[str, Any]] = {
-    "content": {
-        "application/problem+json": {
-            "schema": {
-                "type": "object",
-                "required": ["type", "title", "status", "detail"],
-                "properties": {
-                    "type": {"type": "string"},
-                    "title": {"type": "string"},
-                    "status": {"type": "integer"},
-                    "detail": {"type": "string"},
-                },
-            }
-        }
-    }
-}
-
-
 def problems_of(**said: str) -> dict[int | str, dict[str, Any]]:
-    return {int(status[1:]): {"description": text, **PROBLEM} for status, text in said.items()}
+    return {int(status[1:]): {"description": text} for status, text in said.items()}
 
 
 COMMON: Final = {
